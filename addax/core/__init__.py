@@ -1,0 +1,1 @@
+"""The mechanisms everything else stands on; imports nothing from the other rooms."""

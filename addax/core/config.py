@@ -1,0 +1,216 @@
+"""Settings of the whole process: numeric defaults, and the switches of what addax adds."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from .errors import did_you_mean
+
+__all__ = [
+    "disable_flash_attention",
+    "disable_interactive_logging",
+    "disable_traceback_filtering",
+    "enable_flash_attention",
+    "enable_interactive_logging",
+    "enable_traceback_filtering",
+    "enable_unsafe_deserialization",
+    "epsilon",
+    "floatx",
+    "get",
+    "image_data_format",
+    "is_flash_attention_enabled",
+    "is_interactive_logging_enabled",
+    "is_traceback_filtering_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
+    "set",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
+]
+
+# Every setting with its default. The `check_*` ones are the guards that run before the first step.
+_settings: dict[str, Any] = {
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+    "interactive_logging": True,
+    "traceback_filtering": True,
+    "flash_attention": None,
+    "unsafe_deserialization": False,
+    "max_epochs": None,
+    "max_steps_per_epoch": None,
+    "summary_style": "rich",  # or "classic", the table of Keras 2
+    "check_labels": True,
+    "check_shapes": True,
+    "check_finite": True,
+    "check_logits": True,
+    "check_dtypes": True,
+    "fuse_steps": True,  # many steps in one dispatch where nothing looks between them
+}
+
+
+def get(name: str) -> Any:
+    """The value of setting `name`.
+
+    >>> get("summary_style")
+    'rich'
+    """
+    if name not in _settings:
+        raise ValueError(f"There is no setting '{name}'. {did_you_mean(name, _settings)}")
+    return _settings[name]
+
+
+def set(name: str, value: Any) -> None:
+    """Changes setting `name` to `value` for the whole process.
+
+    >>> set("check_finite", False); get("check_finite"); set("check_finite", True)
+    False
+    """
+    get(name)
+    _settings[name] = value
+
+
+def floatx() -> str:
+    """The default float dtype, `'float32'` unless changed."""
+    return _settings["floatx"]
+
+
+def set_floatx(value: str) -> None:
+    """Changes the default float dtype: 'bfloat16', 'float16', 'float32' or 'float64'."""
+    accepted = ("bfloat16", "float16", "float32", "float64")
+    if value not in accepted:
+        raise ValueError(f"Unknown `floatx` value: {value!r}. Expected one of {accepted}")
+    _settings["floatx"] = value
+
+
+def epsilon() -> float:
+    """The small number that keeps divisions and logarithms finite, `1e-7` unless changed."""
+    return _settings["epsilon"]
+
+
+def set_epsilon(value: float) -> None:
+    """Changes the small number that keeps divisions and logarithms finite."""
+    _settings["epsilon"] = value
+
+
+def image_data_format() -> str:
+    """The default axis order of images, `'channels_last'` unless changed."""
+    return _settings["image_data_format"]
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Changes the default axis order of images: 'channels_last' or 'channels_first'."""
+    _settings["image_data_format"] = standardize_data_format(data_format)
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """`data_format` checked, or the default when it is None."""
+    if data_format is None:
+        return image_data_format()
+    if data_format not in ("channels_last", "channels_first"):
+        raise ValueError(
+            "The `data_format` argument must be one of {'channels_last', 'channels_first'}. "
+            f"Received: data_format={data_format!r}"
+        )
+    return data_format
+
+
+def enable_interactive_logging() -> None:
+    """Prints progress bars (the default)."""
+    _settings["interactive_logging"] = True
+
+
+def disable_interactive_logging() -> None:
+    """Makes `verbose="auto"` one line an epoch instead of a progress bar."""
+    _settings["interactive_logging"] = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether progress bars are on."""
+    return _settings["interactive_logging"]
+
+
+def enable_traceback_filtering() -> None:
+    """Hides addax's own frames from the tracebacks of layer errors (the default)."""
+    _settings["traceback_filtering"] = True
+
+
+def disable_traceback_filtering() -> None:
+    """Shows whole tracebacks."""
+    _settings["traceback_filtering"] = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Whether addax's own frames are hidden from tracebacks."""
+    return _settings["traceback_filtering"]
+
+
+def enable_flash_attention() -> None:
+    """Lets attention layers use fused kernels where the device has them."""
+    _settings["flash_attention"] = True
+
+
+def disable_flash_attention() -> None:
+    """Keeps attention layers from using fused kernels."""
+    _settings["flash_attention"] = False
+
+
+def is_flash_attention_enabled() -> bool | None:
+    """True, False, or None when addax may choose."""
+    return _settings["flash_attention"]
+
+
+def enable_unsafe_deserialization() -> None:
+    """Turns `safe_mode` off for every later load. Only for files you made yourself."""
+    _settings["unsafe_deserialization"] = True
+
+
+def _limit(name: str, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise ValueError(f"`{name}` must be a positive integer or None. Received: {value}")
+    _settings[name] = value
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Limits the epochs of every `fit`, for quick trials of long scripts (env KERAS_MAX_EPOCHS)."""
+    _limit("max_epochs", max_epochs)
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Limits the steps of every epoch, for quick trials of long scripts (env KERAS_MAX_STEPS_PER_EPOCH)."""
+    _limit("max_steps_per_epoch", max_steps_per_epoch)
+
+
+def max_epochs() -> int | None:
+    """The limit set by `set_max_epochs`."""
+    return _settings["max_epochs"]
+
+
+def max_steps_per_epoch() -> int | None:
+    """The limit set by `set_max_steps_per_epoch`."""
+    return _settings["max_steps_per_epoch"]
+
+
+for _name in ("max_epochs", "max_steps_per_epoch"):
+    if _value := os.environ.get(f"KERAS_{_name.upper()}"):
+        _limit(_name, int(_value))
+
+
+class ThreadState(threading.local):
+    """What is true in this thread while a call is under way; each mechanism owns one field."""
+
+    def __init__(self) -> None:
+        self.state_scope: Any = None  # core.state
+        self.autocast: str | None = None  # core.variable: dtype that float variables read as
+        self.call_context: Any = None  # layers.layer: the outermost layer call
+        self.name_scopes: list[str] = []  # core.naming
+        self.custom_objects: dict[str, Any] = {}  # core.registry: custom_object_scope
+        self.safe_mode: bool | None = None  # core.serialization
+
+
+thread = ThreadState()

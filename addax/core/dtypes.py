@@ -1,0 +1,99 @@
+"""Dtypes by name, without the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .config import floatx
+
+FLOATS = ("bfloat16", "float16", "float32", "float64", "float8_e4m3fn", "float8_e5m2")
+INTS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "int4", "uint4")
+ALLOWED = frozenset((*FLOATS, *INTS, "bool", "string", "complex64", "complex128"))
+_PYTHON = {bool: "bool", int: "int32", float: None, str: "string", complex: "complex64"}
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """The name of `dtype`, given as a name, a Python type, or a dtype of NumPy, JAX or torch.
+
+    >>> standardize_dtype(float), standardize_dtype(np.int8), standardize_dtype(None)
+    ('float32', 'int8', 'float32')
+    """
+    if isinstance(dtype, str) and dtype in ALLOWED:
+        return dtype
+    if dtype is None or dtype is float:
+        return floatx()
+    if isinstance(dtype, type) and dtype in _PYTHON:
+        return str(_PYTHON[dtype])
+    name = getattr(dtype, "name", None)
+    if not isinstance(name, str):
+        name = getattr(dtype, "__name__", str(dtype))
+    if name.startswith("torch."):
+        name = name.removeprefix("torch.")
+    if name.startswith("str") or name in ("object", "object_"):
+        name = "string"
+    if name == "bool_":
+        name = "bool"
+    if name not in ALLOWED:
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            pass
+    if name not in ALLOWED:
+        raise ValueError(f"Invalid dtype: {dtype}")
+    return name
+
+
+def is_float(dtype: Any) -> bool:
+    """Whether `dtype` is a floating-point dtype."""
+    return "float" in standardize_dtype(dtype)
+
+
+def is_int(dtype: Any) -> bool:
+    """Whether `dtype` is an integer dtype."""
+    return "int" in standardize_dtype(dtype)
+
+
+def numpy_dtype(dtype: Any) -> np.dtype:
+    """The NumPy dtype of `dtype`, those of ml_dtypes (bfloat16, float8) included."""
+    name = standardize_dtype(dtype)
+    try:
+        return np.dtype(name)
+    except TypeError:
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, name))
+
+
+def itemsize(dtype: Any) -> int:
+    """Bytes an element takes."""
+    return numpy_dtype(dtype).itemsize
+
+
+def standardize_shape(shape: Any) -> tuple[int | None, ...]:
+    """`shape` as a tuple of non-negative ints and Nones; raises ValueError for anything else.
+
+    >>> standardize_shape([None, np.int64(3)])
+    (None, 3)
+    """
+    if not isinstance(shape, (tuple, list)):
+        if shape is None:
+            raise ValueError("Undefined shapes are not supported.")
+        if not hasattr(shape, "__iter__"):
+            raise ValueError(f"Cannot convert '{shape}' to a shape: expected a tuple of ints and Nones.")
+    out: list[int | None] = []
+    for size in shape:
+        if size is None:
+            out.append(None)
+            continue
+        try:
+            size = size.__index__()
+        except (AttributeError, TypeError):
+            raise ValueError(
+                f"Cannot convert '{tuple(shape)}' to a shape. Found invalid entry '{size}' of type '{type(size)}'."
+            ) from None
+        if size < 0:
+            raise ValueError(f"Cannot convert '{tuple(shape)}' to a shape. Negative dimensions are not allowed.")
+        out.append(size)
+    return tuple(out)

@@ -1,0 +1,56 @@
+"""JAX, imported when first used: building and summarising a model must not pay for it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+
+class LazyModule(ModuleType):
+    """A stand-in for a module that imports it at the first attribute access."""
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(importlib.import_module(self.__name__), name)
+        setattr(self, name, value)  # the next access is an ordinary attribute
+        return value
+
+    def __dir__(self) -> list[str]:
+        return dir(importlib.import_module(self.__name__))
+
+
+def lazy(name: str) -> Any:
+    """Returns module `name` without importing it yet."""
+    return LazyModule(name)
+
+
+if TYPE_CHECKING:
+    import jax
+    import jax.numpy as jnp
+    from jax import lax
+else:
+    jax = lazy("jax")
+    jnp = lazy("jax.numpy")
+    lax = lazy("jax.lax")
+
+
+def is_loaded() -> bool:
+    """Whether JAX has been imported by anyone in this process."""
+    return "jax" in sys.modules
+
+
+def is_jax_array(x: Any) -> bool:
+    """Whether `x` is an array of JAX, concrete or traced. Never imports JAX."""
+    return is_loaded() and isinstance(x, jax.Array)
+
+
+def is_tracer(x: Any) -> bool:
+    """Whether `x` stands for a value that JAX is tracing. Never imports JAX."""
+    return is_loaded() and isinstance(x, jax.core.Tracer)
+
+
+def enable_float64() -> None:
+    """Lets JAX hold 64-bit floats; called when the user first asks for a float64 policy or floatx."""
+    if not jax.config.jax_enable_x64:
+        jax.config.update("jax_enable_x64", True)

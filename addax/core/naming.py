@@ -1,0 +1,55 @@
+"""Names: automatic ones (`dense_1`), and the scopes that make paths (`model/dense_1/kernel`)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .config import thread
+
+_counts: Counter[str] = Counter()
+
+
+def to_snake_case(name: str) -> str:
+    """
+    >>> to_snake_case("Conv2DTranspose"), to_snake_case("ReLU"), to_snake_case("MyLayer"), to_snake_case("LSTMCell")
+    ('conv2d_transpose', 're_lu', 'my_layer', 'lstm_cell')
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def auto_name(prefix: str) -> str:
+    """The next free name for `prefix` in this process: `dense`, `dense_1`, ..."""
+    prefix = to_snake_case(prefix)
+    count = _counts[prefix]
+    _counts[prefix] += 1
+    return f"{prefix}_{count}" if count else prefix
+
+
+def reset() -> None:
+    """Starts the numbering of automatic names anew."""
+    _counts.clear()
+
+
+@contextmanager
+def name_scope(name: str) -> Iterator[None]:
+    """Within it, paths of new variables begin with `name`.
+
+    >>> with name_scope("block"):
+    ...     print(scoped("kernel"))
+    block/kernel
+    """
+    thread.name_scopes.append(name)
+    try:
+        yield
+    finally:
+        thread.name_scopes.pop()
+
+
+def scoped(name: str) -> str:
+    """`name` under the current scopes."""
+    return "/".join([*thread.name_scopes, name])

@@ -1,0 +1,66 @@
+"""Python's operators on KerasTensors and Variables: one table from operator to op."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+_BINARY = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "matmul": "matmul",
+    "truediv": "true_divide",
+    "floordiv": "floor_divide",
+    "mod": "mod",
+    "pow": "power",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+}
+_COMPARE = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal"}
+_UNARY = {"neg": "negative", "abs": "absolute", "invert": "logical_not"}
+
+
+def op(name: str) -> Callable:
+    """The op called `name`. The operators stand below the ops, so they look them up when used."""
+    return getattr(importlib.import_module("addax.ops"), name)
+
+
+class TensorOperators:
+    """Gives a class the operators of arrays, each computed by the op of that name."""
+
+    __array_priority__ = 1000  # ndarray + this: ours, not NumPy's
+
+    def __getitem__(self, key: Any) -> Any:
+        return op("get_item")(self, key)
+
+    def __pos__(self) -> Any:
+        return op("positive")(self)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return op("round")(self, decimals=ndigits or 0)
+
+
+def _define(special: str, op_name: str, swapped: bool = False) -> None:
+    if swapped:
+
+        def method(self: Any, other: Any) -> Any:
+            return op(op_name)(other, self)
+    else:
+
+        def method(self: Any, *other: Any) -> Any:
+            return op(op_name)(self, *other)
+
+    method.__name__ = special
+    setattr(TensorOperators, special, method)
+
+
+for _name, _op in _BINARY.items():
+    _define(f"__{_name}__", _op)
+    _define(f"__r{_name}__", _op, swapped=True)
+for _name, _op in _COMPARE.items():
+    _define(f"__{_name}__", _op)
+for _name, _op in _UNARY.items():
+    _define(f"__{_name}__", _op)

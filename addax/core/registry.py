@@ -1,0 +1,212 @@
+"""Names and what they stand for: the one place that files and `get("relu")` ask.
+
+Built-in names are data: a table from Keras's module names to addax's, whose public names are known without importing
+what they name. User classes are added by decorator. Nothing here ever imports a module that a file names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from .config import thread
+from .errors import describe, did_you_mean
+from .naming import to_snake_case
+
+T = TypeVar("T")
+
+# Keras's public modules -> addax's. What a file names must be a public name of one of these.
+MODULES = {
+    "keras": "addax",
+    "keras.layers": "addax.layers",
+    "keras.models": "addax.models",
+    "keras.activations": "addax.activations",
+    "keras.initializers": "addax.initializers",
+    "keras.regularizers": "addax.regularizers",
+    "keras.constraints": "addax.constraints",
+    "keras.losses": "addax.losses",
+    "keras.metrics": "addax.metrics",
+    "keras.optimizers": "addax.optimizers",
+    "keras.optimizers.schedules": "addax.optimizers.schedules",
+    "keras.random": "addax.random",
+    "keras.ops": "addax.ops",
+    "keras.dtype_policies": "addax.dtype_policies",
+    "keras.src.models.functional": "addax.models",
+    "keras.src.models.sequential": "addax.models",
+    "keras.src.models.model": "addax.models",
+}
+
+_registered: dict[str, Any] = {}
+_names: dict[Any, str] = {}
+
+
+def resolve(module: str | None, name: str) -> Any:
+    """The built-in object that Keras's files call `name` in `module`, or None."""
+    if module is None:
+        return None
+    if module.startswith(("keras.src.ops.", "keras.ops")):
+        return find_op(name)
+    if module.startswith("keras.src.") and module not in MODULES:
+        module = "keras." + module.split(".")[2]  # e.g. keras.src.layers.core.dense
+    target = MODULES.get(module)
+    if target is None or not name.isidentifier():
+        return None
+    owner = importlib.import_module(target)
+    if name not in getattr(owner, "__all__", ()):
+        return None
+    return getattr(owner, name, None)
+
+
+def find_op(keras_class: str) -> Any:
+    """The op that Keras's files call `keras_class` ("Add", "GetItem"), or None."""
+    ops = importlib.import_module("addax.ops")
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", keras_class).lower()
+    for candidate in (name, to_snake_case(keras_class)):
+        definition = getattr(getattr(ops, candidate, None), "definition", None)
+        if definition is not None and definition.keras_class == keras_class:
+            return definition
+    for candidate in dir(ops):
+        definition = getattr(getattr(ops, candidate), "definition", None)
+        if definition is not None and definition.keras_class == keras_class:
+            return definition
+    return None
+
+
+def keras_module(cls: Any) -> str | None:
+    """The module Keras's files give an addax class or function; None for a user's."""
+    own = cls.__dict__.get("keras_module") if isinstance(cls, type) else getattr(cls, "keras_module", None)
+    if own is not None:
+        return own
+    parts = (getattr(cls, "__module__", None) or "").split(".")
+    if parts[0] != "addax" or len(parts) < 2:
+        return None
+    return "keras." + ("optimizers.schedules" if parts[-1] == "schedules" else parts[1])
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
+    """A decorator that makes a class or function known under `package>name`, so that files may name it.
+
+    Args:
+        package: The first part of the name.
+        name: The second part; default: the class's or function's own name.
+
+    >>> @register_keras_serializable("mine")
+    ... def twice(x): return 2 * x
+    >>> get_registered_name(twice), get_registered_object("mine>twice") is twice
+    ('mine>twice', True)
+    """
+
+    def decorate(obj: T) -> T:
+        registered = f"{package}>{name or obj.__name__}"  # type: ignore[attr-defined]
+        if inspect.isclass(obj) and not hasattr(obj, "get_config"):
+            raise ValueError("Cannot register a class that does not have a get_config() method.")
+        _registered[registered] = obj
+        _names[obj] = registered
+        return obj
+
+    return decorate
+
+
+def get_registered_name(obj: Any) -> str:
+    """The name `obj` was registered under, else its own name."""
+    try:
+        return _names.get(obj) or getattr(obj, "__name__", type(obj).__name__)
+    except TypeError:  # not hashable
+        return getattr(obj, "__name__", type(obj).__name__)
+
+
+def get_registered_object(
+    name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
+) -> Any:
+    """The object that was registered as `name`, or None. `custom_objects` and the active scopes come first."""
+    for table in (custom_objects, thread.custom_objects, _registered, module_objects):
+        if table and name in table:
+            return table[name]
+    return None
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The table of registered objects itself; what is put in it is found when files are loaded."""
+    return _registered
+
+
+@contextmanager
+def custom_object_scope(custom_objects: dict[str, Any]) -> Iterator[None]:
+    """Within it, names in files and in `get(...)` may stand for the objects of this dict."""
+    outer = thread.custom_objects
+    thread.custom_objects = {**outer, **custom_objects}
+    try:
+        yield
+    finally:
+        thread.custom_objects = outer
+
+
+CustomObjectScope = custom_object_scope
+
+
+def is_builtin(cls: Any) -> bool:
+    """Whether `cls` is addax's own."""
+    return (getattr(cls, "__module__", None) or "").partition(".")[0] == "addax"
+
+
+def find(kind: str, name: str, room: str, aliases: dict[str, str] | None = None) -> Any:
+    """What `name` stands for in a family: a registered object, an alias, or a public name of the room.
+
+    Args:
+        kind: What is looked for, for the error: "loss", "activation".
+        name: As the user wrote it.
+        room: The addax module whose public names are the family.
+        aliases: Short names -> public names.
+
+    Raises:
+        ValueError: With a suggestion, if nothing has this name.
+    """
+    custom = get_registered_object(name)
+    if custom is not None:
+        return custom
+    owner = importlib.import_module(room)
+    public = [n for n in owner.__all__ if n not in ("get", "serialize", "deserialize", "schedules")]
+    aliases = aliases or {}
+    if name in aliases:
+        return getattr(owner, aliases[name])
+    if name in public:
+        return getattr(owner, name)
+    by_snake = {to_snake_case(n): n for n in public}
+    by_snake.update({n.lower(): n for n in public if n.lower() not in by_snake})
+    match = by_snake.get(name) or by_snake.get(name.lower())
+    if match:
+        return getattr(owner, match)
+    known = [*aliases, *(n if n.islower() else to_snake_case(n) for n in public)]
+    raise ValueError(f"Unknown {kind}: '{name}'. {did_you_mean(name, known)}")
+
+
+def get_object(kind: str, identifier: Any, room: str, base: type, aliases: dict[str, str] | None = None) -> Any:
+    """What `get(identifier)` of a family of classes returns.
+
+    Args:
+        kind: For errors: "initializer".
+        identifier: None, a name, a config dict, a class, an instance or any callable.
+        room: The addax module of the family.
+        base: The family's base class.
+        aliases: Short names -> public names.
+    """
+    if identifier is None or isinstance(identifier, base):
+        return identifier
+    if isinstance(identifier, dict):
+        from .serialization import deserialize_keras_object
+
+        return deserialize_keras_object(identifier)
+    if isinstance(identifier, str):
+        identifier = find(kind, identifier, room, aliases)
+    if inspect.isclass(identifier):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise ValueError(
+        f"Could not interpret {kind} identifier: {describe(identifier)}. Expected a name, a config, an instance of "
+        f"`{base.__name__}` or a callable."
+    )

@@ -1,0 +1,125 @@
+"""Where random numbers come from: the host's stream of seeds, and generators whose state is a Variable."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+
+from .engine import is_tracer, jnp
+from .naming import auto_name, name_scope
+from .variable import Variable
+
+_default: SeedGenerator | None = None
+
+
+def make_default_seed() -> int:
+    """A new seed from Python's global stream, which `set_random_seed` fixes."""
+    return random.randint(1, int(1e9))
+
+
+def set_random_seed(seed: int) -> None:
+    """Makes everything random from here on repeat: Python, NumPy, weights, shuffling, dropout.
+
+    Args:
+        seed: An int in [0, 2**32).
+
+    >>> from addax.initializers import RandomNormal
+    >>> set_random_seed(1); a = RandomNormal()((3,)); set_random_seed(1); b = RandomNormal()((3,))
+    >>> bool((a == b).all())
+    True
+    """
+    global _default
+    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool):
+        raise ValueError(f"Expected `seed` argument to be an integer. Received: seed={seed} (of type {type(seed)})")
+    random.seed(int(seed))
+    np.random.seed(int(seed))
+    _default = None
+
+
+def host_rng(seed: int) -> np.random.Generator:
+    """A counter-based NumPy generator: the same numbers for `seed` on every machine, with no compile."""
+    return np.random.Generator(np.random.Philox(key=int(seed) & 0xFFFFFFFFFFFFFFFF))
+
+
+class SeedGenerator:
+    """A source of random keys whose state is a variable, so that it is saved, restored and traced as one.
+
+    Args:
+        seed: An int that starts the sequence; None draws one.
+        name: Name of the generator, the first part of its variable's path.
+
+    >>> g = SeedGenerator(seed=7)
+    >>> g.next(), g.next()
+    (Array([7, 0], dtype=uint32), Array([7, 1], dtype=uint32))
+    """
+
+    keras_module = "keras.random"
+
+    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any):
+        del kwargs  # backend choice: there is one
+        if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool)):
+            raise ValueError(f"Argument `seed` must be an integer. Received: seed={seed!r}")
+        if seed is not None and seed < 0:
+            raise ValueError(f"Argument `seed` must not be negative. Received: seed={seed}")
+        self._initial_seed = seed
+        self.name = name or auto_name("seed_generator")
+        self.seed = make_default_seed() if seed is None else int(seed)
+        with name_scope(self.name):
+            self.state = Variable(
+                np.array([self.seed & 0xFFFFFFFF, 0], "uint32"),
+                trainable=False,
+                dtype="uint32",
+                name="seed_generator_state",
+            )
+        # A generator's state belongs to the generator, not to the layer under whose scope it happens to be made.
+        self.state.path = f"{self.name}/seed_generator_state"
+
+    def next(self, ordered: bool = True) -> Any:
+        """Returns the current key, uint32 of shape `(2,)`, and moves on to the next one."""
+        del ordered
+        key = self.state.value
+        self.state.assign(key + jnp.array([0, 1], "uint32"))
+        return key
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self._initial_seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        return cls(**config)
+
+
+def global_seed_generator() -> SeedGenerator:
+    """The generator behind random functions that are given no seed."""
+    global _default
+    if _default is None:
+        _default = SeedGenerator(make_default_seed(), name="global_seed_generator")
+    return _default
+
+
+def draw_key(seed: Any) -> Any:
+    """The key that `seed` (None, an int, a SeedGenerator or a key array) stands for: uint32 of shape `(2,)`.
+
+    Raises:
+        ValueError: `seed` is of another type, or None where a function is being traced (the key would be a constant).
+    """
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    if isinstance(seed, (int, np.integer)):
+        return jnp.array([int(seed) & 0xFFFFFFFF, 0], "uint32")
+    if seed is None:
+        generator = global_seed_generator()
+        if is_tracer(jnp.zeros(())):
+            raise ValueError(
+                "A random function without a `seed` was called while JAX was tracing, so it would return the same "
+                "numbers at every call. Make a `SeedGenerator` in the layer's `__init__` and pass it as `seed`."
+            )
+        return generator.next()
+    if getattr(seed, "shape", None) is not None:
+        return seed
+    raise ValueError(
+        f"Argument `seed` must be either an integer or an instance of `SeedGenerator`. Received: seed={seed} "
+        f"(of type {type(seed)})"
+    )

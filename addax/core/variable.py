@@ -1,0 +1,286 @@
+"""Variable: a named, mutable value; the weights, counters and states of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .config import thread
+from .engine import is_jax_array, is_tracer, jax, jnp
+from .naming import auto_name, scoped
+from .operators import TensorOperators
+
+
+class Variable(TensorOperators):
+    """A value that can be assigned, with a shape, a dtype and a path.
+
+    The value is made when first needed: building and summarising a model does no numerics.
+
+    Args:
+        initializer: The value (array or nested numbers), or a callable `(shape, dtype) -> array`.
+        shape: Shape; needed when `initializer` is callable.
+        dtype: Dtype name; default: the array's own dtype (64-bit floats become the default float), or floatx.
+        trainable: Whether an optimizer may change it.
+        autocast: Whether a layer that computes in another float dtype reads it cast.
+        aggregation: How replicas are combined: "none", "mean", "sum" or "only_first_replica".
+        name: Name, the last part of the path; must not contain "/".
+        synchronization: Kept for compatibility.
+
+    >>> v = Variable(np.zeros((2, 3)), name="kernel")
+    >>> v
+    <KerasVariable shape=(2, 3), dtype=float32, path=kernel>
+    >>> v.assign_add(np.ones((2, 3))).sum()
+    Array(6., dtype=float32)
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: tuple[int, ...] | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+    ):
+        name = name or auto_name(type(self).__name__)
+        if not isinstance(name, str) or "/" in name:
+            raise ValueError(f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}")
+        self.name = name
+        self.path = scoped(name)
+        self.trainable = bool(trainable)
+        self.autocast = bool(autocast)
+        self.aggregation = aggregation
+        self.synchronization = synchronization
+        self.regularizer: Callable | None = None
+        self.constraint: Callable | None = None
+        self.overwrite_with_gradient = False
+        self._layout: Any = None
+        self._initializer: Callable | None = None
+        self._value: Any = None
+        if callable(initializer) and not is_jax_array(initializer):
+            if shape is None:
+                raise ValueError(
+                    "When creating a Variable from an initializer, the `shape` argument should be specified. "
+                    f"Received: initializer={initializer} and shape={shape}"
+                )
+            self._shape = dtypes.standardize_shape(shape)
+            if None in self._shape:
+                raise ValueError(
+                    f"Shapes used to initialize variables must be fully-defined (no `None` dimensions). "
+                    f"Received: shape={shape} for variable path='{self.path}'"
+                )
+            self._dtype = dtypes.standardize_dtype(dtype)
+            self._initializer = initializer
+        else:
+            self._value = _to_array(initializer, dtype)
+            self._shape = tuple(self._value.shape)
+            self._dtype = dtypes.standardize_dtype(self._value.dtype)
+            if shape is not None and tuple(shape) != self._shape:
+                raise ValueError(f"Variable '{self.path}' was given shape={shape} and a value of shape {self._shape}.")
+        if self._dtype == "float64":
+            from .engine import enable_float64
+
+            enable_float64()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape, a tuple of ints."""
+        return self._shape  # type: ignore[return-value]
+
+    @property
+    def dtype(self) -> str:
+        """Dtype name that the variable reads as: its own, or the one a layer is computing in."""
+        cast = thread.autocast
+        if cast is not None and self.autocast and "float" in self._dtype:
+            return cast
+        return self._dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self._shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self._shape, dtype=np.int64))
+
+    @property
+    def value(self) -> Any:
+        """The value, an array of JAX."""
+        scope = thread.state_scope
+        value = None if scope is None else scope.read(self)
+        if value is None:
+            value = self.stored_value()
+        cast = thread.autocast
+        if cast is not None and self.autocast and cast != self._dtype and "float" in self._dtype:
+            return value.astype(cast)
+        return value
+
+    def stored_value(self) -> Any:
+        """The variable's own value on the device, made now if it was not needed before; ignores any scope."""
+        if not is_jax_array(self._value):
+            with jax.ensure_compile_time_eval():  # the first use may be inside a trace
+                self._value = jnp.asarray(self._host_value())
+        return self._value
+
+    def _host_value(self) -> Any:
+        if self._value is not None:
+            return self._value
+        assert self._initializer is not None
+        value = self._initializer(self._shape, dtype=self._dtype)
+        if tuple(np.shape(value)) != self._shape:
+            raise ValueError(
+                f"The initializer of variable '{self.path}' returned shape {tuple(np.shape(value))}; "
+                f"expected {self._shape}. Initializer: {self._initializer}"
+            )
+        if not is_jax_array(value):
+            value = np.asarray(value, dtypes.numpy_dtype(self._dtype))
+        elif dtypes.standardize_dtype(value.dtype) != self._dtype:
+            value = value.astype(self._dtype)
+        self._value, self._initializer = value, None
+        return value
+
+    def assign(self, value: Any) -> Any:
+        """Replaces the value; returns the new one.
+
+        Raises:
+            ValueError: The shape differs from the variable's.
+        """
+        value = getattr(value, "value", value) if isinstance(value, Variable) else value
+        if not is_jax_array(value):
+            value = np.asarray(value)
+        if tuple(value.shape) != self._shape:
+            raise ValueError(
+                f"The shape of the target variable and the shape of the target value in `variable.assign(value)` must "
+                f"match. variable.shape={self._shape}, Received: value.shape={tuple(value.shape)}. "
+                f"Target variable: {self!r}"
+            )
+        scope = thread.state_scope
+        if scope is not None:
+            value = jnp.asarray(value, self._dtype)
+            scope.write(self, value)
+            return value
+        if is_tracer(value):
+            raise ValueError(
+                f"Variable '{self.path}' was assigned inside a function that JAX is tracing, where the new value "
+                "would be lost. Use `stateless_call`, or make the assignment part of a layer, metric or optimizer."
+            )
+        if is_jax_array(value):
+            # A copy where the array is the caller's own: programs that are given variables donate their buffers.
+            self._value = jnp.array(value, self._dtype, copy=True)
+        else:
+            self._value = np.array(value, dtypes.numpy_dtype(self._dtype))
+        self._initializer = None
+        return self._value
+
+    def adopt(self, value: Any) -> None:
+        """Takes over an array that is already right in shape and dtype: how the loop puts a program's results back."""
+        self._value, self._initializer = value, None
+
+    def assign_add(self, value: Any) -> Any:
+        """Adds `value`; returns the new value."""
+        return self.assign(self.value_uncast() + _unwrap(value))
+
+    def assign_sub(self, value: Any) -> Any:
+        """Subtracts `value`; returns the new value."""
+        return self.assign(self.value_uncast() - _unwrap(value))
+
+    def value_uncast(self) -> Any:
+        """The value in the variable's own dtype, also inside a layer that computes in another."""
+        scope = thread.state_scope
+        value = None if scope is None else scope.read(self)
+        return self.stored_value() if value is None else value
+
+    def numpy(self) -> np.ndarray:
+        """The value as a NumPy array. Does not import JAX when nothing has."""
+        if thread.state_scope is None and thread.autocast is None:
+            return np.asarray(self._host_value())
+        return np.asarray(self.value)
+
+    @property
+    def initialized(self) -> bool:
+        """Whether the value has been made."""
+        return self._value is not None
+
+    @property
+    def handle(self) -> Any:
+        """The value: there is no other object behind it."""
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.numpy(), dtype)
+
+    def __jax_array__(self) -> Any:
+        return self.value
+
+    def __bool__(self) -> bool:
+        raise TypeError("A Keras Variable cannot be used as a boolean.")
+
+    def __len__(self) -> int:
+        if not self._shape:
+            raise TypeError(f"len() of a variable without dimensions: {self!r}")
+        return self._shape[0]
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __index__(self) -> int:
+        return int(self.numpy())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __deepcopy__(self, memo: dict) -> Variable:
+        copy = type(self)(
+            np.array(self.numpy()), dtype=self._dtype, trainable=self.trainable, autocast=self.autocast, name=self.name
+        )
+        copy.path, copy.regularizer, copy.constraint = self.path, self.regularizer, self.constraint
+        memo[id(self)] = copy
+        return copy
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        if is_jax_array(state["_value"]):
+            state["_value"] = np.asarray(state["_value"])
+        return state
+
+    def __getattr__(self, name: str) -> Any:
+        # Methods of arrays (`sum`, `astype`, `T`, ...), which users call on what `assign` or a weight returns.
+        if name.startswith("_") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        return getattr(self.value, name)
+
+    def __repr__(self) -> str:
+        return f"<KerasVariable shape={self._shape}, dtype={self._dtype}, path={self.path}>"
+
+
+def _unwrap(value: Any) -> Any:
+    return value.value_uncast() if isinstance(value, Variable) else jnp.asarray(value)
+
+
+def _to_array(value: Any, dtype: Any) -> Any:
+    if isinstance(value, Variable):
+        value = value.value
+    if not is_jax_array(value):
+        value = np.array(value)  # the variable's own copy
+        if dtype is None:
+            dtype = dtypes.floatx() if value.dtype == np.float64 else value.dtype
+            if value.dtype == np.int64:
+                dtype = "int32"
+    if dtype is not None:
+        value = value.astype(dtypes.numpy_dtype(dtype))
+    return value
+
+
+def shape_equal(a: tuple, b: tuple) -> bool:
+    """Whether two shapes agree where both are known."""
+    return len(a) == len(b) and all(x == y or x is None or y is None for x, y in zip(a, b))
