@@ -83,8 +83,14 @@ class SeedGenerator:
         self.state.assign(key + jnp.array([0, 1], "uint32"))
         return key
 
+    def host_next(self) -> int:
+        """The current key as an int for `host_rng`, without the engine; moves on like `next`."""
+        seed, count = (int(word) for word in self.state.numpy())
+        self.state.assign(np.array([seed, (count + 1) & 0xFFFFFFFF], "uint32"))
+        return (count << 32) | seed
+
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self._initial_seed}
+        return {"seed": self._initial_seed, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:

@@ -294,3 +294,21 @@ def auto_config(instance: Any, skip: tuple[str, ...] = (), upto: type | None = N
             value = getattr(instance, name, passed.get(name)) if hasattr(cls, name) else passed.get(name)
         out[name] = value
     return out
+
+
+class Configurable:
+    """Base of small objects whose config is what their constructor was given."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        instance = super().__new__(cls)
+        instance.__dict__["_init_args"] = (args, kwargs)
+        return instance
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that would make an equal object."""
+        return auto_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The object that `get_config` described."""
+        return cls(**config)
