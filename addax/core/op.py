@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from . import tree
 from .abstract import abstract_call
-from .convert import unwrap
+from .convert import to_tensor, unwrap
 from .keras_tensor import KerasHistory, KerasTensor, any_symbolic
 from .naming import auto_name, to_snake_case
 
 F = TypeVar("F", bound=Callable)
 
-# How the ops' annotations name what is converted to an array and what may be symbolic.
+# How the ops' annotations name what is converted to an array (TensorLike), and what is not converted but stands with
+# the tensors among the arguments of a call (Argument: an index, a function); all else is a setting of the op.
 Tensor = Any
 TensorLike = Any
+Argument = Any
+Axis = int | Sequence[int] | None
+DTypeLike = Any
 
 
 class Node:
@@ -191,7 +195,11 @@ class OpCall(Operation):
         self.static = static
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        return self.definition.compute(args, {**kwargs, **self.static})
+        first = self.definition.leading
+        if not first:
+            return self.definition.compute(args, {**kwargs, **self.static})
+        rest = {k: v for k, v in self.static.items() if k not in first}
+        return self.definition.compute((*(self.static[k] for k in first), *args), {**kwargs, **rest})
 
     def get_config(self) -> dict[str, Any]:
         """The settings, under Keras's names."""
@@ -201,43 +209,59 @@ class OpCall(Operation):
 class OpDefinition:
     """What `@op` knows about a function: which parameters are tensors, and its name in Keras's files."""
 
-    def __init__(self, fn: Callable, keras_class: str | None):
+    def __init__(self, fn: Callable, keras_class: str | None, recorded: dict[str, Callable] | None):
         self.fn = fn
         self.name = fn.__name__
+        self.recorded = recorded or {}
         self.keras_class = keras_class or "".join(part.capitalize() for part in fn.__name__.split("_"))
 
     @functools.cached_property
     def signature(self) -> inspect.Signature:
         return inspect.signature(self.fn)
 
+    @property
+    def keras_module(self) -> str:
+        """The module Keras's files give the op: that of its group (`addax.ops.numpy.sorting` -> numpy)."""
+        return f"keras.src.ops.{[*self.fn.__module__.split('.'), '', ''][2]}"
+
     @functools.cached_property
-    def tensors(self) -> dict[str, bool]:
-        """Name of each tensor parameter -> whether it takes a sequence of tensors."""
-        found = {}
+    def tensors(self) -> dict[str, Callable]:
+        """Name of each parameter that stands in a call, not in the settings -> what makes its argument an array."""
+        found: dict[str, Callable] = {}
         for p in self.signature.parameters.values():
             annotation = str(p.annotation)
-            if "Tensor" in annotation:
-                found[p.name] = annotation.startswith(("Sequence", "list"))
+            if annotation.startswith(("Sequence[Tensor", "list[Tensor")):
+                found[p.name] = _unwrap_all
+            elif "Tensor" in annotation:
+                found[p.name] = unwrap
+            elif "Argument" in annotation:
+                found[p.name] = _keep
+        if list(found.values()) == [unwrap] and not self.variadic:
+            found = dict.fromkeys(found, _as_tensor)
         return found
 
     @functools.cached_property
-    def converters(self) -> list[Callable | None]:
-        """For each positional parameter, what makes its argument an array; None leaves it."""
-        out: list[Callable | None] = []
+    def variadic(self) -> bool:
+        return any(p.kind is p.VAR_POSITIONAL for p in self.signature.parameters.values())
+
+    @functools.cached_property
+    def leading(self) -> list[str]:
+        """The settings that come before `*args` (`einsum`'s), so that they can't be passed by keyword."""
+        names = list(self.signature.parameters)
+        return names[: names.index(next(iter(self.tensors)))] if self.variadic else []
+
+    @functools.cached_property
+    def converters(self) -> list[Callable]:
+        """For each positional parameter, what makes its argument an array."""
+        out: list[Callable] = []
         for p in self.signature.parameters.values():
-            convert = None
-            if p.name in self.tensors:
-                convert = _unwrap_all if self.tensors[p.name] else unwrap
-            out += [convert] * (64 if p.kind is p.VAR_POSITIONAL else 1)
+            out += [self.tensors.get(p.name, _keep)] * (64 if p.kind is p.VAR_POSITIONAL else 1)
         return out
 
     def compute(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        args = tuple(a if c is None else c(a) for a, c in zip(args, self.converters)) + args[len(self.converters) :]
+        args = tuple([c(a) for a, c in zip(args, self.converters)]) + args[len(self.converters) :]
         if kwargs:
-            kwargs = {
-                k: (_unwrap_all(v) if self.tensors[k] else unwrap(v)) if k in self.tensors else v
-                for k, v in kwargs.items()
-            }
+            kwargs = {k: self.tensors[k](v) if k in self.tensors else v for k, v in kwargs.items()}
         return self.fn(*args, **kwargs)
 
     def record(self, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -260,14 +284,25 @@ class OpDefinition:
                 node_args.append(value)
             elif value is not p.default:
                 node_kwargs[name] = value
+        for name, standardize in self.recorded.items():
+            static[name] = standardize(static[name])
         return OpCall(self, static).symbolic_call(*node_args, **node_kwargs)
+
+
+def _keep(x: Any) -> Any:
+    return x
+
+
+def _as_tensor(x: Any) -> Any:
+    # The only tensor of an op: a Python number has no other dtype to give way to.
+    return x if x is None else to_tensor(x)
 
 
 def _unwrap_all(xs: Any) -> Any:
     return [unwrap(x) for x in xs] if isinstance(xs, (list, tuple)) else unwrap(xs)
 
 
-def op(fn: F | None = None, *, keras_class: str | None = None) -> F:
+def op(fn: F | None = None, *, keras_class: str | None = None, recorded: dict[str, Callable] | None = None) -> F:
     """Makes a function of arrays into an op.
 
     Parameters annotated `TensorLike` take arrays, Variables, numbers, nested lists or KerasTensors (a parameter
@@ -276,6 +311,7 @@ def op(fn: F | None = None, *, keras_class: str | None = None) -> F:
     Args:
         fn: The function.
         keras_class: The name Keras's files give it, where it is not the function's name in CamelCase.
+        recorded: For settings that files hold in another form than the one passed, the function that makes it.
 
     >>> @op
     ... def double(x: TensorLike) -> Tensor:
@@ -286,8 +322,8 @@ def op(fn: F | None = None, *, keras_class: str | None = None) -> F:
     (None, 3)
     """
     if fn is None:
-        return functools.partial(op, keras_class=keras_class)  # type: ignore[return-value]
-    definition = OpDefinition(fn, keras_class)
+        return functools.partial(op, keras_class=keras_class, recorded=recorded)  # type: ignore[return-value]
+    definition = OpDefinition(fn, keras_class, recorded)
 
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -299,4 +335,16 @@ def op(fn: F | None = None, *, keras_class: str | None = None) -> F:
     return wrapper  # type: ignore[return-value]
 
 
-__all__ = ["Node", "OpCall", "Operation", "Tensor", "TensorLike", "init_arguments", "op", "to_snake_case"]
+__all__ = [
+    "Argument",
+    "Axis",
+    "DTypeLike",
+    "Node",
+    "OpCall",
+    "Operation",
+    "Tensor",
+    "TensorLike",
+    "init_arguments",
+    "op",
+    "to_snake_case",
+]

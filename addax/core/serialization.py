@@ -87,7 +87,7 @@ def serialize_keras_object(obj: Any) -> Any:
         return standardize_dtype(obj)
     if isinstance(obj, OpCall):
         return {
-            "module": f"keras.src.ops.{obj.definition.fn.__module__.rpartition('.')[2]}",
+            "module": obj.definition.keras_module,
             "class_name": obj.definition.keras_class,
             "config": serialize_dict(obj.get_config()),
             "registered_name": obj.definition.keras_class,

@@ -1,0 +1,370 @@
+"""Conversion, control flow, scatter and slice."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes, tree
+from ..core.convert import to_tensor, unwrap
+from ..core.engine import is_jax_array, jax, jnp, lax
+from ..core.op import Argument, DTypeLike, Tensor, TensorLike, op
+from ..core.variable import Variable
+
+
+def _arrays(structure: Any) -> Any:
+    """`structure` with Variables and numbers as arrays."""
+    return tree.map_structure(lambda leaf: None if leaf is None else to_tensor(leaf), structure)
+
+
+@op(recorded={"dtype": dtypes.standardize_dtype})
+def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
+    """`x` in another dtype.
+
+    >>> cast([1.9, -1.9], "int32")
+    Array([ 1, -1], dtype=int32)
+    """
+    return x.astype(dtypes.numpy_dtype(dtype))
+
+
+@op(recorded={"dtype": dtypes.standardize_dtype})
+def saturate_cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
+    """`x` in another dtype, what it can't hold brought to the nearest number it can.
+
+    >>> saturate_cast([-3.0, 300.0], "uint8")
+    Array([  0, 255], dtype=uint8)
+    """
+
+    def limits(kind: Any) -> tuple[Any, Any]:
+        if kind == jnp.bool_:
+            return 0, 1
+        info = jnp.finfo(kind) if jnp.issubdtype(kind, jnp.inexact) else jnp.iinfo(kind)
+        return info.min, info.max
+
+    target = dtypes.numpy_dtype(dtype)
+    (have_min, have_max), (min_, max_) = limits(x.dtype), limits(target)
+    # In the source's dtype; a float may round the limit up, past what the target holds.
+    low = np.maximum(np.asarray(min_, "float64"), np.asarray(have_min, "float64")).astype(x.dtype)
+    high = np.minimum(np.asarray(max_, "float64"), np.asarray(have_max, "float64")).astype(x.dtype)
+    if float(low) < float(min_):
+        low = np.nextafter(low, np.zeros((), x.dtype))
+    if float(high) > float(max_):
+        high = np.nextafter(high, np.zeros((), x.dtype))
+    return jnp.clip(x, low, high).astype(target)
+
+
+@op
+def convert_to_tensor(
+    x: TensorLike, dtype: DTypeLike = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Tensor:
+    """`x` as a tensor.
+
+    Args:
+        x: Array, Variable, number or nested list.
+        dtype: Dtype; None for its own.
+        sparse, ragged: Kept for compatibility; only dense tensors are made.
+
+    >>> convert_to_tensor([1, 2])
+    Array([1, 2], dtype=int32)
+    """
+    if sparse or ragged:
+        raise ValueError("addax has dense tensors only: `sparse=True` and `ragged=True` are not supported.")
+    return to_tensor(x, dtype)
+
+
+def convert_to_numpy(x: TensorLike) -> np.ndarray:
+    """`x` as a NumPy array.
+
+    >>> convert_to_numpy(jnp.ones(2))
+    array([1., 1.], dtype=float32)
+    """
+    return x.numpy() if isinstance(x, Variable) else np.array(x)
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is an array of JAX.
+
+    >>> is_tensor(jnp.ones(2)), is_tensor([1.0, 1.0])
+    (True, False)
+    """
+    return is_jax_array(x)
+
+
+def shape(x: Any) -> tuple:
+    """The sizes of `x`; None where a symbolic tensor's is unknown.
+
+    >>> shape(jnp.ones((2, 3)))
+    (2, 3)
+    """
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+def dtype(x: Any) -> str:
+    """The name of the dtype of `x`.
+
+    >>> dtype(jnp.ones(2))
+    'float32'
+    """
+    return dtypes.standardize_dtype(x.dtype if hasattr(x, "dtype") else type(x))
+
+
+@op
+def stop_gradient(variable: TensorLike) -> Tensor:
+    """Its argument, as a constant to differentiation."""
+    return lax.stop_gradient(variable)
+
+
+def custom_gradient(f: Callable) -> Callable:
+    """Gives a function a gradient of its own.
+
+    Args:
+        f: Function of tensors that returns its result and a function `grad(*args, upstream=None)`; the gradient of
+            what follows comes as its only positional argument.
+
+    >>> @custom_gradient
+    ... def twice(x): return 2 * x, lambda upstream: upstream * 100.0
+    >>> jax.grad(twice)(1.0)
+    Array(100., dtype=float32, weak_type=True)
+    """
+
+    @functools.wraps(f)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return jax.custom_gradient(f)(*(unwrap(a) for a in args), **kwargs)
+
+    return wrapper
+
+
+@op
+def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor]:
+    """The slices of `x` along `axis`, as a list.
+
+    Args:
+        x: Tensor.
+        num: How many there are; None to read it off the shape.
+        axis: Axis to take apart.
+
+    >>> unstack([[1, 2], [3, 4]], axis=1)
+    [Array([1, 3], dtype=int32), Array([2, 4], dtype=int32)]
+    """
+    if num is not None and isinstance(x.shape[axis], int) and x.shape[axis] != num:
+        raise ValueError(f"Argument `num` must be the size of axis {axis}. Received: num={num}, x.shape={x.shape}")
+    return [jnp.take(x, i, axis) for i in range(x.shape[axis] if num is None else num)]
+
+
+@op
+def slice(inputs: TensorLike, start_indices: TensorLike, shape: Sequence[int]) -> Tensor:
+    """The block of `inputs` of size `shape` that begins at `start_indices`.
+
+    Args:
+        inputs: Tensor.
+        start_indices: Ints or a tensor of them, one an axis.
+        shape: Size of the block, one an axis; -1 for the rest of it.
+
+    >>> slice([[1, 2], [3, 4]], (1, 0), (1, 2))
+    Array([[3, 4]], dtype=int32)
+    """
+    if any(n == -1 for n in shape):
+        shape = [have - int(s) if n == -1 else n for n, have, s in zip(shape, inputs.shape, start_indices)]
+    return lax.dynamic_slice(inputs, list(start_indices), tuple(shape))
+
+
+@op
+def slice_update(inputs: TensorLike, start_indices: TensorLike, updates: TensorLike) -> Tensor:
+    """`inputs` with the block that begins at `start_indices` replaced by `updates`.
+
+    >>> slice_update([1, 2, 3], [1], [7])
+    Array([1, 7, 3], dtype=int32)
+    """
+    return lax.dynamic_update_slice(inputs, updates, list(start_indices))
+
+
+@op
+def scatter(indices: TensorLike, values: TensorLike, shape: Sequence[int]) -> Tensor:
+    """Zeros of `shape` to which `values` are added at `indices`.
+
+    Args:
+        indices: Ints, `(..., k)`: positions along the first `k` axes.
+        values: Tensor, `(..., *shape[k:])`.
+        shape: Shape of the result.
+
+    >>> scatter([[1], [1]], [2.0, 3.0], (3,))
+    Array([0., 5., 0.], dtype=float32)
+    """
+    return jnp.zeros(tuple(shape), values.dtype).at[_positions(indices)].add(values)
+
+
+_REDUCTIONS = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mul"}
+
+
+@op
+def scatter_update(
+    inputs: TensorLike, indices: TensorLike, updates: TensorLike, reduction: str | None = None
+) -> Tensor:
+    """`inputs` with the elements (or slices) at `indices` replaced by, or combined with, `updates`.
+
+    Args:
+        inputs: Tensor.
+        indices: Ints, `(n, k)`: positions along the first `k` axes.
+        updates: Tensor, `(n, *inputs.shape[k:])`.
+        reduction: None to replace, or "add", "max", "min", "mul".
+
+    >>> scatter_update([1, 2, 3], [[0], [2]], [7, 8])
+    Array([7, 2, 8], dtype=int32)
+    """
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"Unsupported reduction: {reduction!r}. Expected one of {list(_REDUCTIONS)}.")
+    inputs = jnp.asarray(inputs)
+    updates = jnp.asarray(updates).astype(inputs.dtype)
+    return getattr(inputs.at[_positions(indices)], _REDUCTIONS[reduction])(updates)
+
+
+def _positions(indices: Any) -> tuple:
+    indices = jnp.asarray(indices)
+    return tuple(jnp.moveaxis(indices, -1, 0)) if isinstance(indices.shape[-1], int) else (indices[..., 0],)
+
+
+@op
+def cond(pred: TensorLike, true_fn: Argument, false_fn: Argument) -> Any:
+    """`true_fn()` if `pred` is true, else `false_fn()`; only that one runs.
+
+    Args:
+        pred: Bool, of shape `()`.
+        true_fn, false_fn: Functions without arguments that return the same structure, shapes and dtypes.
+
+    >>> cond(jnp.array(True), lambda: 1.0, lambda: 2.0)
+    Array(1., dtype=float32, weak_type=True)
+    """
+    if isinstance(pred, (bool, np.bool_)):
+        return true_fn() if pred else false_fn()
+    return lax.cond(pred, lambda: _values(true_fn()), lambda: _values(false_fn()))
+
+
+def _values(structure: Any) -> Any:
+    return tree.map_structure(lambda leaf: leaf.value if isinstance(leaf, Variable) else leaf, structure)
+
+
+@op
+def switch(index: TensorLike, branches: Argument, *operands: TensorLike) -> Any:
+    """`branches[index](*operands)`; an index out of range is brought into it.
+
+    >>> switch(1, [lambda x: x, lambda x: -x], jnp.array(3))
+    Array(-3, dtype=int32)
+    """
+    return lax.switch(index, [lambda *xs, f=f: _values(f(*xs)) for f in branches], *operands)
+
+
+@op
+def map(f: Argument, xs: Argument) -> Any:
+    """`f` of each slice of `xs` along axis 0, one after the other, results stacked.
+
+    >>> map(lambda x: x + 1, [1, 2])
+    Array([2, 3], dtype=int32)
+    """
+    return lax.map(lambda x: _values(f(x)), to_tensor(xs) if _is_numbers(xs) else _arrays(xs))
+
+
+def _is_numbers(xs: Any) -> bool:
+    # [1, 2] is a tensor, [array, array] a structure of two.
+    return isinstance(xs, list) and all(isinstance(x, (int, float)) for x in tree.flatten(xs))
+
+
+@op
+def vectorized_map(function: Argument, elements: Argument) -> Any:
+    """`function` of each slice of `elements` along axis 0, all at once, results stacked.
+
+    >>> vectorized_map(lambda x: x.sum(), jnp.ones((2, 3)))
+    Array([3., 3.], dtype=float32)
+    """
+    return jax.vmap(lambda x: _values(function(x)))(to_tensor(elements) if _is_numbers(elements) else _arrays(elements))
+
+
+@op
+def scan(
+    f: Argument,
+    init: Argument,
+    xs: Argument = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[Any, Any]:
+    """Runs `f` over the slices of `xs` along axis 0, carrying a state.
+
+    Args:
+        f: `(carry, x) -> (carry, y)`.
+        init: The first carry, a structure of tensors.
+        xs: Structure of tensors, or None.
+        length: Number of steps, where `xs` is None.
+        reverse: Whether to start at the end.
+        unroll: How many steps are compiled into one.
+
+    Returns:
+        The last carry and the stacked `y`.
+
+    >>> scan(lambda total, x: (total + x, total + x), 0, jnp.array([1, 2, 3]))[1]
+    Array([1, 3, 6], dtype=int32)
+    """
+    return lax.scan(
+        lambda carry, x: _values(f(carry, x)), _arrays(init), _arrays(xs), length, reverse=reverse, unroll=unroll
+    )
+
+
+@op
+def associative_scan(f: Argument, elems: Argument, reverse: bool = False, axis: int = 0) -> Any:
+    """All running results of an associative function along `axis`, computed in parallel.
+
+    Args:
+        f: `(a, b) -> c`, associative, on structures of slices.
+        elems: Structure of tensors.
+        reverse: Whether to start at the end.
+        axis: Axis to run along.
+
+    >>> associative_scan(lambda a, b: a + b, jnp.array([1, 2, 3]))
+    Array([1, 3, 6], dtype=int32)
+    """
+    return lax.associative_scan(lambda a, b: _values(f(a, b)), _arrays(elems), reverse, axis)
+
+
+@op
+def while_loop(cond: Argument, body: Argument, loop_vars: Argument, maximum_iterations: int | None = None) -> Any:
+    """Repeats `loop_vars = body(*loop_vars)` while `cond(*loop_vars)`.
+
+    Args:
+        cond, body: Functions of the loop variables.
+        loop_vars: Tuple or list of tensors, or one tensor.
+        maximum_iterations: The most rounds.
+
+    >>> while_loop(lambda i: i < 5, lambda i: (i + 1,), (0,))
+    (Array(5, dtype=int32),)
+    """
+    several = isinstance(loop_vars, (tuple, list))
+    start = tuple(_arrays(v) for v in loop_vars) if several else (_arrays(loop_vars),)
+
+    def step(state: tuple) -> tuple:
+        count, values = state
+        out = body(*values)
+        out = tuple(out) if isinstance(out, (tuple, list)) else (out,)
+        # Numbers that the body makes take the dtype they had before.
+        return count + 1, jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), _values(out), values)
+
+    def go_on(state: tuple) -> Any:
+        count, values = state
+        more = cond(*values)
+        return more if maximum_iterations is None else jnp.logical_and(more, count < maximum_iterations)
+
+    _, values = lax.while_loop(go_on, step, (jnp.zeros((), "int32"), start))
+    if not several:
+        return values[0]
+    return type(loop_vars)(values) if not hasattr(loop_vars, "_fields") else type(loop_vars)(*values)
+
+
+@op
+def fori_loop(lower: Argument, upper: Argument, body_fun: Argument, init_val: Argument) -> Any:
+    """Repeats `value = body_fun(i, value)` for `i` from `lower` up to, not including, `upper`.
+
+    >>> fori_loop(0, 4, lambda i, total: total + i, 0)
+    Array(6, dtype=int32, weak_type=True)
+    """
+    return lax.fori_loop(lower, upper, lambda i, value: _values(body_fun(i, value)), _values(init_val))

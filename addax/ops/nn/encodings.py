@@ -1,0 +1,167 @@
+"""Classes as vectors, and the losses between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.config import epsilon
+from ...core.dtypes import numpy_dtype, standardize_dtype
+from ...core.engine import jax, jnp
+from ...core.op import DTypeLike, Tensor, TensorLike, op
+
+
+def _dense(sparse: bool) -> None:
+    if sparse:
+        raise ValueError("addax has dense tensors only: `sparse=True` is not supported.")
+
+
+@op(recorded={"dtype": standardize_dtype})
+def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = None, sparse: bool = False) -> Tensor:
+    """Integers as vectors that are 1 at that position and 0 elsewhere; negative or too great ones are all 0.
+
+    Args:
+        x: Tensor of integers.
+        num_classes: Length of the vectors.
+        axis: Where their axis stands in the result.
+        dtype: Dtype; None for the default float.
+        sparse: Kept for compatibility; only False is supported.
+
+    >>> one_hot([1], 3)
+    Array([[0., 1., 0.]], dtype=float32)
+    """
+    _dense(sparse)
+    return jax.nn.one_hot(x, num_classes, axis=axis, dtype=numpy_dtype(dtype))
+
+
+@op(recorded={"dtype": standardize_dtype})
+def multi_hot(
+    inputs: TensorLike,
+    num_classes: int | None = None,
+    axis: int = -1,
+    dtype: DTypeLike = None,
+    sparse: bool = False,
+) -> Tensor:
+    """Sets of integers as vectors that are 1 at each of them.
+
+    Args:
+        inputs: Tensor of integers, `(..., n)`.
+        num_classes: Length of the vectors.
+        axis: Where their axis stands in the result.
+        dtype: Dtype; None for the default float.
+        sparse: Kept for compatibility; only False is supported.
+
+    >>> multi_hot([[0, 2]], 3)
+    Array([[1., 0., 1.]], dtype=float32)
+    """
+    _dense(sparse)
+    if num_classes is None:
+        raise ValueError("Argument `num_classes` must be specified. Received: num_classes=None")
+    reduced = 1 if inputs.ndim > 1 else 0
+    return jnp.max(jax.nn.one_hot(inputs, num_classes, axis=axis, dtype=numpy_dtype(dtype)), axis=reduced)
+
+
+def _same_shape(target: Any, output: Any) -> None:
+    if target.ndim < 1:
+        raise ValueError(
+            "Arguments `target` and `output` must be at least rank 1. "
+            f"Received: target.shape={target.shape}, output.shape={output.shape}"
+        )
+    if target.ndim != output.ndim or any(a != b for a, b in zip(target.shape, output.shape)):
+        raise ValueError(
+            "Arguments `target` and `output` must have the same shape. "
+            f"Received: target.shape={target.shape}, output.shape={output.shape}"
+        )
+
+
+@op
+def categorical_crossentropy(
+    target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1
+) -> Tensor:
+    """`-sum(target * log(output))` along `axis`.
+
+    Args:
+        target: Probabilities of the classes.
+        output: Predicted ones, which are first scaled to sum to 1; or logits. Of the same shape.
+        from_logits: Whether `output` is logits.
+        axis: Axis of the classes.
+
+    >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]])
+    Array([0.693147], dtype=float32)
+    """
+    _same_shape(target, output)
+    if from_logits:
+        log_prob = jax.nn.log_softmax(output, axis)
+    else:
+        output = output / jnp.sum(output, axis, keepdims=True)
+        log_prob = jnp.log(jnp.clip(output, epsilon(), 1.0 - epsilon()))
+    return -jnp.sum(target * log_prob, axis)
+
+
+@op
+def sparse_categorical_crossentropy(
+    target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1
+) -> Tensor:
+    """`-log` of what is predicted for the class `target`.
+
+    Args:
+        target: Classes as integers, of the shape of `output` without `axis` (or with size 1 there).
+        output: Predicted probabilities, which are first scaled to sum to 1; or logits.
+        from_logits: Whether `output` is logits.
+        axis: Axis of the classes.
+
+    >>> sparse_categorical_crossentropy([1], [[0.5, 0.5]])
+    Array([0.693147], dtype=float32)
+    """
+    target = target.astype("int32")
+    if target.ndim == output.ndim and target.shape[-1] == 1:
+        target = jnp.squeeze(target, -1)
+    if output.ndim < 1:
+        raise ValueError(f"Argument `output` must be at least rank 1. Received: output.shape={output.shape}")
+    rest = list(output.shape)
+    del rest[axis]
+    if target.ndim != len(rest) or any(a != b for a, b in zip(target.shape, rest)):
+        raise ValueError(
+            "Arguments `target` and `output` must have the same shape up until the last dimension: "
+            f"target.shape={target.shape}, output.shape={output.shape}"
+        )
+    if from_logits:
+        log_prob = jax.nn.log_softmax(output, axis)
+    else:
+        output = output / jnp.sum(output, axis, keepdims=True)
+        log_prob = jnp.log(jnp.clip(output, epsilon(), 1.0 - epsilon()))
+    return -jnp.sum(jax.nn.one_hot(target, output.shape[axis], axis=axis, dtype=log_prob.dtype) * log_prob, axis)
+
+
+@op
+def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False) -> Tensor:
+    """`-(target * log(output) + (1 - target) * log(1 - output))` of each element.
+
+    Args:
+        target: Probabilities.
+        output: Predicted probabilities or logits, of the same shape.
+        from_logits: Whether `output` is logits.
+
+    >>> binary_crossentropy([1.0], [0.5])
+    Array([0.693147], dtype=float32)
+    """
+    if target.ndim != output.ndim or any(a != b for a, b in zip(target.shape, output.shape)):
+        raise ValueError(
+            "Arguments `target` and `output` must have the same shape. "
+            f"Received: target.shape={target.shape}, output.shape={output.shape}"
+        )
+    if from_logits:
+        return -target * jax.nn.log_sigmoid(output) - (1.0 - target) * jax.nn.log_sigmoid(-output)
+    output = jnp.clip(output, epsilon(), 1.0 - epsilon())
+    return -(target * jnp.log(output) + (1.0 - target) * jnp.log(1.0 - output))
+
+
+@op(keras_class="PSNR")
+def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Tensor:
+    """Peak signal-to-noise ratio of two signals in decibels, `20 log10(max_val) - 10 log10(mse)`.
+
+    >>> psnr([0.0], [0.1], 1.0)
+    Array(20., dtype=float32)
+    """
+    if x1.shape != x2.shape:
+        raise ValueError(f"Input shapes {x1.shape} and {x2.shape} must match for PSNR calculation. ")
+    return 20 * jnp.log10(jnp.asarray(max_val, x2.dtype)) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))

@@ -1,0 +1,234 @@
+"""Functions that bring mean, variance or length to a standard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.config import epsilon as default_epsilon
+from ...core.dtypes import floatx
+from ...core.engine import jax, jnp, lax
+from ...core.op import Argument, Axis, Tensor, TensorLike, op
+
+
+def _axes(axis: Any) -> Any:
+    return tuple(axis) if isinstance(axis, (list, tuple)) else axis
+
+
+@op
+def moments(x: TensorLike, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
+    """Mean and variance along `axes`; computed in float32 for float16.
+
+    Args:
+        x: Tensor.
+        axes: Axes to reduce.
+        keepdims: Whether they stay with size 1.
+        synchronized: Kept for compatibility: arrays that are sharded over devices are always reduced as a whole.
+
+    >>> [v.tolist() for v in moments([1.0, 3.0], [0])]
+    [2.0, 1.0]
+    """
+    half = x.dtype == jnp.float16
+    values = x.astype("float32") if half else x
+    axes = _axes(axes)
+    mean = jnp.mean(values, axes, keepdims=True)
+    variance = jnp.var(values, axis=axes, keepdims=True)
+    if not keepdims:
+        mean, variance = jnp.squeeze(mean, axes), jnp.squeeze(variance, axes)
+    if half:
+        limit = jnp.finfo("float16")
+        mean, variance = (jnp.clip(v, limit.min, limit.max).astype("float16") for v in (mean, variance))
+    return mean, variance
+
+
+@op(keras_class="BatchNorm")
+def batch_normalization(
+    x: TensorLike,
+    mean: TensorLike,
+    variance: TensorLike,
+    axis: int,
+    offset: TensorLike | None = None,
+    scale: TensorLike | None = None,
+    epsilon: float = 1e-3,
+) -> Tensor:
+    """`(x - mean) / sqrt(variance + epsilon) * scale + offset` ([paper](https://arxiv.org/abs/1502.03167)).
+
+    Args:
+        x: Tensor.
+        mean, variance: Vectors of the size of `axis`.
+        axis: Axis of the features.
+        offset, scale: Vectors of the size of `axis`, or None.
+        epsilon: Keeps the division finite.
+
+    >>> batch_normalization([[1.0, 2.0]], [1.0, 1.0], [1.0, 1.0], axis=-1, epsilon=0.0)
+    Array([[0., 1.]], dtype=float32)
+    """
+    shape = [1] * x.ndim
+    shape[axis] = mean.shape[0]
+    factor = lax.rsqrt(variance.reshape(shape) + epsilon)
+    if scale is not None:
+        factor = factor * scale.reshape(shape)
+    shift = -mean.reshape(shape) * factor
+    if offset is not None:
+        shift = shift + offset.reshape(shape)
+    return jnp.asarray(x * factor + shift, x.dtype)
+
+
+@op(keras_class="LayerNorm")
+def layer_normalization(
+    x: TensorLike,
+    gamma: TensorLike | None = None,
+    beta: TensorLike | None = None,
+    axis: Axis = -1,
+    epsilon: float | None = None,
+    rms_scaling: bool = False,
+) -> Tensor:
+    """Brings mean 0 and variance 1 along `axis`, for each sample by itself ([paper](https://arxiv.org/abs/1607.06450)).
+
+    Args:
+        x: Tensor.
+        gamma: Scale, of the size of `axis`, or None.
+        beta: Offset, of the size of `axis`, or None.
+        axis: Axis or axes.
+        epsilon: Keeps the division finite; None for the default.
+        rms_scaling: Whether to divide by the standard deviation only, leaving the mean.
+
+    >>> layer_normalization([[1.0, 3.0]]).round(3)
+    Array([[-1.,  1.]], dtype=float32)
+    """
+    epsilon = default_epsilon() if epsilon is None else epsilon
+    dtype = x.dtype
+    compute = jnp.result_type(dtype, "float32")
+    x = x.astype(compute)
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    shape = [1] * x.ndim
+    for a in axes:
+        shape[a] = x.shape[a]
+    gamma = None if gamma is None else gamma.reshape(shape).astype(compute)
+    beta = None if beta is None else beta.reshape(shape).astype(compute)
+    mean = jnp.mean(x, axes, keepdims=True)
+    variance = jnp.mean(jnp.square(x - mean), axes, keepdims=True)
+    if rms_scaling:
+        out = x * lax.rsqrt(variance + epsilon)
+        return (out if gamma is None else out * gamma).astype(dtype)
+    factor = lax.rsqrt(variance + epsilon)
+    if gamma is not None:
+        factor = factor * gamma
+    out = (x - mean) * factor
+    return (out if beta is None else out + beta).astype(dtype)
+
+
+@op(keras_class="RMSNorm")
+def rms_normalization(
+    x: TensorLike, scale: TensorLike | None = None, axis: Axis = -1, epsilon: float | None = None
+) -> Tensor:
+    """`x / sqrt(mean(x**2) + epsilon) * scale` along `axis` ([paper](https://arxiv.org/abs/1910.07467)).
+
+    Args:
+        x: Tensor.
+        scale: Of the size of `axis`, or None.
+        axis: Axis or axes.
+        epsilon: Keeps the division finite; None for the default.
+
+    >>> rms_normalization([[1.0, 1.0]]).round(3)
+    Array([[1., 1.]], dtype=float32)
+    """
+    epsilon = default_epsilon() if epsilon is None else epsilon
+    dtype = x.dtype
+    x = x.astype(jnp.result_type(dtype, "float32"))
+    out = x * lax.rsqrt(jnp.mean(jnp.square(x), _axes(axis), keepdims=True) + epsilon)
+    if scale is not None:
+        axes = (axis,) if isinstance(axis, int) else tuple(axis)
+        shape = [1] * x.ndim
+        for a in axes:
+            shape[a] = x.shape[a]
+        out = out * scale.reshape(shape)
+    return out.astype(dtype)
+
+
+@op
+def normalize(x: TensorLike, axis: Axis = -1, order: Any = 2, epsilon: float | None = None) -> Tensor:
+    """`x` divided by its norm along `axis`.
+
+    Args:
+        x: Tensor.
+        axis: Axis or axes.
+        order: Of the norm: 2 is Euclid's.
+        epsilon: The norm counts as at least this; None for the default.
+
+    >>> normalize([[3.0, 4.0]])
+    Array([[0.6, 0.8]], dtype=float32)
+    """
+    epsilon = default_epsilon() if epsilon is None else epsilon
+    if not jnp.issubdtype(x.dtype, jnp.inexact):
+        x = x.astype(floatx())
+    if order == 2:
+        square = jnp.sum(jnp.square(x), _axes(axis), keepdims=True)
+        return x * lax.rsqrt(jnp.maximum(square, epsilon**2))
+    axes = (axis,) if isinstance(axis, int) else axis
+    norm = jnp.linalg.norm(x, order, axes[0] if len(axes) == 1 else tuple(axes), keepdims=True)
+    return x / jnp.maximum(norm, epsilon)
+
+
+@op
+def dot_product_attention(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    bias: TensorLike | None = None,
+    mask: TensorLike | None = None,
+    scale: Argument = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
+) -> Tensor:
+    """Softmax of the products of queries and keys, times the values ([paper](https://arxiv.org/abs/1706.03762)).
+
+    Args:
+        query: Tensor, `(batch, queries, heads, dim)`.
+        key, value: Tensors, `(batch, keys, key_heads, dim)`; `key_heads` divides `heads`.
+        bias: Added to the logits; broadcasts to `(batch, heads, queries, keys)`.
+        mask: Bools, likewise: what may be attended to.
+        scale: Factor of the logits; None for `1 / sqrt(dim)`.
+        is_causal: Whether a query sees only keys up to its own position.
+        flash_attention: Whether to use the device's fused kernel; None lets addax choose.
+        attn_logits_soft_cap: Bounds the logits smoothly to this absolute value.
+
+    >>> dot_product_attention(jnp.ones((1, 2, 1, 4)), jnp.ones((1, 3, 1, 4)), jnp.ones((1, 3, 1, 4))).shape
+    (1, 2, 1, 4)
+    """
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        if x.ndim != 4:
+            raise ValueError(
+                "`dot_product_attention` only supports 4D inputs. "
+                f"Received: query.shape={query.shape}, key.shape={key.shape}, value.shape={value.shape} ({name} is not)."
+            )
+    if attn_logits_soft_cap is not None:
+        return _capped_attention(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap)
+    return jax.nn.dot_product_attention(
+        query,
+        key,
+        value,
+        bias,
+        None if mask is None else mask.astype(bool),
+        scale=scale,
+        is_causal=is_causal,
+        implementation="cudnn" if flash_attention else "xla",
+    )
+
+
+def _capped_attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: float) -> Any:
+    groups = q.shape[2] // k.shape[2]
+    k, v = (jnp.repeat(x, groups, 2) for x in (k, v))
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    logits = jnp.einsum("bqhd,bkhd->bhqk", q, k, preferred_element_type="float32") * scale
+    logits = cap * jnp.tanh(logits / cap)
+    if bias is not None:
+        logits = logits + bias
+    allowed = jnp.ones(logits.shape[-2:], bool)
+    if is_causal:
+        allowed = jnp.tril(allowed)
+    if mask is not None:
+        allowed = jnp.logical_and(allowed, mask.astype(bool))
+    logits = jnp.where(allowed, logits, jnp.finfo(logits.dtype).min)
+    weights = jax.nn.softmax(logits, -1).astype(q.dtype)
+    return jnp.einsum("bhqk,bkhd->bqhd", weights, v)
