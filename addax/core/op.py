@@ -221,8 +221,9 @@ class OpDefinition:
 
     @property
     def keras_module(self) -> str:
-        """The module Keras's files give the op: that of its group (`addax.ops.numpy.sorting` -> numpy)."""
-        return f"keras.src.ops.{[*self.fn.__module__.split('.'), '', ''][2]}"
+        """The module Keras's files give the op: that of its group (`addax.ops.numpy.indexing` -> numpy)."""
+        _, room, group = [*self.fn.__module__.split("."), "", ""][:3]
+        return f"keras.src.{room}.{group}"
 
     @functools.cached_property
     def tensors(self) -> dict[str, Callable]:

@@ -40,6 +40,10 @@ MODULES = {
     "keras.src.models.model": "addax.models",
 }
 
+# Where the functions live that files name without their module.
+FUNCTIONS = ("keras.activations", "keras.losses", "keras.metrics")
+_ACCESS = ("get", "serialize", "deserialize", "schedules")
+
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}
 
@@ -48,8 +52,13 @@ def resolve(module: str | None, name: str) -> Any:
     """The built-in object that Keras's files call `name` in `module`, or None."""
     if module is None:
         return None
+    if module == "builtins":  # a function: its config says no more about where it is from
+        found = (resolve(room, name) for room in FUNCTIONS)
+        return next((fn for fn in found if inspect.isfunction(fn) and name not in _ACCESS), None)
     if module.startswith(("keras.src.ops.", "keras.ops")):
-        return find_op(name)
+        return find_op(name, "addax.ops")
+    if module == "keras.src.activations.activations":
+        return find_op(name, "addax.activations")
     if module.startswith("keras.src.") and module not in MODULES:
         module = "keras." + module.split(".")[2]  # e.g. keras.src.layers.core.dense
     target = MODULES.get(module)
@@ -61,9 +70,9 @@ def resolve(module: str | None, name: str) -> Any:
     return getattr(owner, name, None)
 
 
-def find_op(keras_class: str) -> Any:
-    """The op that Keras's files call `keras_class` ("Add", "GetItem"), or None."""
-    ops = importlib.import_module("addax.ops")
+def find_op(keras_class: str, room: str) -> Any:
+    """The op of `room` that Keras's files call `keras_class` ("Add", "GetItem"), or None."""
+    ops = importlib.import_module(room)
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", keras_class).lower()
     for candidate in (name, to_snake_case(keras_class)):
         definition = getattr(getattr(ops, candidate, None), "definition", None)
@@ -169,7 +178,7 @@ def find(kind: str, name: str, room: str, aliases: dict[str, str] | None = None)
     if custom is not None:
         return custom
     owner = importlib.import_module(room)
-    public = [n for n in owner.__all__ if n not in ("get", "serialize", "deserialize", "schedules")]
+    public = [n for n in owner.__all__ if n not in _ACCESS]
     aliases = aliases or {}
     if name in aliases:
         return getattr(owner, aliases[name])

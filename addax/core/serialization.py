@@ -122,19 +122,17 @@ def serialize_dict(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _serialize_callable(fn: Any) -> dict[str, Any]:
-    kind = "class" if isinstance(fn, type) else "function"
-    if kind == "function" and fn.__name__ == "<lambda>":
+    if isinstance(fn, type):
+        module = registry.keras_module(fn) or fn.__module__
+        return {"class_name": "__typespec__", "spec_name": fn.__name__, "module": module, "config": None}
+    if fn.__name__ == "<lambda>":
         raise ValueError(
             "A lambda function has no name that a file could refer to. Write it with `def` and decorate it with "
             "`@keras.saving.register_keras_serializable()`."
         )
-    module = registry.keras_module(fn)
-    if module is None:
-        module = "builtins" if fn.__module__ in (None, "__main__", "builtins") else fn.__module__
-    if kind == "class":
-        return {"class_name": "__typespec__", "spec_name": fn.__name__, "module": module, "config": None}
-    registered = registry.get_registered_name(fn)
-    return {"module": module, "class_name": "function", "config": fn.__name__, "registered_name": registered}
+    # Keras's files name the type of a function (`builtins.function`), not where it was defined.
+    name = registry.get_registered_name(fn)
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
 
 
 def deserialize_keras_object(
@@ -294,6 +292,14 @@ def auto_config(instance: Any, skip: tuple[str, ...] = (), upto: type | None = N
             value = getattr(instance, name, passed.get(name)) if hasattr(cls, name) else passed.get(name)
         out[name] = value
     return out
+
+
+def config_class(instance: Any) -> type:
+    """The class whose constructor's arguments a built-in `get_config` answers for: that of `instance`, or, where a
+    user's class writes `get_config` itself and asks its base for the rest, that base."""
+    mro = type(instance).__mro__
+    own = next(i for i, cls in enumerate(mro) if "get_config" in cls.__dict__)
+    return mro[0] if registry.is_builtin(mro[own]) else mro[own + 1]
 
 
 class Configurable:

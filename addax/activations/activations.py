@@ -1,0 +1,141 @@
+"""The activation functions. Most are the op of that name."""
+
+from __future__ import annotations
+
+from ..core.engine import jax, jnp
+from ..core.op import Tensor, TensorLike, op
+from ..ops.nn.activations import (
+    celu,
+    elu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    tanh_shrink,
+    threshold,
+)
+from ..ops.nn.activations import gelu as gelu_op
+from ..ops.numpy.elementwise import exp, tanh
+
+hard_swish = hard_silu
+swish = silu
+
+
+def exponential(x: TensorLike) -> Tensor:
+    """`exp(x)`.
+
+    >>> exponential([0.0])
+    Array([1.], dtype=float32)
+    """
+    return exp(x)
+
+
+def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
+    """`x` times the normal distribution function of `x` ([paper](https://arxiv.org/abs/1606.08415)).
+
+    Args:
+        x: Tensor.
+        approximate: Whether to compute it through `tanh`.
+
+    >>> gelu([-1.0, 1.0]).round(3)
+    Array([-0.159,  0.841], dtype=float32)
+    """
+    return gelu_op(x, approximate)
+
+
+def linear(x: TensorLike) -> Tensor:
+    """`x` itself.
+
+    >>> linear(3.0)
+    3.0
+    """
+    return x
+
+
+@op
+def mish(x: TensorLike) -> Tensor:
+    """`x * tanh(softplus(x))` ([paper](https://arxiv.org/abs/1908.08681)).
+
+    >>> mish([0.0, 1.0]).round(3)
+    Array([0.   , 0.865], dtype=float32)
+    """
+    return x * jnp.tanh(jax.nn.softplus(x))
+
+
+@op(keras_class="ReLU")
+def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:
+    """`x` above `threshold`, up to `max_value`; `negative_slope * (x - threshold)` below.
+
+    Args:
+        x: Tensor.
+        negative_slope: Slope below the threshold.
+        max_value: Greatest value returned; None for no limit.
+        threshold: Where the function begins to be `x`.
+
+    >>> relu([-1.0, 2.0, 8.0], negative_slope=0.5, max_value=6.0)
+    Array([-0.5,  2. ,  6. ], dtype=float32)
+    """
+    if threshold == 0 and negative_slope == 0:
+        if max_value is None:
+            return jax.nn.relu(x)
+        if max_value == 6:
+            return jax.nn.relu6(x)
+    if threshold == 0 and max_value is None:
+        return jax.nn.leaky_relu(x, negative_slope)
+    below = negative_slope * jax.nn.relu(threshold - x) if negative_slope != 0 else 0
+    above = jax.nn.relu(x) if threshold == 0 else x * (x > threshold).astype(x.dtype)
+    if max_value is not None:
+        above = jnp.clip(above, 0, max_value)
+    return above - below
+
+
+__all__ = [
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+]

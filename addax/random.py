@@ -1,0 +1,196 @@
+"""Random numbers. `seed` is None, an int (the same numbers every time) or a `SeedGenerator`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .core.convert import to_tensor, unwrap
+from .core.dtypes import floatx, is_float, is_int, numpy_dtype, standardize_dtype
+from .core.engine import jax, jnp
+from .core.op import DTypeLike, Tensor, TensorLike
+from .core.seeds import SeedGenerator, draw_key
+
+Seed = int | SeedGenerator | None
+Shape = Sequence[int]
+
+__all__ = [
+    "SeedGenerator",
+    "beta",
+    "binomial",
+    "categorical",
+    "dropout",
+    "gamma",
+    "normal",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+
+
+def _float(dtype: DTypeLike, function: str) -> Any:
+    name = standardize_dtype(dtype)
+    if not is_float(name):
+        raise ValueError(f"`keras.random.{function}` requires a floating point `dtype`. Received: dtype={dtype} ")
+    return numpy_dtype(name)
+
+
+def normal(shape: Shape, mean: float = 0.0, stddev: float = 1.0, dtype: DTypeLike = None, seed: Seed = None) -> Tensor:
+    """Normally distributed numbers.
+
+    Args:
+        shape: Shape of the result.
+        mean: Mean.
+        stddev: Standard deviation.
+        dtype: Float dtype; None for the default.
+        seed: Where the randomness comes from.
+
+    >>> normal((2, 3), seed=1).shape
+    (2, 3)
+    """
+    dtype = _float(dtype, "normal")
+    sample = jax.random.normal(draw_key(seed), tuple(shape), dtype)
+    return sample * jnp.asarray(unwrap(stddev), dtype) + jnp.asarray(unwrap(mean), dtype)
+
+
+def truncated_normal(
+    shape: Shape, mean: float = 0.0, stddev: float = 1.0, dtype: DTypeLike = None, seed: Seed = None
+) -> Tensor:
+    """Normally distributed numbers, none further than two standard deviations from the mean.
+
+    Args:
+        shape: Shape of the result.
+        mean: Mean.
+        stddev: Standard deviation before the cut.
+        dtype: Float dtype; None for the default.
+        seed: Where the randomness comes from.
+
+    >>> bool(abs(truncated_normal((100,), seed=1)).max() <= 2)
+    True
+    """
+    dtype = _float(dtype, "truncated_normal")
+    sample = jax.random.truncated_normal(draw_key(seed), -2.0, 2.0, tuple(shape), dtype)
+    return sample * jnp.asarray(unwrap(stddev), dtype) + jnp.asarray(unwrap(mean), dtype)
+
+
+def uniform(
+    shape: Shape, minval: float = 0.0, maxval: float = 1.0, dtype: DTypeLike = None, seed: Seed = None
+) -> Tensor:
+    """Numbers evenly distributed over `[minval, maxval)`.
+
+    Args:
+        shape: Shape of the result.
+        minval, maxval: The range.
+        dtype: Float dtype; None for the default.
+        seed: Where the randomness comes from.
+
+    >>> uniform((2,), seed=1).shape
+    (2,)
+    """
+    dtype = _float(dtype, "uniform")
+    return jax.random.uniform(draw_key(seed), tuple(shape), dtype, unwrap(minval), unwrap(maxval))
+
+
+def randint(shape: Shape, minval: int, maxval: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
+    """Integers evenly distributed over `[minval, maxval)`.
+
+    Args:
+        shape: Shape of the result.
+        minval, maxval: The range.
+        dtype: Integer dtype.
+        seed: Where the randomness comes from.
+
+    >>> randint((2,), 5, 6, seed=1)
+    Array([5, 5], dtype=int32)
+    """
+    if not is_int(standardize_dtype(dtype)):
+        raise ValueError(f"`keras.random.randint` requires an integer `dtype`. Received: dtype={dtype} ")
+    return jax.random.randint(draw_key(seed), tuple(shape), unwrap(minval), unwrap(maxval), numpy_dtype(dtype))
+
+
+def categorical(logits: TensorLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
+    """Classes drawn with the probabilities `softmax(logits)`.
+
+    Args:
+        logits: Tensor, `(batch, classes)`.
+        num_samples: How many to draw for each row.
+        dtype: Integer dtype.
+        seed: Where the randomness comes from.
+
+    Returns:
+        Tensor, `(batch, num_samples)`.
+
+    >>> categorical([[0.0, -1e9]], 3, seed=1)
+    Array([[0, 0, 0]], dtype=int32)
+    """
+    logits = to_tensor(logits)
+    if logits.ndim != 2:
+        raise ValueError(
+            f"`logits` should be a 2-D tensor with shape [batch_size, num_classes]. Received: {logits.shape}"
+        )
+    shape = (num_samples, logits.shape[0])
+    sample = jax.random.categorical(draw_key(seed), logits, axis=-1, shape=shape)
+    return sample.T.astype(numpy_dtype(dtype))
+
+
+def gamma(shape: Shape, alpha: float, dtype: DTypeLike = None, seed: Seed = None) -> Tensor:
+    """Numbers of the gamma distribution of shape `alpha` and scale 1.
+
+    >>> bool((gamma((5,), 2.0, seed=1) > 0).all())
+    True
+    """
+    return jax.random.gamma(draw_key(seed), unwrap(alpha), tuple(shape), _float(dtype or floatx(), "gamma"))
+
+
+def binomial(
+    shape: Shape, counts: TensorLike, probabilities: TensorLike, dtype: DTypeLike = None, seed: Seed = None
+) -> Tensor:
+    """How often out of `counts` trials something of probability `probabilities` happens.
+
+    >>> binomial((3,), 5, 1.0, seed=1)
+    Array([5., 5., 5.], dtype=float32)
+    """
+    dtype = _float(dtype, "binomial")
+    return jax.random.binomial(draw_key(seed), to_tensor(counts), to_tensor(probabilities), tuple(shape), dtype)
+
+
+def beta(shape: Shape, alpha: TensorLike, beta: TensorLike, dtype: DTypeLike = None, seed: Seed = None) -> Tensor:
+    """Numbers of the beta distribution, in `[0, 1]`.
+
+    >>> beta((2,), 1.0, 3.0, seed=1).shape
+    (2,)
+    """
+    dtype = _float(dtype, "beta")
+    return jax.random.beta(draw_key(seed), to_tensor(alpha, dtype), to_tensor(beta, dtype), tuple(shape), dtype)
+
+
+def dropout(
+    inputs: TensorLike, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None
+) -> Tensor:
+    """Sets elements to 0 with probability `rate` and scales the others up by `1 / (1 - rate)`.
+
+    Args:
+        inputs: Tensor.
+        rate: Probability, in [0, 1].
+        noise_shape: Shape of the mask, which broadcasts with `inputs`; None in it stands for the input's size.
+        seed: Where the randomness comes from.
+
+    >>> sorted(set(dropout(jnp.ones(100), 0.5, seed=1).tolist()))
+    [0.0, 2.0]
+    """
+    inputs = to_tensor(inputs)
+    keep = 1.0 - rate
+    shape = inputs.shape if noise_shape is None else noise_shape
+    shape = tuple(have if n is None else n for n, have in zip(shape, inputs.shape))
+    mask = jnp.broadcast_to(jax.random.bernoulli(draw_key(seed), keep, shape), inputs.shape)
+    return jnp.where(mask, inputs / jnp.asarray(keep, inputs.dtype), jnp.zeros_like(inputs))
+
+
+def shuffle(x: TensorLike, axis: int = 0, seed: Seed = None) -> Tensor:
+    """`x` with its slices along `axis` in random order.
+
+    >>> sorted(shuffle([1, 2, 3], seed=1).tolist())
+    [1, 2, 3]
+    """
+    return jax.random.permutation(draw_key(seed), to_tensor(x), axis)
