@@ -1,0 +1,53 @@
+"""Bringing labels, predictions, weights and masks to shapes that go together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.config import floatx
+from ..core.convert import to_tensor
+from ..core.dtypes import is_float, standardize_dtype
+from ..core.keras_tensor import KerasTensor
+from ..ops import cast, expand_dims, squeeze
+
+
+def as_tensor(x: Any, dtype: str | None = None) -> Any:
+    """`x` as an array, or as the KerasTensor it is, of `dtype` where one is given."""
+    if not isinstance(x, KerasTensor):
+        return to_tensor(x, dtype)
+    return x if dtype is None or x.dtype == dtype else cast(x, dtype)
+
+
+def as_float(x: Any) -> Any:
+    """`x` as a tensor of its own float dtype; whole numbers and bools become the default float."""
+    x = as_tensor(x)
+    return x if is_float(x.dtype) else as_tensor(x, floatx())
+
+
+def as_pair(y_true: Any, y_pred: Any, same_rank: bool = True) -> tuple[Any, Any]:
+    """Both as tensors of the predictions' float dtype, and of one rank if `same_rank`."""
+    y_pred = as_float(y_pred)
+    y_true = as_tensor(y_true, standardize_dtype(y_pred.dtype))
+    return to_same_rank(y_true, y_pred) if same_rank else (y_true, y_pred)
+
+
+def to_same_rank(a: Any, b: Any) -> tuple[Any, Any]:
+    """Makes `(n,)` and `(n, 1)` go together: a last axis of size 1 that only one of the two has is added to vectors
+    and dropped from anything larger."""
+    if len(a.shape) == len(b.shape) + 1:
+        b, a = to_same_rank(b, a)
+    elif len(b.shape) == len(a.shape) + 1 and b.shape[-1] == 1:
+        if len(a.shape) == 1:
+            a = expand_dims(a, -1)
+        else:
+            b = squeeze(b, -1)
+    return a, b
+
+
+def align_weights(values: Any, weights: Any) -> tuple[Any, Any]:
+    """`values` and `weights` so that they multiply: weights of lower rank belong to the leading axes (the batch)."""
+    values, weights = to_same_rank(values, weights)
+    rank = len(weights.shape)
+    if 0 < rank < len(values.shape) and tuple(values.shape[:rank]) == tuple(weights.shape):
+        weights = expand_dims(weights, tuple(range(rank, len(values.shape))))
+    return values, weights

@@ -1,0 +1,97 @@
+"""The circle loss, for learning embeddings."""
+
+from __future__ import annotations
+
+from ..core.op import DTypeLike, Tensor, TensorLike
+from ..ops import (
+    equal,
+    logical_and,
+    logical_not,
+    logsumexp,
+    matmul,
+    relu,
+    softplus,
+    squeeze,
+    stop_gradient,
+    transpose,
+    where,
+)
+from .alignment import as_float, as_tensor
+from .loss import LossFunctionWrapper
+from .regression import unit
+
+
+def circle(
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    ref_labels: TensorLike | None = None,
+    ref_embeddings: TensorLike | None = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80,
+    margin: float = 0.4,
+) -> Tensor:
+    """Pulls embeddings of one class together and pushes classes apart, the harder the further a pair is off.
+
+    Sun et al., "Circle loss: a unified perspective of pair similarity optimization", 2020,
+    https://arxiv.org/abs/2002.10857.
+
+    Args:
+        y_true: Numbers of classes, shape `(batch,)` or `(batch, 1)`.
+        y_pred: Embeddings, shape `(batch, d)`; those of `ref_embeddings` should be of length 1, these are made so.
+        ref_labels: Numbers of classes of the references, shape `(references,)`; default: `y_true`.
+        ref_embeddings: Embeddings of the references, shape `(references, d)`; default: `y_pred`.
+        remove_diagonal: Whether to leave out the pair of a sample with itself.
+        gamma: Scale of the similarities.
+        margin: How far from perfect similarity a pair may be.
+
+    Returns:
+        Values of shape `(batch,)`.
+
+    >>> print(keras.losses.circle([0, 1], [[1.0, 0.0], [0.0, 1.0]]))
+    [12.800001 12.800001]
+    """
+    y_pred = unit(as_float(y_pred), -1)
+    y_true = as_tensor(y_true, "int32")
+    ref_embeddings = y_pred if ref_embeddings is None else unit(as_float(ref_embeddings), -1)
+    ref_labels = y_true if ref_labels is None else as_tensor(ref_labels, "int32")
+    y_true, ref_labels = (squeeze(y, -1) if len(y.shape) == 2 else y for y in (y_true, ref_labels))
+
+    similarity = matmul(y_pred, transpose(ref_embeddings))
+    same = equal(y_true[:, None], ref_labels[None, :])
+    other = logical_not(same)
+    if remove_diagonal:
+        rows, columns = range(int(same.shape[0])), range(int(same.shape[1]))
+        same = logical_and(same, as_tensor([[i != j for j in columns] for i in rows]))
+
+    pull = relu(1.0 + margin - similarity)  # how much a pair is moved grows with how far off it is,
+    push = relu(similarity + margin)  # but is itself no reason to move
+    of_same = -stop_gradient(pull) * (similarity - (1.0 - margin)) * gamma
+    of_other = stop_gradient(push) * (similarity - margin) * gamma
+    return softplus(logsumexp(where(same, of_same, -1e9), axis=1) + logsumexp(where(other, of_other, -1e9), axis=1))
+
+
+class Circle(LossFunctionWrapper):
+    """Pulls embeddings of one class together and pushes classes apart.
+
+    Sun et al., 2020, https://arxiv.org/abs/2002.10857.
+
+    Args:
+        gamma: Scale of the similarities.
+        margin: How far from perfect similarity a pair may be.
+        remove_diagonal: Whether to leave out the pair of a sample with itself.
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.Circle()([0, 1], [[1.0, 0.0], [0.0, 1.0]]))
+    12.800001
+    """
+
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "circle",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)

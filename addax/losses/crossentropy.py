@@ -1,0 +1,505 @@
+"""Losses of predicted probabilities."""
+
+from __future__ import annotations
+
+import warnings
+
+from ..core.config import epsilon
+from ..core.dtypes import standardize_dtype
+from ..core.op import DTypeLike, Tensor, TensorLike
+from ..ops import binary_crossentropy as crossentropy_of_bits
+from ..ops import cast, clip, log, mean, not_equal, one_hot, power, sigmoid, softmax, squeeze, where
+from ..ops import categorical_crossentropy as crossentropy_of_one_hot
+from ..ops import sparse_categorical_crossentropy as crossentropy_of_classes
+from ..ops import sum as sum_
+from .alignment import as_float, as_pair, as_tensor
+from .loss import LossFunctionWrapper
+
+
+def _smooth(y_true: Tensor, amount: float, classes: int) -> Tensor:
+    """Labels moved by `amount` towards the uniform distribution over `classes`."""
+    return y_true * (1.0 - amount) + amount / classes if amount else y_true
+
+
+def binary_crossentropy(
+    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Tensor:
+    """The mean over `axis` of the crossentropy of independent yes-or-no labels.
+
+    Args:
+        y_true: Labels in [0, 1], shape `(batch, ..., d)`.
+        y_pred: Probabilities, or logits, of the same shape.
+        from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
+        label_smoothing: How far labels are moved towards 0.5, in [0, 1].
+        axis: The axis to average over.
+
+    Returns:
+        Values of the shape without `axis`.
+
+    >>> print(keras.losses.binary_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]))
+    [0.6931472]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred, same_rank=False)
+    y_true = _smooth(y_true, label_smoothing, 2)
+    return mean(crossentropy_of_bits(y_true, y_pred, from_logits=from_logits), axis=axis)
+
+
+def binary_focal_crossentropy(
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Tensor:
+    """Binary crossentropy that counts samples the less, the surer and righter their prediction is.
+
+    Lin et al., "Focal loss for dense object detection", 2017, https://arxiv.org/abs/1708.02002.
+
+    Args:
+        y_true: Labels in [0, 1], shape `(batch, ..., d)`.
+        y_pred: Probabilities, or logits, of the same shape.
+        apply_class_balancing: Whether positives are weighted by `alpha` and negatives by `1 - alpha`.
+        alpha: The weight of positives.
+        gamma: How strongly easy samples are counted less.
+        from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
+        label_smoothing: How far labels are moved towards 0.5, in [0, 1].
+        axis: The axis to average over.
+
+    Returns:
+        Values of the shape without `axis`.
+
+    >>> print(keras.losses.binary_focal_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]))
+    [0.1732868]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred, same_rank=False)
+    y_true = _smooth(y_true, label_smoothing, 2)
+    if from_logits:
+        y_pred = sigmoid(y_pred)
+    right = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
+    values = power(1.0 - right, gamma) * crossentropy_of_bits(y_true, y_pred)
+    if apply_class_balancing:
+        values = values * (y_true * alpha + (1.0 - y_true) * (1.0 - alpha))
+    return mean(values, axis=axis)
+
+
+def _check_classes(loss: str, y_pred: Tensor, axis: int) -> None:
+    if y_pred.shape[axis] == 1:
+        warnings.warn(
+            f"In loss {loss}, expected y_pred.shape to be (batch_size, num_classes) with num_classes > 1. Received: "
+            f"y_pred.shape={tuple(y_pred.shape)}. Consider using 'binary_crossentropy' if you only have 2 classes.",
+            SyntaxWarning,
+            stacklevel=3,
+        )
+
+
+def categorical_crossentropy(
+    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Tensor:
+    """The crossentropy of one-hot labels.
+
+    Args:
+        y_true: One-hot labels (or probabilities), shape `(batch, ..., classes)`.
+        y_pred: Probabilities, or logits, of the same shape.
+        from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
+        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        axis: The axis of the classes.
+
+    Returns:
+        Values of the shape without `axis`.
+
+    >>> print(keras.losses.categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]))
+    [0.6931472]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred, same_rank=False)
+    _check_classes("categorical_crossentropy", y_pred, axis)
+    y_true = _smooth(y_true, label_smoothing, y_true.shape[-1])
+    return crossentropy_of_one_hot(y_true, y_pred, from_logits=from_logits, axis=axis)
+
+
+def categorical_focal_crossentropy(
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Tensor:
+    """Crossentropy of one-hot labels that counts samples the less, the surer and righter their prediction is.
+
+    Lin et al., "Focal loss for dense object detection", 2017, https://arxiv.org/abs/1708.02002.
+
+    Args:
+        y_true: One-hot labels (or probabilities), shape `(batch, ..., classes)`.
+        y_pred: Probabilities, or logits, of the same shape.
+        alpha: The weight of the classes, one or one for each.
+        gamma: How strongly easy samples are counted less.
+        from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
+        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        axis: The axis of the classes.
+
+    Returns:
+        Values of the shape without `axis`.
+
+    >>> print(keras.losses.categorical_focal_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]))
+    [0.0433217]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    _check_classes("categorical_focal_crossentropy", y_pred, axis)
+    y_true = _smooth(y_true, label_smoothing, y_true.shape[-1])
+    if from_logits:
+        y_pred = softmax(y_pred, axis=axis)
+    y_pred = clip(y_pred / sum_(y_pred, axis=axis, keepdims=True), epsilon(), 1.0 - epsilon())
+    return sum_(alpha * power(1.0 - y_pred, gamma) * -y_true * log(y_pred), axis=axis)
+
+
+def sparse_categorical_crossentropy(
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> Tensor:
+    """The crossentropy of integer labels.
+
+    Args:
+        y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
+        y_pred: Probabilities, or logits, of shape `(batch, ..., classes)`.
+        from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
+        ignore_class: A label whose samples have value 0; None keeps all.
+        axis: The axis of the classes.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.losses.sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [0.25, 0.75]]))
+    [0.6931472 1.3862944]
+    """
+    y_true, y_pred = as_tensor(y_true), as_float(y_pred)
+    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
+        y_true = squeeze(y_true, -1)
+    if ignore_class is None:
+        return crossentropy_of_classes(y_true, y_pred, from_logits=from_logits, axis=axis)
+    valid = _counts(y_true, ignore_class)
+    values = crossentropy_of_classes(where(valid, y_true, 0), y_pred, from_logits=from_logits, axis=axis)
+    return where(valid, values, 0.0)
+
+
+def _counts(y_true: Tensor, ignore_class: int) -> Tensor:
+    return not_equal(y_true, as_tensor(ignore_class, standardize_dtype(y_true.dtype)))
+
+
+def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike, q: float) -> Tensor:
+    """`(1 - p ** q) / q` of the probability `p` of the right class: less moved by wrong labels than crossentropy.
+
+    Zhang and Sabuncu, "Generalized cross entropy loss for training deep neural networks with noisy labels", 2018,
+    https://arxiv.org/abs/1805.07836.
+
+    Args:
+        y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
+        y_pred: Probabilities, shape `(batch, ..., classes)`.
+        q: Between 0 (crossentropy) and 1 (absolute error), both excluded.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.losses.categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5))
+    [1.]
+    """
+    y_true, y_pred = as_tensor(y_true), as_float(y_pred)
+    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
+        y_true = squeeze(y_true, -1)
+    labels = one_hot(cast(y_true, "int32"), y_pred.shape[-1], dtype=standardize_dtype(y_pred.dtype))
+    right = sum_(labels * y_pred, axis=-1)
+    return (1.0 - power(right, q)) / q
+
+
+def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """The Kullback-Leibler divergence of the predictions from the labels over the last axis.
+
+    Args:
+        y_true: Probabilities, shape `(batch, ..., d)`.
+        y_pred: Probabilities of the same shape.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.losses.kl_divergence([[0.0, 1.0]], [[0.5, 0.5]]))
+    [0.6931456]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = (clip(y, epsilon(), 1.0) for y in (y_true, y_pred))
+    return sum_(y_true * log(y_true / y_pred), axis=-1)
+
+
+def poisson(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """The mean over the last axis of the negative log likelihood of counts under rates, up to a constant.
+
+    Args:
+        y_true: Counts, shape `(batch, ..., d)`.
+        y_pred: Rates, positive, of the same shape.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.losses.poisson([[0.0, 1.0]], [[1.0, 1.0]]))
+    [0.99999994]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    return mean(y_pred - y_true * log(y_pred + epsilon()), axis=-1)
+
+
+class BinaryCrossentropy(LossFunctionWrapper):
+    """Crossentropy of independent yes-or-no labels.
+
+    Args:
+        from_logits: Whether predictions are logits (any real number) rather than probabilities.
+        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        axis: The axis of the classes.
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.BinaryCrossentropy()([[0.0, 1.0]], [[0.25, 0.5]]))
+    XX
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(
+            binary_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+class BinaryFocalCrossentropy(LossFunctionWrapper):
+    """Binary crossentropy that counts easy samples less.
+
+    Args:
+        apply_class_balancing: Whether positives are weighted by `alpha` and negatives by `1 - alpha`.
+        alpha: The weight of positives (binary) or of every class (categorical).
+        gamma: How strongly easy samples are counted less.
+        from_logits: Whether predictions are logits (any real number) rather than probabilities.
+        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        axis: The axis of the classes.
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.BinaryFocalCrossentropy()([[0.0, 1.0]], [[0.25, 0.5]]))
+    XX
+    """
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_focal_crossentropy",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(
+            binary_focal_crossentropy,
+            reduction,
+            name,
+            dtype,
+            apply_class_balancing=apply_class_balancing,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+class CategoricalCrossentropy(LossFunctionWrapper):
+    """Crossentropy of one-hot labels.
+
+    Args:
+        from_logits: Whether predictions are logits (any real number) rather than probabilities.
+        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        axis: The axis of the classes.
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.CategoricalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]]))
+    XX
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_crossentropy",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(
+            categorical_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+class CategoricalFocalCrossentropy(LossFunctionWrapper):
+    """Crossentropy of one-hot labels that counts easy samples less.
+
+    Args:
+        alpha: The weight of positives (binary) or of every class (categorical).
+        gamma: How strongly easy samples are counted less.
+        from_logits: Whether predictions are logits (any real number) rather than probabilities.
+        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        axis: The axis of the classes.
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.CategoricalFocalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]]))
+    XX
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_focal_crossentropy",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(
+            categorical_focal_crossentropy,
+            reduction,
+            name,
+            dtype,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+class KLDivergence(LossFunctionWrapper):
+    """The Kullback-Leibler divergence of the predictions from the labels.
+
+    Args:
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.KLDivergence()([[0.0, 1.0]], [[0.5, 0.5]]))
+    XX
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "kl_divergence",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(kl_divergence, reduction, name, dtype)
+
+
+class Poisson(LossFunctionWrapper):
+    """The negative log likelihood of counts under predicted rates, up to a constant.
+
+    Args:
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.Poisson()([[0.0, 1.0]], [[1.0, 1.0]]))
+    XX
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "poisson",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(poisson, reduction, name, dtype)
+
+
+class SparseCategoricalCrossentropy(LossFunctionWrapper):
+    """Crossentropy of integer labels.
+
+    Args:
+        from_logits: Whether predictions are logits (any real number) rather than probabilities.
+        ignore_class: A label whose samples don't count, neither in the sum nor in the mean; None keeps all.
+        reduction, name, dtype: See `Loss`.
+        axis: The axis of the classes.
+
+    >>> print(keras.losses.SparseCategoricalCrossentropy(ignore_class=-1)([1, -1], [[0.5, 0.5], [0.25, 0.75]]))
+    0.6931472
+    """
+
+    unless_default = ("dtype", "axis")
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(
+            sparse_categorical_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
+        )
+        self.ignore_class = ignore_class
+
+    def compute_mask(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        if self.ignore_class is None:
+            return None
+        if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
+            y_true = squeeze(y_true, -1)
+        return _counts(y_true, self.ignore_class)
+
+
+class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
+    """`(1 - p ** q) / q` of the probability `p` of the right class, for integer labels some of which are wrong.
+
+    Zhang and Sabuncu, 2018, https://arxiv.org/abs/1805.07836.
+
+    Args:
+        q: Between 0 (crossentropy) and 1 (absolute error), both excluded.
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.CategoricalGeneralizedCrossEntropy()([1], [[0.75, 0.25]]))
+    1.0
+    """
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: DTypeLike = None,
+    ):
+        if not 0 < q < 1:
+            raise ValueError(f"q must be in the interval (0, 1). Received: q={q}")
+        super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)

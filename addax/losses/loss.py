@@ -1,0 +1,192 @@
+"""Loss: what every loss object does with the values of its function, once: dtype, weights, masks, reduction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.config import floatx
+from ..core.masks import get_mask
+from ..core.naming import auto_name
+from ..core.op import init_arguments, init_parameters
+from ..core.policy import DTypePolicy
+from ..core.policy import get as get_policy
+from ..core.serialization import Configurable, config_class, deserialize_keras_object, serialize_keras_object
+from ..ops import mean, where
+from ..ops import sum as sum_
+from .alignment import align_weights, as_tensor, to_same_rank
+
+REDUCTIONS = ("sum", "sum_over_batch_size", "mean", "mean_with_sample_weight", "none", None)
+
+
+class Loss(Configurable):
+    """Base of all losses: subclass it with `call(y_true, y_pred)` that returns a value for each sample.
+
+    Args:
+        name: Name; automatic from the class when None.
+        reduction: How the values become one number: "sum"; "sum_over_batch_size" or "mean" (divided by how many
+            there are); "mean_with_sample_weight" (divided by the sum of the weights); "none" or None keeps them.
+        dtype: Dtype, or policy, that labels and predictions are cast to; default: floatx.
+
+    >>> class Largest(keras.losses.Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return keras.ops.max(keras.ops.abs(y_true - y_pred), axis=-1)
+    >>> print(Largest()([[0.0, 1.0]], [[0.5, 3.0]]))
+    2.0
+    """
+
+    # Arguments that the config names only where they differ from the default: Keras leaves them out always, so that
+    # a model which comes back from a file has lost them.
+    unless_default: tuple[str, ...] = ("dtype",)
+
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
+        if reduction not in REDUCTIONS:
+            raise ValueError(
+                f"Invalid value for argument `reduction`. Expected one of {REDUCTIONS}. Received: reduction={reduction}"
+            )
+        self.name = name or auto_name(type(self).__name__)
+        self.reduction = reduction
+        self.dtype_policy: DTypePolicy = get_policy(dtype or floatx())
+
+    @property
+    def dtype(self) -> str:
+        """Dtype that labels and predictions are cast to."""
+        return self.dtype_policy.compute_dtype
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss.
+
+        Args:
+            y_true: Labels, a tensor or a nested structure of tensors.
+            y_pred: Predictions, likewise. A mask that they carry leaves masked values out.
+            sample_weight: Weights; their shape is a leading part of that of the values.
+
+        Returns:
+            A scalar, or the weighted values if the reduction is "none".
+        """
+        masks = [mask for mask in (get_mask(p) for p in tree.flatten(y_pred)) if mask is not None]
+        y_true, y_pred = (tree.map_structure(lambda x: as_tensor(x, self.dtype), y) for y in (y_true, y_pred))
+        values = self.call(y_true, y_pred)
+        masks += [mask for mask in (self.compute_mask(y_true, y_pred), get_mask(values)) if mask is not None]
+        mask = None
+        for other in masks:
+            mask = other if mask is None else mask & other
+        return reduce_values(values, sample_weight, mask, self.reduction, self.dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The value of each sample."""
+        raise NotImplementedError(f"Loss {type(self).__name__} does not define `call(y_true, y_pred)`.")
+
+    def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
+        """Which values count, bool of their shape; None means all."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that would make an equal loss."""
+        parameters = init_parameters(config_class(self))
+        passed = init_arguments(self)
+        config: dict[str, Any] = {key: getattr(self, key) for key in ("name", "reduction") if key in parameters}
+        for key, parameter in parameters.items():
+            value = self.dtype if key == "dtype" and passed.get(key) is not None else passed.get(key)
+            if key in self.unless_default and value in (parameter.default, floatx()):
+                continue
+            if key not in config:
+                config[key] = value
+        return config
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+class LossFunctionWrapper(Loss):
+    """The loss object of a function.
+
+    Args:
+        fn: Function `(y_true, y_pred, **kwargs)` that returns a value for each sample.
+        reduction, name, dtype: See `Loss`; the name is the function's when None.
+        **kwargs: Settings passed to `fn`.
+
+    >>> loss = LossFunctionWrapper(lambda y_true, y_pred, power: abs(y_true - y_pred) ** power, power=3)
+    >>> print(loss([1.0, 2.0], [3.0, 2.0]))
+    4.0
+    """
+
+    def __init__(
+        self,
+        fn: Callable,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(name, reduction, dtype)
+        self.fn = fn
+        self._fn_kwargs = kwargs
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        pairs = tree.map_structure(to_same_rank, y_true, y_pred)
+        if not tree.is_nested(y_pred):
+            y_true, y_pred = pairs
+        else:
+            y_true, y_pred = (tree.map_structure_up_to(y_pred, lambda pair, i=i: pair[i], pairs) for i in (0, 1))
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        if type(self) is not LossFunctionWrapper:
+            return super().get_config()
+        config: dict[str, Any] = {"name": self.name, "reduction": self.reduction}
+        return {**config, "fn": serialize_keras_object(self.fn), **self._fn_kwargs}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        if "fn" in config:
+            config = {**config, "fn": deserialize_keras_object(config["fn"])}
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}({self.fn}, kwargs={self._fn_kwargs})>"
+
+
+def reduce_values(values: Any, sample_weight: Any, mask: Any, reduction: str | None, dtype: str) -> Any:
+    """The weighted values, reduced.
+
+    Args:
+        values: A value for each sample (and timestep, ...), float.
+        sample_weight: Weights, or None.
+        mask: Bool, true where a value counts, or None.
+        reduction: One of `REDUCTIONS`.
+        dtype: Dtype of the result.
+    """
+    values = as_tensor(values, dtype)
+    if sample_weight is not None:
+        sample_weight = as_tensor(sample_weight, dtype)
+    if mask is not None:
+        mask = as_tensor(mask, dtype)
+        if sample_weight is None:
+            sample_weight = mask
+        else:
+            lower, higher = sorted((sample_weight, mask), key=lambda w: len(w.shape))
+            higher, lower = align_weights(higher, lower)
+            sample_weight = higher * lower
+    if sample_weight is not None:
+        values, sample_weight = align_weights(values, sample_weight)
+        values = values * sample_weight
+    if reduction in (None, "none") or (len(values.shape) == 0 and sample_weight is None):
+        return values
+    if reduction == "sum":
+        return sum_(values)
+    if reduction == "mean_with_sample_weight" and sample_weight is not None:
+        return divide_no_nan(sum_(values), sum_(sample_weight))
+    if mask is not None:  # the mean over what counts; a mask smaller than the values stands for all it covers
+        share = int(np.prod(values.shape)) / max(int(np.prod(mask.shape)), 1)
+        return divide_no_nan(sum_(values), sum_(mask) * share)
+    return mean(values)
+
+
+def divide_no_nan(a: Any, b: Any) -> Any:
+    """`a / b`, and 0 where `b` is 0; gradients stay finite too."""
+    zero = b == 0
+    return where(zero, 0.0, a / where(zero, 1.0, b))

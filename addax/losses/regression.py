@@ -1,0 +1,284 @@
+"""Losses of real-valued predictions."""
+
+from __future__ import annotations
+
+import math
+
+from ..core.config import epsilon
+from ..core.op import DTypeLike, Tensor, TensorLike
+from ..ops import absolute, log, maximum, mean, rsqrt, softplus, square, where
+from ..ops import sum as sum_
+from .alignment import as_pair
+from .loss import LossFunctionWrapper
+
+
+def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """The mean of the squared differences over the last axis.
+
+    Args:
+        y_true: Targets, shape `(batch, ..., d)`.
+        y_pred: Predictions of the same shape.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.losses.mean_squared_error([[0.0, 2.0]], [[1.0, 0.0]]))
+    [2.5]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    return mean(square(y_true - y_pred), axis=-1)
+
+
+def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """The mean of the absolute differences over the last axis.
+
+    Args:
+        y_true: Targets, shape `(batch, ..., d)`.
+        y_pred: Predictions of the same shape.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.losses.mean_absolute_error([[0.0, 2.0]], [[1.0, 0.0]]))
+    [1.5]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    return mean(absolute(y_true - y_pred), axis=-1)
+
+
+def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """The mean over the last axis of the absolute differences, in percent of the targets.
+
+    Args:
+        y_true: Targets, shape `(batch, ..., d)`; those smaller than epsilon count as epsilon.
+        y_pred: Predictions of the same shape.
+
+    Returns:
+        Values of shape `(batch, ...)`, in percent.
+
+    >>> print(keras.losses.mean_absolute_percentage_error([[1.0, 2.0]], [[2.0, 2.0]]))
+    [50.]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    return 100.0 * mean(absolute((y_true - y_pred) / maximum(absolute(y_true), epsilon())), axis=-1)
+
+
+def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """The mean over the last axis of the squared differences of `log(1 + y)`.
+
+    Args:
+        y_true: Targets, shape `(batch, ..., d)`; negative ones count as epsilon.
+        y_pred: Predictions of the same shape, likewise.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.losses.mean_squared_logarithmic_error([[1.0]], [[1.0]]))
+    [0.]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    first, second = (log(maximum(y, epsilon()) + 1.0) for y in (y_pred, y_true))
+    return mean(square(first - second), axis=-1)
+
+
+def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
+    """The mean over the last axis of the Huber loss: squared up to an error of `delta`, linear beyond.
+
+    Huber, "Robust estimation of a location parameter", 1964.
+
+    Args:
+        y_true: Targets, shape `(batch, ..., d)`.
+        y_pred: Predictions of the same shape.
+        delta: The error at which the loss becomes linear.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.losses.huber([[0.0, 0.0]], [[1.0, 3.0]]))
+    [1.5]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    error = absolute(y_pred - y_true)
+    return mean(where(error <= delta, 0.5 * square(error), delta * error - 0.5 * delta * delta), axis=-1)
+
+
+def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """The mean over the last axis of `log(cosh(error))`: about half the square of small errors, the size of large ones.
+
+    Args:
+        y_true: Targets, shape `(batch, ..., d)`.
+        y_pred: Predictions of the same shape.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.losses.log_cosh([[0.0]], [[100.0]]))
+    [99.30685]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    error = y_pred - y_true
+    return mean(error + softplus(-2.0 * error) - math.log(2.0), axis=-1)  # no exponential of a positive number
+
+
+def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
+    """Minus the cosine of the angle between labels and predictions: -1 where they point the same way.
+
+    Args:
+        y_true: Labels, shape `(batch, ..., d)`.
+        y_pred: Predictions of the same shape.
+        axis: The axis of the vectors.
+
+    Returns:
+        Values in [-1, 1] of the shape without `axis`.
+
+    >>> print(keras.losses.cosine_similarity([[1.0, 0.0]], [[3.0, 4.0]]))
+    [-0.6]
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    return -sum_(unit(y_true, axis) * unit(y_pred, axis), axis=axis)
+
+
+def unit(x: Tensor, axis: int | None) -> Tensor:
+    """`x` divided by its length, where that is not smaller than epsilon; the gradient at 0 is finite."""
+    return x * rsqrt(maximum(sum_(square(x), axis=axis, keepdims=True), epsilon() ** 2))
+
+
+class MeanSquaredError(LossFunctionWrapper):
+    """The mean of the squared differences.
+
+    Args:
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.MeanSquaredError()([[0.0, 2.0]], [[1.0, 0.0]]))
+    2.5
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_error",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(mean_squared_error, reduction, name, dtype)
+
+
+class MeanAbsoluteError(LossFunctionWrapper):
+    """The mean of the absolute differences.
+
+    Args:
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.MeanAbsoluteError()([[0.0, 2.0]], [[1.0, 0.0]]))
+    1.5
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_error",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(mean_absolute_error, reduction, name, dtype)
+
+
+class MeanAbsolutePercentageError(LossFunctionWrapper):
+    """The mean of the absolute differences, in percent of the targets.
+
+    Args:
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.MeanAbsolutePercentageError()([[1.0, 2.0]], [[2.0, 2.0]]))
+    50.0
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_percentage_error",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
+
+
+class MeanSquaredLogarithmicError(LossFunctionWrapper):
+    """The mean of the squared differences of `log(1 + y)`.
+
+    Args:
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.MeanSquaredLogarithmicError()([[1.0]], [[1.0]]))
+    0.0
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_logarithmic_error",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
+
+
+class Huber(LossFunctionWrapper):
+    """The mean of the Huber loss: squared up to an error of `delta`, linear beyond.
+
+    Args:
+        delta: The error at which the loss becomes linear.
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.Huber()([[0.0, 0.0]], [[1.0, 3.0]]))
+    1.5
+    """
+
+    unless_default = ("dtype", "delta")
+
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "huber_loss",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(huber, reduction, name, dtype, delta=delta)
+
+
+class LogCosh(LossFunctionWrapper):
+    """The mean of `log(cosh(error))`.
+
+    Args:
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.LogCosh()([[0.0]], [[100.0]]))
+    99.30685
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "log_cosh",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(log_cosh, reduction, name, dtype)
+
+
+class CosineSimilarity(LossFunctionWrapper):
+    """Minus the cosine of the angle between labels and predictions.
+
+    Args:
+        axis: The axis of the vectors.
+        reduction, name, dtype: See `Loss`.
+
+    >>> print(keras.losses.CosineSimilarity()([[1.0, 0.0]], [[3.0, 4.0]]))
+    -0.6
+    """
+
+    unless_default = ("dtype", "axis")
+
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "cosine_similarity",
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)
