@@ -39,8 +39,9 @@ class MaxNorm(Constraint):
         axis: Dimension, or dimensions, along which a vector lies: 0 for the inputs of a Dense unit, `[0, 1, 2]` for
             a filter of Conv2D.
 
-    >>> keras.constraints.MaxNorm(1.0)([[3.0], [4.0]]).round(4)
-    Array([[0.6], [0.8]], dtype=float32)
+    >>> np.round(np.asarray(keras.constraints.MaxNorm(1.0)([[3.0], [4.0]])), 4)
+    array([[0.6],
+           [0.8]], dtype=float32)
     """
 
     def __init__(self, max_value: float = 2, axis: Axis = 0):
@@ -62,8 +63,9 @@ class MinMaxNorm(Constraint):
         rate: How much of the way each application goes; 1 is all of it.
         axis: Dimension, or dimensions, along which a vector lies.
 
-    >>> keras.constraints.MinMaxNorm(0.5, 1.0)([[0.06], [0.08]]).round(4)
-    Array([[0.3], [0.4]], dtype=float32)
+    >>> np.round(np.asarray(keras.constraints.MinMaxNorm(0.5, 1.0)([[0.06], [0.08]])), 4)
+    array([[0.3],
+           [0.4]], dtype=float32)
     """
 
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0):
@@ -96,8 +98,9 @@ class UnitNorm(Constraint):
     Args:
         axis: Dimension, or dimensions, along which a vector lies.
 
-    >>> keras.constraints.UnitNorm()([[3.0], [4.0]]).round(4)
-    Array([[0.6], [0.8]], dtype=float32)
+    >>> np.round(np.asarray(keras.constraints.UnitNorm()([[3.0], [4.0]])), 4)
+    array([[0.6],
+           [0.8]], dtype=float32)
     """
 
     def __init__(self, axis: Axis = 0):

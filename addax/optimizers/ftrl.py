@@ -1,0 +1,80 @@
+"""Ftrl."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from ..core.engine import jnp
+from ..core.variable import Variable
+from ..initializers.constant import Constant
+from .base import LearningRate, Optimizer, OptimizerOptions
+
+
+class Ftrl(Optimizer):
+    """Follow the regularized leader: weights that stay exactly zero under L1, for large sparse linear models.
+
+    Args:
+        learning_rate: Float, schedule, or function.
+        learning_rate_power: How the rate falls with the sum of squared gradients, at most 0.
+        initial_accumulator_value: What the sums begin at, at least 0.
+        l1_regularization_strength: Pull to exactly zero, at least 0.
+        l2_regularization_strength: Pull towards zero, at least 0.
+        l2_shrinkage_regularization_strength: L2 on the current weights' size only, at least 0.
+        beta: The paper's beta: extra L2 of `beta / (2 * learning_rate)`.
+        **kwargs: See `Optimizer`.
+
+    See [McMahan et al., 2013](https://research.google.com/pubs/archive/41159.pdf).
+
+    >>> w = keras.Variable([1.0])
+    >>> keras.optimizers.Ftrl(0.1, l1_regularization_strength=100.0).apply([[2.0]], [w])
+    >>> float(w[0])
+    0.0
+    """
+
+    slots = (("accumulator", "linear"),)
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        **kwargs: Unpack[OptimizerOptions],
+    ):
+        super().__init__(learning_rate, **kwargs)
+        for argument, value in (
+            ("initial_accumulator_value", initial_accumulator_value),
+            ("l1_regularization_strength", l1_regularization_strength),
+            ("l2_regularization_strength", l2_regularization_strength),
+            ("l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength),
+        ):
+            if value < 0:
+                raise ValueError(f"`{argument}` needs to be positive or zero. Received: {argument}={value}.")
+        if learning_rate_power > 0:
+            raise ValueError(
+                "`learning_rate_power` needs to be negative or zero. Received: "
+                f"learning_rate_power={learning_rate_power}."
+            )
+        self.learning_rate_power = learning_rate_power
+        self.initial_accumulator_value = initial_accumulator_value
+        self.l1_regularization_strength = l1_regularization_strength
+        self.l2_regularization_strength = l2_regularization_strength
+        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
+        self.beta = beta
+
+    def add_slot(self, name: str, variable: Variable) -> Variable:
+        value = self.initial_accumulator_value if name == "accumulator" else 0.0
+        return self.add_variable_from_reference(variable, name, Constant(value))
+
+    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
+        power, l1 = -self.learning_rate_power, self.l1_regularization_strength
+        l2 = self.l2_regularization_strength + self.beta / (2 * lr)
+        shrunk = grad + 2 * self.l2_shrinkage_regularization_strength * param
+        total = slots["accumulator"] + jnp.square(grad)
+        slower = jnp.power(total, power)
+        linear = slots["linear"] + shrunk - (slower - jnp.power(slots["accumulator"], power)) / lr * param
+        quadratic = slower / lr + 2 * l2
+        return (jnp.clip(linear, -l1, l1) - linear) / quadratic, {"accumulator": total, "linear": linear}

@@ -1,0 +1,46 @@
+"""Lion."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from ..core.engine import jnp
+from .base import LearningRate, Optimizer, OptimizerOptions
+
+
+class Lion(Optimizer):
+    """Moves every weight by the same amount, in the direction that the average gradient and this one agree on.
+
+    Args:
+        learning_rate: Float, schedule, or function; a third to a tenth of Adam's.
+        beta_1: The average's part in the direction, in (0, 1].
+        beta_2: How much of the average a step keeps.
+        **kwargs: See `Optimizer`.
+
+    See [Chen et al., 2023](https://arxiv.org/abs/2302.06675).
+
+    >>> w = keras.Variable([1.0])
+    >>> keras.optimizers.Lion(0.25).apply([[2.0]], [w])
+    >>> float(w[0])
+    0.75
+    """
+
+    slots = ("momentum",)
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        **kwargs: Unpack[OptimizerOptions],
+    ):
+        super().__init__(learning_rate, **kwargs)
+        if not 0 < beta_1 <= 1:
+            raise ValueError(f"`beta_1` must be in the range (0, 1]. Received: beta_1={beta_1}. Use `SGD` for 0.")
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+
+    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
+        m = slots["momentum"]
+        direction = jnp.sign(m * self.beta_1 + grad * (1 - self.beta_1))
+        return param - lr * direction, {"momentum": m * self.beta_2 + grad * (1 - self.beta_2)}

@@ -1,0 +1,84 @@
+"""OptaxOptimizer: any optax transformation as an optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn, Unpack
+
+import numpy as np
+
+from ..core.engine import jax, jnp
+from ..core.naming import name_scope
+from ..core.variable import Variable
+from .base import LearningRate, Optimizer, OptimizerOptions
+
+
+def is_gradient_transformation(value: Any) -> bool:
+    """Whether `value` looks like optax's: a tuple of the functions `init` and `update`. Imports no optax."""
+    return isinstance(value, tuple) and callable(getattr(value, "init", None)) and callable(value.update)  # type: ignore[attr-defined]
+
+
+class OptaxOptimizer(Optimizer):
+    """An optimizer made of an `optax.GradientTransformation`; `compile(optimizer=optax.adam(1e-3))` makes one.
+
+    Its state is kept in variables, so saving weights, resuming and compiling work as for the others.
+
+    Args:
+        transformation: `optax.adam(1e-3)`, `optax.chain(...)`, or anything else with `init` and `update`.
+        learning_rate: Factor of the updates. Rates belong into the transformation; this one is there for callbacks
+            that lower the rate in training.
+        **kwargs: See `Optimizer`.
+
+    >>> import optax
+    >>> w = keras.Variable([1.0, 2.0])
+    >>> keras.optimizers.get(optax.sgd(0.5)).apply([[1.0, 1.0]], [w])
+    >>> w.numpy()
+    array([0.5, 1.5], dtype=float32)
+    """
+
+    def __init__(self, transformation: Any, learning_rate: LearningRate = 1.0, **kwargs: Unpack[OptimizerOptions]):
+        super().__init__(learning_rate, **kwargs)
+        if not is_gradient_transformation(transformation):
+            raise ValueError(
+                "Argument `transformation` must be an optax.GradientTransformation, e.g. `optax.adam(1e-3)`. "
+                f"Received: {transformation!r}"
+            )
+        self.__dict__["transformation"] = transformation
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        if self.built:
+            return
+        super().build(variables)
+        with jax.ensure_compile_time_eval():  # building may happen inside a trace
+            state = self.transformation.init([v.stored_value() for v in variables])
+        leaves, self.__dict__["_structure"] = jax.tree.flatten(state)
+        with name_scope(self.name):
+            self._state = [
+                Variable(
+                    np.array(leaf), dtype=jnp.asarray(leaf).dtype, trainable=False, autocast=False, name=f"state_{i}"
+                )
+                for i, leaf in enumerate(leaves)
+            ]
+
+    def update_all(self, grads: list, variables: list[Variable], learning_rate: Any) -> None:
+        # A transformation wants all gradients at once; a variable without one has zeros and stays where it is.
+        known = {id(v): g for g, v in zip(grads, variables)}
+        everything = self._trainable_variables
+        params = [v.value for v in everything]
+        filled = [
+            known[id(v)].astype(p.dtype) if id(v) in known else jnp.zeros_like(p) for v, p in zip(everything, params)
+        ]
+        state = jax.tree.unflatten(self._structure, [v.value for v in self._state])
+        updates, state = self.transformation.update(filled, state, params)
+        for variable, param, update in zip(everything, params, updates):
+            if id(variable) in known:
+                variable.assign((param + learning_rate * update).astype(param.dtype))
+        for variable, leaf in zip(self._state, jax.tree.leaves(state)):
+            variable.assign(leaf)
+
+    def get_config(self) -> NoReturn:
+        raise ValueError(
+            f"Optimizer '{self.name}' wraps an optax transformation, which is made of functions and can't be written "
+            "to a file as a config. The model and its weights can be saved without it: "
+            "`model.save(path, include_optimizer=False)`; after loading, call `compile` with the transformation again."
+        )

@@ -1,0 +1,64 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from ..core.engine import jnp, lax
+from .base import LearningRate, Optimizer, OptimizerOptions
+
+
+class RMSprop(Optimizer):
+    """Divides the gradient by the root of a moving average of its squares.
+
+    Args:
+        learning_rate: Float, schedule, or function.
+        rho: How much of the averages a step keeps.
+        momentum: How much of the last move a step keeps.
+        epsilon: Added under the root.
+        centered: Whether the square of the average gradient is taken from the average square, which leaves the
+            variance.
+        **kwargs: See `Optimizer`.
+
+    See [Hinton, lecture 6](http://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf).
+
+    >>> w = keras.Variable([1.0])
+    >>> keras.optimizers.RMSprop(0.1, rho=0.75).apply([[2.0]], [w])
+    >>> round(float(w[0]), 3)
+    0.8
+    """
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **kwargs: Unpack[OptimizerOptions],
+    ):
+        super().__init__(learning_rate, **kwargs)
+        self.rho = rho
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.centered = centered
+
+    @property
+    def slots(self) -> tuple:  # type: ignore[override]
+        return (
+            "velocity",
+            *(["momentum"] if self.momentum > 0 else []),
+            *(["average_gradient"] if self.centered else []),
+        )
+
+    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
+        rho = self.rho
+        new = {"velocity": rho * slots["velocity"] + (1 - rho) * jnp.square(grad)}
+        spread = new["velocity"]
+        if self.centered:
+            new["average_gradient"] = rho * slots["average_gradient"] + (1 - rho) * grad
+            spread = spread - jnp.square(new["average_gradient"])
+        move = lr * grad * lax.rsqrt(spread + self.epsilon)
+        if self.momentum > 0:
+            move = new["momentum"] = self.momentum * slots["momentum"] + move
+        return param - move, new

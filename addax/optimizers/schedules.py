@@ -1,0 +1,308 @@
+"""Learning-rate schedules: functions of the iteration, of Python numbers and traced arrays alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.convert import to_tensor
+from ..core.engine import jnp
+from ..core.serialization import Configurable, deserialize_keras_object, serialize_keras_object
+
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "serialize",
+]
+
+
+class LearningRateSchedule(Configurable):
+    """Base of schedules: subclass it and define `__call__(step)`.
+
+    `step` is the number of steps done, an int array that may be traced, so use `keras.ops` rather than `if`. The
+    constructor's arguments are the config, so `get_config` needs no writing.
+
+    >>> class Halving(keras.optimizers.schedules.LearningRateSchedule):
+    ...     def __init__(self, start): self.start = start
+    ...     def __call__(self, step): return self.start / 2**step
+    >>> Halving(1.0)(3)
+    0.125
+    """
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of the step after `step` steps."""
+        raise NotImplementedError(
+            f"Learning rate schedule '{type(self).__name__}' must override `__call__(self, step)`."
+        )
+
+
+def _float(step: Any) -> Any:
+    return to_tensor(step).astype(to_tensor(0.0).dtype)
+
+
+class ExponentialDecay(LearningRateSchedule):
+    """`initial_learning_rate * decay_rate ** (step / decay_steps)`.
+
+    Args:
+        initial_learning_rate: Rate at the start.
+        decay_steps: Number of steps in which the rate is multiplied by `decay_rate` once.
+        decay_rate: Factor.
+        staircase: Whether the exponent is rounded down, so that the rate falls in steps.
+        name: Name.
+
+    >>> float(keras.optimizers.schedules.ExponentialDecay(1.0, 10, 0.25)(5))
+    0.5
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "ExponentialDecay",
+    ):
+        _positive(decay_steps=decay_steps)
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.decay_rate = decay_rate
+        self.staircase = staircase
+        self.name = name
+
+    def __call__(self, step: Any) -> Any:
+        periods = _float(step) / self.decay_steps
+        if self.staircase:
+            periods = jnp.floor(periods)
+        return self.initial_learning_rate * jnp.power(jnp.asarray(self.decay_rate, periods.dtype), periods)
+
+
+class InverseTimeDecay(LearningRateSchedule):
+    """`initial_learning_rate / (1 + decay_rate * step / decay_steps)`.
+
+    Args:
+        initial_learning_rate: Rate at the start.
+        decay_steps: Unit of time, in steps.
+        decay_rate: How much the divisor grows in a unit of time.
+        staircase: Whether time is rounded down to whole units.
+        name: Name.
+
+    >>> float(keras.optimizers.schedules.InverseTimeDecay(1.0, 10, 1.0)(10))
+    0.5
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "InverseTimeDecay",
+    ):
+        _positive(decay_steps=decay_steps)
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.decay_rate = decay_rate
+        self.staircase = staircase
+        self.name = name
+
+    def __call__(self, step: Any) -> Any:
+        periods = _float(step) / self.decay_steps
+        if self.staircase:
+            periods = jnp.floor(periods)
+        return self.initial_learning_rate / (1 + self.decay_rate * periods)
+
+
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """A rate for each stretch of steps.
+
+    Args:
+        boundaries: Increasing step numbers; each is the last step of its stretch.
+        values: The rates: one more than boundaries.
+        name: Name.
+
+    >>> rate = keras.optimizers.schedules.PiecewiseConstantDecay([2, 4], [1.0, 0.5, 0.25])
+    >>> [float(rate(step)) for step in range(6)]
+    [1.0, 1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant"):
+        if len(boundaries) != len(values) - 1:
+            raise ValueError(
+                "The length of boundaries should be 1 less than the length of values. Received: "
+                f"boundaries={boundaries} of length {len(boundaries)}, and values={values} of length {len(values)}."
+            )
+        self.boundaries = boundaries
+        self.values = values
+        self.name = name
+
+    def __call__(self, step: Any) -> Any:
+        step = to_tensor(step)
+        index = jnp.sum(step > jnp.asarray(self.boundaries)) if len(self.boundaries) else 0
+        return jnp.asarray(self.values, to_tensor(0.0).dtype)[index]
+
+
+class PolynomialDecay(LearningRateSchedule):
+    """From `initial_learning_rate` to `end_learning_rate` along `(1 - step / decay_steps) ** power`.
+
+    Args:
+        initial_learning_rate: Rate at the start.
+        decay_steps: Number of steps to the end.
+        end_learning_rate: Rate from then on.
+        power: Exponent; 1 is a straight line.
+        cycle: Whether, once at the end, it goes on with as many times `decay_steps` as are needed.
+        name: Name.
+
+    >>> float(keras.optimizers.schedules.PolynomialDecay(1.0, 10, end_learning_rate=0.0)(5))
+    0.5
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+        name: str = "PolynomialDecay",
+    ):
+        _positive(decay_steps=decay_steps)
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.end_learning_rate = end_learning_rate
+        self.power = power
+        self.cycle = cycle
+        self.name = name
+
+    def __call__(self, step: Any) -> Any:
+        step = _float(step)
+        if self.cycle:
+            length = self.decay_steps * jnp.maximum(1.0, jnp.ceil(step / self.decay_steps))
+        else:
+            length = jnp.asarray(self.decay_steps, step.dtype)
+            step = jnp.minimum(step, length)
+        left = jnp.power(1 - step / length, self.power)
+        return (self.initial_learning_rate - self.end_learning_rate) * left + self.end_learning_rate
+
+
+class CosineDecay(LearningRateSchedule):
+    """Half a cosine wave down from the initial rate, after an optional linear rise.
+
+    Args:
+        initial_learning_rate: Rate at step 0.
+        decay_steps: Number of steps down.
+        alpha: The last rate, as a fraction of the one that the wave begins at.
+        name: Name.
+        warmup_target: The rate that the rise ends at; None has no rise.
+        warmup_steps: Number of steps of the rise.
+
+    See [Loshchilov & Hutter, 2017](https://arxiv.org/abs/1608.03983).
+
+    >>> rate = keras.optimizers.schedules.CosineDecay(0.0, 10, warmup_target=1.0, warmup_steps=4)
+    >>> [round(float(rate(step)), 3) for step in (0, 2, 4, 9, 14, 20)]
+    [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        alpha: float = 0.0,
+        name: str = "CosineDecay",
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ):
+        _positive(decay_steps=decay_steps)
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.alpha = alpha
+        self.name = name
+        self.warmup_target = warmup_target
+        self.warmup_steps = warmup_steps
+
+    def _decayed(self, start: float, step: Any) -> Any:
+        wave = 0.5 * (1 + jnp.cos(math.pi * jnp.minimum(step, self.decay_steps) / self.decay_steps))
+        return start * ((1 - self.alpha) * wave + self.alpha)
+
+    def __call__(self, step: Any) -> Any:
+        step = _float(step)
+        if self.warmup_target is None:
+            return self._decayed(self.initial_learning_rate, step)
+        # With no steps to rise in, the division never shows: every step is past the rise.
+        rise = (self.warmup_target - self.initial_learning_rate) * step / max(self.warmup_steps, 1)
+        return jnp.where(
+            step < self.warmup_steps,
+            self.initial_learning_rate + rise,
+            self._decayed(self.warmup_target, step - self.warmup_steps),
+        )
+
+
+class CosineDecayRestarts(LearningRateSchedule):
+    """Half cosine waves one after another, each longer and starting lower than the one before.
+
+    Args:
+        initial_learning_rate: Rate at the start of the first wave.
+        first_decay_steps: Length of the first wave, in steps.
+        t_mul: Factor from a wave's length to the next one's.
+        m_mul: Factor from a wave's first rate to the next one's.
+        alpha: Lowest rate, as a fraction of `initial_learning_rate`.
+        name: Name.
+
+    See [Loshchilov & Hutter, 2017](https://arxiv.org/abs/1608.03983).
+
+    >>> rate = keras.optimizers.schedules.CosineDecayRestarts(1.0, 4, m_mul=0.5)
+    >>> [round(float(rate(step)), 3) for step in (0, 2, 4, 8)]
+    [1.0, 0.5, 0.5, 0.25]
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: int,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str = "SGDRDecay",
+    ):
+        _positive(first_decay_steps=first_decay_steps)
+        self.initial_learning_rate = initial_learning_rate
+        self.first_decay_steps = first_decay_steps
+        self.t_mul = t_mul
+        self.m_mul = m_mul
+        self.alpha = alpha
+        self.name = name
+
+    def __call__(self, step: Any) -> Any:
+        done = _float(step) / self.first_decay_steps
+        if self.t_mul == 1.0:
+            wave = jnp.floor(done)
+            within = done - wave
+        else:
+            # The first n waves take (1 - t^n) / (1 - t) first waves together; solved for n.
+            wave = jnp.floor(jnp.log(1 - done * (1 - self.t_mul)) / math.log(self.t_mul))
+            before = (1 - self.t_mul**wave) / (1 - self.t_mul)
+            within = (done - before) / self.t_mul**wave
+        height = 0.5 * self.m_mul**wave * (1 + jnp.cos(math.pi * within))
+        return self.initial_learning_rate * ((1 - self.alpha) * height + self.alpha)
+
+
+def _positive(**arguments: float) -> None:
+    for name, value in arguments.items():
+        if value <= 0:
+            raise ValueError(f"Argument `{name}` must be > 0. Received: {name}={value}")
+
+
+def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
+    """The config of a schedule."""
+    return serialize_keras_object(learning_rate_schedule)
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    """The schedule that `serialize` described."""
+    return deserialize_keras_object(config, custom_objects)
