@@ -1,0 +1,22 @@
+"""Settings: `keras.config`, and the switches of what addax adds (`config.get`, `config.set`)."""
+
+from .core.config import *  # noqa: F403
+from .core.config import __all__ as _settings
+from .core.policy import dtype_policy, set_dtype_policy
+
+__all__ = [*_settings, "backend", "dtype_policy", "set_backend", "set_dtype_policy"]
+
+
+def backend() -> str:
+    """The name of the engine.
+
+    >>> backend()
+    'jax'
+    """
+    return "jax"
+
+
+def set_backend(backend: str) -> None:
+    """Accepts `"jax"` only: addax has one engine."""
+    if backend != "jax":
+        raise ValueError(f"addax runs on JAX alone. Received: backend={backend!r}")

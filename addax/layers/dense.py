@@ -1,0 +1,96 @@
+"""Dense layers: matrix products with learned kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import activations, constraints, initializers, regularizers
+from ..ops import add, matmul
+from .input_spec import InputSpec
+from .layer import Layer, Shape
+
+
+class Dense(Layer):
+    """`activation(inputs @ kernel + bias)`: every output unit sees every input feature.
+
+    Args:
+        units: Number of output features.
+        activation: Name or function applied to the result; None for none.
+        use_bias: Whether to add a learned bias.
+        kernel_initializer, bias_initializer: How the weights begin.
+        kernel_regularizer, bias_regularizer: Penalties on the weights.
+        activity_regularizer: Penalty on the output.
+        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        quantization_config: Kept for compatibility; must be None.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    Input shape `(batch, ..., features)`, output shape `(batch, ..., units)`.
+
+    >>> keras.layers.Dense(8, activation="relu")(np.ones((2, 16))).shape
+    (2, 8)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if not isinstance(units, int) or units <= 0:
+            raise ValueError(
+                f"Received an invalid value for `units` of layer '{self.name}', expected a positive integer. "
+                f"Received: units={units!r}"
+            )
+        if quantization_config is not None:
+            raise ValueError(f"Layer '{self.name}': `quantization_config` must be None in addax.")
+        self.units = units
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.quantization_config = None
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape: Shape) -> None:
+        features = input_shape[-1]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(features, self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+
+    def call(self, inputs: Any) -> Any:
+        x = matmul(inputs, self.kernel)
+        if self.bias is not None:
+            x = add(x, self.bias)
+        return x if self.activation is None else self.activation(x)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.units)

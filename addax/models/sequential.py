@@ -1,0 +1,310 @@
+"""Sequential: a model that is a list of layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core import tree
+from ..core.errors import describe
+from ..core.keras_tensor import KerasTensor
+from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..layers.input_layer import InputLayer
+from ..layers.layer import Layer, call_signature
+from .functional import Functional
+from .model import Model
+
+
+class Sequential(Model):
+    """A plain stack of layers, each with one input and one output.
+
+    With an `Input` (or a first layer that says its `input_shape`) it has weights at once; without one they are made
+    when the first data, or `build`, tell the shape.
+
+    Args:
+        layers: Layers to add, in order; may begin with an `Input`.
+        trainable: Whether an optimizer may change the weights.
+        name: Name; automatic when None.
+
+    >>> model = keras.Sequential([keras.Input((16,)), keras.layers.Dense(8)])
+    >>> len(model.weights), model.output_shape
+    (2, (None, 8))
+    """
+
+    keras_module = "keras"
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return Layer.__new__(cls, *args, **kwargs)
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None, **kwargs: Any):
+        Layer.__init__(self, trainable=trainable, name=name, **kwargs)
+        self._init_trainer()
+        self.__dict__["_functional"] = None
+        for layer in layers if isinstance(layers, (list, tuple)) else [layers] if layers is not None else []:
+            self.add(layer, rebuild=False)
+        self._maybe_rebuild()
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Puts `layer` on top of the stack.
+
+        Args:
+            layer: A layer, an `Input`, or a model.
+            rebuild: Whether to build what can be built now.
+
+        Raises:
+            ValueError: Not a layer, or a name that is taken.
+        """
+        origin = layer
+        if isinstance(layer, KerasTensor):
+            history = layer._keras_history
+            if history is not None and isinstance(history.operation, InputLayer):
+                origin = history.operation
+        if not isinstance(origin, Layer):
+            hint = " A class was given: add an instance, `Dense(...)`." if isinstance(origin, type) else ""
+            if callable(origin) and not hint:
+                hint = " To add a function, wrap it: `Lambda(fn)`."
+            raise ValueError(
+                f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {origin} "
+                f"(of type {type(origin)}).{hint}"
+            )
+        layer = origin
+        if any(layer.name == other.name for other in self._layers):
+            raise ValueError(
+                "All layers added to a Sequential model should have unique names. Name "
+                f"'{layer.name}' is already the name of a layer in this model. Update the `name` argument to pass a "
+                "unique name."
+            )
+        if isinstance(layer, InputLayer) and self._layers:
+            if isinstance(self._layers[0], InputLayer):
+                raise ValueError(
+                    f"Sequential model '{self.name}' has already been configured to use input shape "
+                    f"{self._layers[0].batch_shape}. You cannot add a different Input layer to it."
+                )
+            self._layers.insert(0, layer)
+        else:
+            shape = getattr(layer, "_input_shape_arg", None)
+            if not self._layers and shape is not None:
+                self._track_layer(InputLayer(batch_shape=shape, dtype=_input_dtype(layer)))
+            elif not self._layers and isinstance(layer, (Functional, Sequential)) and len(_model_inputs(layer)) == 1:
+                first = _model_inputs(layer)[0]
+                self._track_layer(InputLayer(batch_shape=first.shape, dtype=first.dtype))
+            self._track_layer(layer)
+        if rebuild:
+            self._maybe_rebuild()
+        else:
+            self._unbuild()
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Takes the top layer off the stack and returns it."""
+        if not self.layers:
+            raise ValueError(f"There are no layers in Sequential model '{self.name}' to pop.")
+        layer = self._layers.pop()
+        if rebuild:
+            self._maybe_rebuild()
+        return layer
+
+    def _track_layer(self, layer: Layer) -> None:
+        self._tracker.locked = None
+        self._tracker.track(layer)
+
+    def _unbuild(self) -> None:
+        self.built = False
+        self.__dict__["_functional"] = None
+        self._build_shapes = None
+        self._reset_programs()
+
+    def _maybe_rebuild(self) -> None:
+        """Builds the stack again after it changed, as far as the input is known."""
+        self._unbuild()
+        if len(self._layers) > 1 and isinstance(self._layers[0], InputLayer):
+            self.build(self._layers[0].batch_shape)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights for inputs of shape `input_shape`, batch axis included.
+
+        Raises:
+            ValueError: The model is already built for another shape, or has no layers.
+        """
+        layers = self._layers
+        if not layers:
+            raise ValueError(
+                f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`."
+            )
+        had_input = isinstance(layers[0], InputLayer)
+        if had_input:
+            configured = layers[0].batch_shape
+            if input_shape is not None and tuple(input_shape) != configured:
+                raise ValueError(
+                    f"Sequential model '{self.name}' has already been configured to use input shape {configured}. "
+                    f"You cannot build it with input_shape {tuple(input_shape)}"
+                )
+        elif input_shape is None:
+            raise ValueError(f"Sequential model '{self.name}' needs an `input_shape` to be built.")
+        elif not tree.is_shape(input_shape):
+            return  # a first layer with several inputs: built by running
+        else:
+            layers.insert(0, InputLayer(batch_shape=input_shape, dtype=_input_dtype(layers[0])))
+        if len(layers) == 1:
+            raise ValueError(
+                f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`."
+            )
+        try:
+            x = layers[0].output
+            for layer in layers[1:]:
+                x = layer(x)
+        except BaseException:
+            if not had_input:  # the shape was wrong: another may be tried
+                layers.pop(0)
+            raise
+        self.__dict__["_functional"] = Functional(layers[0].output, x, name=self.name)
+
+    def _maybe_build(self, bound: dict[str, Any]) -> None:
+        if self.built:
+            return
+        value = next(iter(bound.values()))
+        shape = tree.map_structure(lambda x: tuple(d if isinstance(d, int) else None for d in x.shape), value)
+        if isinstance(value, dict) or (isinstance(value, (list, tuple)) and len(value) != 1):
+            super()._maybe_build(bound)
+        else:
+            self._build_for(shape[0] if isinstance(value, (list, tuple)) else shape)
+
+    def _build_for(self, shape: Any) -> None:
+        if self._layers and isinstance(self._layers[0], InputLayer):
+            shape = None
+        if not self._layers:
+            raise ValueError(
+                f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`."
+            )
+        self.build(shape)
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Runs the layers in order."""
+        if self._functional is not None:
+            return self._functional.call(inputs, training=training, mask=mask)
+        x = inputs
+        for layer in self.layers:
+            kwargs: dict[str, Any] = {}
+            names = call_signature(layer).names
+            if "training" in names and training is not None:
+                kwargs["training"] = training
+            if "mask" in names and mask is not None:
+                kwargs["mask"] = mask
+                mask = None
+            x = layer(x, **kwargs)
+        return x
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if self._functional is not None:
+            return self._functional.compute_output_spec(inputs, training=training, mask=mask)
+        return super().compute_output_spec(inputs, training=training, mask=mask)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output for an input of the given shape."""
+        if self._functional is not None:
+            return self._functional.compute_output_shape(input_shape)
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the `InputLayer`."""
+        layers = self._layers
+        return list(layers[1:] if layers and isinstance(layers[0], InputLayer) else layers)
+
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError("`Sequential.layers` attribute is reserved. Use `add()` and `pop()`.")
+
+    def _graph_property(self, name: str) -> Any:
+        if self._functional is None:
+            raise AttributeError(
+                f"The layer {self.name} has never been called and thus has no defined {name.removesuffix('_shape')}."
+            )
+        return getattr(self._functional, name)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input."""
+        return self._graph_property("input")
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output."""
+        return self._graph_property("output")
+
+    @property
+    def inputs(self) -> list[KerasTensor] | None:
+        """The symbolic inputs, flat; None before the model is built."""
+        return self._functional.inputs if self._functional is not None else None
+
+    @property
+    def outputs(self) -> list[KerasTensor] | None:
+        """The symbolic outputs, flat; None before the model is built."""
+        return self._functional.outputs if self._functional is not None else None
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input."""
+        return self._graph_property("input_shape")
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output."""
+        return self._graph_property("output_shape")
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that make the outputs, flat."""
+        return self._graph_property("output_names")
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs, flat."""
+        return self._graph_property("input_names")
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype that float inputs are cast to: the first layer's."""
+        layers = self._layers
+        return layers[0].compute_dtype if layers else super().input_dtype
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        return None  # the layers inside set the masks of what they return
+
+    # Files
+
+    def get_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": serialize_keras_object(self._dtype_policy),
+            "layers": [serialize_keras_object(layer) for layer in self._layers],
+        }
+        if self._functional is not None:
+            config["build_input_shape"] = self._layers[0].batch_shape
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        if not isinstance(config, dict) or "layers" not in config:
+            raise ValueError(f"The config of a Sequential model must have `layers`. Got {describe(config)}.")
+        model = cls(name=config.get("name"))
+        for layer in config["layers"]:
+            model.add(deserialize_keras_object(layer, custom_objects=custom_objects), rebuild=False)
+        model._maybe_rebuild()
+        shape = config.get("build_input_shape")
+        if not model.built and shape and tree.is_shape(shape) and model._layers:
+            model.build(tuple(shape))
+        if config.get("trainable") is False:
+            model.trainable = False
+        return model
+
+
+def _input_dtype(layer: Layer) -> str:
+    """The dtype of the symbolic input of a first layer that doesn't bring one."""
+    dtype = layer.compute_dtype
+    return "float32" if dtype in ("bfloat16", "float16") else dtype  # which couldn't hold indices
+
+
+def _model_inputs(model: Any) -> list:
+    return getattr(model, "inputs", None) or []

@@ -1,0 +1,1 @@
+"""The engine of `fit`, `evaluate` and `predict`: compile -> program -> loop."""

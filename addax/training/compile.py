@@ -1,0 +1,237 @@
+"""What `compile` was given, made into one loss and one set of metrics once the outputs are known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import losses as losses_module
+from .. import metrics as metrics_module
+from ..core import tree
+from ..losses import Loss
+from ..metrics import Mean, Metric
+from ..ops import cast, convert_to_tensor, multiply
+from . import outputs
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a structure of losses or metrics has none in it."""
+    return value is None or all(v is None for v in tree.flatten(value))
+
+
+class CompiledLoss:
+    """The sum of the outputs' losses, and a tracker for each when there are several.
+
+    Args:
+        loss: What `compile(loss=...)` was given.
+        loss_weights: What `compile(loss_weights=...)` was given.
+    """
+
+    def __init__(self, loss: Any, loss_weights: Any = None):
+        self.given = loss
+        self.given_weights = loss_weights
+        self.built = False
+        self.entries: list[tuple[int, str | None, Loss, float | None]] = []
+        self.trackers: list[Metric] = []
+
+    def build(self, model: Any, y_pred: Any) -> None:
+        """Matches losses to the outputs `y_pred`."""
+        if self.built:
+            return
+        names = outputs.output_names(model, y_pred)
+        alternatives = outputs.layer_names(model, y_pred)
+        self.names, self.alternatives = names, alternatives
+        given = self.given
+        if isinstance(given, (list, tuple, dict)) and any(tree.is_nested(v) for v in _children(given)):
+            flat = tree.flatten(given)
+        else:
+            flat = outputs.per_output(given, names, alternatives, "loss", _is_loss)
+        weights = outputs.per_output(self.given_weights, names, alternatives, "loss_weights")
+        self.entries = []
+        for i, (loss, weight) in enumerate(zip(flat, weights)):
+            if loss is not None:
+                self.entries.append((i, names[i], as_loss(loss), weight))
+        if len(self.entries) > 1:
+            labels = [name if name is not None else loss.name for _, name, loss, _ in self.entries]
+            labels = _numbered(labels) if names[0] is None else labels
+            self.trackers = [Mean(name=f"{label}_loss") for label in labels]
+        self.built = True
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The weighted sum of the losses; the trackers take note."""
+        flat_pred = tree.flatten(y_pred)
+        flat_true = outputs.flatten_labels(y_true, y_pred, self.names, self.alternatives)
+        flat_weight = outputs.flatten_labels(sample_weight, y_pred, self.names, self.alternatives, "sample_weight")
+        total = None
+        for k, (i, _, loss, weight) in enumerate(self.entries):
+            value = cast(loss(flat_true[i], flat_pred[i], sample_weight=flat_weight[i]), "float32")
+            if self.trackers:
+                self.trackers[k].update_state(value, sample_weight=flat_pred[i].shape[0] if flat_pred[i].ndim else 1)
+            if weight is not None:
+                value = multiply(value, weight)
+            total = value if total is None else total + value
+        return total
+
+
+def as_loss(identifier: Any) -> Loss:
+    """A `Loss` from a name, a function or a `Loss`; called on labels and predictions it returns one number."""
+    found = losses_module.get(identifier)
+    if isinstance(found, Loss):
+        return found
+    if isinstance(found, type):
+        return found()
+    return losses_module.LossFunctionWrapper(found, name=getattr(found, "__name__", "loss"))
+
+
+def _is_loss(value: Any) -> bool:
+    return isinstance(value, (str, Loss)) or (callable(value) and not isinstance(value, (list, tuple, dict)))
+
+
+def _children(value: Any) -> list:
+    return list(value.values()) if isinstance(value, dict) else list(value)
+
+
+def _numbered(labels: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    out = []
+    for label in labels:
+        n = seen.get(label, 0)
+        seen[label] = n + 1
+        out.append(f"{label}_{n}" if n else label)
+    return out
+
+
+class CompileMetrics(Metric):
+    """The metrics given to `compile`, as one metric whose result is a dict.
+
+    Args:
+        metrics: What `compile(metrics=...)` was given.
+        weighted_metrics: What `compile(weighted_metrics=...)` was given.
+    """
+
+    def __init__(self, metrics: Any, weighted_metrics: Any, name: str = "compile_metrics"):
+        super().__init__(name=name)
+        self.given = metrics
+        self.given_weighted = weighted_metrics
+        self.built = False
+        self.entries: list[tuple[int, str, Metric, bool]] = []
+
+    def build(self, model: Any, y_true: Any, y_pred: Any) -> None:
+        """Matches metrics to the outputs and picks those that depend on shapes ("accuracy")."""
+        if self.built:
+            return
+        names = outputs.output_names(model, y_pred)
+        alternatives = outputs.layer_names(model, y_pred)
+        self.names, self.alternatives = names, alternatives
+        flat_pred = tree.flatten(y_pred)
+        flat_true = outputs.flatten_labels(y_true, y_pred, names, alternatives)
+        entries: list[tuple[int, str, Metric, bool]] = []
+        taken: set[str] = set()
+        for given, weighted in ((self.given, False), (self.given_weighted, True)):
+            argument = "weighted_metrics" if weighted else "metrics"
+            for i, wanted in enumerate(self._assign(given, argument)):
+                for one in _as_list(wanted):
+                    if one is None:
+                        continue
+                    metric, label = _as_metric(one, flat_true[i], flat_pred[i], self._output(i))
+                    prefix = f"{names[i]}_" if len(flat_pred) > 1 and names[i] is not None else ""
+                    key = prefix + label
+                    if key in taken and weighted:
+                        key = f"{prefix}weighted_{label}"
+                    base, n = key, 1
+                    while key in taken:
+                        key, n = f"{base}_{n}", n + 1
+                    taken.add(key)
+                    entries.append((i, key, metric, weighted))
+        self.entries = entries
+        self.built = True
+
+    def _output(self, i: int) -> str:
+        return f"output '{self.names[i]}'" if self.names[i] is not None else f"output {i}"
+
+    def _assign(self, given: Any, argument: str) -> list:
+        count = len(self.names)
+        if is_empty(given):
+            return [None] * count
+        if isinstance(given, dict):
+            return outputs.per_output(given, self.names, self.alternatives, argument)
+        if not isinstance(given, (list, tuple)):
+            return [given] * count
+        if count == 1:
+            return [tree.flatten(list(given))]
+        if len(given) != count:
+            flat = ", ".join(map(repr, given))
+            raise ValueError(
+                f"`{argument}=[{flat}]` has {len(given)} entries but the model has {count} outputs "
+                f"{[n for n in self.names if n is not None]}. Give a dict by output name, or a list with one entry "
+                f"(a metric, a list of them, or None) for each output."
+            )
+        return list(given)
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics themselves."""
+        return [metric for _, _, metric, _ in self.entries]
+
+    @property
+    def variables(self) -> list:
+        """The variables of all of them."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Updates every metric with its output."""
+        flat_pred = tree.flatten(y_pred)
+        flat_true = outputs.flatten_labels(y_true, y_pred, self.names, self.alternatives)
+        flat_weight = outputs.flatten_labels(sample_weight, y_pred, self.names, self.alternatives, "sample_weight")
+        for i, _, metric, weighted in self.entries:
+            weight = flat_weight[i] if weighted else None
+            metric.update_state(flat_true[i], flat_pred[i], sample_weight=weight)
+
+    def result(self) -> dict[str, Any]:
+        """The results by log name; those of a metric that returns a dict are merged in."""
+        results: dict[str, Any] = {}
+        for _, key, metric, _ in self.entries:
+            value = metric.result()
+            if isinstance(value, dict):
+                prefix = key.removesuffix(metric.name)
+                results.update({f"{prefix}{k}": v for k, v in value.items()})
+            else:
+                results[key] = value
+        return results
+
+    def reset_state(self) -> None:
+        """Resets every metric."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError("The compiled metrics are described by `Model.get_compile_config()`.")
+
+
+def _as_list(value: Any) -> list:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _as_metric(given: Any, y_true: Any, y_pred: Any, output: str) -> tuple[Metric, str]:
+    """The metric that `given` stands for, and the name it has in logs."""
+    if isinstance(given, str) and y_true is None:
+        raise ValueError(f"The metric '{given}' of {output} needs labels, but the data have none for it.")
+    if isinstance(given, str) and given in ("accuracy", "acc", "crossentropy", "ce"):
+        return metrics_module.resolve_accuracy(given, tuple(y_true.shape), tuple(y_pred.shape)), given
+    found = metrics_module.get(given)
+    if isinstance(found, type):
+        found = found()
+    if isinstance(found, Metric):
+        return found, given if isinstance(given, str) else found.name
+    name = given if isinstance(given, str) else getattr(found, "__name__", type(found).__name__)
+    name = "lambda" if name == "<lambda>" else name
+    if isinstance(found, Loss):
+        name = found.name
+    return metrics_module.MeanMetricWrapper(_per_sample(found), name=name), name
+
+
+def _per_sample(fn: Any) -> Any:
+    def values(y_true: Any, y_pred: Any) -> Any:
+        return convert_to_tensor(fn(y_true, y_pred))
+
+    values.__name__ = getattr(fn, "__name__", type(fn).__name__)
+    return values

@@ -1,0 +1,94 @@
+"""Which loss, metric, weight and label belongs to which output: the one naming rule.
+
+An output is named by its dict key if the model returns a dict, else by the layer that makes it. Whatever is given per
+output (losses, metrics, weights, labels, sample weights, class weights) may be a dict by these names, or a list in
+order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core import tree
+from ..core.errors import did_you_mean
+
+
+def output_names(model: Any, y_pred: Any) -> list[str | None]:
+    """The name of each leaf of `y_pred`, None where there is none (a subclassed model that returns a list)."""
+    if isinstance(y_pred, dict):
+        return [str(path[0]) if len(path) == 1 else "/".join(map(str, path)) for path, _ in tree.flatten_with_path(y_pred)]
+    leaves = tree.flatten(y_pred)
+    try:
+        names = list(model.output_names)
+    except AttributeError:
+        names = []
+    return names if len(names) == len(leaves) else [None] * len(leaves)
+
+
+def layer_names(model: Any, y_pred: Any) -> list[str | None]:
+    """The names of the layers that make the outputs: accepted instead of dict keys."""
+    try:
+        names = list(model.output_names)
+    except AttributeError:
+        names = []
+    count = len(tree.flatten(y_pred))
+    return names if len(names) == count else [None] * count
+
+
+def per_output(given: Any, names: list, alternatives: list, what: str, is_leaf: Any = None) -> list:
+    """`given` as a list with one entry per output, None for outputs that are not mentioned.
+
+    Args:
+        given: One value for all outputs, a list in order, or a dict by name.
+        names: The outputs' names.
+        alternatives: Other names that are accepted for them.
+        what: The argument, for errors.
+        is_leaf: Test of values that are one entry although they are lists or dicts.
+
+    Raises:
+        ValueError: A name that no output has, or a list of another length.
+    """
+    if given is None:
+        return [None] * len(names)
+    if is_leaf is not None and is_leaf(given):
+        return [given] * len(names)
+    if isinstance(given, dict):
+        unknown = [k for k in given if k not in names and k not in alternatives]
+        if unknown:
+            known = [n for n in (*names, *alternatives) if n is not None]
+            raise ValueError(
+                f"In the dict argument `{what}`, key '{unknown[0]}' does not correspond to any model output. Received: "
+                f"{what} with keys {list(given)}; the outputs are {[n for n in names if n is not None]}. "
+                f"{did_you_mean(unknown[0], known)}"
+            )
+        return [given.get(n, given.get(a)) for n, a in zip(names, alternatives)]
+    if isinstance(given, (list, tuple)):
+        flat = list(given)
+        if len(flat) == 1 and len(names) == 1:
+            return flat
+        if len(flat) != len(names):
+            raise ValueError(
+                f"`{what}` has {len(flat)} entries but the model has {len(names)} outputs"
+                f"{_named(names)}: give one for each, in order, or a dict by name."
+            )
+        return flat
+    return [given] * len(names)
+
+
+def _named(names: list) -> str:
+    return f" ({', '.join(map(repr, names))})" if all(n is not None for n in names) else ""
+
+
+def flatten_labels(y: Any, y_pred: Any, names: list, alternatives: list, what: str = "y") -> list:
+    """`y` (labels, or weights of samples) as a list in the order of the flat outputs."""
+    leaves = tree.flatten(y_pred)
+    if isinstance(y, dict):
+        if not any(isinstance(v, (dict, list, tuple)) for v in y.values()):
+            return per_output(y, names, alternatives, what)
+        return tree.flatten(y)
+    if len(leaves) == 1:
+        flat = tree.flatten(y)
+        return flat[:1] if len(flat) == 1 else [y]
+    if isinstance(y, (list, tuple)):
+        return per_output(tree.flatten(y) if len(y) != len(leaves) else list(y), names, alternatives, what)
+    return [y] * len(leaves)

@@ -1,0 +1,24 @@
+"""The state of the process that is not a setting."""
+
+from __future__ import annotations
+
+import gc
+
+from ..core import naming
+from ..core.config import is_interactive_logging_enabled
+
+__all__ = ["clear_session", "is_interactive_logging_enabled"]
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Starts the numbering of automatic names anew, as in a fresh process.
+
+    Args:
+        free_memory: Whether to collect what nothing refers to any more.
+
+    >>> keras.utils.clear_session(); keras.layers.Dense(1).name
+    'dense'
+    """
+    naming.reset()
+    if free_memory:
+        gc.collect()
