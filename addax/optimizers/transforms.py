@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core.engine import jnp, lax
+from ..core.engine import is_tracer, jnp, lax
 from ..core.state import StateScope
 from ..core.variable import Variable
 
@@ -13,8 +13,8 @@ from ..core.variable import Variable
 def clip(grads: list, norm: float | None, value: float | None, global_norm_limit: float | None) -> list:
     """`grads` with each one's norm, each element, or the norm of all together limited.
 
-    >>> clip([jnp.array([3.0, 4.0])], norm=1.0, value=None, global_norm_limit=None)[0].round(2)
-    Array([0.6, 0.8], dtype=float32)
+    >>> np.round(np.asarray(clip([jnp.array([3.0, 4.0])], norm=1.0, value=None, global_norm_limit=None)), 4)
+    array([[0.6, 0.8]], dtype=float32)
     """
     if value is not None and value > 0:
         return [jnp.clip(g, -value, value) for g in grads]
@@ -43,7 +43,7 @@ def conditional(
 
     Args:
         condition: A scalar bool.
-        on_true, on_false: Called without arguments, both while tracing; each may read and assign `variables`.
+        on_true, on_false: Called without arguments, both when tracing; each may read and assign `variables`.
         variables: All that either of them reads or assigns.
 
     >>> v = keras.Variable(1.0)
@@ -51,6 +51,9 @@ def conditional(
     >>> float(v)
     2.0
     """
+    if not is_tracer(condition):
+        (on_true if bool(condition) else on_false)()
+        return
 
     def branch(fn: Callable[[], Any]) -> Callable[[list], list]:
         def pure(values: list) -> list:
