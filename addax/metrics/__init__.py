@@ -1,0 +1,5 @@
+"""Metrics: what is measured over many batches, as states that add up."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,243 @@
+"""Accuracies: how often the prediction is right."""
+
+from __future__ import annotations
+
+from ..core.config import floatx
+from ..core.dtypes import standardize_dtype
+from ..core.op import DTypeLike, Tensor, TensorLike
+from ..losses.alignment import as_tensor, to_same_rank
+from ..ops import any as any_
+from ..ops import argmax, cast, equal, expand_dims, isnan, squeeze, take_along_axis, where
+from ..ops import sum as sum_
+from .reduction import MeanMetricWrapper
+
+
+def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """Where predictions equal labels, as 0 and 1.
+
+    Args:
+        y_true: Labels.
+        y_pred: Predictions of the same shape.
+    """
+    y_pred = as_tensor(y_pred)
+    y_true, y_pred = to_same_rank(as_tensor(y_true, standardize_dtype(y_pred.dtype)), y_pred)
+    return cast(equal(y_true, y_pred), floatx())
+
+
+def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Tensor:
+    """Where predictions are on the label's side of a threshold, as 0 and 1.
+
+    Args:
+        y_true: Labels 0 and 1.
+        y_pred: Probabilities of the same shape.
+        threshold: Predictions greater than this mean 1.
+
+    Returns:
+        Values of the same shape.
+
+    >>> print(keras.metrics.binary_accuracy([[1.0], [0.0]], [[0.6], [0.7]]))
+    [[1.]
+     [0.]]
+    """
+    y_true, y_pred = to_same_rank(as_tensor(y_true), as_tensor(y_pred))
+    return cast(equal(y_true, cast(y_pred > threshold, standardize_dtype(y_true.dtype))), floatx())
+
+
+def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """Where the class of the largest prediction is that of the one-hot label, as 0 and 1.
+
+    Args:
+        y_true: One-hot labels, shape `(batch, ..., classes)`.
+        y_pred: Scores of the same shape.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.metrics.categorical_accuracy([[0, 1], [1, 0]], [[0.3, 0.7], [0.4, 0.6]]))
+    [1. 0.]
+    """
+    return sparse_categorical_accuracy(argmax(as_tensor(y_true), axis=-1), y_pred)
+
+
+def _class_numbers(y_true: TensorLike, y_pred: Tensor) -> Tensor:
+    """Labels in the shape of the predictions without the classes."""
+    y_true = as_tensor(y_true)
+    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
+        y_true = squeeze(y_true, -1)
+    return y_true
+
+
+def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
+    """Where the class of the largest prediction is the label, as 0 and 1.
+
+    Args:
+        y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
+        y_pred: Scores, shape `(batch, ..., classes)`.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.metrics.sparse_categorical_accuracy([1, 0], [[0.3, 0.7], [0.4, 0.6]]))
+    [1. 0.]
+    """
+    y_pred = as_tensor(y_pred)
+    y_true = _class_numbers(y_true, y_pred)
+    found = argmax(y_pred, axis=-1)
+    return cast(equal(y_true, cast(found, standardize_dtype(y_true.dtype))), floatx())
+
+
+def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 5) -> Tensor:
+    """Where the class of the one-hot label is among the `k` largest predictions, as 0 and 1.
+
+    Args:
+        y_true: One-hot labels, shape `(batch, ..., classes)`.
+        y_pred: Scores of the same shape.
+        k: How many predictions count.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.metrics.top_k_categorical_accuracy([[0, 0, 1]], [[0.5, 0.2, 0.3]], k=2))
+    [1.]
+    """
+    return sparse_top_k_categorical_accuracy(argmax(as_tensor(y_true), axis=-1), y_pred, k)
+
+
+def sparse_top_k_categorical_accuracy(
+    y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorted_ids: bool = False
+) -> Tensor:
+    """Where the label is among the classes of the `k` largest predictions, as 0 and 1.
+
+    Args:
+        y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
+        y_pred: Scores, shape `(batch, ..., classes)`; or numbers of classes, the likeliest first.
+        k: How many predictions count.
+        from_sorted_ids: Whether `y_pred` holds numbers of classes rather than scores.
+
+    Returns:
+        Values of shape `(batch, ...)`.
+
+    >>> print(keras.metrics.sparse_top_k_categorical_accuracy([2, 1], [[0.5, 0.2, 0.3], [0.5, 0.2, 0.3]], k=2))
+    [1. 0.]
+    """
+    y_pred = as_tensor(y_pred)
+    y_true = expand_dims(_class_numbers(y_true, y_pred), -1)
+    if from_sorted_ids:
+        hits = equal(cast(y_true, standardize_dtype(y_pred.dtype)), y_pred[..., :k])
+        return cast(any_(hits, axis=-1), floatx())
+    # A score is among the k largest if fewer than k are larger: no sorting.
+    score = take_along_axis(y_pred, cast(y_true, "int32"), axis=-1)
+    score = where(isnan(score), float("-inf"), score)
+    return cast(sum_(cast(y_pred > score, "int32"), axis=-1) < k, floatx())
+
+
+class Accuracy(MeanMetricWrapper):
+    """How often predictions equal labels.
+
+    Args:
+        name, dtype: See `Metric`.
+
+    >>> print(keras.metrics.Accuracy()([1, 2, 3, 4], [1, 2, 3, 0]))
+    0.75
+    """
+
+    _direction = "up"
+
+    def __init__(self, name: str | None = "accuracy", dtype: DTypeLike = None):
+        super().__init__(accuracy, name, dtype)
+
+
+class BinaryAccuracy(MeanMetricWrapper):
+    """How often predictions are on the label's side of a threshold.
+
+    Args:
+        name, dtype: See `Metric`.
+        threshold: Predictions greater than this mean 1; between 0 and 1.
+
+    >>> print(keras.metrics.BinaryAccuracy()([1.0, 1.0, 0.0, 0.0], [0.98, 1.0, 0.0, 0.6]))
+    0.75
+    """
+
+    _direction = "up"
+
+    def __init__(self, name: str | None = "binary_accuracy", dtype: DTypeLike = None, threshold: float | None = 0.5):
+        if threshold is not None and not 0 < threshold < 1:
+            raise ValueError(
+                "Invalid value for argument `threshold`. Expected a value in interval (0, 1). "
+                f"Received: threshold={threshold}"
+            )
+        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+
+
+class CategoricalAccuracy(MeanMetricWrapper):
+    """How often the class of the largest prediction is that of the one-hot label.
+
+    Args:
+        name, dtype: See `Metric`.
+
+    >>> print(keras.metrics.CategoricalAccuracy()([[0, 1], [1, 0]], [[0.3, 0.7], [0.4, 0.6]]))
+    0.5
+    """
+
+    _direction = "up"
+
+    def __init__(self, name: str | None = "categorical_accuracy", dtype: DTypeLike = None):
+        super().__init__(categorical_accuracy, name, dtype)
+
+
+class SparseCategoricalAccuracy(MeanMetricWrapper):
+    """How often the class of the largest prediction is the label.
+
+    Args:
+        name, dtype: See `Metric`.
+
+    >>> print(keras.metrics.SparseCategoricalAccuracy()([1, 0], [[0.3, 0.7], [0.4, 0.6]]))
+    0.5
+    """
+
+    _direction = "up"
+
+    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: DTypeLike = None):
+        super().__init__(sparse_categorical_accuracy, name, dtype)
+
+
+class TopKCategoricalAccuracy(MeanMetricWrapper):
+    """How often the class of the one-hot label is among the `k` largest predictions.
+
+    Args:
+        k: How many predictions count.
+        name, dtype: See `Metric`.
+
+    >>> print(keras.metrics.TopKCategoricalAccuracy(k=2)([[0, 0, 1]], [[0.5, 0.2, 0.3]]))
+    1.0
+    """
+
+    _direction = "up"
+
+    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: DTypeLike = None):
+        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+
+
+class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+    """How often the label is among the classes of the `k` largest predictions.
+
+    Args:
+        k: How many predictions count.
+        name, dtype: See `Metric`.
+        from_sorted_ids: Whether predictions are numbers of classes, the likeliest first, rather than scores.
+
+    >>> print(keras.metrics.SparseTopKCategoricalAccuracy(k=1)([2, 0], [[0.5, 0.2, 0.3], [0.5, 0.2, 0.3]]))
+    0.5
+    """
+
+    _direction = "up"
+    unless_default = ("from_sorted_ids",)
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str | None = "sparse_top_k_categorical_accuracy",
+        dtype: DTypeLike = None,
+        from_sorted_ids: bool = False,
+    ):
+        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)

@@ -1,0 +1,283 @@
+"""True and false positives and negatives at thresholds, and what is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.config import epsilon
+from ..core.convert import to_tensor
+from ..core.engine import jax, jnp
+from ..core.op import DTypeLike, Tensor, TensorLike
+from ..losses.alignment import align_weights, to_same_rank
+from .metric import Metric
+from .reduction import divide_no_nan
+
+COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+_BELOW_ALL = -1e10  # a threshold that every prediction passes, and the score of those outside the top k
+
+
+def check_thresholds(thresholds: Any, default: float) -> list[float]:
+    """Thresholds as a list; raises ValueError unless they lie in [0, 1].
+
+    Args:
+        thresholds: A float, a sequence of floats, or None for `default`.
+        default: The only threshold when none is given.
+    """
+    if thresholds is None:
+        return [default]
+    values = list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds]
+    wrong = [t for t in values if t is None or t < 0 or t > 1]
+    if wrong:
+        raise ValueError(f"Threshold values must be in [0, 1]. Received: {wrong}")
+    return values
+
+
+def are_even(thresholds: Sequence[float]) -> bool:
+    """Whether three or more thresholds divide [0, 1] evenly, so that a prediction's bucket can be computed."""
+    if len(thresholds) < 3:
+        return False
+    even = np.linspace(0.0, 1.0, len(thresholds), dtype="float32")
+    return np.allclose(np.asarray(thresholds, "float32"), even, atol=epsilon())
+
+
+def even_thresholds(count: int) -> list[float]:
+    """`count` thresholds that divide [0, 1] evenly, the outer ones just outside of it."""
+    inner = [(i + 1) / (count - 1) for i in range(count - 2)]
+    return [0.0 - epsilon(), *inner, 1.0 + epsilon()]
+
+
+def confusion_counts(
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    thresholds: Sequence[float],
+    dtype: str,
+    sample_weight: TensorLike | None = None,
+    top_k: int | None = None,
+    class_id: int | None = None,
+    multi_label: bool = False,
+    label_weights: TensorLike | None = None,
+) -> dict[str, Tensor]:
+    """The weighted number of true and false positives and negatives at each threshold.
+
+    Args:
+        y_true: Labels 0 and 1.
+        y_pred: Probabilities of the same shape.
+        thresholds: Ascending if there are many; predictions greater than one are positive for it.
+        dtype: Dtype of the counts.
+        sample_weight: Weights; their shape is a leading part of that of the predictions.
+        top_k: Only the `k` largest predictions of the last axis can be positive.
+        class_id: Only this class (index in the last axis) counts.
+        multi_label: Whether each label (index in the last axis) is counted by itself.
+        label_weights: A weight for each label.
+
+    Returns:
+        For each of `COUNTS` an array of shape `(thresholds,)`, or `(thresholds, labels)`.
+    """
+    y_true, y_pred = to_same_rank(to_tensor(y_true, dtype), to_tensor(y_pred, dtype))
+    if y_true.shape != y_pred.shape:
+        raise ValueError(
+            f"Shapes {tuple(y_pred.shape)} and {tuple(y_true.shape)} are incompatible: `y_pred` and `y_true` must have "
+            "the same shape."
+        )
+    if top_k is not None:
+        threshold = jax.lax.top_k(y_pred, top_k)[0][..., -1:]
+        y_pred = jnp.where(y_pred >= threshold, y_pred, _BELOW_ALL)
+    weights: Any = None
+    if sample_weight is not None:
+        _, weights = align_weights(y_pred, to_tensor(sample_weight, dtype))
+    if label_weights is not None:
+        weights = to_tensor(label_weights, dtype) * (1 if weights is None else weights)
+    weights = jnp.ones_like(y_pred) if weights is None else jnp.broadcast_to(weights, y_pred.shape)
+    if class_id is not None:
+        y_true, y_pred, weights = (x[..., class_id] for x in (y_true, y_pred, weights))
+
+    if multi_label:
+        shape = (-1, y_pred.shape[-1])
+        count = jax.vmap(_count, in_axes=(1, 1, 1, None), out_axes=1)
+        return count(y_true.reshape(shape), y_pred.reshape(shape), weights.reshape(shape), tuple(thresholds))
+    return _count(y_true.ravel(), y_pred.ravel(), weights.ravel(), tuple(thresholds))
+
+
+def _count(y_true: Tensor, y_pred: Tensor, weights: Tensor, thresholds: tuple[float, ...]) -> dict[str, Tensor]:
+    """`confusion_counts` of vectors."""
+    if are_even(thresholds):
+        # Positives per bucket between two thresholds, then cumulated: one pass over the data for any number of them.
+        n = len(thresholds)
+        bucket = jnp.maximum(jnp.ceil(jnp.clip(y_pred, 0, 1) * (n - 1)) - 1, 0).astype("int32")
+        parts = jnp.stack([y_true * weights, (1 - y_true) * weights], axis=-1)
+        per_bucket = jnp.zeros((n, 2), parts.dtype).at[bucket].add(parts)
+        positives = jnp.cumsum(per_bucket[::-1], axis=0)[::-1]
+    else:
+        labels = y_true.astype(bool)
+        parts = jnp.stack([labels * weights, ~labels * weights], axis=-1)
+        above = y_pred[None, :] > jnp.asarray(thresholds, y_pred.dtype)[:, None]
+        positives = jnp.sum(jnp.where(above[..., None], parts[None], 0), axis=1)
+    negatives = jnp.sum(parts, axis=0) - positives
+    return dict(zip(COUNTS, (positives[:, 0], positives[:, 1], negatives[:, 1], negatives[:, 0])))
+
+
+class _Thresholded(Metric):
+    """A metric that adds up some of the counts at given thresholds."""
+
+    counts: tuple[str, ...] = ()  # which, in the order of the states
+
+    def __init__(
+        self,
+        thresholds: Any,
+        top_k: int | None,
+        class_id: int | None,
+        name: str | None,
+        dtype: DTypeLike,
+        state_names: tuple[str, ...] = (),
+    ):
+        super().__init__(dtype, name)
+        self.init_thresholds = thresholds
+        self.top_k = top_k
+        self.class_id = class_id
+        self.thresholds = check_thresholds(thresholds, 0.5 if top_k is None else _BELOW_ALL)
+        self._states = [
+            self.add_variable((len(self.thresholds),), "zeros", name=state) for state in state_names or self.counts
+        ]
+
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
+        """Adds a batch.
+
+        Args:
+            y_true: Labels 0 and 1, shape `(batch, ...)`.
+            y_pred: Probabilities of the same shape.
+            sample_weight: Weights; their shape is a leading part of that of the predictions.
+        """
+        found = confusion_counts(y_true, y_pred, self.thresholds, self.dtype, sample_weight, self.top_k, self.class_id)
+        for name, state in zip(self.counts, self._states):
+            state.assign_add(found[name])
+
+    def _values(self) -> Tensor:
+        values = [state.value for state in self._states]
+        return values[0] if len(values) == 1 else divide_no_nan(values[0], values[0] + values[1])
+
+    def result(self) -> Any:
+        """The value at the threshold, or an array of the values at each."""
+        values = self._values()
+        return values[0] if len(self.thresholds) == 1 else values
+
+
+class _Count(_Thresholded):
+    """One of the counts."""
+
+    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: DTypeLike = None):
+        super().__init__(thresholds, None, None, name, dtype, ("accumulator",))
+
+
+class TruePositives(_Count):
+    """How many positives were predicted as such.
+
+    Args:
+        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        name, dtype: See `Metric`.
+
+    >>> print(keras.metrics.TruePositives()([0, 1, 1, 1], [1, 0, 1, 1]))
+    2.0
+    """
+
+    counts = ("true_positives",)
+
+
+class FalsePositives(_Count):
+    """How many negatives were predicted as positive.
+
+    Args:
+        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        name, dtype: See `Metric`.
+
+    >>> print(keras.metrics.FalsePositives()([0, 1, 0, 0], [0, 0, 1, 1]))
+    2.0
+    """
+
+    counts = ("false_positives",)
+
+
+class TrueNegatives(_Count):
+    """How many negatives were predicted as such.
+
+    Args:
+        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        name, dtype: See `Metric`.
+
+    >>> print(keras.metrics.TrueNegatives()([0, 1, 0, 0], [1, 1, 0, 0]))
+    2.0
+    """
+
+    counts = ("true_negatives",)
+
+
+class FalseNegatives(_Count):
+    """How many positives were predicted as negative.
+
+    Args:
+        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        name, dtype: See `Metric`.
+
+    >>> print(keras.metrics.FalseNegatives()([0, 1, 1, 1], [0, 1, 0, 0]))
+    2.0
+    """
+
+    counts = ("false_negatives",)
+
+
+class Precision(_Thresholded):
+    """The share of predicted positives that are positive.
+
+    Args:
+        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        top_k: Only the `k` largest predictions of each sample can be positive.
+        class_id: Only this class (index in the last axis) counts.
+        name, dtype: See `Metric`.
+
+    >>> print(keras.metrics.Precision()([0, 1, 1, 1], [1, 0, 1, 1]))
+    0.6666667
+    """
+
+    _direction = "up"
+    counts = ("true_positives", "false_positives")
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(thresholds, top_k, class_id, name, dtype)
+        self.true_positives, self.false_positives = self._states
+
+
+class Recall(_Thresholded):
+    """The share of positives that are predicted as positive.
+
+    Args:
+        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        top_k: Only the `k` largest predictions of each sample can be positive.
+        class_id: Only this class (index in the last axis) counts.
+        name, dtype: See `Metric`.
+
+    >>> print(keras.metrics.Recall()([0, 1, 1, 1], [1, 0, 1, 1]))
+    0.6666667
+    """
+
+    _direction = "up"
+    counts = ("true_positives", "false_negatives")
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(thresholds, top_k, class_id, name, dtype)
+        self.true_positives, self.false_negatives = self._states

@@ -1,0 +1,221 @@
+"""Intersection over union of segmentations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.convert import to_tensor
+from ..core.engine import jnp
+from ..core.op import DTypeLike, TensorLike
+from ..losses.alignment import align_weights
+from .metric import Metric
+from .reduction import divide_no_nan
+
+
+class _IoUBase(Metric):
+    """Adds up a confusion matrix of classes."""
+
+    _direction = "up"
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: DTypeLike = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ):
+        super().__init__(dtype or "int32", name)
+        self.num_classes = num_classes
+        self.ignore_class = ignore_class
+        self.sparse_y_true = sparse_y_true
+        self.sparse_y_pred = sparse_y_pred
+        self.axis = axis
+        self.total_confusion_matrix = self.add_variable(
+            (num_classes, num_classes), "zeros", name="total_confusion_matrix"
+        )
+
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
+        """Adds a batch.
+
+        Args:
+            y_true: Numbers of classes, or one-hot labels if not `sparse_y_true`.
+            y_pred: Numbers of classes, or scores of the classes if not `sparse_y_pred`.
+            sample_weight: Weights; their shape is a leading part of that of the numbers of classes.
+        """
+        y_true, y_pred = to_tensor(y_true), to_tensor(y_pred)
+        if not self.sparse_y_true:
+            y_true = jnp.argmax(y_true, axis=self.axis)
+        if not self.sparse_y_pred:
+            y_pred = jnp.argmax(y_pred, axis=self.axis)
+        weights = jnp.ones((), self.dtype)
+        if sample_weight is not None:
+            _, weights = align_weights(y_true, to_tensor(sample_weight, self.dtype))
+            weights = weights.ravel() if weights.size == y_true.size else weights
+        if weights.ndim > 1:
+            weights = jnp.broadcast_to(weights, y_true.shape).ravel()
+        y_true, y_pred = (y.ravel().astype("int32") for y in (y_true, y_pred))
+        if self.ignore_class is not None:
+            weights = weights * (y_true != self.ignore_class).astype(self.dtype)
+        # What is no class at all counts nowhere.
+        n = self.num_classes
+        valid = (y_true >= 0) & (y_true < n) & (y_pred >= 0) & (y_pred < n)
+        cells = jnp.where(valid, y_true * n + y_pred, n * n)
+        weights = jnp.broadcast_to(weights, cells.shape)
+        matrix = jnp.zeros(n * n, self.dtype).at[cells].add(weights, mode="drop").reshape(n, n)
+        self.total_confusion_matrix.assign_add(matrix)
+
+
+class IoU(_IoUBase):
+    """The mean over some classes of the intersection over the union of the true and the predicted area.
+
+    Args:
+        num_classes: Number of classes.
+        target_class_ids: The classes to average over.
+        name: See `Metric`.
+        dtype: Dtype of the confusion matrix, default int32: weights below 1 need a float.
+        ignore_class: A label whose pixels don't count.
+        sparse_y_true: Whether labels are numbers of classes rather than one-hot.
+        sparse_y_pred: Whether predictions are numbers of classes rather than scores.
+        axis: The axis of the classes, where there is one.
+
+    >>> print(keras.metrics.IoU(num_classes=2, target_class_ids=[0])([0, 0, 1, 1], [0, 1, 0, 1]))
+    0.33333334
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: DTypeLike = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ):
+        super().__init__(num_classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+        for class_id in target_class_ids:
+            if class_id >= num_classes:
+                raise ValueError(f"Target class id {class_id} is out of range, which is [0, {num_classes}).")
+        self.target_class_ids = tuple(target_class_ids)
+
+    def result(self) -> Any:
+        """The mean so far, over those of the classes that occurred."""
+        matrix = self.total_confusion_matrix.value.astype("float32")
+        classes = jnp.asarray(self.target_class_ids)
+        both = jnp.diag(matrix)[classes]
+        either = (matrix.sum(axis=0) + matrix.sum(axis=1))[classes] - both
+        return divide_no_nan(jnp.sum(divide_no_nan(both, either)), jnp.sum(either != 0))
+
+
+class BinaryIoU(IoU):
+    """The mean intersection over union of two classes told apart by a threshold.
+
+    Args:
+        target_class_ids: The classes to average over: 0, 1 or both.
+        threshold: Predictions of at least this mean class 1; None takes them as numbers of classes.
+        name, dtype: See `IoU`.
+
+    >>> print(keras.metrics.BinaryIoU(threshold=0.3)([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7]))
+    0.33333334
+    """
+
+    def __init__(
+        self,
+        target_class_ids: Sequence[int] = (0, 1),
+        threshold: float | None = 0.5,
+        name: str | None = None,
+        dtype: DTypeLike = None,
+    ):
+        super().__init__(2, target_class_ids, name, dtype)
+        self.threshold = threshold
+
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
+        """Adds a batch.
+
+        Args:
+            y_true: Labels 0 and 1.
+            y_pred: Scores of the same shape.
+            sample_weight: Weights; their shape is a leading part of that of the labels.
+        """
+        y_pred = to_tensor(y_pred)
+        if self.threshold is not None:
+            y_pred = (y_pred >= self.threshold).astype("int32")
+        super().update_state(y_true, y_pred, sample_weight)
+
+
+class MeanIoU(IoU):
+    """The mean over all classes of the intersection over the union of the true and the predicted area.
+
+    Args:
+        num_classes: Number of classes.
+        name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis: See `IoU`.
+
+    >>> print(keras.metrics.MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1]))
+    0.33333334
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: DTypeLike = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ):
+        super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+
+
+class OneHotIoU(IoU):
+    """`IoU` of one-hot labels.
+
+    Args:
+        num_classes: Number of classes.
+        target_class_ids: The classes to average over.
+        name, dtype, ignore_class, sparse_y_pred, axis: See `IoU`.
+
+    >>> metric = keras.metrics.OneHotIoU(num_classes=2, target_class_ids=[1])
+    >>> print(metric([[0, 1], [1, 0]], [[0.2, 0.8], [0.4, 0.6]]))
+    0.5
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: DTypeLike = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ):
+        super().__init__(num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis)
+
+
+class OneHotMeanIoU(MeanIoU):
+    """`MeanIoU` of one-hot labels.
+
+    Args:
+        num_classes: Number of classes.
+        name, dtype, ignore_class, sparse_y_pred, axis: See `IoU`.
+
+    >>> print(keras.metrics.OneHotMeanIoU(num_classes=2)([[0, 1], [1, 0]], [[0.2, 0.8], [0.4, 0.6]]))
+    0.25
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: DTypeLike = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ):
+        super().__init__(num_classes, name, dtype, ignore_class, False, sparse_y_pred, axis)

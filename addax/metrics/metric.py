@@ -1,0 +1,181 @@
+"""Metric: states that updates add to, and a result that is computed from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.config import floatx
+from ..core.dtypes import numpy_dtype
+from ..core.naming import auto_name, name_scope
+from ..core.op import init_arguments, init_parameters
+from ..core.policy import DTypePolicy
+from ..core.policy import get as get_policy
+from ..core.serialization import Configurable, config_class
+from ..core.state import StateScope
+from ..core.tracking import Tracker
+from ..core.variable import Variable
+
+
+class Metric(Configurable):
+    """Base of all metrics: subclass it with `update_state` and `result`.
+
+    States are made in `__init__` by `add_variable` and changed by assignment. The training program runs the same code
+    as pure functions through the `stateless_...` methods.
+
+    Args:
+        dtype: Dtype, or policy, of the states; default: floatx.
+        name: Name; automatic from the class when None.
+
+    >>> class Count(keras.metrics.Metric):
+    ...     def __init__(self, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.count = self.add_variable(shape=(), initializer="zeros", name="count")
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.count.assign_add(len(y_true))
+    ...     def result(self):
+    ...         return self.count.value
+    >>> count = Count()
+    >>> count.update_state([1, 2, 3], [1, 2, 3])
+    >>> print(count.result())
+    3.0
+    """
+
+    _direction: str | None = None  # whether callbacks take "up" or "down" for better; None where neither is
+    # Arguments that the config names only where they differ from the default: Keras leaves them out always.
+    unless_default: tuple[str, ...] = ()
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        instance = super().__new__(cls, *args, **kwargs)
+        variables: list[Variable] = []
+        metrics: list[Metric] = []
+        kinds = {"variables": lambda x: isinstance(x, Variable), "metrics": lambda x: isinstance(x, Metric)}
+        tracker = Tracker(kinds, {"variables": variables, "metrics": metrics})
+        instance.__dict__.update(_variables=variables, _metrics=metrics, _tracker=tracker)
+        return instance
+
+    def __init__(self, dtype: Any = None, name: str | None = None):
+        self.name = name or auto_name(type(self).__name__)
+        self._dtype_policy: DTypePolicy = get_policy(dtype or floatx())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, self._tracker.track(value))
+
+    @property
+    def dtype(self) -> str:
+        """Dtype of the states."""
+        return self._dtype_policy.compute_dtype
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """The policy that the dtype comes from."""
+        return self._dtype_policy
+
+    # States
+
+    def add_variable(
+        self, shape: Any, initializer: Any, dtype: Any = None, aggregation: str = "sum", name: str | None = None
+    ) -> Variable:
+        """Makes a state.
+
+        Args:
+            shape: Its shape.
+            initializer: Name, config or callable that makes its first value.
+            dtype: Dtype; default: the metric's.
+            aggregation: How states of several devices are combined: "sum", "mean", "none" or "only_first_replica".
+            name: Its name, the last part of its path.
+        """
+        if "_dtype_policy" not in self.__dict__:
+            raise RuntimeError("You forgot to call `super().__init__()` in the `__init__()` method. Go add it!")
+        if initializer in (None, "zeros"):
+            initializer = _zeros
+        else:
+            from ..initializers import get as get_initializer
+
+            initializer = get_initializer(initializer)
+        with name_scope(self.name.replace("/", ">")):
+            variable = Variable(
+                initializer, tuple(shape), dtype or self.dtype, trainable=False, aggregation=aggregation, name=name
+            )
+        self._tracker.track(variable)
+        return variable
+
+    def add_weight(
+        self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> Variable:
+        """`add_variable` under the name it has in layers."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The states, those of metrics in this one's attributes last."""
+        return [*self._variables, *(v for metric in self._metrics for v in metric.variables)]
+
+    def reset_state(self) -> None:
+        """Makes all states zero."""
+        for v in self.variables:
+            v.assign(np.zeros(v.shape, numpy_dtype(v._dtype)))
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Adds a batch to the states."""
+        raise NotImplementedError(f"Metric {type(self).__name__} does not define `update_state`.")
+
+    def result(self) -> Any:
+        """The metric over all batches since the last reset: a scalar, or a dict of scalars."""
+        raise NotImplementedError(f"Metric {type(self).__name__} does not define `result`.")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Updates, and returns the result."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    # The same as functions
+
+    def stateless_update_state(self, metric_variables: list, *args: Any, **kwargs: Any) -> list:
+        """What the states are after `update_state(*args, **kwargs)`, if they were `metric_variables` before."""
+        with self._scope(metric_variables):
+            self.update_state(*args, **kwargs)
+            return [v.value_uncast() for v in self.variables]
+
+    def stateless_result(self, metric_variables: list) -> Any:
+        """The result, if the states were `metric_variables`."""
+        with self._scope(metric_variables):
+            return tree.map_structure(lambda x: x.value if isinstance(x, Variable) else x, self.result())
+
+    def stateless_reset_state(self) -> list:
+        """What the states are after a reset."""
+        with StateScope():
+            self.reset_state()
+            return [v.value_uncast() for v in self.variables]
+
+    def _scope(self, metric_variables: list) -> StateScope:
+        variables = self.variables
+        if len(metric_variables) != len(variables):
+            raise ValueError(
+                "Argument `metric_variables` must be a list of tensors corresponding 1:1 to "
+                f"{type(self).__name__}().variables. Received list with length {len(metric_variables)}, but expected "
+                f"{len(variables)} variables."
+            )
+        return StateScope(zip(variables, metric_variables))
+
+    # Files
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that would make an equal metric."""
+        parameters = init_parameters(config_class(self))
+        passed = init_arguments(self)
+        config: dict[str, Any] = {key: getattr(self, key) for key in ("name", "dtype") if key in parameters}
+        for key, parameter in parameters.items():
+            value = passed.get(key)
+            if key not in config and not (key in self.unless_default and value == parameter.default):
+                config[key] = value
+        return config
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def _zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    return np.zeros(shape, numpy_dtype(dtype))

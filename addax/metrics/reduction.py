@@ -1,0 +1,160 @@
+"""Sums and means over batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core.convert import to_tensor
+from ..core.engine import jnp
+from ..core.masks import get_mask
+from ..core.op import DTypeLike, TensorLike
+from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..losses.alignment import align_weights, to_same_rank
+from .metric import Metric
+
+
+def divide_no_nan(a: Any, b: Any) -> Any:
+    """`a / b`, and 0 where `b` is 0."""
+    zero = b == 0
+    return jnp.where(zero, 0, a / jnp.where(zero, 1, b))
+
+
+def samplewise(values: Any, sample_weight: Any, reduce: str, dtype: str) -> tuple[Any, Any]:
+    """Weighted values and weights with one entry for each sample.
+
+    Args:
+        values: Shape `(batch, ...)`.
+        sample_weight: Weights whose shape is a leading part of that of `values`, or None.
+        reduce: "mean" or "sum": what becomes of the axes after the first.
+        dtype: Dtype of the results.
+
+    Raises:
+        ValueError: The shapes don't go together.
+    """
+    values = to_tensor(values, dtype)
+    over = getattr(jnp, reduce)
+    if sample_weight is not None:
+        weights = to_tensor(sample_weight, dtype)
+        shapes = values.shape, weights.shape
+        values, weights = to_same_rank(values, weights)
+        if weights.ndim < values.ndim:
+            values = over(values, axis=tuple(range(weights.ndim, values.ndim)))
+        try:
+            weights = jnp.broadcast_to(weights, values.shape)
+        except ValueError:
+            raise ValueError(
+                f"The shape of `sample_weight`, {shapes[1]}, doesn't fit the values, whose shape is {shapes[0]}: "
+                f"expected one weight for each of the {values.shape[0] if values.ndim else 1} samples."
+            ) from None
+        values = values * weights
+        sample_weight = over(weights, axis=tuple(range(1, weights.ndim)))
+    return over(values, axis=tuple(range(1, values.ndim))), sample_weight
+
+
+class Sum(Metric):
+    """The weighted sum of all values.
+
+    Args:
+        name, dtype: See `Metric`.
+
+    >>> metric = keras.metrics.Sum()
+    >>> metric.update_state([1.0, 2.0], sample_weight=[1.0, 10.0])
+    >>> print(metric.result())
+    21.0
+    """
+
+    def __init__(self, name: str | None = "sum", dtype: DTypeLike = None):
+        super().__init__(dtype, name)
+        self.total = self.add_variable((), "zeros", name="total")
+
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
+        """Adds values, shape `(batch, ...)`, times their weights."""
+        values, _ = samplewise(values, sample_weight, "sum", self.dtype)
+        self.total.assign_add(jnp.sum(values))
+
+    def result(self) -> Any:
+        """The sum so far."""
+        return self.total.value
+
+
+class Mean(Metric):
+    """The weighted mean of all values.
+
+    Args:
+        name, dtype: See `Metric`.
+
+    >>> metric = keras.metrics.Mean()
+    >>> metric.update_state([1.0, 3.0])
+    >>> metric.update_state([5.0], sample_weight=[2.0])
+    >>> print(metric.result())
+    3.5
+    """
+
+    def __init__(self, name: str | None = "mean", dtype: DTypeLike = None):
+        super().__init__(dtype, name)
+        self.total = self.add_variable((), "zeros", name="total")
+        self.count = self.add_variable((), "zeros", name="count")
+
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
+        """Adds values, shape `(batch, ...)`, with their weights."""
+        values, weights = samplewise(values, sample_weight, "mean", self.dtype)
+        self.total.assign_add(jnp.sum(values))
+        self.count.assign_add(values.size if weights is None else jnp.sum(weights))
+
+    def result(self) -> Any:
+        """The mean so far; 0 before the first update."""
+        return divide_no_nan(self.total.value, self.count.value)
+
+
+class MeanMetricWrapper(Mean):
+    """The weighted mean of a function of labels and predictions.
+
+    Args:
+        fn: Function `(y_true, y_pred, **kwargs)` that returns a value for each sample.
+        name, dtype: See `Metric`.
+        **kwargs: Settings passed to `fn`.
+
+    >>> metric = keras.metrics.MeanMetricWrapper(keras.losses.mean_squared_error)
+    >>> print(metric([[1.0], [2.0]], [[1.0], [4.0]]))
+    2.0
+    """
+
+    def __init__(self, fn: Callable, name: str | None = None, dtype: DTypeLike = None, **kwargs: Any):
+        super().__init__(name, dtype)
+        self._fn = fn
+        self._fn_kwargs = kwargs
+        if self._direction is None and getattr(fn, "__module__", "").startswith("addax.losses"):
+            self._direction = "down"
+
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
+        """Adds a batch.
+
+        Args:
+            y_true: Labels, shape `(batch, ...)`.
+            y_pred: Predictions. A mask that they carry leaves masked values out.
+            sample_weight: Weights whose shape is a leading part of that of the values.
+        """
+        mask = get_mask(y_pred)
+        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        if mask is not None:
+            mask = to_tensor(mask, self.dtype)
+            if sample_weight is None:
+                sample_weight = mask
+            else:
+                sample_weight = to_tensor(sample_weight, self.dtype)
+                lower, higher = sorted((sample_weight, mask), key=lambda w: w.ndim)
+                higher, lower = align_weights(higher, lower)
+                sample_weight = higher * lower
+        super().update_state(values, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        if type(self) is not MeanMetricWrapper:
+            return super().get_config()
+        return {"name": self.name, "dtype": self.dtype, "fn": serialize_keras_object(self._fn), **self._fn_kwargs}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        if "fn" in config:
+            config = {**config, "fn": deserialize_keras_object(config["fn"])}
+        return cls(**config)
