@@ -1,4 +1,5 @@
 from . import schedules as schedules
+from .adafactor import Adafactor as Adafactor
 from .adagrad import Adadelta as Adadelta
 from .adagrad import Adagrad as Adagrad
 from .adam import Adam as Adam
@@ -13,12 +14,14 @@ from .identifiers import get as get
 from .identifiers import serialize as serialize
 from .lion import Lion as Lion
 from .loss_scale import LossScaleOptimizer as LossScaleOptimizer
+from .muon import Muon as Muon
 from .optax_optimizer import OptaxOptimizer as OptaxOptimizer
 from .rmsprop import RMSprop as RMSprop
 from .sgd import SGD as SGD
 
 __all__ = [
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -27,6 +30,7 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "Muon",
     "Nadam",
     "OptaxOptimizer",
     "Optimizer",

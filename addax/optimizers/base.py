@@ -437,12 +437,11 @@ class Optimizer(Configurable):
                 moved.append((g, v))
         grads, variables = [g for g, _ in moved], [v for _, v in moved]
         grads = transforms.clip(grads, self.clipnorm, self.clipvalue, self.global_clipnorm)
-        if self.weight_decay is not None:
-            for v in variables:
-                if self._use_weight_decay(v):
-                    value = v.value
-                    decay = jnp.asarray(self.weight_decay, value.dtype) * jnp.asarray(rate, value.dtype)
-                    v.assign(value - value * decay)
+        for v in variables:
+            decay = self.decay_of(v) if self._use_weight_decay(v) else None
+            if decay is not None:
+                value = v.value
+                v.assign(value - value * (jnp.asarray(decay, value.dtype) * jnp.asarray(rate, value.dtype)))
         self.update_all(grads, variables, rate)
 
     def update_all(self, grads: list, variables: list[Variable], learning_rate: Any) -> None:
@@ -549,6 +548,10 @@ class Optimizer(Configurable):
     def _use_weight_decay(self, variable: Variable) -> bool:
         variables, patterns = self._undecayed
         return id(variable) not in variables and not any(re.search(p, variable.name) for p in patterns)
+
+    def decay_of(self, variable: Variable) -> float | None:
+        """The weight decay of `variable`, if it was not excluded."""
+        return self.weight_decay
 
     def _average(self, variables: list[Variable]) -> None:
         iterations = self.iterations

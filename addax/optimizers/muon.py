@@ -1,0 +1,133 @@
+"""Muon."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.engine import jnp
+from ..core.variable import Variable
+from .base import LearningRate, Optimizer
+
+
+class Muon(Optimizer):
+    """Moves matrices along the nearest orthogonal matrix to their average gradient, and everything else by Adam.
+
+    Args:
+        learning_rate: Float, schedule, or function.
+        adam_beta_1, adam_beta_2, epsilon: Of the Adam part.
+        adam_weight_decay: Weight decay of the variables that Adam moves.
+        weight_decay: Weight decay of the matrices.
+        exclude_layers: Regular expressions; matrices in whose path one is found are left to Adam.
+        exclude_embeddings: Whether embeddings are left to Adam.
+        muon_a, muon_b, muon_c: The polynomial of the Newton-Schulz iteration.
+        adam_lr_ratio: Factor of the rate in the Adam part.
+        momentum: How much of the gradients' sum a step keeps.
+        ns_steps: Number of Newton-Schulz iterations.
+        nesterov: Whether the gradient is added a second time, as if taken where the sum leads.
+        rms_rate: Root mean square that a matrix's move is scaled to, as Adam's moves have; None leaves it.
+        **kwargs: See `Optimizer`.
+
+    See [Jordan et al., 2024](https://kellerjordan.github.io/posts/muon/), and [Liu et al., 2025](
+    https://arxiv.org/abs/2502.16982) for `rms_rate`.
+
+    >>> w = keras.Variable(np.ones((3, 2)), name="kernel")
+    >>> keras.optimizers.Muon(0.1).apply([np.ones((3, 2))], [w])
+    >>> bool((w < 1).all())
+    True
+    """
+
+    slots = (("momentum", "velocity"),)
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        adam_beta_1: float = 0.9,
+        adam_beta_2: float = 0.999,
+        adam_weight_decay: float | None = 0.004,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = 0.004,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        exclude_layers: Sequence[str] | None = None,
+        exclude_embeddings: bool = True,
+        muon_a: float = 3.4445,
+        muon_b: float = -4.775,
+        muon_c: float = 2.0315,
+        adam_lr_ratio: float = 1,
+        momentum: float = 0.95,
+        ns_steps: int = 5,
+        nesterov: bool = True,
+        rms_rate: float | None = 0.2,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            **kwargs,
+        )
+        self.adam_beta_1 = adam_beta_1
+        self.adam_beta_2 = adam_beta_2
+        self.epsilon = epsilon
+        self.exclude_layers = list(exclude_layers or ())
+        self.muon_a = muon_a
+        self.muon_b = muon_b
+        self.muon_c = muon_c
+        self.adam_lr_ratio = adam_lr_ratio
+        self.momentum = momentum
+        self.ns_steps = ns_steps
+        self.nesterov = nesterov
+        self.exclude_embeddings = exclude_embeddings
+        self.adam_weight_decay = adam_weight_decay
+        self.rms_rate = rms_rate
+
+    def _by_adam(self, variable: Variable) -> bool:
+        if len(variable.shape) != 2 or (self.exclude_embeddings and "embedding" in variable.path.lower()):
+            return True
+        return any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
+
+    def add_slot(self, name: str, variable: Variable) -> Variable | None:
+        if name == "velocity" and not self._by_adam(variable):
+            return None
+        return super().add_slot(name, variable)
+
+    def decay_of(self, variable: Variable) -> float | None:
+        return self.adam_weight_decay if self._by_adam(variable) else super().decay_of(variable)
+
+    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
+        if "velocity" in slots:  # a variable of the Adam part
+            m = slots["momentum"] + (grad - slots["momentum"]) * (1 - self.adam_beta_1)
+            v = slots["velocity"] + (jnp.square(grad) - slots["velocity"]) * (1 - self.adam_beta_2)
+            rate = lr * self.adam_lr_ratio * jnp.sqrt(1 - self.adam_beta_2**step) / (1 - self.adam_beta_1**step)
+            return param - m * rate / (jnp.sqrt(v) + self.epsilon), {"momentum": m, "velocity": v}
+        m = self.momentum * slots["momentum"] + grad
+        move = self._orthogonalized(grad + self.momentum * m if self.nesterov else m)
+        if self.rms_rate is not None:
+            move = move * (self.rms_rate * max(param.shape) ** 0.5)
+        return param - lr * move, {"momentum": m}
+
+    def _orthogonalized(self, x: Any) -> Any:
+        tall = x.shape[0] > x.shape[1]
+        x = x.T if tall else x
+        x = x / (jnp.sqrt(jnp.sum(jnp.square(x))) + 1e-7)
+        for _ in range(self.ns_steps):
+            gram = x @ x.T
+            x = self.muon_a * x + (self.muon_b * gram + self.muon_c * gram @ gram) @ x
+        return x.T if tall else x
