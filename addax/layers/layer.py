@@ -67,6 +67,17 @@ class CallSignature:
         return dict(self.signature.bind(*args, **kwargs).arguments)
 
 
+@contextmanager
+def call_scope(layer: Layer) -> Iterator[None]:
+    """Makes what follows part of one outermost call of `layer`, so that masks of its outputs are still known."""
+    outer = thread.call_context
+    thread.call_context = CallContext(layer)
+    try:
+        yield
+    finally:
+        thread.call_context = outer
+
+
 _call_signatures: dict[Any, CallSignature] = {}
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import losses as losses_module
-from .. import metrics as metrics_module
 from ..core import tree
 from ..losses import Loss
 from ..metrics import Mean, Metric
-from ..ops import cast, convert_to_tensor, multiply
+from ..metrics.identifiers import resolve
+from ..ops import cast, multiply
 from . import outputs
 
 
@@ -132,11 +132,11 @@ class CompileMetrics(Metric):
                 for one in _as_list(wanted):
                     if one is None:
                         continue
-                    metric, label = _as_metric(one, flat_true[i], flat_pred[i], self._output(i))
+                    metric = _as_metric(one, flat_true[i], flat_pred[i], self._output(i))
                     prefix = f"{names[i]}_" if len(flat_pred) > 1 and names[i] is not None else ""
-                    key = prefix + label
+                    key = prefix + metric.name
                     if key in taken and weighted:
-                        key = f"{prefix}weighted_{label}"
+                        key = f"{prefix}weighted_{metric.name}"
                     base, n = key, 1
                     while key in taken:
                         key, n = f"{base}_{n}", n + 1
@@ -211,27 +211,8 @@ def _as_list(value: Any) -> list:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _as_metric(given: Any, y_true: Any, y_pred: Any, output: str) -> tuple[Metric, str]:
-    """The metric that `given` stands for, and the name it has in logs."""
-    if isinstance(given, str) and y_true is None:
-        raise ValueError(f"The metric '{given}' of {output} needs labels, but the data have none for it.")
-    if isinstance(given, str) and given in ("accuracy", "acc", "crossentropy", "ce"):
-        return metrics_module.resolve_accuracy(given, tuple(y_true.shape), tuple(y_pred.shape)), given
-    found = metrics_module.get(given)
-    if isinstance(found, type):
-        found = found()
-    if isinstance(found, Metric):
-        return found, given if isinstance(given, str) else found.name
-    name = given if isinstance(given, str) else getattr(found, "__name__", type(found).__name__)
-    name = "lambda" if name == "<lambda>" else name
-    if isinstance(found, Loss):
-        name = found.name
-    return metrics_module.MeanMetricWrapper(_per_sample(found), name=name), name
-
-
-def _per_sample(fn: Any) -> Any:
-    def values(y_true: Any, y_pred: Any) -> Any:
-        return convert_to_tensor(fn(y_true, y_pred))
-
-    values.__name__ = getattr(fn, "__name__", type(fn).__name__)
-    return values
+def _as_metric(given: Any, y_true: Any, y_pred: Any, output: str) -> Metric:
+    """The metric that `given` stands for, named as it is in logs."""
+    if y_true is None:
+        raise ValueError(f"The metric {given!r} of {output} needs labels, but the data have none for it.")
+    return resolve(given, tuple(y_true.shape), tuple(y_pred.shape))

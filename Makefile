@@ -1,0 +1,48 @@
+# Every target makes what it needs; `make demo` and `make test` work on a machine that has only Python and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: demo test test-slow test-torch lint format types contracts docs clean
+
+$(VENV)/.made: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	touch $@
+
+$(VENV)/.made-test: $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+demo: $(VENV)/.made  ## trains on real handwritten digits
+	$(BIN)/addax demo
+
+test: lint types contracts unit  ## all that must hold: what CI runs
+
+unit: $(VENV)/.made-test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m 'not slow and not torch'
+
+test-slow: $(VENV)/.made-test  ## the long tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m slow
+
+test-torch: $(VENV)/.made-test  ## needs torch: `pip install torch` in the environment
+	$(BIN)/python -m pytest -m torch
+
+lint: $(VENV)/.made-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.made-test
+	$(BIN)/mypy
+
+contracts: $(VENV)/.made-test  ## imports run one way only
+	$(BIN)/lint-imports
+
+format: $(VENV)/.made-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,225 @@
+"""From what users pass as data to `Batches`: arrays, frames, generators, loaders."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.engine import is_jax_array
+from ..core.errors import describe
+from ..core.variable import Variable
+from .batches import ArrayBatches, Batch, Batches, IteratorBatches, to_host
+from .py_dataset import PyDataset, PyDatasetBatches
+
+
+def adapt(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    batch_size: int | None = None,
+    shuffle: Any = False,
+    class_weight: Callable | None = None,
+    argument: str = "x",
+) -> Batches:
+    """The batches of what the user passed.
+
+    Args:
+        x, y, sample_weight: Arrays or frames (or nested); or an iterable of batches as `x` alone.
+        batch_size: Rows a batch, for arrays; 32 when None.
+        shuffle: Whether the rows of arrays come in a new order each epoch.
+        class_weight: Function `(y, sample_weight) -> sample_weight` that applies class weights, or None.
+        argument: What the user calls `x`, for errors.
+
+    Raises:
+        ValueError: Empty, ragged or contradictory data.
+    """
+    if isinstance(x, Batches):
+        return x
+    if x is None:
+        raise ValueError(f"`{argument}` is None: there are no data. Pass arrays or an iterable of batches.")
+
+    def weighted(batch: Any) -> Batch:
+        bx, by, bw = (_arrays(part, name) for part, name in zip(_unpack(batch), ("x", "y", "sample_weight")))
+        if class_weight is not None:
+            bw = class_weight(by, bw)
+        return bx, by, bw
+
+    if is_array_data(x):
+        if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
+            raise ValueError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size!r}")
+        x, y, sample_weight = (
+            _arrays(part, name) for part, name in ((x, argument), (y, "y"), (sample_weight, "sample_weight"))
+        )
+        check_rows(x, y, sample_weight)
+        if class_weight is not None:
+            sample_weight = class_weight(y, sample_weight)
+        return ArrayBatches(x, y, sample_weight, batch_size=batch_size or 32, shuffle=shuffle)
+
+    for name, value in (("y", y), ("sample_weight", sample_weight)):
+        if value is not None:
+            raise ValueError(
+                f"When `{argument}` is an iterable of batches, `{name}` must not be given: the batches hold it. "
+                f"Received: {argument} of type {type(x).__name__} and {name}={describe(value)}"
+            )
+    if isinstance(x, PyDataset):
+        return PyDatasetBatches(x, weighted, shuffle=bool(shuffle))
+    steps = _length(x)
+    if isinstance(x, types.GeneratorType) or (hasattr(x, "__next__") and iter(x) is x):
+        return IteratorBatches(lambda: iter(x), weighted, steps, one_pass=True)
+    if hasattr(x, "__iter__"):
+        return IteratorBatches(lambda: iter(x), weighted, steps)
+    if hasattr(x, "__getitem__") and steps is not None:
+        return IteratorBatches(lambda: (x[i] for i in range(steps)), weighted, steps)
+    raise ValueError(
+        f"Unrecognized data type for `{argument}`: {describe(x)}. Expected arrays (NumPy, JAX, pandas, polars, torch), "
+        "dicts or lists of arrays, a generator, a `PyDataset`, or an iterable of batches."
+    )
+
+
+def _length(x: Any) -> int | None:
+    try:
+        n = len(x)
+    except (TypeError, NotImplementedError):
+        return None
+    return int(n)
+
+
+def _unpack(batch: Any) -> tuple:
+    if isinstance(batch, (list, tuple)) and not hasattr(batch, "_fields"):
+        if len(batch) > 3:
+            raise ValueError(
+                f"A batch must be `x`, `(x, y)` or `(x, y, sample_weight)`. Received a {type(batch).__name__} of "
+                f"{len(batch)}: several inputs go in one list or dict, `([x1, x2], y)`."
+            )
+        return (*batch, None, None)[:3]
+    return batch, None, None
+
+
+def is_array_data(x: Any) -> bool:
+    """Whether `x` is arrays or frames, rather than an iterable of batches."""
+    leaves = tree.flatten(x)
+    return bool(leaves) and all(leaf is None or _is_arraylike(leaf) or _is_number(leaf) for leaf in leaves)
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, (int, float, bool, str, np.generic))
+
+
+def _is_arraylike(x: Any) -> bool:
+    if isinstance(x, (np.ndarray, Variable)) or is_jax_array(x) or _is_frame(x):
+        return True
+    return hasattr(x, "shape") and hasattr(x, "__getitem__") and hasattr(x, "dtype")
+
+
+def _is_frame(x: Any) -> bool:
+    module = type(x).__module__.partition(".")[0]
+    return module in ("pandas", "polars") and type(x).__name__ in ("DataFrame", "Series", "Index")
+
+
+def _arrays(structure: Any, name: str) -> Any:
+    """The leaves of `structure` as arrays: frames by their values, lists of numbers as one array."""
+    if structure is None:
+        return None
+    if isinstance(structure, (list, tuple)) and any(_is_number(v) or _is_nested_numbers(v) for v in structure):
+        raise TypeError(
+            f"`{name}` is a Python {type(structure).__name__} of numbers, which stands for a list of inputs, one array "
+            f"each. Pass an array: `np.array({name})`. Received: {_short(structure)}"
+        )
+    return tree.map_structure(lambda leaf: _array(leaf, name), structure)
+
+
+def _is_nested_numbers(v: Any) -> bool:
+    return isinstance(v, (list, tuple)) and bool(v) and all(_is_number(e) or _is_nested_numbers(e) for e in v)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 80 else text[:77] + "..."
+
+
+def _array(leaf: Any, name: str) -> Any:
+    if leaf is None:
+        return None
+    if isinstance(leaf, Variable):
+        leaf = leaf.value
+    elif hasattr(leaf, "detach"):  # torch
+        leaf = leaf.detach().cpu().numpy()
+    elif _is_frame(leaf):
+        leaf = leaf.to_numpy()
+    array = to_host(leaf)
+    if not is_jax_array(array) and array.dtype == object:
+        try:
+            array = to_host(array.astype("float64"))
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"`{name}` has dtype object: {_why_object(array)}. Every row must be numbers of the same shape."
+            ) from None
+    if array.ndim == 0:
+        raise ValueError(f"`{name}` is a single number, {leaf!r}; expected an array whose first axis counts the rows.")
+    return array
+
+
+def _why_object(array: np.ndarray) -> str:
+    kinds = sorted({type(v).__name__ for v in array.ravel()[:1000]})
+    shapes = sorted({str(np.shape(v)) for v in array.ravel()[:1000] if hasattr(v, "__len__") and not isinstance(v, str)})
+    if len(shapes) > 1:
+        return f"its rows have different shapes ({', '.join(shapes[:3])}, ...)"
+    return f"it holds {', '.join(kinds[:3])}"
+
+
+def check_rows(x: Any, y: Any = None, sample_weight: Any = None) -> None:
+    """Raises ValueError unless all arrays have equally many rows, and some."""
+    sizes = {
+        name: [int(a.shape[0]) for a in tree.flatten(part) if a is not None]
+        for name, part in (("x", x), ("y", y), ("sample_weight", sample_weight))
+    }
+    distinct = {n for counts in sizes.values() for n in counts}
+    if len(distinct) > 1:
+        lines = "".join(f"'{name}' sizes: {', '.join(map(str, counts))}\n" for name, counts in sizes.items() if counts)
+        raise ValueError(
+            f"Data cardinality is ambiguous. Make sure all arrays contain the same number of samples.{lines}"
+        )
+    if distinct == {0}:
+        raise ValueError("The data are empty: the arrays have 0 rows. Pass at least one.")
+    if not distinct:
+        raise ValueError("`x` holds no arrays.")
+
+
+def split(arrays: tuple, validation_split: float) -> tuple[tuple, tuple]:
+    """Splits `(x, y, sample_weight)` into the first rows, for training, and the last, for validation."""
+    if not 0 < validation_split < 1:
+        raise ValueError(f"`validation_split` must be between 0 and 1. Received: validation_split={validation_split}")
+    leaves = [a for a in tree.flatten(arrays) if a is not None]
+    if not is_array_data(arrays[0]):
+        raise ValueError(
+            "Argument `validation_split` is only supported for arrays. Received data of type "
+            f"{type(arrays[0]).__name__}: pass `validation_data` instead."
+        )
+    rows = int(leaves[0].shape[0])
+    at = int(np.floor(rows * (1.0 - validation_split)))
+    if at == 0 or at == rows:
+        raise ValueError(
+            f"Training data contains {rows} samples, which is not sufficient to split it into a validation and "
+            f"training set as specified by `validation_split={validation_split}`. Either provide more data, or a "
+            "different value for the `validation_split` argument."
+        )
+
+    def part(a: slice) -> tuple:
+        return tree.map_structure(lambda v: None if v is None else v[a], arrays)
+
+    return part(slice(0, at)), part(slice(at, None))
+
+
+def standardize_arrays(x: Any, y: Any, sample_weight: Any) -> tuple:
+    """The three as structures of arrays, checked to be equally long."""
+    found = tuple(_arrays(part, name) for part, name in ((x, "x"), (y, "y"), (sample_weight, "sample_weight")))
+    check_rows(*found)
+    return found
+
+
+__all__ = ["Iterator", "adapt", "check_rows", "is_array_data", "split", "standardize_arrays"]

@@ -1,0 +1,190 @@
+"""Batches: what the loop reads, whatever the user passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.engine import is_jax_array
+
+Batch = tuple[Any, Any, Any]  # x, y, sample_weight
+
+
+class Batches:
+    """A source of `(x, y, sample_weight)` batches.
+
+    Attributes:
+        steps: Number of batches an epoch, or None when only reading it to the end tells.
+        batch_size: Rows a batch, or None.
+    """
+
+    steps: int | None = None
+    batch_size: int | None = None
+
+    def peek(self) -> Batch:
+        """The first batch, without consuming it."""
+        raise NotImplementedError
+
+    def epoch(self) -> Iterator[Batch]:
+        """The batches of one epoch."""
+        raise NotImplementedError
+
+    def on_epoch_end(self) -> None:
+        """Called after each epoch."""
+
+
+class ArrayBatches(Batches):
+    """Batches cut from arrays whose first axes are equally long.
+
+    Args:
+        x, y, sample_weight: Arrays or nested structures of them; None where there is none.
+        batch_size: Rows a batch.
+        shuffle: False, True for a new order each epoch, or "batch" to shuffle whole batches.
+    """
+
+    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int = 32, shuffle: Any = False):
+        self.arrays: Batch = (x, y, sample_weight)
+        self.rows = int(next(a for a in tree.flatten(self.arrays) if a is not None).shape[0])
+        self.batch_size: int = int(batch_size)
+        self.steps: int = -(-self.rows // self.batch_size)
+        self.shuffle = shuffle
+
+    def peek(self) -> Batch:
+        return self._rows(slice(0, min(self.batch_size, self.rows)))
+
+    def order(self) -> np.ndarray | None:
+        """The order of the rows in the next epoch, int32; None for as they are."""
+        if not self.shuffle:
+            return None
+        if self.shuffle == "batch":
+            full = self.rows // self.batch_size
+            starts = np.random.permutation(full).astype("int32") * self.batch_size
+            rows = (starts[:, None] + np.arange(self.batch_size, dtype="int32")).ravel()
+            return np.concatenate([rows, np.arange(full * self.batch_size, self.rows, dtype="int32")])
+        return np.random.permutation(self.rows).astype("int32")
+
+    def epoch(self) -> Iterator[Batch]:
+        order = self.order()
+        for start in range(0, self.rows, self.batch_size):
+            rows = slice(start, min(start + self.batch_size, self.rows))
+            yield self._rows(rows if order is None else order[rows])
+
+    def _rows(self, index: Any) -> Batch:
+        return tree.map_structure(lambda a: None if a is None else a[index], self.arrays)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the arrays take."""
+        return sum(a.nbytes for a in tree.flatten(self.arrays) if a is not None)
+
+
+class IteratorBatches(Batches):
+    """Batches from anything that can be iterated over: generators, loaders, datasets.
+
+    Args:
+        make_iterator: Returns an iterator over the raw batches of one epoch.
+        standardize: Makes a raw batch an `(x, y, sample_weight)` of arrays.
+        steps: Number of batches an epoch, where known.
+        one_pass: Whether there is only one iterator, which all epochs go on with (a generator).
+        on_epoch_end: Called after each epoch.
+    """
+
+    def __init__(
+        self,
+        make_iterator: Callable[[], Iterator],
+        standardize: Callable[[Any], Batch],
+        steps: int | None = None,
+        one_pass: bool = False,
+        on_epoch_end: Callable[[], None] | None = None,
+    ):
+        self.steps = steps
+        self._make = make_iterator
+        self._standardize = standardize
+        self._one_pass = one_pass
+        self._iterator: Iterator | None = None
+        self._first: list = []
+        self._on_epoch_end = on_epoch_end
+
+    def peek(self) -> Batch:
+        if not self._first:
+            self._iterator = self._make()
+            try:
+                self._first = [self._standardize(next(self._iterator))]
+            except StopIteration:
+                raise ValueError(
+                    "The data are empty: the first batch was asked for and there was none. Pass at least one batch."
+                ) from None
+        batch = self._first[0]
+        first = next((a for a in tree.flatten(batch[0]) if a is not None), None)
+        if self.batch_size is None and first is not None and getattr(first, "ndim", 0):
+            self.batch_size = int(first.shape[0])
+        return batch
+
+    def epoch(self) -> Iterator[Batch]:
+        if self._first:  # what `peek` read belongs to the first epoch
+            pending, self._first = self._first, []
+            yield from pending
+        elif self._iterator is None or not self._one_pass:
+            self._iterator = self._make()
+        assert self._iterator is not None
+        for raw in self._iterator:
+            yield self._standardize(raw)
+        if not self._one_pass:
+            self._iterator = None
+
+    def on_epoch_end(self) -> None:
+        if self._on_epoch_end is not None:
+            self._on_epoch_end()
+
+
+class EpochSteps:
+    """Hands out the batches of `steps` steps at a time, going on where the last epoch stopped.
+
+    Args:
+        source: Where the batches come from.
+        steps: Steps an epoch; None for what the source has.
+    """
+
+    def __init__(self, source: Batches, steps: int | None):
+        self.source = source
+        self.steps = steps
+        self._iterator: Iterator | None = None
+        self.exhausted = False
+
+    def epoch(self) -> Iterator[Batch]:
+        """The batches of the next epoch."""
+        if self.steps is None:
+            yield from self.source.epoch()
+            return
+        restarted = False
+        for _ in range(self.steps):
+            while True:
+                if self._iterator is None:
+                    self._iterator = self.source.epoch()
+                try:
+                    batch = next(self._iterator)
+                    restarted = False
+                    break
+                except StopIteration:
+                    self._iterator = None
+                    if restarted or getattr(self.source, "_one_pass", False):
+                        self.exhausted = True
+                        return
+                    restarted = True
+            yield batch
+
+
+def to_host(x: Any) -> Any:
+    """An array as the engine can take it: NumPy or JAX, with 64 bits made 32."""
+    if x is None or is_jax_array(x):
+        return x
+    x = np.asarray(x)
+    if x.dtype == np.float64:
+        from ..core.config import floatx
+        from ..core.dtypes import numpy_dtype
+
+        return x.astype(numpy_dtype(floatx()))
+    return x

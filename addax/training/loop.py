@@ -1,0 +1,509 @@
+"""The loops of `fit`, `evaluate` and `predict`: how programs are run over data.
+
+Arrays are put on the device once; then many steps run in one dispatch when nothing looks between them (no callback
+with batch hooks), and one step a dispatch otherwise. Which way is taken depends on the program, the data and the
+settings alone, so a run repeats bit for bit.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..callbacks import CallbackList
+from ..callbacks.monitors import check_monitors
+from ..core import config as settings
+from ..core import tree
+from ..core.engine import jax, jnp
+from ..data.adapt import adapt, is_array_data, split, standardize_arrays
+from ..data.batches import ArrayBatches, Batches, EpochSteps
+from ..data.class_weight import class_weighter
+from . import guards, nans, outputs
+from .program import Program
+
+DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
+_REDRAW = 0.1  # seconds of steps between two looks of the progress bar
+
+
+def numpy_logs(logs: dict[str, Any]) -> dict[str, Any]:
+    """Logs on the host, sorted by name: floats, and arrays where a metric has several values."""
+    fetched = jax.device_get(dict(logs)) if logs else {}
+    return {k: float(fetched[k]) if np.ndim(fetched[k]) == 0 else np.asarray(fetched[k]) for k in sorted(fetched)}
+
+
+class Runner:
+    """Runs the steps of one kind over data.
+
+    Args:
+        model: The model.
+        kind: "train" or "test".
+        source: The batches.
+        steps: Steps an epoch, or None for what the source has.
+        watched: Whether something looks after every step (a callback's batch hook).
+        shown: Whether something shows progress now and then.
+    """
+
+    def __init__(self, model: Any, kind: str, source: Batches, steps: int | None, watched: bool, shown: bool):
+        self.model = model
+        self.kind = kind
+        self.source = source
+        self.watched = watched
+        self.shown = shown
+        self.program: Program = model._program(kind)
+        self.steps = steps if steps is not None else source.steps
+        self.limited = EpochSteps(source, steps)
+        self.arrays: Any = None
+        if isinstance(source, ArrayBatches) and steps in (None, source.steps) and not self.program.eager:
+            if source.nbytes <= DEVICE_BUDGET:
+                self.arrays = tree.map_structure(lambda a: None if a is None else jnp.asarray(a), source.arrays)
+
+    def epoch(self, begin: Callable[[int], None], end: Callable[[int, Any], None], stop: Callable[[], bool]) -> Any:
+        """Runs one epoch.
+
+        Args:
+            begin: Called with the number of the first step of a dispatch.
+            end: Called with the number of the last step of a dispatch and a function that returns the logs.
+            stop: Whether to leave the epoch now.
+
+        Returns:
+            The last logs, on the device.
+        """
+        state = self.program.read()
+        logs: Any = None
+        try:
+            for first, last, state, logs in self._dispatches(state, begin):
+                if self.watched:
+                    self.program.write(state)
+                    end(last, lambda logs=logs: numpy_logs(logs))
+                    state = self.program.read()
+                elif self.shown:
+                    end(last, lambda logs=logs: numpy_logs(logs))
+                if stop():
+                    break
+                del first
+        finally:
+            # Also after an error or Ctrl-C: the values of the last finished dispatch, never donated buffers.
+            if self._latest is not None:
+                self.program.write(self._latest)
+                self._latest = None
+        return logs
+
+    _latest: Any = None
+
+    def _dispatches(self, state: Any, begin: Callable[[int], None]) -> Iterator:
+        runs = self._on_arrays if self.arrays is not None else self._on_batches
+        for first, last, run in runs():
+            begin(first)
+            if self.watched and self._latest is not None:
+                state = self.program.read()
+            self._latest = None  # its buffers are given away now
+            state, logs = run(state)
+            self._latest = state
+            yield first, last, state, logs
+
+    def _on_batches(self) -> Iterator:
+        per = self.model.steps_per_execution
+        pending: list = []
+        step = 0
+
+        def run_all(batches: list) -> Callable:
+            def run(state: Any) -> Any:
+                logs = None
+                for batch in batches:
+                    state, logs = self.program.on_batch(state, _trim(batch))
+                return state, logs
+
+            return run
+
+        for batch in self.limited.epoch():
+            pending.append(batch)
+            if len(pending) == per:
+                yield step, step + per - 1, run_all(pending)
+                step += per
+                pending = []
+        if pending:
+            yield step, step + len(pending) - 1, run_all(pending)
+
+    def _on_arrays(self) -> Iterator:
+        source = self.source
+        assert isinstance(source, ArrayBatches)
+        size, rows = source.batch_size, source.rows
+        full, rest = divmod(rows, size)
+        order = source.order()
+        order = np.arange(rows, dtype="int32") if order is None else order
+        data = _trim(self.arrays)
+        program = self.program
+        fused = full > 1 and settings.get("fuse_steps") and program.can_fuse(program.read(), data, size)
+        device_order = jnp.asarray(order)
+        step = 0
+        if fused:
+            # The padding keeps the last slice in bounds; it is never read.
+            padded = jnp.asarray(np.concatenate([order, np.zeros(size, "int32")]))
+            fixed = self.model.steps_per_execution if self.watched else None
+            chunk = fixed or (1 if self.shown else full)
+            while step < full:
+                count = min(chunk, full - step)
+
+                def run(state: Any, step: int = step, count: int = count) -> Any:
+                    return program.many(state, data, padded, step, count, size)
+
+                began = time.perf_counter()
+                yield step, step + count - 1, run
+                step += count
+                if fixed is None:
+                    # How many steps a dispatch has changes no result: the same compiled loop runs them.
+                    took = max(time.perf_counter() - began, 1e-6)
+                    chunk = max(1, min(full, int(count * _REDRAW / took))) if step > count else max(1, full // 20)
+        else:
+            per = self.model.steps_per_execution
+            while step < full:
+                count = min(per, full - step)
+
+                def run(state: Any, step: int = step, count: int = count) -> Any:
+                    logs = None
+                    for i in range(step, step + count):
+                        state, logs = program.on_rows(state, data, device_order[i * size : (i + 1) * size])
+                    return state, logs
+
+                yield step, step + count - 1, run
+                step += count
+        if rest:
+            yield step, step, lambda state: program.on_rows(state, data, device_order[full * size :])
+
+
+def _trim(batch: tuple) -> tuple:
+    """A batch without the parts that are None at its end: what custom steps expect to unpack."""
+    x, y, sample_weight = batch
+    if y is None and sample_weight is None:
+        return (x,)
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def _verbosity(verbose: Any) -> int:
+    if verbose == "auto":
+        return 1 if settings.is_interactive_logging_enabled() else 2
+    if verbose not in (0, 1, 2, True, False):
+        raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
+    return int(verbose)
+
+
+def _limit_steps(steps: int | None, have: int | None) -> int | None:
+    limit = settings.max_steps_per_epoch()
+    if limit is None:
+        return steps
+    known = steps if steps is not None else have
+    return limit if known is None else min(known, limit)
+
+
+def _callback_list(callbacks: Any, model: Any, verbose: int, **kwargs: Any) -> CallbackList:
+    if isinstance(callbacks, CallbackList):
+        return callbacks
+    return CallbackList(callbacks, add_progbar=verbose != 0, verbose=verbose, model=model, **kwargs)
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None,
+    epochs: int,
+    verbose: Any,
+    callbacks: Any,
+    validation_split: float,
+    validation_data: Any,
+    shuffle: Any,
+    class_weight: Any,
+    sample_weight: Any,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    validation_freq: Any,
+    debug_nans: bool,
+) -> Any:
+    """See `Trainer.fit`."""
+    verbose = _verbosity(verbose)
+    for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
+        if not isinstance(value, (int, np.integer)) or value < 0:
+            raise ValueError(f"`{name}` must be a non-negative integer. Received: {name}={value!r}")
+    if steps_per_epoch is not None and steps_per_epoch < 1:
+        raise ValueError(f"`steps_per_epoch` must be a positive integer. Received: {steps_per_epoch!r}")
+    epochs = min(epochs, settings.max_epochs() or epochs)
+    if validation_split and validation_data is None:
+        if not is_array_data(x):
+            raise ValueError(
+                "`validation_split` is only supported for arrays. Received data of type "
+                f"{type(x).__name__}: pass `validation_data` instead."
+            )
+        (x, y, sample_weight), validation_data = split(standardize_arrays(x, y, sample_weight), validation_split)
+    weighter = None
+    source: Batches
+    if class_weight is not None:
+        if sample_weight is not None and not isinstance(sample_weight, dict):
+            warnings.warn("`class_weight` and `sample_weight` are both given; they are multiplied.", stacklevel=3)
+        # Which output is which is known once the model is built, so the data are looked at without the weights first.
+        source = adapt(x, y, sample_weight, batch_size=batch_size)
+        peeked = source.peek()
+        model._prepare(*peeked)
+        weighter = _class_weighter(model, class_weight, peeked)
+        if not isinstance(source, ArrayBatches):
+            source = _reweighted(source, weighter)
+            x, y, sample_weight, weighter = source, None, None, None
+    source = adapt(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=weighter)
+    steps_per_epoch = _limit_steps(steps_per_epoch, source.steps)
+    first = source.peek()
+    guards.check_batch(model, first)
+    model._prepare(*first)
+    guards.check_data(model, source, first)
+
+    validation: Runner | None = None
+    if validation_data is not None:
+        validation = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps)
+
+    steps = steps_per_epoch if steps_per_epoch is not None else source.steps
+    callbacks = _callback_list(callbacks, model, verbose, add_history=True, epochs=epochs, steps=steps)
+    watched = callbacks.has_batch_hooks
+    runner = Runner(model, "train", source, steps_per_epoch, watched, shown=verbose == 1)
+    watch = nans.Watch(model, source) if debug_nans or callbacks.wants_nan_report else None
+    check_monitors(callbacks, _log_names(model, validation is not None))
+
+    model.stop_training = False
+    callbacks.on_train_begin()
+    logs: dict[str, Any] = {}
+    try:
+        for epoch in range(initial_epoch, epochs):
+            model.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            if watch is not None:
+                watch.note()
+            device_logs = runner.epoch(
+                lambda step: callbacks.on_train_batch_begin(step) if watched else None,
+                lambda step, read: callbacks.on_train_batch_end(step, read()),
+                lambda: model.stop_training and watched,
+            )
+            if device_logs is None:
+                raise ValueError(
+                    "The data gave no batch in this epoch. A generator must go on for all epochs: "
+                    "give `steps_per_epoch`, or pass an object that can be iterated over again."
+                )
+            if runner.limited.exhausted:
+                warnings.warn(
+                    "Your input ran out of data; interrupting training. Make sure that your dataset or generator can "
+                    "generate at least `steps_per_epoch * epochs` batches. You may need to use the `.repeat()` "
+                    "function when building your dataset.",
+                    stacklevel=3,
+                )
+                model.stop_training = True
+            epoch_logs = numpy_logs(device_logs)
+            if watch is not None:
+                watch.check(epoch_logs)
+            if validation is not None and _is_due(validation_freq, epoch):
+                results = _run_test(validation, callbacks)
+                epoch_logs.update({f"val_{k}": v for k, v in results.items()})
+            source.on_epoch_end()
+            callbacks.on_epoch_end(epoch, epoch_logs)
+            logs = epoch_logs
+            if model.stop_training:
+                break
+    finally:
+        _finalize(model)
+    callbacks.on_train_end(logs)
+    model.history = callbacks.history
+    return callbacks.history
+
+
+def _finalize(model: Any) -> None:
+    if model.optimizer is not None and epochs_done(model):
+        model.optimizer.finalize_variable_values(model.trainable_weights)
+
+
+def epochs_done(model: Any) -> bool:
+    """Whether the optimizer has made a step (before, there is nothing to finalise)."""
+    return int(model.optimizer.iterations.numpy()) > 0
+
+
+def _is_due(validation_freq: Any, epoch: int) -> bool:
+    if isinstance(validation_freq, int):
+        return (epoch + 1) % validation_freq == 0
+    if isinstance(validation_freq, (list, tuple, set)):
+        return epoch + 1 in validation_freq
+    raise ValueError(f"`validation_freq` must be an integer or a list of epochs. Received: {validation_freq!r}")
+
+
+def _validation(model: Any, data: Any, batch_size: int | None, steps: int | None) -> Runner:
+    if isinstance(data, (tuple, list)) and is_array_data(data[0]):
+        if len(data) not in (1, 2, 3):
+            raise ValueError(
+                "`validation_data` must be `(x, y)`, `(x, y, sample_weight)` or an iterable of batches. Received a "
+                f"{type(data).__name__} of {len(data)}."
+            )
+        x, y, sample_weight = (*data, None, None)[:3]
+        source = adapt(x, y, sample_weight, batch_size=batch_size, argument="validation_data")
+    else:
+        source = adapt(data, batch_size=batch_size, argument="validation_data")
+    first = source.peek()
+    guards.check_batch(model, first)
+    model._prepare(*first)
+    guards.check_data(model, source, first)
+    return Runner(model, "test", source, _limit_steps(steps, source.steps), watched=False, shown=False)
+
+
+def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
+    model = runner.model
+    runner.watched = callbacks.has_test_batch_hooks
+    model.reset_metrics()
+    callbacks.on_test_begin()
+    program = model._program("test")
+    runner.program = program
+    device_logs = runner.epoch(
+        lambda step: callbacks.on_test_batch_begin(step) if runner.watched else None,
+        lambda step, read: callbacks.on_test_batch_end(step, read()),
+        lambda: False,
+    )
+    if device_logs is None:
+        raise ValueError("The data to evaluate gave no batch.")
+    logs = numpy_logs(device_logs)
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def evaluate(
+    model: Any, x: Any, y: Any, batch_size: int | None, verbose: Any, sample_weight: Any, steps: int | None, callbacks: Any
+) -> dict[str, Any]:
+    """See `Trainer.evaluate`."""
+    verbose = _verbosity(verbose)
+    source = adapt(x, y, sample_weight, batch_size=batch_size)
+    first = source.peek()
+    guards.check_batch(model, first)
+    model._prepare(*first)
+    guards.check_data(model, source, first)
+    steps = _limit_steps(steps, source.steps)
+    runner = Runner(model, "test", source, steps, watched=False, shown=verbose == 1)
+    callbacks = _callback_list(
+        callbacks, model, verbose, add_history=False, epochs=1, steps=steps if steps is not None else source.steps
+    )
+    model.stop_evaluating = False
+    return _run_test(runner, callbacks)
+
+
+def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
+    """See `Trainer.predict`."""
+    verbose = _verbosity(verbose)
+    source = adapt(x, batch_size=batch_size)
+    first = source.peek()
+    guards.check_batch(model, first, labels=False)
+    if not model.built:
+        model._symbolic_build(tree.map_structure(lambda a: a, first[0]))
+    steps = _limit_steps(steps, source.steps)
+    callbacks = _callback_list(
+        callbacks, model, verbose, add_history=False, epochs=1, steps=steps if steps is not None else source.steps
+    )
+    program = model._program("predict")
+    state = program.read()
+    found: list = []
+    callbacks.on_predict_begin()
+    watched = callbacks.has_predict_batch_hooks
+    shown = verbose == 1
+    per = model.steps_per_execution
+    for step, batch in enumerate(EpochSteps(source, steps).epoch()):
+        if watched and step % per == 0:
+            callbacks.on_predict_batch_begin(step)
+        state, out = program.on_batch(state, (batch[0],))
+        found.append(out)
+        if (watched or shown) and (step + 1) % per == 0:
+            callbacks.on_predict_batch_end(step, {"outputs": jax.device_get(out)} if watched else None)
+    callbacks.on_predict_end()
+    program.write(state)
+    if not found:
+        raise ValueError("The data to predict gave no batch.")
+    fetched = jax.device_get(found)
+    return _concatenate(fetched)
+
+
+def _concatenate(found: list) -> Any:
+    return tree.map_structure(lambda *parts: np.concatenate(parts) if np.ndim(parts[0]) else np.asarray(parts), *found)
+
+
+def on_batch(model: Any, kind: str, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Any:
+    """See `Trainer.train_on_batch` and its relatives."""
+    if not is_array_data(x):
+        raise ValueError(f"`x` must be an array, or a list or dict of arrays. Received: {type(x).__name__}")
+    x, y, sample_weight = standardize_arrays(x, y, sample_weight)
+    batch = (x, y, sample_weight)
+    guards.check_batch(model, batch, labels=kind != "predict")
+    if kind == "predict":
+        if not model.built:
+            model._symbolic_build(x)
+    else:
+        model._prepare(*batch)
+        guards.check_labels(model, batch)
+    if class_weight is not None:
+        sample_weight = _class_weighter(model, class_weight, batch)(y, sample_weight)
+    program = model._program(kind)
+    data = (x,) if kind == "predict" else _trim((x, y, sample_weight))
+    state, out = program.on_batch(program.read(), data)
+    program.write(state)
+    return jax.device_get(out) if kind == "predict" else numpy_logs(out)
+
+
+def _class_weighter(model: Any, class_weight: dict, first: tuple) -> Callable:
+    loss = model._compile_loss
+    if loss is None:
+        raise ValueError("`class_weight` needs a `loss` in `compile()`.")
+    y_pred = _structure(model, first)
+    names = loss.names if loss.names != [None] else ["output"]
+
+    def place(y: Any) -> list:
+        return outputs.flatten_labels(y, y_pred, loss.names, loss.alternatives)
+
+    return class_weighter(class_weight, names, place)
+
+
+def _structure(model: Any, first: tuple) -> Any:
+    return model._prediction_spec(tree.map_structure(_spec, first[0]))
+
+
+def _spec(a: Any) -> Any:
+    from ..core.keras_tensor import KerasTensor
+
+    return None if a is None else KerasTensor(a.shape, str(a.dtype))
+
+
+def _reweighted(source: Any, weighter: Callable) -> Batches:
+    """`source` with class weights applied to each batch."""
+    plain = source._standardize
+
+    def standardize(raw: Any) -> Any:
+        x, y, sample_weight = plain(raw)
+        return x, y, weighter(y, sample_weight)
+
+    source._standardize = standardize
+    if getattr(source, "_first", None):
+        x, y, sample_weight = source._first[0]
+        source._first = [(x, y, weighter(y, sample_weight))]
+    return source
+
+
+def _log_names(model: Any, validated: bool) -> list[str] | None:
+    """The names the logs of an epoch will have; None when a custom step decides."""
+    from .trainer import Trainer
+
+    if type(model).train_step is not Trainer.train_step or type(model).compute_metrics is not Trainer.compute_metrics:
+        return None
+    if any(not hasattr(m, "entries") and _gives_dict(m) for m in model.metrics):
+        return None
+    names = model._ordered_log_names()
+    return [*names, *(f"val_{n}" for n in names)] if validated else names
+
+
+def _gives_dict(metric: Any) -> bool:
+    return isinstance(metric.result(), dict)
+
+
+__all__ = ["evaluate", "fit", "on_batch", "predict", "sys"]
