@@ -6,7 +6,7 @@ import math
 
 from ..core.config import epsilon
 from ..core.op import DTypeLike, Tensor, TensorLike
-from ..ops import absolute, log, maximum, mean, rsqrt, softplus, square, where
+from ..ops import absolute, log, maximum, mean, softplus, sqrt, square, where
 from ..ops import sum as sum_
 from .alignment import as_pair
 from .loss import LossFunctionWrapper
@@ -140,7 +140,7 @@ def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) ->
 
 def unit(x: Tensor, axis: int | None) -> Tensor:
     """`x` divided by its length, where that is not smaller than epsilon; the gradient at 0 is finite."""
-    return x * rsqrt(maximum(sum_(square(x), axis=axis, keepdims=True), epsilon() ** 2))
+    return x / sqrt(maximum(sum_(square(x), axis=axis, keepdims=True), epsilon() ** 2))
 
 
 class MeanSquaredError(LossFunctionWrapper):

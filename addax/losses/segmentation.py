@@ -41,21 +41,21 @@ def tversky(y_true: TensorLike, y_pred: TensorLike, alpha: float = 0.5, beta: fl
     Args:
         y_true: Labels in [0, 1].
         y_pred: Predictions of the same shape.
-        alpha: Weight of false positives.
-        beta: Weight of false negatives.
+        alpha: Weight of false negatives.
+        beta: Weight of false positives.
         axis: The axes that an area spreads over; None takes everything as one area.
 
     Returns:
         Values of the shape without `axis`.
 
-    >>> print(keras.losses.tversky([[1.0, 1.0]], [[1.0, 0.0]], alpha=0.0, beta=1.0))
+    >>> print(keras.losses.tversky([[1.0, 1.0]], [[1.0, 0.0]], alpha=1.0, beta=0.0))
     0.5
     """
     y_true, y_pred = as_pair(y_true, y_pred, same_rank=False)
     overlap = sum_(y_true * y_pred, axis=axis)
     false_positives = sum_((1.0 - y_true) * y_pred, axis=axis)
     false_negatives = sum_(y_true * (1.0 - y_pred), axis=axis)
-    index = (overlap + epsilon()) / (overlap + alpha * false_positives + beta * false_negatives + epsilon())
+    index = (overlap + epsilon()) / (overlap + alpha * false_negatives + beta * false_positives + epsilon())
     return 1.0 - index
 
 
@@ -84,12 +84,12 @@ class Tversky(LossFunctionWrapper):
     """One minus the Tversky index.
 
     Args:
-        alpha: Weight of false positives.
-        beta: Weight of false negatives.
+        alpha: Weight of false negatives.
+        beta: Weight of false positives.
         axis: The axes that an area spreads over; None takes everything as one area.
         reduction, name, dtype: See `Loss`.
 
-    >>> print(keras.losses.Tversky(alpha=0.0, beta=1.0)([[1.0, 1.0]], [[1.0, 0.0]]))
+    >>> print(keras.losses.Tversky(alpha=1.0, beta=0.0)([[1.0, 1.0]], [[1.0, 0.0]]))
     0.5
     """
 
