@@ -277,8 +277,10 @@ class OpDefinition:
             value = bound.arguments[name]
             if name not in self.tensors:
                 ahead = False
-                if p.kind is not p.VAR_KEYWORD:
-                    static[name] = value
+                if p.kind is p.VAR_KEYWORD:
+                    continue
+                # A setting that is itself symbolic is an argument of the call.
+                (node_kwargs if any_symbolic(value) else static)[name] = value
             elif p.kind is p.VAR_POSITIONAL:
                 node_args += value
             elif ahead:
@@ -286,7 +288,8 @@ class OpDefinition:
             elif value is not p.default:
                 node_kwargs[name] = value
         for name, standardize in self.recorded.items():
-            static[name] = standardize(static[name])
+            if name in static:
+                static[name] = standardize(static[name])
         return OpCall(self, static).symbolic_call(*node_args, **node_kwargs)
 
 

@@ -67,9 +67,7 @@ def serialize_keras_object(obj: Any) -> Any:
         return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(obj, (list, tuple)):
         items = [serialize_keras_object(x) for x in obj]
-        if isinstance(obj, tuple) and not all(isinstance(x, (int, float, str, type(None), slice)) for x in obj):
-            return {"class_name": "__tuple__", "config": {"value": items}}
-        return items
+        return tuple(items) if isinstance(obj, tuple) else items
     if isinstance(obj, dict):
         return {k: serialize_keras_object(v) for k, v in obj.items()}
     if isinstance(obj, (np.integer, np.floating, np.bool_)):

@@ -1,3 +1,4 @@
+from . import linalg as linalg
 from . import nn as nn
 from . import numpy as numpy
 from .core import associative_scan as associative_scan
@@ -22,6 +23,45 @@ from .core import switch as switch
 from .core import unstack as unstack
 from .core import vectorized_map as vectorized_map
 from .core import while_loop as while_loop
+from .linalg import cholesky as cholesky
+from .linalg import cholesky_inverse as cholesky_inverse
+from .linalg import det as det
+from .linalg import eig as eig
+from .linalg import eigh as eigh
+from .linalg import inv as inv
+from .linalg import jvp as jvp
+from .linalg import lstsq as lstsq
+from .linalg import lu_factor as lu_factor
+from .linalg import matrix_rank as matrix_rank
+from .linalg import norm as norm
+from .linalg import pinv as pinv
+from .linalg import qr as qr
+from .linalg import solve as solve
+from .linalg import solve_triangular as solve_triangular
+from .linalg import svd as svd
+from .math import cdist as cdist
+from .math import erf as erf
+from .math import erfc as erfc
+from .math import erfinv as erfinv
+from .math import extract_sequences as extract_sequences
+from .math import fft as fft
+from .math import fft2 as fft2
+from .math import ifft2 as ifft2
+from .math import in_top_k as in_top_k
+from .math import irfft as irfft
+from .math import istft as istft
+from .math import logdet as logdet
+from .math import logsumexp as logsumexp
+from .math import rfft as rfft
+from .math import rsqrt as rsqrt
+from .math import segment_max as segment_max
+from .math import segment_min as segment_min
+from .math import segment_prod as segment_prod
+from .math import segment_sum as segment_sum
+from .math import stft as stft
+from .math import top_k as top_k
+from .math import view_as_complex as view_as_complex
+from .math import view_as_real as view_as_real
 from .nn.activations import celu as celu
 from .nn.activations import elu as elu
 from .nn.activations import gelu as gelu
@@ -70,6 +110,11 @@ from .nn.normalization import layer_normalization as layer_normalization
 from .nn.normalization import moments as moments
 from .nn.normalization import normalize as normalize
 from .nn.normalization import rms_normalization as rms_normalization
+from .nn.patches import depth_to_space as depth_to_space
+from .nn.patches import fold as fold
+from .nn.patches import polar as polar
+from .nn.patches import space_to_depth as space_to_depth
+from .nn.patches import unfold as unfold
 from .numpy.creation import arange as arange
 from .numpy.creation import array as array
 from .numpy.creation import bartlett as bartlett
@@ -338,8 +383,11 @@ __all__ = [
     "cast",
     "categorical_crossentropy",
     "cbrt",
+    "cdist",
     "ceil",
     "celu",
+    "cholesky",
+    "cholesky_inverse",
     "clip",
     "concatenate",
     "cond",
@@ -360,7 +408,9 @@ __all__ = [
     "cumsum",
     "custom_gradient",
     "deg2rad",
+    "depth_to_space",
     "depthwise_conv",
+    "det",
     "diag",
     "diagflat",
     "diagonal",
@@ -373,17 +423,25 @@ __all__ = [
     "dsplit",
     "dstack",
     "dtype",
+    "eig",
+    "eigh",
     "einsum",
     "elu",
     "empty",
     "empty_like",
     "equal",
+    "erf",
+    "erfc",
+    "erfinv",
     "exp",
     "exp2",
     "expand_dims",
     "expm1",
+    "extract_sequences",
     "eye",
     "fabs",
+    "fft",
+    "fft2",
     "flip",
     "fliplr",
     "flipud",
@@ -392,6 +450,7 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fold",
     "fori_loop",
     "full",
     "full_like",
@@ -416,8 +475,12 @@ __all__ = [
     "hypot",
     "i0",
     "identity",
+    "ifft2",
     "imag",
+    "in_top_k",
     "inner",
+    "inv",
+    "irfft",
     "is_tensor",
     "isclose",
     "isfinite",
@@ -427,6 +490,8 @@ __all__ = [
     "isneginf",
     "isposinf",
     "isreal",
+    "istft",
+    "jvp",
     "kaiser",
     "kron",
     "layer_normalization",
@@ -436,6 +501,7 @@ __all__ = [
     "left_shift",
     "less",
     "less_equal",
+    "linalg",
     "linspace",
     "log",
     "log10",
@@ -445,13 +511,18 @@ __all__ = [
     "log_softmax",
     "logaddexp",
     "logaddexp2",
+    "logdet",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
     "logspace",
+    "logsumexp",
+    "lstsq",
+    "lu_factor",
     "map",
     "matmul",
+    "matrix_rank",
     "max",
     "max_pool",
     "maximum",
@@ -485,6 +556,7 @@ __all__ = [
     "nextafter",
     "nn",
     "nonzero",
+    "norm",
     "normalize",
     "not_equal",
     "numpy",
@@ -494,11 +566,14 @@ __all__ = [
     "outer",
     "pad",
     "percentile",
+    "pinv",
+    "polar",
     "positive",
     "power",
     "prod",
     "psnr",
     "ptp",
+    "qr",
     "quantile",
     "rad2deg",
     "ravel",
@@ -508,16 +583,22 @@ __all__ = [
     "relu6",
     "repeat",
     "reshape",
+    "rfft",
     "right_shift",
     "rms_normalization",
     "roll",
     "rot90",
     "round",
+    "rsqrt",
     "saturate_cast",
     "scan",
     "scatter",
     "scatter_update",
     "searchsorted",
+    "segment_max",
+    "segment_min",
+    "segment_prod",
+    "segment_sum",
     "select",
     "selu",
     "separable_conv",
@@ -537,7 +618,10 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "solve",
+    "solve_triangular",
     "sort",
+    "space_to_depth",
     "sparse_categorical_crossentropy",
     "sparse_plus",
     "sparse_sigmoid",
@@ -549,9 +633,11 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "stft",
     "stop_gradient",
     "subtract",
     "sum",
+    "svd",
     "swapaxes",
     "swish",
     "switch",
@@ -563,6 +649,7 @@ __all__ = [
     "tensordot",
     "threshold",
     "tile",
+    "top_k",
     "trace",
     "transpose",
     "trapezoid",
@@ -571,6 +658,7 @@ __all__ = [
     "triu",
     "true_divide",
     "trunc",
+    "unfold",
     "unique",
     "unravel_index",
     "unstack",
@@ -580,6 +668,8 @@ __all__ = [
     "vectorize",
     "vectorized_map",
     "view",
+    "view_as_complex",
+    "view_as_real",
     "vsplit",
     "vstack",
     "where",

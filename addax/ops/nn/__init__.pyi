@@ -46,6 +46,11 @@ from .normalization import layer_normalization as layer_normalization
 from .normalization import moments as moments
 from .normalization import normalize as normalize
 from .normalization import rms_normalization as rms_normalization
+from .patches import depth_to_space as depth_to_space
+from .patches import fold as fold
+from .patches import polar as polar
+from .patches import space_to_depth as space_to_depth
+from .patches import unfold as unfold
 
 __all__ = [
     "adaptive_average_pool",
@@ -57,9 +62,11 @@ __all__ = [
     "celu",
     "conv",
     "conv_transpose",
+    "depth_to_space",
     "depthwise_conv",
     "dot_product_attention",
     "elu",
+    "fold",
     "gelu",
     "glu",
     "hard_shrink",
@@ -76,6 +83,7 @@ __all__ = [
     "multi_hot",
     "normalize",
     "one_hot",
+    "polar",
     "psnr",
     "relu",
     "relu6",
@@ -88,6 +96,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "space_to_depth",
     "sparse_categorical_crossentropy",
     "sparse_plus",
     "sparse_sigmoid",
@@ -96,4 +105,5 @@ __all__ = [
     "swish",
     "tanh_shrink",
     "threshold",
+    "unfold",
 ]

@@ -196,12 +196,11 @@ def dot_product_attention(
     >>> dot_product_attention(jnp.ones((1, 2, 1, 4)), jnp.ones((1, 3, 1, 4)), jnp.ones((1, 3, 1, 4))).shape
     (1, 2, 1, 4)
     """
-    for name, x in (("query", query), ("key", key), ("value", value)):
-        if x.ndim != 4:
-            raise ValueError(
-                "`dot_product_attention` only supports 4D inputs. "
-                f"Received: query.shape={query.shape}, key.shape={key.shape}, value.shape={value.shape} ({name} is not)."
-            )
+    if any(x.ndim != 4 for x in (query, key, value)):
+        raise ValueError(
+            "`dot_product_attention` only supports 4D inputs. "
+            f"Received: query.shape={query.shape}, key.shape={key.shape}, value.shape={value.shape}."
+        )
     if attn_logits_soft_cap is not None:
         return _capped_attention(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap)
     return jax.nn.dot_product_attention(

@@ -112,7 +112,7 @@ def full(shape: Sequence[int] | int, fill_value: TensorLike, dtype: DTypeLike = 
     >>> full((2,), 7.0)
     Array([7., 7.], dtype=float32)
     """
-    return jnp.full(shape, to_tensor(fill_value), _maybe(dtype))
+    return jnp.full(shape, to_tensor(fill_value), _float(dtype))
 
 
 @op

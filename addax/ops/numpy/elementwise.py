@@ -12,8 +12,10 @@ Array([1.5, 2.5], dtype=float32)
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from ...core.dtypes import numpy_dtype
+from ...core.convert import unwrap
+from ...core.dtypes import floatx, numpy_dtype
 from ...core.engine import jnp
 from ...core.op import Argument, DTypeLike, Tensor, TensorLike, op
 
@@ -61,7 +63,6 @@ arctanh = _unary("arctanh", "Inverse hyperbolic tangent.")
 bitwise_invert = _unary("bitwise_invert", "Flips every bit of each integer.")
 bitwise_not = _unary("bitwise_not", "Flips every bit of each integer.")
 cbrt = _unary("cbrt", "Cube root.")
-ceil = _unary("ceil", "Smallest integer not below each element.")
 conjugate = _unary("conjugate", "Complex conjugate.")
 conj = conjugate
 copy = _unary("copy", "A copy.")
@@ -72,7 +73,6 @@ exp = _unary("exp", "`e` to the power of each element.")
 exp2 = _unary("exp2", "2 to the power of each element.")
 expm1 = _unary("expm1", "`exp(x) - 1`, exact also for small `x`.")
 fabs = _unary("fabs", "Absolute value as a float.")
-floor = _unary("floor", "Largest integer not above each element.")
 i0 = _unary("i0", "Modified Bessel function of the first kind, order 0.")
 imag = _unary("imag", "Imaginary part.")
 isfinite = _unary("isfinite", "Whether each element is neither infinite nor NaN.", "Isfinite")
@@ -143,8 +143,32 @@ left_shift = _bits("left_shift", "`x << y`.")
 right_shift = _bits("right_shift", "`x >> y`.")
 
 
+def _fraction(x: Any) -> Any:
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(floatx())
+
+
 @op
-def clip(x: TensorLike, x_min: Argument, x_max: Argument) -> Tensor:
+def ceil(x: TensorLike) -> Tensor:
+    """Smallest integer not below each element, as a float.
+
+    >>> ceil([0.5, -0.5])
+    Array([ 1., -0.], dtype=float32)
+    """
+    return jnp.ceil(_fraction(x))
+
+
+@op
+def floor(x: TensorLike) -> Tensor:
+    """Largest integer not above each element, as a float.
+
+    >>> floor([0.5, -0.5])
+    Array([ 0., -1.], dtype=float32)
+    """
+    return jnp.floor(_fraction(x))
+
+
+@op
+def clip(x: TensorLike, x_min: Any, x_max: Any) -> Tensor:
     """Brings each element into `[x_min, x_max]`.
 
     Args:
@@ -154,7 +178,7 @@ def clip(x: TensorLike, x_min: Argument, x_max: Argument) -> Tensor:
     >>> clip([-1, 0.5, 3], 0, 1)
     Array([0. , 0.5, 1. ], dtype=float32)
     """
-    return jnp.clip(x, x_min, x_max)
+    return jnp.clip(x, unwrap(x_min), unwrap(x_max))
 
 
 @op
@@ -194,8 +218,11 @@ def nan_to_num(x: TensorLike, nan: float = 0.0, posinf: float | None = None, neg
     return jnp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
+# Keras's files keep `equal_nan` only, so other tolerances stand among the arguments.
 @op
-def isclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+def isclose(
+    x1: TensorLike, x2: TensorLike, rtol: Argument = 1e-5, atol: Argument = 1e-8, equal_nan: bool = False
+) -> Tensor:
     """Whether `|x1 - x2| <= atol + rtol * |x2|`, for each element.
 
     >>> isclose([1.0, 2.0], [1.0, 2.1])
@@ -204,7 +231,7 @@ def isclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e
     return jnp.isclose(x1, x2, rtol, atol, equal_nan)
 
 
-@op
+@op(keras_class="AllClose")
 def allclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Whether `|x1 - x2| <= atol + rtol * |x2|` everywhere.
 

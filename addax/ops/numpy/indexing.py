@@ -76,8 +76,8 @@ def get_item(x: TensorLike, key: Argument) -> Tensor:
     >>> get_item([[1, 2], [3, 4]], (slice(None), 1))
     Array([2, 4], dtype=int32)
     """
-    if isinstance(key, list):
-        key = jnp.asarray(key)
+    if isinstance(key, list):  # what a file makes of a tuple
+        key = tuple(key)
     return x[tree.map_structure(lambda k: unwrap(k) if isinstance(k, Variable) else k, key)]
 
 
@@ -94,13 +94,12 @@ def histogram(x: TensorLike, bins: int = 10, range: tuple[float, float] | None =
         The counts, `(bins,)`, and the edges, `(bins + 1,)`.
 
     >>> histogram([1.0, 2.0, 2.0], bins=2)[0]
-    Array([1, 2], dtype=int32)
+    Array([1., 2.], dtype=float32)
     """
-    counts, edges = jnp.histogram(x, bins, tuple(range) if range else None)
-    return counts.astype("int32"), edges
+    return jnp.histogram(x, bins, tuple(range) if range else None)
 
 
-@op
+@op(keras_class="IsIn")
 def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element of `x1` occurs in `x2` (does not, with `invert`).
 

@@ -11,7 +11,9 @@ Array([2., 3.], dtype=float32)
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from ...core.convert import unwrap
 from ...core.dtypes import numpy_dtype
 from ...core.engine import jnp
 from ...core.op import Axis, DTypeLike, Tensor, TensorLike, op
@@ -166,7 +168,7 @@ quantile = _quantile("quantile", "The value below which the share `q` of the ele
 
 
 @op
-def trapezoid(y: TensorLike, x: TensorLike | None = None, dx: float = 1.0, axis: int = -1) -> Tensor:
+def trapezoid(y: TensorLike, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
     """Integral by the trapezoidal rule.
 
     Args:
@@ -178,4 +180,4 @@ def trapezoid(y: TensorLike, x: TensorLike | None = None, dx: float = 1.0, axis:
     >>> trapezoid([1.0, 2.0, 3.0])
     Array(4., dtype=float32)
     """
-    return jnp.trapezoid(y, x, dx, axis)
+    return jnp.trapezoid(y, unwrap(x), dx, axis)

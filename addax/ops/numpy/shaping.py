@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from ...core.convert import unwrap
 from ...core.engine import jnp
 from ...core.op import Argument, Axis, Tensor, TensorLike, op
 from .reductions import _axes
 
 Sizes = Any  # an int, or a sequence of ints in which one may be unknown (None) or -1
+
+
+def _sizes(shape: Sizes) -> Any:
+    return shape if isinstance(shape, (list, tuple)) else (shape,)
 
 
 @op
@@ -161,7 +168,7 @@ def moveaxis(x: TensorLike, source: Axis, destination: Axis) -> Tensor:
     return jnp.moveaxis(x, _axes(source), _axes(destination))
 
 
-@op(recorded={"pad_width": lambda p: [[p, p]] if isinstance(p, int) else p})
+@op
 def pad(x: TensorLike, pad_width: Any, mode: str = "constant", constant_values: Argument = None) -> Tensor:
     """Adds elements before and after along each axis.
 
@@ -202,10 +209,10 @@ def repeat(x: TensorLike, repeats: Any, axis: int | None = None) -> Tensor:
     >>> repeat([1, 2], 2)
     Array([1, 1, 2, 2], dtype=int32)
     """
-    return jnp.repeat(x, repeats if isinstance(repeats, int) else jnp.asarray(repeats), axis)
+    return jnp.repeat(x, np.asarray(repeats) if isinstance(repeats, (list, tuple)) else unwrap(repeats), axis)
 
 
-@op
+@op(recorded={"newshape": _sizes})
 def reshape(x: TensorLike, newshape: Sizes) -> Tensor:
     """The same elements in another shape.
 
@@ -216,8 +223,7 @@ def reshape(x: TensorLike, newshape: Sizes) -> Tensor:
     >>> reshape([1, 2, 3, 4], (2, -1)).shape
     (2, 2)
     """
-    sizes = newshape if isinstance(newshape, (list, tuple)) else (newshape,)
-    return jnp.reshape(x, tuple(-1 if n is None else n for n in sizes))
+    return jnp.reshape(x, tuple(-1 if n is None else n for n in _sizes(newshape)))
 
 
 @op

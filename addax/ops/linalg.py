@@ -1,0 +1,240 @@
+"""Linear algebra on matrices in the last two axes; the axes before them are batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core.dtypes import floatx
+from ..core.engine import jax, jnp
+from ..core.op import Axis, Tensor, TensorLike, op
+
+
+def _float(x: Any) -> Any:
+    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(floatx())
+
+
+def _matrices(x: Any, square: bool = False) -> None:
+    if x.ndim < 2:
+        raise ValueError(
+            f"Expected input to have rank >= 2. Received input with shape {x.shape}. The last two axes are the matrices."
+        )
+    if square and x.shape[-1] != x.shape[-2]:
+        raise ValueError(f"Expected a square matrix. Received non-square input with shape {x.shape}")
+
+
+@op
+def cholesky(x: TensorLike, upper: bool = False) -> Tensor:
+    """The triangular `L` with `L @ L.T = x` (`L.T @ L` with `upper`), for positive definite `x`.
+
+    >>> cholesky([[4.0, 0.0], [0.0, 9.0]]).tolist()
+    [[2.0, 0.0], [0.0, 3.0]]
+    """
+    _matrices(x, square=True)
+    lower = jnp.linalg.cholesky(_float(x))
+    return jnp.swapaxes(lower, -1, -2) if upper else lower
+
+
+@op
+def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
+    """The inverse of the matrix whose Cholesky factor is `x`.
+
+    >>> cholesky_inverse([[2.0, 0.0], [0.0, 1.0]]).tolist()
+    [[0.25, 0.0], [0.0, 1.0]]
+    """
+    _matrices(x, square=True)
+    x = _float(x)
+    inverse = jax.scipy.linalg.solve_triangular(x, jnp.eye(x.shape[-1], dtype=x.dtype), lower=not upper)
+    transposed = jnp.swapaxes(inverse, -1, -2)
+    return inverse @ transposed if upper else transposed @ inverse
+
+
+@op
+def det(x: TensorLike) -> Tensor:
+    """Determinant.
+
+    >>> det([[2.0, 0.0], [0.0, 3.0]])
+    Array(6., dtype=float32)
+    """
+    _matrices(x, square=True)
+    return jnp.linalg.det(x)
+
+
+@op
+def eig(x: TensorLike) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors (in columns), both complex. On the CPU only.
+
+    >>> [v.shape for v in eig([[2.0, 0.0], [0.0, 3.0]])]
+    [(2,), (2, 2)]
+    """
+    _matrices(x, square=True)
+    return tuple(jnp.linalg.eig(x))
+
+
+@op
+def eigh(x: TensorLike) -> tuple[Tensor, Tensor]:
+    """Eigenvalues, smallest first, and eigenvectors (in columns) of a symmetric matrix.
+
+    >>> eigh([[3.0, 0.0], [0.0, 2.0]])[0]
+    Array([2., 3.], dtype=float32)
+    """
+    _matrices(x, square=True)
+    return tuple(jnp.linalg.eigh(x))
+
+
+@op
+def inv(x: TensorLike) -> Tensor:
+    """Inverse.
+
+    >>> inv([[2.0, 0.0], [0.0, 4.0]]).tolist()
+    [[0.5, 0.0], [0.0, 0.25]]
+    """
+    _matrices(x, square=True)
+    return jnp.linalg.inv(x)
+
+
+@op
+def lu_factor(x: TensorLike) -> tuple[Tensor, Tensor]:
+    """Both triangular factors of `x` in one matrix, and the rows that were exchanged.
+
+    >>> lu_factor([[2.0, 0.0], [0.0, 4.0]])[1]
+    Array([0, 1], dtype=int32)
+    """
+    _matrices(x)
+    return tuple(jax.scipy.linalg.lu_factor(x))
+
+
+@op
+def lstsq(a: TensorLike, b: TensorLike, rcond: float | None = None) -> Tensor:
+    """The `x` for which `a @ x` is nearest to `b`.
+
+    Args:
+        a: Tensor, `(m, n)`.
+        b: Tensor, `(m,)` or `(m, k)`.
+        rcond: Singular values below this share of the greatest count as zero; None for the dtype's precision.
+
+    >>> lstsq([[1.0], [1.0]], [1.0, 3.0]).round(3)
+    Array([2.], dtype=float32)
+    """
+    return jnp.linalg.lstsq(a, b, rcond)[0]
+
+
+@op
+def matrix_rank(x: TensorLike, tol: float | None = None) -> Tensor:
+    """Number of singular values above `tol`; None for the dtype's precision.
+
+    >>> matrix_rank([[1.0, 1.0], [1.0, 1.0]])
+    Array(1, dtype=int32)
+    """
+    return jnp.linalg.matrix_rank(x, tol)
+
+
+@op
+def norm(x: TensorLike, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Norm of vectors or matrices.
+
+    Args:
+        x: Tensor.
+        ord: An int, `inf`, "fro" or "nuc"; None for the root of the sum of squares.
+        axis: One axis for vectors, two for matrices; None for `x` as a whole.
+        keepdims: Whether reduced axes stay with size 1.
+
+    >>> norm([3.0, 4.0])
+    Array(5., dtype=float32)
+    """
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    return jnp.linalg.norm(_float(x), ord, axis, keepdims)
+
+
+@op
+def pinv(x: TensorLike, rcond: float | None = None) -> Tensor:
+    """Pseudo-inverse (Moore and Penrose's).
+
+    >>> pinv([[2.0, 0.0], [0.0, 0.0]]).round(3).tolist()
+    [[0.5, 0.0], [0.0, 0.0]]
+    """
+    return jnp.linalg.pinv(x, rcond)
+
+
+@op
+def qr(x: TensorLike, mode: str = "reduced") -> tuple[Tensor, Tensor]:
+    """`x` as an orthogonal times a triangular matrix.
+
+    Args:
+        x: Tensor, `(..., m, n)`.
+        mode: "reduced": `(m, k)` and `(k, n)`, `k` the smaller size; "complete": `(m, m)` and `(m, n)`.
+
+    >>> [v.shape for v in qr(jnp.ones((3, 2)))]
+    [(3, 2), (2, 2)]
+    """
+    _matrices(x)
+    if mode not in ("reduced", "complete"):
+        raise ValueError(
+            f"`mode` argument value not supported. Expected one of {{'reduced', 'complete'}}. Received: mode={mode}"
+        )
+    return tuple(jnp.linalg.qr(x, mode))
+
+
+@op
+def solve(a: TensorLike, b: TensorLike) -> Tensor:
+    """The `x` with `a @ x = b`.
+
+    >>> solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 2.0])
+    Array([1. , 0.5], dtype=float32)
+    """
+    return _solve(a, b, jnp.linalg.solve)
+
+
+@op
+def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Tensor:
+    """The `x` with `a @ x = b`, of `a` only the upper (or `lower`) triangle being looked at.
+
+    >>> solve_triangular([[2.0, 0.0], [0.0, 4.0]], [2.0, 2.0])
+    Array([1. , 0.5], dtype=float32)
+    """
+    return _solve(a, b, lambda a, b: jax.scipy.linalg.solve_triangular(a, b, lower=lower))
+
+
+def _solve(a: Any, b: Any, method: Callable) -> Any:
+    _matrices(a, square=True)
+    if b.ndim == a.ndim - 1:  # vectors
+        return jnp.squeeze(method(a, jnp.expand_dims(b, -1)), -1)
+    return method(a, b)
+
+
+@op(keras_class="SVD")
+def svd(x: TensorLike, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """Singular values, and the orthogonal matrices on their sides: `x = u @ diag(s) @ vh`.
+
+    Args:
+        x: Tensor, `(..., m, n)`.
+        full_matrices: Whether `u` and `vh` are square.
+        compute_uv: Whether to return them too.
+
+    Returns:
+        `(u, s, vh)`, or `s`.
+
+    >>> svd([[3.0, 0.0], [0.0, 2.0]], compute_uv=False)
+    Array([3., 2.], dtype=float32)
+    """
+    _matrices(x)
+    out = jnp.linalg.svd(x, full_matrices, compute_uv)
+    return tuple(out) if compute_uv else out
+
+
+def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+    """`fun` at a point, and its derivative there in a direction.
+
+    Args:
+        fun: Function of tensors.
+        primals: Its arguments.
+        tangents: The direction, of the same structure.
+        has_aux: Whether `fun` returns `(output, other)`, of which only the first is differentiated.
+
+    Returns:
+        `(output, derivative)`, and `other`.
+
+    >>> jvp(lambda x: x * x, (3.0,), (1.0,))
+    (Array(9., dtype=float32, weak_type=True), Array(6., dtype=float32, weak_type=True))
+    """
+    return jax.jvp(fun, tuple(primals), tuple(tangents), has_aux=has_aux)

@@ -1,0 +1,127 @@
+"""Rearrangements of space: blocks to channels, windows to columns, and back; also complex numbers from polar ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core.engine import jnp, lax
+from ...core.op import Tensor, TensorLike, op
+from ...kernels.conv import per_axis
+
+Sizes = int | Sequence[int]
+
+
+@op
+def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_last") -> Tensor:
+    """Turns groups of channels into blocks of pixels.
+
+    Args:
+        x: Tensor, `(batch, height, width, channels)`, channels second for "channels_first".
+        block_size: Height and width of a block; its square divides `channels`.
+        data_format: "channels_last" or "channels_first".
+
+    >>> depth_to_space(jnp.zeros((1, 2, 2, 4)), 2).shape
+    (1, 4, 4, 1)
+    """
+    b = block_size
+    if data_format == "channels_first":
+        n, c, h, w = x.shape
+        x = x.reshape((n, b, b, c // b**2, h, w)).transpose((0, 3, 4, 1, 5, 2))
+        return x.reshape((n, c // b**2, h * b, w * b))
+    n, h, w, c = x.shape
+    x = x.reshape((n, h, w, b, b, c // b**2)).transpose((0, 1, 3, 2, 4, 5))
+    return x.reshape((n, h * b, w * b, c // b**2))
+
+
+@op
+def space_to_depth(x: TensorLike, block_size: int, data_format: str = "channels_last") -> Tensor:
+    """Turns blocks of pixels into groups of channels: the inverse of `depth_to_space`.
+
+    >>> space_to_depth(jnp.zeros((1, 4, 4, 1)), 2).shape
+    (1, 2, 2, 4)
+    """
+    b = block_size
+    if data_format == "channels_first":
+        n, c, h, w = x.shape
+        x = x.reshape((n, c, h // b, b, w // b, b)).transpose((0, 3, 5, 1, 2, 4))
+        return x.reshape((n, c * b**2, h // b, w // b))
+    n, h, w, c = x.shape
+    x = x.reshape((n, h // b, b, w // b, b, c)).transpose((0, 1, 3, 2, 4, 5))
+    return x.reshape((n, h // b, w // b, c * b**2))
+
+
+def _windows(sizes: Any, kernel: tuple, dilation: tuple, padding: tuple, stride: tuple) -> tuple[Any, Any, int, int]:
+    """Rows and columns, in the padded image, of each window's elements: `(kernel, windows)` each; and their counts."""
+    axes = []
+    for n, k, d, p, s in zip(sizes, kernel, dilation, padding, stride):
+        count = (n + 2 * p - d * (k - 1) - 1) // s + 1
+        axes.append((np.arange(k)[:, None] * d + np.arange(count) * s, count))
+    (rows, height), (columns, width) = axes
+    return rows[:, None, :, None], columns[None, :, None, :], height, width
+
+
+@op
+def unfold(x: TensorLike, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1) -> Tensor:
+    """The windows of an image as columns.
+
+    Args:
+        x: Tensor, `(batch, channels, height, width)`.
+        kernel_size: Size of a window.
+        dilation: Distances of its elements.
+        padding: Zeros around the image.
+        stride: Distance of one window from the next.
+
+    Returns:
+        Tensor, `(batch, channels * kernel_height * kernel_width, windows)`.
+
+    >>> unfold(jnp.zeros((1, 2, 4, 4)), 2).shape
+    (1, 8, 9)
+    """
+    k, d, p, s = (per_axis(v, 2, "kernel_size") for v in (kernel_size, dilation, padding, stride))
+    n, c, h, w = x.shape
+    rows, columns, height, width = _windows((h, w), k, d, p, s)
+    x = jnp.pad(x, ((0, 0), (0, 0), (p[0], p[0]), (p[1], p[1])))
+    return x[:, :, rows, columns].reshape((n, c * k[0] * k[1], height * width))
+
+
+@op
+def fold(
+    x: TensorLike,
+    output_size: Sizes,
+    kernel_size: Sizes,
+    dilation: Sizes = 1,
+    padding: Sizes = 0,
+    stride: Sizes = 1,
+) -> Tensor:
+    """Adds up the columns that `unfold` makes into an image.
+
+    Args:
+        x: Tensor, `(batch, channels * kernel_height * kernel_width, windows)`.
+        output_size: Height and width of the image.
+        kernel_size, dilation, padding, stride: As for `unfold`.
+
+    Returns:
+        Tensor, `(batch, channels, height, width)`.
+
+    >>> fold(jnp.ones((1, 4, 4)), 3, 2)[0, 0].tolist()
+    [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
+    """
+    size, k, d, p, s = (per_axis(v, 2, "kernel_size") for v in (output_size, kernel_size, dilation, padding, stride))
+    rows, columns, height, width = _windows(size, k, d, p, s)
+    n, c = x.shape[0], x.shape[1] // (k[0] * k[1])
+    padded = jnp.zeros((n, c, size[0] + 2 * p[0], size[1] + 2 * p[1]), x.dtype)
+    padded = padded.at[:, :, rows, columns].add(x.reshape((n, c, k[0], k[1], height, width)))
+    return padded[:, :, p[0] : p[0] + size[0], p[1] : p[1] + size[1]]
+
+
+@op
+def polar(abs_: TensorLike, angle: TensorLike) -> Tensor:
+    """Complex numbers of these absolute values and angles (radians).
+
+    >>> polar([2.0], [0.0])
+    Array([2.+0.j], dtype=complex64)
+    """
+    return lax.complex(abs_ * jnp.cos(angle), abs_ * jnp.sin(angle))
