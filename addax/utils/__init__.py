@@ -1,5 +1,8 @@
 """Helpers around models: `keras.utils`."""
 
+import importlib
+from typing import Any
+
 from ..core.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -13,7 +16,26 @@ from ..core.serialization import deserialize_keras_object, serialize_keras_objec
 from .numeric import normalize, to_categorical
 from .session import clear_session, is_interactive_logging_enabled
 
-__all__ = [
+# These need rooms that are slow to import, so they are looked up when first asked for.
+_LAZY = {
+    "Progbar": "addax.callbacks.progbar",
+    "model_to_dot": "addax.inspect.plotting",
+    "plot_model": "addax.inspect.plotting",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])
+
+
+__all__ = [  # noqa: F822
+    "Progbar",
     "CustomObjectScope",
     "clear_session",
     "custom_object_scope",
@@ -22,7 +44,9 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "is_interactive_logging_enabled",
+    "model_to_dot",
     "normalize",
+    "plot_model",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",

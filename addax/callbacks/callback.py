@@ -1,0 +1,99 @@
+"""Callback: the hooks that training calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Logs = dict[str, Any] | None
+
+
+class Callback:
+    """The base of callbacks: override the hooks you need.
+
+    `self.model` is the model, `self.params` a dict with `verbose`, `epochs` and `steps`. Setting
+    `self.model.stop_training = True` ends training after the current batch. Overriding a hook that is called around
+    each batch has a price: without any, many steps run in one dispatch.
+
+    >>> class Say(keras.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print("epoch", epoch, sorted(logs))
+    >>> keras.callbacks.CallbackList([Say()]).on_epoch_end(3, {"loss": 0.5})
+    epoch 3 ['loss']
+    """
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] | None = None
+        self._model: Any = None
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Receives `verbose`, `epochs` and `steps`."""
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        """Receives the model."""
+        self._model = model
+
+    @property
+    def model(self) -> Any:
+        """The model that is being trained, evaluated or used."""
+        return self._model
+
+    def needs_batches(self, phase: str) -> bool:
+        """Whether this callback must be called around each batch of `phase`: "train", "test" or "predict"."""
+        names = [f"on_{phase}_batch_{edge}" for edge in ("begin", "end")]
+        if phase == "train":
+            names += ["on_batch_begin", "on_batch_end"]
+        return any(getattr(type(self), n) is not getattr(Callback, n) or n in self.__dict__ for n in names)
+
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Another name of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Another name of `on_train_batch_end`."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Called at the start of epoch number `epoch`, counted from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Called at the end of an epoch, with its losses and metrics, those of validation as `val_...`."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Called before a batch in `fit`."""
+        self.on_batch_begin(batch, logs=logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Called after a batch in `fit`, with the losses and metrics of the epoch so far."""
+        self.on_batch_end(batch, logs=logs)
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Called before a batch in `evaluate` and in validation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Called after a batch in `evaluate` and in validation."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Called before a batch in `predict`."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Called after a batch in `predict`, with its outputs in `logs["outputs"]`."""
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Called when `fit` begins."""
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Called when `fit` ends, with the logs of the last epoch."""
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Called when `evaluate` or validation begins."""
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """Called when `evaluate` or validation ends."""
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Called when `predict` begins."""
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """Called when `predict` ends."""
+
+
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))

@@ -1,0 +1,126 @@
+"""CallbackList: several callbacks called as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core import tree
+from ..core.errors import describe
+from .callback import HOOKS, Callback
+from .history import History
+from .progbar import ProgbarLogger
+
+
+class CallbackList(Callback):
+    """Calls each hook of each callback, in order.
+
+    Args:
+        callbacks: A callback, or a list of them.
+        add_history: Whether to add a `History` if there is none.
+        add_progbar: Whether to add a `ProgbarLogger` if there is none.
+        model: The model to give to all of them.
+        **params: What all of them get as `params`: `verbose`, `epochs`, `steps`.
+
+    >>> [type(c).__name__ for c in keras.callbacks.CallbackList(add_history=True, add_progbar=True).callbacks]
+    ['History', 'ProgbarLogger']
+    """
+
+    def __init__(
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ):
+        super().__init__()
+        self.callbacks: list[Any] = [_checked(c) for c in tree.flatten(callbacks)] if callbacks else []
+        for wanted, kind in ((add_history, History), (add_progbar, ProgbarLogger)):
+            if wanted and not any(isinstance(c, kind) for c in self.callbacks):
+                self.callbacks.append(kind())
+        if model is not None:
+            self.set_model(model)
+        if params:
+            self.set_params(params)
+
+    def append(self, callback: Any) -> None:
+        """Adds a callback at the end."""
+        self.callbacks.append(_checked(callback))
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        super().set_model(model)
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    @property
+    def history(self) -> History | None:
+        """The `History` among the callbacks."""
+        return next((c for c in self.callbacks if isinstance(c, History)), None)
+
+    def needs_batches(self, phase: str) -> bool:
+        # A callback of another library says nothing about itself, so it is called.
+        return any(not isinstance(c, Callback) or c.needs_batches(phase) for c in self.callbacks)
+
+    @property
+    def has_batch_hooks(self) -> bool:
+        """Whether a callback must see each training batch."""
+        return self.needs_batches("train")
+
+    @property
+    def has_test_batch_hooks(self) -> bool:
+        """Whether a callback must see each batch of evaluation."""
+        return self.needs_batches("test")
+
+    @property
+    def has_predict_batch_hooks(self) -> bool:
+        """Whether a callback must see each batch of prediction."""
+        return self.needs_batches("predict")
+
+
+def _checked(callback: Any) -> Any:
+    if isinstance(callback, type):
+        raise TypeError(f"`callbacks` takes instances; a class was given. Use `{callback.__name__}(...)`.")
+    if not isinstance(callback, Callback) and not hasattr(callback, "set_model"):
+        hint = " To call a function, wrap it: `LambdaCallback(on_epoch_end=fn)`." if callable(callback) else ""
+        raise TypeError(
+            "Each of `callbacks` must be an instance of `keras.callbacks.Callback`. Received: "
+            f"{describe(callback)}.{hint}"
+        )
+    return callback
+
+
+def _for_each(hook: str) -> Callable[..., None]:
+    if hook.endswith(("train_begin", "train_end", "test_begin", "test_end", "predict_begin", "predict_end")):
+
+        def call(self: CallbackList, logs: Any = None) -> None:
+            logs = logs or {}
+            for callback in self.callbacks:
+                getattr(callback, hook)(logs)
+
+    elif "epoch" in hook:
+
+        def call(self: CallbackList, index: int, logs: Any = None) -> None:  # type: ignore[misc]
+            logs = logs or {}
+            for callback in self.callbacks:
+                getattr(callback, hook)(index, logs)
+
+    else:
+
+        def call(self: CallbackList, index: int, logs: Any = None) -> None:  # type: ignore[misc]
+            logs = logs or {}
+            for callback in self.callbacks:
+                getattr(callback, hook)(index, logs=logs)
+
+    call.__name__ = hook
+    call.__doc__ = f"Calls `{hook}` of each callback."
+    return call
+
+
+for _hook in HOOKS:
+    setattr(CallbackList, _hook, _for_each(_hook))

@@ -1,0 +1,86 @@
+"""History: what every epoch logged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .callback import Callback, Logs
+
+
+class History(Callback):
+    """Keeps the logs of each epoch. `fit` adds one and returns it.
+
+    Attributes:
+        epoch: The numbers of the epochs, counted from 0.
+        history: Dict from the name of a loss or metric to its values, one an epoch.
+
+    >>> history = keras.callbacks.History()
+    >>> history.on_train_begin(); history.on_epoch_end(0, {"loss": 0.5}); history.on_epoch_end(1, {"loss": 0.25})
+    >>> history.history
+    {'loss': [0.5, 0.25]}
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch: list[int] = []
+        self.history: dict[str, list[Any]] = {}
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+        if self.model is not None:
+            self.model.history = self
+
+    def plot(self, names: list[str] | None = None, figsize: tuple[float, float] | None = None) -> Any:
+        """Draws the curves: one panel for each logged quantity, with its `val_` twin in the same panel.
+
+        Args:
+            names: The quantities to draw, without `val_`; all when None.
+            figsize: Width and height of the figure in inches.
+
+        Returns:
+            The matplotlib figure; `figure.savefig("curves.png")` writes it.
+
+        Raises:
+            ImportError: matplotlib is missing.
+            ValueError: A name that was not logged, or nothing was logged at all.
+        """
+        from ..core.errors import did_you_mean
+
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError("`History.plot` draws with matplotlib. Run `pip install matplotlib`.") from error
+        logged = [n for n in self.history if not (n.startswith("val_") and n[4:] in self.history)]
+        if not logged:
+            raise ValueError("There is nothing to draw: no epoch has been logged. Call `fit` first.")
+        for name in names or ():
+            if name not in self.history:
+                raise ValueError(f"`names` has '{name}', which was not logged. {did_you_mean(name, self.history)}")
+        names = list(names or logged)
+        columns = min(len(names), 3)
+        rows = -(-len(names) // columns)
+        figure, axes = plt.subplots(
+            rows, columns, figsize=figsize or (4.4 * columns, 3.2 * rows), squeeze=False, layout="constrained"
+        )
+        for axis in axes.flat[len(names) :]:
+            axis.set_visible(False)
+        for axis, name in zip(axes.flat, names):
+            for key, label, style in ((name, "training", "-"), (f"val_{name}", "validation", "--")):
+                values = self.history.get(key)
+                if values:
+                    # Validation may run on some epochs only: its points are the last epochs of equal steps.
+                    stride = max(len(self.epoch) // len(values), 1)
+                    epochs = [e + 1 for e in self.epoch[stride - 1 :: stride]][: len(values)]
+                    axis.plot(epochs, values[: len(epochs)], style, marker="o", markersize=3, label=label)
+            axis.set_title(name)
+            axis.set_xlabel("epoch")
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.grid(alpha=0.3)
+            if f"val_{name}" in self.history:
+                axis.legend()
+        return figure

@@ -1,0 +1,142 @@
+"""ModelCheckpoint."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+from .callback import Logs
+from .monitor import MonitorCallback
+from .output import print_msg
+from .save_points import SavePoints
+
+
+class ModelCheckpoint(MonitorCallback):
+    """Writes the model, or its weights, to a file after epochs or after numbers of batches.
+
+    Args:
+        filepath: Path of the file: `.keras` (or `.h5`) for whole models, `.weights.h5` for weights. `{epoch}` (counted
+            from 1), `{batch}` and the names in the logs stand for their values: `"{epoch:02d}-{val_loss:.2f}.keras"`.
+        monitor: Name of the logged quantity that says which model is best.
+        verbose: 1 to print what is done.
+        save_best_only: Whether to write only when the quantity is better than before.
+        save_weights_only: Whether to write weights (and the optimizer's state) instead of the whole model.
+        mode: "min", "max", or "auto": what the metric of that name says of itself.
+        save_freq: "epoch", or a number of batches.
+        initial_value_threshold: Value to beat from the beginning, with `save_best_only`.
+
+    >>> keras.callbacks.ModelCheckpoint("best.txt")
+    Traceback (most recent call last):
+    ValueError: The filepath provided must end in `.keras` (Keras model format). Received: filepath=best.txt
+    """
+
+    missing_text = "Can save best model only with {name} available."
+
+    def __init__(
+        self,
+        filepath: Any,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ):
+        super().__init__(monitor, mode, best=initial_value_threshold)
+        filepath = os.fspath(filepath)
+        if save_freq != "epoch" and not isinstance(save_freq, int):
+            raise ValueError(f"Unrecognized save_freq: {save_freq}. Expected save_freq are 'epoch' or integer values")
+        if save_weights_only and not filepath.endswith(".weights.h5"):
+            raise ValueError(
+                "When using `save_weights_only=True` in `ModelCheckpoint`, the filepath provided must end in "
+                f"`.weights.h5` (Keras weights format). Received: filepath={filepath}"
+            )
+        if not save_weights_only and not filepath.endswith((".keras", ".h5")):
+            raise ValueError(
+                f"The filepath provided must end in `.keras` (Keras model format). Received: filepath={filepath}"
+            )
+        self.filepath = filepath
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.save_freq = save_freq
+        self._points = SavePoints(save_freq)
+        self._epoch = 0
+
+    @property
+    def watched(self) -> str | None:
+        return self.monitor if self.save_best_only else None
+
+    def needs_batches(self, phase: str) -> bool:
+        return phase == "train" and self._points.by_batch
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        if self._points.reached(batch):
+            self._save(self._epoch, batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if self.save_freq == "epoch":
+            self._save(epoch, None, logs)
+
+    def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
+        path = self._path(epoch, batch, logs)
+        if not self._is_wanted(epoch, path, logs):
+            return
+        if folder := os.path.dirname(path):
+            os.makedirs(folder, exist_ok=True)
+        try:
+            if self.save_weights_only:
+                self.model.save_weights(path, overwrite=True)
+            else:
+                self.model.save(path, overwrite=True)
+        except OSError as error:
+            if os.path.isdir(path):
+                raise OSError(
+                    "Please specify a non-directory filepath for ModelCheckpoint. Filepath used is an existing "
+                    f"directory: {path}"
+                ) from error
+            raise
+        self._say(epoch, f"finished saving model to {path}")
+
+    def _is_wanted(self, epoch: int, path: str, logs: Logs) -> bool:
+        if not self.save_best_only:
+            self._say(epoch, f"saving model to {path}")
+            return True
+        current = self.get_monitor_value(logs)
+        if current is None:
+            return True
+        if getattr(current, "ndim", 0) > 0:
+            warnings.warn(
+                f"Can save best model only when `monitor` is a scalar. Received: {current} for '{self.monitor}'.",
+                stacklevel=4,
+            )
+            return True
+        before = "None" if self.best is None else f"{self.best:.5f}"
+        if not self.is_improvement(current, self.best):
+            self._say(epoch, f"{self.monitor} did not improve from {before}")
+            return False
+        self._say(epoch, f"{self.monitor} improved from {before} to {current:.5f}, saving model to {path}")
+        self.best = current
+        return True
+
+    def _say(self, epoch: int, what: str) -> None:
+        if self.verbose > 0:
+            print_msg(f"\nEpoch {epoch + 1}: {what}")
+
+    def _path(self, epoch: int, batch: int | None, logs: Logs) -> str:
+        values = dict(logs or {})
+        values["epoch"] = epoch + 1
+        if batch is not None:
+            values["batch"] = batch + 1
+        try:
+            return self.filepath.format(**values)
+        except KeyError as error:
+            raise KeyError(
+                f'Failed to format this callback filepath: "{self.filepath}". Reason: {error}. The names that exist '
+                f"are {sorted(values)}."
+            ) from error

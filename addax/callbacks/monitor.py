@@ -1,0 +1,125 @@
+"""What the callbacks that watch one logged quantity share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import did_you_mean
+from .callback import Callback, Logs
+
+
+class MonitorCallback(Callback):
+    """Base of callbacks that follow one logged quantity and know when it gets better.
+
+    Args:
+        monitor: Name of the quantity in the logs.
+        mode: "min", "max", or "auto": what the metric of that name says of itself.
+        best: The value to beat, or None.
+        min_delta: Smallest change that counts as better.
+    """
+
+    def __init__(self, monitor: str = "val_loss", mode: str = "auto", best: float | None = None, min_delta: float = 0):
+        super().__init__()
+        if mode not in ("auto", "min", "max"):
+            warnings.warn(f"{type(self).__name__} mode '{mode}' is unknown, fallback to auto mode.", stacklevel=3)
+            mode = "auto"
+        self.monitor = monitor
+        self.mode = mode
+        self.best = best
+        self.min_delta = abs(min_delta)
+        self.monitor_op: Callable[[Any, Any], Any] | None = None
+
+    # What is said when the quantity is missing; {name} is its name.
+    missing_text = "{name} is not among the logs."
+
+    @property
+    def watched(self) -> str | None:
+        """The name this callback needs in the logs; None where it needs none."""
+        return self.monitor
+
+    def get_monitor_value(self, logs: Logs) -> Any:
+        """The quantity in `logs`, or None, with a warning, when it is missing."""
+        logs = logs or {}
+        value = logs.get(self.monitor)
+        if value is None:
+            available = ",".join(logs)
+            warnings.warn(
+                f"{self.missing_text.format(name=f'`{self.monitor}`')} Available metrics are: {available}", stacklevel=3
+            )
+        return value
+
+    def is_improvement(self, value: Any, reference: Any) -> bool:
+        """Whether `value` is better than `reference` by more than `min_delta`; anything is better than None."""
+        if self.monitor_op is None:
+            self.monitor_op = np.greater if self._rises() else np.less
+        if reference is None:
+            return True
+        delta = self.min_delta if self.monitor_op is np.greater else -self.min_delta
+        return bool(self.monitor_op(value - delta, reference))
+
+    def _rises(self) -> bool:
+        if self.mode != "auto":
+            return self.mode == "max"
+        name = self.monitor.removeprefix("val_")
+        if name == "loss" or name.endswith("_loss"):
+            return False
+        direction = _directions(self.model).get(name)
+        if direction is None:
+            raise ValueError(
+                f"{type(self).__name__} callback received monitor={self.monitor}, but Keras isn't able to "
+                "automatically determine whether that metric should be maximized or minimized. Pass `mode='max'` in "
+                "order to monitor based on the highest metric value, or pass `mode='min'` in order to use the lowest "
+                "value."
+            )
+        return direction == "up"
+
+
+def _directions(model: Any) -> dict[str, str]:
+    """For each metric of `model` by its name in the logs: whether "up" or "down" is better, where known."""
+    named: dict[str, Any] = {}
+    for metric in getattr(model, "metrics", None) or ():
+        named[metric.name] = metric
+        for _, key, each, _ in getattr(metric, "entries", ()):  # the compiled metrics
+            named[key] = each
+    found = {name: getattr(metric, "_direction", None) for name, metric in named.items()}
+    return {name: direction for name, direction in found.items() if direction is not None}
+
+
+def check_monitors(callbacks: Any, log_names: Iterable[str]) -> None:
+    """Raises an error where a callback watches something that this training will not log.
+
+    Args:
+        callbacks: The callbacks: a `CallbackList` or a list.
+        log_names: The names that the logs of an epoch will have, those of validation included.
+
+    Raises:
+        ValueError: With the closest name and all that exist. Where the program may be right (validation data may be
+            missing on purpose; a callback of the user's may add the name to the logs) it is a warning.
+
+    >>> check_monitors([keras.callbacks.EarlyStopping("val_acuracy")], ["accuracy", "val_accuracy"])
+    Traceback (most recent call last):
+    ValueError: EarlyStopping monitors 'val_acuracy', which will not be logged. Did you mean 'val_accuracy'? ...
+    """
+    names = list(log_names)
+    known = {*names, "learning_rate", "lr"}
+    users_write_logs = False
+    for callback in getattr(callbacks, "callbacks", callbacks):
+        watched = callback.watched if isinstance(callback, MonitorCallback) else None
+        if watched is not None and watched not in known:
+            text = f"{type(callback).__name__} monitors '{watched}', which will not be logged. "
+            validated = any(n.startswith("val_") for n in names)
+            if not validated and watched.removeprefix("val_") in known:
+                text += "There is no validation: pass `validation_data` or `validation_split` to `fit`, or monitor "
+                text += f"'{watched.removeprefix('val_')}'."
+                warnings.warn(text, stacklevel=4)
+                continue
+            text += did_you_mean(watched, names)
+            if not users_write_logs:
+                raise ValueError(text)
+            warnings.warn(text, stacklevel=4)
+        is_users = type(callback).__module__.partition(".")[0] != "addax"
+        users_write_logs |= is_users or "on_epoch_end" in vars(callback)

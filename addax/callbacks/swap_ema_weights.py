@@ -1,0 +1,74 @@
+"""SwapEMAWeights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .callback import Callback, Logs
+
+
+class SwapEMAWeights(Callback):
+    """Puts the averages that the optimizer keeps (`use_ema=True`) in the place of the weights for evaluation.
+
+    Args:
+        swap_on_epoch: Whether they also stand there between the end of an epoch and the start of the next, so that
+            callbacks after this one (`ModelCheckpoint`) see them.
+
+    >>> keras.callbacks.SwapEMAWeights(swap_on_epoch=True).swap_on_epoch
+    True
+    """
+
+    def __init__(self, swap_on_epoch: bool = False):
+        super().__init__()
+        self.swap_on_epoch = swap_on_epoch
+        self._weights: list[Any] | None = None  # what the averages stand in for at the moment
+
+    def _optimizer(self) -> Any:
+        optimizer = getattr(self.model, "optimizer", None)
+        return getattr(optimizer, "inner_optimizer", optimizer)
+
+    def _put_averages(self) -> None:
+        optimizer = self._optimizer()
+        if self._weights is not None or optimizer is None or not optimizer.use_ema or not optimizer.built:
+            return
+        variables = optimizer._trainable_variables
+        self._weights = [v.stored_value() for v in variables]
+        for variable, average in zip(variables, optimizer._averages):
+            if average is not None:
+                variable.assign(average)  # a copy: the averages stay what they are
+
+    def _put_weights(self) -> None:
+        if self._weights is not None:
+            for variable, value in zip(self._optimizer()._trainable_variables, self._weights):
+                variable.adopt(value)
+            self._weights = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        optimizer = self._optimizer()
+        if not getattr(optimizer, "use_ema", False):
+            raise ValueError(
+                "SwapEMAWeights must be used with an optimizer that keeps averages: set `use_ema=True` in "
+                f"`{type(optimizer).__name__}`."
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._put_weights()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if self.swap_on_epoch:
+            self._put_averages()
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        self._weights = None  # the model keeps the averages, as at the end of any `fit` with `use_ema`
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        self._put_averages()
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        self._put_weights()
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        self._put_averages()
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        self._put_weights()
