@@ -1,0 +1,219 @@
+"""Activations as layers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from .. import activations
+from ..ops.core import cast
+from ..ops.nn import elu, leaky_relu, relu, softmax
+from ..ops.numpy import multiply, negative, where
+from .input_spec import InputSpec
+from .layer import Layer, Shape
+from .sizes import add_weight, take_weight_options
+
+
+class Elementwise(Layer):
+    """A layer whose output has the shape of its input."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+
+class Identity(Elementwise):
+    """The input as it is.
+
+    Args:
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Identity()(np.ones((2, 3))).shape
+    (2, 3)
+    """
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+class Activation(Elementwise):
+    """An activation function as a layer.
+
+    Args:
+        activation: Name, function or layer.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Activation("relu")(np.array([-3.0, 2.0]))
+    Array([0., 2.], dtype=float32)
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(inputs)
+
+
+class ReLU(Elementwise):
+    """`x` above `threshold`, up to `max_value`; `negative_slope * (x - threshold)` below.
+
+    Args:
+        max_value: Greatest value returned; None for no limit.
+        negative_slope: Slope below the threshold.
+        threshold: Where the function begins to be `x`.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.ReLU(max_value=6.0, negative_slope=0.5)(np.array([-1.0, 2.0, 8.0]))
+    Array([-0.5,  2. ,  6. ], dtype=float32)
+    """
+
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        if max_value is not None and max_value < 0:
+            raise ValueError(
+                f"max_value of a ReLU layer cannot be a negative value. Received: max_value={max_value} "
+                f"(layer '{self.name}')"
+            )
+        for name, value in (("negative_slope", negative_slope), ("threshold", threshold)):
+            if value is None or value < 0:
+                raise ValueError(
+                    f"{name} of a ReLU layer cannot be None or a negative value. Received: {name}={value} "
+                    f"(layer '{self.name}')"
+                )
+        self.max_value = max_value
+        self.negative_slope = negative_slope
+        self.threshold = threshold
+
+    def call(self, inputs: Any) -> Any:
+        return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
+
+
+class LeakyReLU(Elementwise):
+    """`x` above 0, `negative_slope * x` below.
+
+    Args:
+        negative_slope: Slope below 0.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`; `alpha`, Keras 2's name for the slope.
+
+    >>> keras.layers.LeakyReLU(0.5)(np.array([-1.0, 2.0]))
+    Array([-0.5,  2. ], dtype=float32)
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
+        if "alpha" in kwargs:
+            negative_slope = kwargs.pop("alpha")
+            warnings.warn("Argument `alpha` is deprecated. Use `negative_slope` instead.", stacklevel=2)
+        super().__init__(**kwargs)
+        if negative_slope is None or negative_slope < 0:
+            raise ValueError(
+                "The negative_slope value of a Leaky ReLU layer cannot be None or negative value. Expected a float. "
+                f"Received: negative_slope={negative_slope} (layer '{self.name}')"
+            )
+        self.negative_slope = negative_slope
+
+    def call(self, inputs: Any) -> Any:
+        return leaky_relu(inputs, self.negative_slope)
+
+
+class PReLU(Layer):
+    """`x` above 0, `alpha * x` below, with a learned slope ([paper](https://arxiv.org/abs/1502.01852)).
+
+    Args:
+        alpha_initializer: How the slopes begin.
+        alpha_regularizer: Penalty on them.
+        alpha_constraint: What is applied to them after each update.
+        shared_axes: Axes (the first after the batch is 1) along which one slope holds; None for none.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    >>> keras.layers.PReLU(alpha_initializer="ones", shared_axes=[1, 2])(np.ones((1, 8, 8, 3))).shape
+    (1, 8, 8, 3)
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        take_weight_options(
+            self,
+            alpha_initializer=alpha_initializer,
+            alpha_regularizer=alpha_regularizer,
+            alpha_constraint=alpha_constraint,
+        )
+        if shared_axes is not None:
+            shared_axes = [shared_axes] if isinstance(shared_axes, int) else list(shared_axes)
+        self.shared_axes = shared_axes
+
+    def build(self, input_shape: Shape) -> None:
+        shape = list(input_shape[1:])
+        for axis in self.shared_axes or ():
+            shape[axis - 1] = 1
+        self.alpha = add_weight(self, "alpha", shape)
+        axes = {i: n for i, n in enumerate(input_shape) if i > 0 and i not in (self.shared_axes or ())}
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)  # type: ignore[arg-type]
+
+    def call(self, inputs: Any) -> Any:
+        return relu(inputs) - multiply(self.alpha, relu(negative(inputs)))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+
+class ELU(Elementwise):
+    """`x` above 0, `alpha * (exp(x) - 1)` below ([paper](https://arxiv.org/abs/1511.07289)).
+
+    Args:
+        alpha: What the function tends to, negated, for small `x`.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.ELU()(np.array([-1.0, 2.0])).round(3)
+    Array([-0.632,  2.   ], dtype=float32)
+    """
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.alpha = alpha
+
+    def call(self, inputs: Any) -> Any:
+        return elu(inputs, self.alpha)
+
+
+class Softmax(Elementwise):
+    """Positive numbers that sum to 1 along an axis, in the proportions of `exp(x)`.
+
+    Args:
+        axis: Axis or axes.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Call arguments: `inputs`, and `mask`, bools of the same shape: where false, the result is 0.
+
+    >>> keras.layers.Softmax()(np.array([1.0, 1.0]), mask=np.array([True, False]))
+    Array([1., 0.], dtype=float32)
+    """
+
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        axis = tuple(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
+        if mask is None:
+            return softmax(inputs, axis)
+        from ..core.engine import jnp
+
+        mask = cast(mask, "bool")
+        out = softmax(where(mask, inputs, jnp.finfo(inputs.dtype).min), axis)
+        return where(mask, out, jnp.zeros((), out.dtype))

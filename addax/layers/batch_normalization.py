@@ -1,0 +1,140 @@
+"""Normalisation over the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.dtypes import is_float, standardize_dtype
+from ..ops.core import cast
+from ..ops.nn import batch_normalization, moments
+from ..ops.numpy import broadcast_to, multiply, reshape, square
+from ..ops.numpy import sum as sum_
+from .input_spec import InputSpec
+from .layer import Layer, Shape
+from .sizes import add_weight, take_weight_options
+
+
+class BatchNormalization(Layer):
+    """Brings each feature to mean 0 and variance 1 ([paper](https://arxiv.org/abs/1502.03167)): over the batch in
+    training, by the running averages of training otherwise.
+
+    Args:
+        axis: Axis of the features, which are normalised each by itself.
+        momentum: Weight of the past in the running averages.
+        epsilon: Added to the variance.
+        center: Whether to add a learned offset, `beta`.
+        scale: Whether to multiply by a learned factor, `gamma`.
+        beta_initializer, gamma_initializer: How the weights begin.
+        moving_mean_initializer, moving_variance_initializer: How the running averages begin.
+        beta_regularizer, gamma_regularizer: Penalties on the weights.
+        beta_constraint, gamma_constraint: What is applied to the weights after each update.
+        synchronized: Kept for compatibility: arrays that are sharded over devices are always reduced as a whole.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    Call arguments: `inputs`; `training`, whether to use (and learn) the statistics of the batch; `mask`, bools that
+    broadcast from the left with the inputs: what counts in the statistics. With `trainable = False` the running
+    averages are used, and kept, also in training.
+
+    >>> layer = keras.layers.BatchNormalization()
+    >>> layer(np.array([[1.0], [3.0]]), training=True).round(2)
+    Array([[-1.],
+           [ 1.]], dtype=float32)
+    >>> layer.moving_mean.numpy()
+    array([0.02], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: dict[str, float] | None = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if isinstance(axis, Sequence):
+            raise TypeError(
+                f"`axis` of layer '{self.name}' must be an int: one axis of features. Received: axis={axis}"
+            )
+        self.axis = int(axis)
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+        self.center = center
+        self.scale = scale
+        take_weight_options(
+            self,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            moving_mean_initializer=moving_mean_initializer,
+            moving_variance_initializer=moving_variance_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )
+        self.renorm = renorm
+        self.renorm_clipping = renorm_clipping
+        self.renorm_momentum = renorm_momentum
+        self.synchronized = synchronized
+        self.supports_masking = True
+
+    def build(self, input_shape: Shape) -> None:
+        rank = len(input_shape)
+        if not -rank <= self.axis < rank:
+            raise ValueError(
+                f"`axis` of layer '{self.path}' (BatchNormalization) must be between {-rank} and {rank - 1} for an "
+                f"input of shape {input_shape}. Received: axis={self.axis}"
+            )
+        features = (input_shape[self.axis],)
+        self.gamma = add_weight(self, "gamma", features) if self.scale else None
+        self.beta = add_weight(self, "beta", features) if self.center else None
+        # Not cast to the compute dtype: small updates would be lost in 16 bits.
+        self.moving_mean = add_weight(self, "moving_mean", features, trainable=False, autocast=False)
+        self.moving_variance = add_weight(self, "moving_variance", features, trainable=False, autocast=False)
+        self.input_spec = InputSpec(ndim=rank, axes={self.axis: features[0]})  # type: ignore[dict-item]
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        dtype = standardize_dtype(inputs.dtype)
+        if mask is not None and len(mask.shape) != len(inputs.shape) - 1:
+            raise ValueError(
+                "The mask should have one dimension less than the inputs. Layer "
+                f"'{self.path}' received inputs of shape {tuple(inputs.shape)} and a mask of shape {tuple(mask.shape)}."
+            )
+        if dtype in ("float16", "bfloat16"):
+            inputs = cast(inputs, "float32")
+        mean, variance = self.moving_mean.value, self.moving_variance.value
+        if training and self.trainable:
+            mean, variance = self._moments(inputs, mask)
+            for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                average.assign(average.value * self.momentum + value * (1.0 - self.momentum))
+        out = batch_normalization(inputs, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
+        return cast(out, self.compute_dtype) if is_float(dtype) else out
+
+    def _moments(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
+        axes = tuple(i for i in range(inputs.ndim) if i != self.axis % inputs.ndim)
+        if mask is None:
+            return moments(inputs, axes)
+        weights = cast(broadcast_to(reshape(mask, (*mask.shape, 1)), inputs.shape), inputs.dtype)
+        count = sum_(weights, axes, keepdims=True)
+        mean = sum_(multiply(inputs, weights), axes, keepdims=True) / count
+        variance = sum_(multiply(square(inputs - mean), weights), axes, keepdims=True) / count
+        return mean.reshape(-1), variance.reshape(-1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if isinstance(self.axis, int) and not -len(input_shape) <= self.axis < len(input_shape):
+            raise ValueError(f"Axis {self.axis} of layer '{self.path}' is out of bounds for input_shape={input_shape}.")
+        return input_shape

@@ -1,0 +1,362 @@
+"""Convolutions and transposed convolutions over one, two and three axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import activations
+from ..core.config import standardize_data_format
+from ..kernels.conv import Sizes, transposed_length
+from ..ops.nn import conv, conv_transpose
+from ..ops.numpy import add, reshape
+from .input_spec import InputSpec
+from .layer import Layer, Shape
+from .sizes import (
+    add_weight,
+    channel_axis,
+    choice,
+    join_shape,
+    known_channels,
+    per_axis,
+    positive,
+    split_shape,
+    static_shape,
+    take_weight_options,
+    windowed,
+)
+
+
+class SpatialLayer(Layer):
+    """What all convolutions share: sizes an axis, bias and activation. `rank` is the number of spatial axes."""
+
+    rank: int
+    paddings: tuple[str, ...] = ("valid", "same")
+    _config_null_activity = True
+
+    def _configure(
+        self,
+        kernel_size: Sizes,
+        strides: Sizes,
+        padding: str,
+        data_format: str | None,
+        dilation_rate: Sizes,
+        activation: Any,
+        use_bias: bool,
+    ) -> None:
+        self.kernel_size = per_axis(self, "kernel_size", kernel_size, self.rank)
+        self.strides = per_axis(self, "strides", strides, self.rank)
+        self.dilation_rate = per_axis(self, "dilation_rate", dilation_rate, self.rank)
+        self.padding = choice(self, "padding", padding, self.paddings)
+        self.data_format = standardize_data_format(data_format)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                "`strides > 1` not supported in conjunction with `dilation_rate > 1`. "
+                f"Received: strides={self.strides} and dilation_rate={self.dilation_rate} (layer '{self.name}')"
+            )
+
+    def _require_channels(self, input_shape: Shape) -> int:
+        channels = known_channels(self, input_shape, self.data_format)
+        axes = {channel_axis(self.data_format): channels}
+        self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2, axes=axes)
+        self.compute_output_shape(input_shape)  # an input that is too small is an error at once
+        return channels
+
+    def _finish(self, x: Any) -> Any:
+        """Adds the bias and applies the activation."""
+        if self.bias is not None:
+            bias = self.bias
+            if self.data_format == "channels_first":
+                bias = reshape(bias, (-1, *(1,) * self.rank))
+            x = add(x, bias)
+        return self.activation(x)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        space = windowed(
+            self, input_shape, self.kernel_size, self.strides, self.padding, self.data_format, self.dilation_rate
+        )
+        channels = split_shape(input_shape, self.data_format)[1]
+        return join_shape(input_shape[0], space, self._output_channels(channels), self.data_format)
+
+    def _output_channels(self, channels: int | None) -> int | None:
+        raise NotImplementedError
+
+
+class BaseConv(SpatialLayer):
+    """A convolution; `Conv1D`, `Conv2D` and `Conv3D` say over how many axes."""
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = positive(self, "filters", filters)
+        self.groups = positive(self, "groups", groups)
+        if self.filters % self.groups:
+            raise ValueError(
+                "The number of filters must be evenly divisible by the number of groups. "
+                f"Received: groups={groups}, filters={filters} (layer '{self.name}')."
+            )
+        self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
+        take_weight_options(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def build(self, input_shape: Shape) -> None:
+        channels = self._require_channels(input_shape)
+        if channels % self.groups:
+            raise ValueError(
+                "The number of input channels must be evenly divisible by the number of groups. Received "
+                f"groups={self.groups}, but the input of layer '{self.path}' has {channels} channels (full input "
+                f"shape is {input_shape})."
+            )
+        shape = (*self.kernel_size, channels // self.groups, self.filters)
+        self.kernel = add_weight(self, "kernel", shape)
+        self.bias = add_weight(self, "bias", (self.filters,)) if self.use_bias else None
+
+    def call(self, inputs: Any) -> Any:
+        self.compute_output_shape(static_shape(inputs))
+        x = conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+        return self._finish(x)
+
+    def _output_channels(self, channels: int | None) -> int | None:
+        return self.filters
+
+
+class Conv1D(BaseConv):
+    """Convolution over one axis: time, or positions of a sequence.
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Length of the window.
+        strides: Steps between windows.
+        padding: "valid" (none), "same" (output length `ceil(length / strides)`), or "causal" (no output depends on
+            later inputs).
+        data_format: "channels_last", `(batch, length, channels)`, or "channels_first"; None for the default.
+        dilation_rate: Distance between the elements of a window.
+        groups: Groups of channels that are convolved separately.
+        activation: Name or function applied to the result; None for none.
+        use_bias: Whether to add a learned bias to each output channel.
+        kernel_initializer, bias_initializer: How the weights begin.
+        kernel_regularizer, bias_regularizer: Penalties on the weights.
+        activity_regularizer: Penalty on the output.
+        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    >>> keras.layers.Conv1D(8, 3, padding="causal")(np.ones((2, 10, 4))).shape
+    (2, 10, 8)
+    """
+
+    rank = 1
+    paddings = ("valid", "same", "causal")
+
+
+class Conv2D(BaseConv):
+    """Convolution over two axes: height and width of images.
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Size of the window, an int or `(height, width)`.
+        strides: Steps between windows, an int or `(height, width)`.
+        padding: "valid" (none) or "same" (output size `ceil(size / strides)`).
+        data_format: "channels_last", `(batch, height, width, channels)`, or "channels_first"; None for the default.
+        dilation_rate: Distances between the elements of a window.
+        groups, activation, use_bias: As for `Conv1D`.
+        kernel_initializer, bias_initializer: How the weights begin.
+        kernel_regularizer, bias_regularizer: Penalties on the weights.
+        activity_regularizer: Penalty on the output.
+        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    >>> keras.layers.Conv2D(8, 3, strides=2, padding="same")(np.ones((2, 28, 28, 1))).shape
+    (2, 14, 14, 8)
+    """
+
+    rank = 2
+
+
+class Conv3D(BaseConv):
+    """Convolution over three axes: volumes, or frames of a film.
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Size of the window, an int or one an axis.
+        strides: Steps between windows, an int or one an axis.
+        padding: "valid" (none) or "same" (output size `ceil(size / strides)`).
+        data_format: "channels_last", `(batch, depth, height, width, channels)`, or "channels_first".
+        dilation_rate: Distances between the elements of a window.
+        groups, activation, use_bias: As for `Conv1D`.
+        kernel_initializer, bias_initializer: How the weights begin.
+        kernel_regularizer, bias_regularizer: Penalties on the weights.
+        activity_regularizer: Penalty on the output.
+        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    >>> keras.layers.Conv3D(2, 3)(np.ones((1, 5, 5, 5, 1))).shape
+    (1, 3, 3, 3, 2)
+    """
+
+    rank = 3
+
+
+class BaseConvTranspose(SpatialLayer):
+    """A transposed convolution; `Conv1DTranspose`, ... say over how many axes."""
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        output_padding: Sizes | None = None,
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = positive(self, "filters", filters)
+        self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
+        self.output_padding = None
+        if output_padding is not None:
+            self.output_padding = per_axis(self, "output_padding", output_padding, self.rank, least=0)
+            for i, (extra, stride) in enumerate(zip(self.output_padding, self.strides)):
+                if extra >= stride:
+                    raise ValueError(
+                        "`output_padding` must be strictly less than `strides` for all dimensions. At dimension "
+                        f"{i}, `output_padding` is {extra} but `strides` is {stride}. Received: "
+                        f"output_padding={self.output_padding}, strides={self.strides} (layer '{self.name}')"
+                    )
+        take_weight_options(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def build(self, input_shape: Shape) -> None:
+        channels = self._require_channels(input_shape)
+        self.kernel = add_weight(self, "kernel", (*self.kernel_size, self.filters, channels))
+        self.bias = add_weight(self, "bias", (self.filters,)) if self.use_bias else None
+
+    def call(self, inputs: Any) -> Any:
+        x = conv_transpose(
+            inputs,
+            self.kernel,
+            self.strides,
+            self.padding,
+            self.output_padding,
+            self.data_format,
+            self.dilation_rate,
+        )
+        return self._finish(x)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        extra = self.output_padding or (None,) * self.rank
+        space = [
+            None if n is None else transposed_length(n, k, s, d, self.padding, e)
+            for n, k, s, d, e in zip(
+                split_shape(input_shape, self.data_format)[0],
+                self.kernel_size,
+                self.strides,
+                self.dilation_rate,
+                extra,
+            )
+        ]
+        return join_shape(input_shape[0], space, self.filters, self.data_format)
+
+
+class Conv1DTranspose(BaseConvTranspose):
+    """The convolution over one axis turned round: from the size that `Conv1D` makes to the size it came from.
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Size of the window, an int or one an axis.
+        strides: Factors by which the sizes grow, an int or one an axis.
+        padding: "valid" or "same" (output size `size * strides`).
+        output_padding: What to add to each size at its end, less than the stride; None for the size that undoes a
+            convolution.
+        data_format: "channels_last" or "channels_first"; None for the default.
+        dilation_rate: Distances between the elements of a window.
+        activation: Name or function applied to the result; None for none.
+        use_bias: Whether to add a learned bias to each output channel.
+        kernel_initializer, bias_initializer: How the weights begin.
+        kernel_regularizer, bias_regularizer: Penalties on the weights.
+        activity_regularizer: Penalty on the output.
+        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    >>> keras.layers.Conv1DTranspose(4, 3, strides=2, padding="same")(np.ones((1, 5, 2))).shape
+    (1, 10, 4)
+    """
+
+    rank = 1
+
+
+class Conv2DTranspose(BaseConvTranspose):
+    """The convolution over two axes turned round, to make images larger ([paper](https://arxiv.org/abs/1603.07285)).
+
+    Args:
+        filters, kernel_size, ...: As for `Conv1DTranspose`, with sizes for two axes.
+
+    >>> keras.layers.Conv2DTranspose(4, 3, strides=2, padding="same")(np.ones((1, 7, 7, 2))).shape
+    (1, 14, 14, 4)
+    """
+
+    rank = 2
+
+
+class Conv3DTranspose(BaseConvTranspose):
+    """The convolution over three axes turned round.
+
+    Args:
+        filters, kernel_size, ...: As for `Conv1DTranspose`, with sizes for three axes.
+
+    >>> keras.layers.Conv3DTranspose(1, 2, strides=2)(np.ones((1, 2, 2, 2, 1))).shape
+    (1, 4, 4, 4, 1)
+    """
+
+    rank = 3
+
+
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+Convolution3D = Conv3D
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose

@@ -1,0 +1,92 @@
+"""Vectors for ids."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from ..core.dtypes import is_int, standardize_dtype
+from ..ops.core import cast
+from ..ops.numpy import not_equal, take
+from .layer import Layer, Shape
+from .sizes import add_weight, take_weight_options
+
+
+class Embedding(Layer):
+    """A learned vector for each id.
+
+    Args:
+        input_dim: Number of ids: they are 0 to `input_dim - 1`.
+        output_dim: Length of the vectors.
+        embeddings_initializer: How the vectors begin.
+        embeddings_regularizer: Penalty on them.
+        embeddings_constraint: What is applied to them after each update.
+        mask_zero: Whether id 0 is padding, which the mask of the output leaves out.
+        weights: The vectors to begin with, a matrix or a list of one, `(input_dim, output_dim)`.
+        quantization_config: Kept for compatibility; must be None.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`; `input_length`, Keras 2's size of the
+            input.
+
+    Input shape `(batch, ...)`, output shape `(batch, ..., output_dim)`.
+
+    >>> keras.layers.Embedding(1000, 64)(np.array([[4, 10], [999, 0]])).shape
+    (2, 2, 64)
+    """
+
+    _config_skip = ("weights",)
+    _config_null_activity = True
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ):
+        length = kwargs.pop("input_length", None)
+        if length is not None:
+            warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=2)
+            kwargs["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)
+        super().__init__(**kwargs)
+        for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
+            if not isinstance(value, int) or value <= 0:
+                raise ValueError(
+                    f"`{name}` must be a positive integer. Received: {name}={value} (of type "
+                    f"{type(value).__name__}) in layer '{self.name}'."
+                )
+        if quantization_config is not None:
+            raise ValueError(f"Layer '{self.name}': `quantization_config` must be None in addax.")
+        self.input_dim = input_dim
+        self.output_dim = output_dim
+        take_weight_options(
+            self,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
+        self.quantization_config = None
+        self.autocast = False  # ids given as floats would lose digits in 16 bits
+        if weights is not None:
+            self.build()
+            self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
+
+    def build(self, input_shape: Shape | None = None) -> None:
+        self.embeddings = add_weight(self, "embeddings", (self.input_dim, self.output_dim))
+
+    def call(self, inputs: Any) -> Any:
+        if not is_int(standardize_dtype(inputs.dtype)):
+            inputs = cast(inputs, "int32")
+        return cast(take(self.embeddings, inputs, axis=0), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape, self.output_dim)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return not_equal(inputs, 0) if self.mask_zero else None

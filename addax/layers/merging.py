@@ -1,0 +1,344 @@
+"""Layers of several inputs: sums, products, extremes, concatenation, dot products."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..ops import numpy as knp
+from ..ops.nn import normalize
+from .layer import Layer, Shape
+
+
+class Merge(Layer):
+    """Combines a list of inputs, two at a time. Inputs of fewer axes get new ones behind the batch axis."""
+
+    combine: Callable[..., Any]
+    least = 1
+    exactly: int | None = None
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, input_shape: list[Shape]) -> None:
+        self._check(input_shape)
+        self.compute_output_shape(input_shape)
+
+    def _check(self, input_shape: Any) -> None:
+        name = type(self).__name__
+        if not isinstance(input_shape, (list, tuple)) or not all(isinstance(s, (list, tuple)) for s in input_shape):
+            raise ValueError(
+                f"A merge layer should be called on a list of inputs. Received: input_shape={input_shape} (not a list "
+                f"of shapes). Call layer '{self.path}' ({name}) as `layer([a, b])`."
+            )
+        if self.exactly is not None and len(input_shape) != self.exactly:
+            raise ValueError(
+                f"A `{name}` layer should be called on exactly {self.exactly} inputs. Received: "
+                f"input_shape={input_shape} in layer '{self.path}'"
+            )
+        if len(input_shape) < self.least:
+            raise ValueError(
+                f"A `{name}` layer should be called on a list of at least {self.least} input. Received: "
+                f"input_shape={input_shape} in layer '{self.path}'"
+            )
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        rank = max(x.ndim for x in inputs)
+        aligned = [knp.expand_dims(x, tuple(range(1, 1 + rank - x.ndim))) if x.ndim < rank else x for x in inputs]
+        return functools.reduce(type(self).combine, aligned)
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        self._check(input_shape)
+        rank = max(len(s) for s in input_shape)
+        return functools.reduce(self._broadcast, [(*s[:1], *(1,) * (rank - len(s)), *s[1:]) for s in input_shape])
+
+    def _broadcast(self, a: Shape, b: Shape) -> Shape:
+        sizes = []
+        for axis, (x, y) in enumerate(zip(a, b)):
+            if x == 1 or y == 1 or x == y:
+                sizes.append(y if x == 1 else x)
+            elif x is None or y is None:
+                sizes.append(None if axis == 0 else y if x is None else x)
+            else:
+                raise ValueError(
+                    f"Inputs have incompatible shapes. Received shapes {a[1:]} and {b[1:]} in layer '{self.path}' "
+                    f"({type(self).__name__}): axis {axis} has sizes {x} and {y}; expected equal sizes, or 1."
+                )
+        return tuple(sizes)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """True where any input is real; None as soon as one input has no mask."""
+        if mask is None:
+            return None
+        if not isinstance(mask, (list, tuple)) or len(mask) != len(inputs):
+            raise ValueError(
+                f"`mask` of layer '{self.path}' should be a list with one entry for each of the {len(inputs)} inputs. "
+                f"Received: {mask}"
+            )
+        if any(m is None for m in mask):
+            return None
+        return functools.reduce(knp.logical_or, mask)
+
+
+class Add(Merge):
+    """The sum of the inputs, element by element.
+
+    Args:
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Add()([np.ones((1, 3)), np.full((1, 3), 2.0)])
+    Array([[3., 3., 3.]], dtype=float32)
+    """
+
+    combine = knp.add
+
+
+class Subtract(Merge):
+    """The first input less the second.
+
+    Args:
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Subtract()([np.ones((1, 3)), np.full((1, 3), 2.0)])
+    Array([[-1., -1., -1.]], dtype=float32)
+    """
+
+    exactly = 2
+    combine = knp.subtract
+
+
+class Multiply(Merge):
+    """The product of the inputs, element by element.
+
+    Args:
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Multiply()([np.full((1, 2), 3.0), np.full((1, 2), 2.0)])
+    Array([[6., 6.]], dtype=float32)
+    """
+
+    combine = knp.multiply
+
+
+class Average(Merge):
+    """The mean of the inputs, element by element.
+
+    Args:
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Average()([np.full((1, 2), 3.0), np.full((1, 2), 2.0)])
+    Array([[2.5, 2.5]], dtype=float32)
+    """
+
+    combine = knp.add
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        return super().call(inputs) / len(inputs)
+
+
+class Maximum(Merge):
+    """The greatest of the inputs, element by element.
+
+    Args:
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Maximum()([np.full((1, 2), 3.0), np.full((1, 2), 2.0)])
+    Array([[3., 3.]], dtype=float32)
+    """
+
+    combine = knp.maximum
+
+
+class Minimum(Merge):
+    """The least of the inputs, element by element.
+
+    Args:
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Minimum()([np.full((1, 2), 3.0), np.full((1, 2), 2.0)])
+    Array([[2., 2.]], dtype=float32)
+    """
+
+    combine = knp.minimum
+
+
+class Concatenate(Merge):
+    """The inputs one after the other along an axis.
+
+    Args:
+        axis: The axis; the inputs must agree in the others.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Concatenate()([np.ones((1, 3)), np.ones((1, 2))]).shape
+    (1, 5)
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def _check(self, input_shape: Any) -> None:
+        if not input_shape or not isinstance(input_shape[0], (list, tuple)):
+            raise ValueError(
+                "A `Concatenate` layer should be called on a list of at least 1 input. Received: "
+                f"input_shape={input_shape}. Call layer '{self.path}' as `layer([a, b])`."
+            )
+        super()._check(input_shape)
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        return knp.concatenate(inputs, self.axis)
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        self._check(input_shape)
+        ranks = {len(s) for s in input_shape}
+        if len(ranks) > 1:
+            raise ValueError(
+                f"A `Concatenate` layer requires inputs of equal rank. Received: input_shape={list(input_shape)} in "
+                f"layer '{self.path}'"
+            )
+        rank = ranks.pop()
+        if not -rank <= self.axis < rank:
+            raise ValueError(
+                f"`axis` of layer '{self.path}' (Concatenate) must be between {-rank} and {rank - 1} for inputs of "
+                f"rank {rank}. Received: axis={self.axis}, input_shape={list(input_shape)}"
+            )
+        axis = self.axis % rank
+        sizes: list[int | None] = []
+        for i, along in enumerate(zip(*input_shape)):
+            known = {n for n in along if n is not None}
+            if i == axis:
+                sizes.append(None if None in along else sum(along))
+            elif len(known) > 1:
+                raise ValueError(
+                    "A `Concatenate` layer requires inputs with matching shapes except for the concatenation axis. "
+                    f"Received: input_shape={list(input_shape)} in layer '{self.path}' with axis={self.axis}: axis "
+                    f"{i} has sizes {along}."
+                )
+            else:
+                sizes.append(None if i == 0 and None in along else next(iter(known), None))
+        return tuple(sizes)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is None or all(m is None for m in mask):
+            return None
+        rank = len(inputs[0].shape)
+        full = []
+        for x, m in zip(inputs, mask):
+            if m is None:
+                full.append(knp.ones_like(x, dtype="bool"))
+                continue
+            m = knp.expand_dims(m, tuple(range(len(m.shape), rank)))
+            full.append(knp.logical_and(knp.ones_like(x, dtype="bool"), m))
+        return knp.any(knp.concatenate(full, self.axis), axis=-1)
+
+
+class Dot(Merge):
+    """The inner products of two inputs along an axis of each, sample by sample.
+
+    Args:
+        axes: The axis to sum over, an int or a pair with one for each input. Not the batch axis.
+        normalize: Whether to scale to length 1 first, which makes it the cosine of the angle.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Dot(axes=1)([np.ones((2, 3)), np.ones((2, 3))])
+    Array([[3.], [3.]], dtype=float32)
+    """
+
+    exactly = 2
+
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any):
+        super().__init__(**kwargs)
+        if not isinstance(axes, int):
+            if not isinstance(axes, (list, tuple)):
+                raise TypeError(
+                    f"Invalid type for argument `axes`: it should be a list or an int. Received: axes={axes}"
+                )
+            if len(axes) != 2:
+                raise ValueError(
+                    f"Invalid format for argument `axes`: it should contain two elements. Received: axes={axes}"
+                )
+            if not all(isinstance(a, int) for a in axes):
+                raise ValueError(
+                    f"Invalid format for argument `axes`: list elements should be integers. Received: axes={axes}"
+                )
+        self.axes = axes
+        self.normalize = normalize
+
+    def _axes(self, first: int, second: int) -> tuple[int, int]:
+        a, b = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
+        for axis, rank in ((a, first), (b, second)):
+            if not -rank <= axis < rank or axis % rank == 0:
+                raise ValueError(
+                    f"`axes` of layer '{self.path}' (Dot) must name an axis other than the batch axis of each input. "
+                    f"Received: axes={self.axes} for inputs of rank {first} and {second}"
+                )
+        return a % first, b % second
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        x, y = inputs
+        a, b = self._axes(x.ndim, y.ndim)
+        if self.normalize:
+            x, y = normalize(x, axis=a), normalize(y, axis=b)
+        x_letters = list("zabcdefgh"[: x.ndim])
+        y_letters = list("zijklmnop"[: y.ndim])
+        y_letters[b] = x_letters[a]
+        kept = [c for c in x_letters if c != x_letters[a]] + [c for c in y_letters[1:] if c != x_letters[a]]
+        out = knp.einsum(f"{''.join(x_letters)},{''.join(y_letters)}->{''.join(kept)}", x, y)
+        return knp.expand_dims(out, -1) if out.ndim == 1 else out
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        self._check(input_shape)
+        first, second = (tuple(s) for s in input_shape)
+        a, b = self._axes(len(first), len(second))
+        if first[a] is not None and second[b] is not None and first[a] != second[b]:
+            raise ValueError(
+                f"Incompatible input shapes: axis values {first[a]} (at axis {a}) != {second[b]} (at axis {b}). "
+                f"Full input shapes: {first}, {second} (layer '{self.path}')"
+            )
+        shape = first[:a] + first[a + 1 :] + second[1:b] + second[b + 1 :]
+        return (*shape, 1) if len(shape) == 1 else shape
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        return None
+
+
+def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
+    """The layer `Add`, called on a list of tensors."""
+    return Add(**kwargs)(inputs)
+
+
+def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
+    """The layer `Subtract`, called on a list of two tensors."""
+    return Subtract(**kwargs)(inputs)
+
+
+def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
+    """The layer `Multiply`, called on a list of tensors."""
+    return Multiply(**kwargs)(inputs)
+
+
+def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
+    """The layer `Average`, called on a list of tensors."""
+    return Average(**kwargs)(inputs)
+
+
+def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+    """The layer `Maximum`, called on a list of tensors."""
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+    """The layer `Minimum`, called on a list of tensors."""
+    return Minimum(**kwargs)(inputs)
+
+
+def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
+    """The layer `Concatenate`, called on a list of tensors."""
+    return Concatenate(axis=axis, **kwargs)(inputs)
+
+
+def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
+    """The layer `Dot`, called on a list of two tensors."""
+    return Dot(axes=axes, **kwargs)(inputs)

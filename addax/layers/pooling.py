@@ -1,0 +1,396 @@
+"""Pooling over windows, over everything, and into a given number of windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core.config import standardize_data_format
+from ..kernels.conv import Sizes
+from ..ops.core import cast
+from ..ops.nn import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
+from ..ops.numpy import amax, expand_dims, mean, multiply
+from ..ops.numpy import sum as sum_
+from .input_spec import InputSpec
+from .layer import Layer, Shape
+from .sizes import choice, join_shape, per_axis, split_shape, static_shape, windowed
+
+
+class Pooling(Layer):
+    """One number for each window and channel. `rank` is the number of spatial axes."""
+
+    rank: int
+    pool: Callable[..., Any]
+
+    def __init__(
+        self,
+        pool_size: Sizes = 2,
+        strides: Sizes | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, **kwargs)
+        self.pool_size = per_axis(self, "pool_size", pool_size, self.rank)
+        self.strides = per_axis(self, "strides", self.pool_size if strides is None else strides, self.rank)
+        self.padding = choice(self, "padding", padding, ("valid", "same"))
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        self.compute_output_shape(static_shape(inputs))
+        return type(self).pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        space = windowed(
+            self,
+            input_shape,
+            self.pool_size,
+            self.strides,
+            self.padding,
+            self.data_format,
+            size_name="pool_size",
+        )
+        return join_shape(input_shape[0], space, split_shape(input_shape, self.data_format)[1], self.data_format)
+
+
+class MaxPooling1D(Pooling):
+    """The greatest value of each window along one axis.
+
+    Args:
+        pool_size: Length of the window.
+        strides: Steps between windows; None for `pool_size`.
+        padding: "valid" (windows inside the input only) or "same" (output length `ceil(length / strides)`).
+        data_format: "channels_last", `(batch, length, channels)`, or "channels_first"; None for the default.
+        name, **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.MaxPooling1D(2)(np.array([1.0, 3.0, 2.0, 0.0]).reshape(1, 4, 1)).ravel()
+    Array([3., 2.], dtype=float32)
+    """
+
+    rank = 1
+    pool = max_pool
+
+
+class MaxPooling2D(Pooling):
+    """The greatest value of each window over two axes.
+
+    Args:
+        pool_size: Size of the window, an int or `(height, width)`.
+        strides: Steps between windows; None for `pool_size`.
+        padding: "valid" (windows inside the input only) or "same" (output size `ceil(size / strides)`).
+        data_format: "channels_last", `(batch, height, width, channels)`, or "channels_first"; None for the default.
+        name, **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.MaxPooling2D()(np.arange(16.0).reshape(1, 4, 4, 1)).ravel()
+    Array([ 5.,  7., 13., 15.], dtype=float32)
+    """
+
+    rank = 2
+    pool = max_pool
+
+
+class MaxPooling3D(Pooling):
+    """The greatest value of each window over three axes.
+
+    Args:
+        pool_size, strides, padding, data_format, ...: As for `MaxPooling2D`, with sizes for three axes.
+
+    >>> keras.layers.MaxPooling3D(2)(np.ones((1, 4, 4, 4, 3))).shape
+    (1, 2, 2, 2, 3)
+    """
+
+    rank = 3
+    pool = max_pool
+
+
+class AveragePooling1D(Pooling):
+    """The mean of each window along one axis; what "same" padding adds doesn't count.
+
+    Args:
+        pool_size, strides, padding, data_format, ...: As for `MaxPooling1D`.
+
+    >>> keras.layers.AveragePooling1D(2)(np.array([1.0, 3.0, 2.0, 0.0]).reshape(1, 4, 1)).ravel()
+    Array([2., 1.], dtype=float32)
+    """
+
+    rank = 1
+    pool = average_pool
+
+
+class AveragePooling2D(Pooling):
+    """The mean of each window over two axes; what "same" padding adds doesn't count.
+
+    Args:
+        pool_size, strides, padding, data_format, ...: As for `MaxPooling2D`.
+
+    >>> keras.layers.AveragePooling2D(2)(np.arange(16.0).reshape(1, 4, 4, 1)).ravel()
+    Array([ 2.5,  4.5, 10.5, 12.5], dtype=float32)
+    """
+
+    rank = 2
+    pool = average_pool
+
+
+class AveragePooling3D(Pooling):
+    """The mean of each window over three axes; what "same" padding adds doesn't count.
+
+    Args:
+        pool_size, strides, padding, data_format, ...: As for `MaxPooling2D`, with sizes for three axes.
+
+    >>> keras.layers.AveragePooling3D(2)(np.ones((1, 4, 4, 4, 3))).shape
+    (1, 2, 2, 2, 3)
+    """
+
+    rank = 3
+    pool = average_pool
+
+
+class GlobalPooling(Layer):
+    """One number for each channel. `rank` is the number of spatial axes."""
+
+    rank: int
+    reduce: Callable[..., Any]
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.data_format = standardize_data_format(data_format)
+        self.keepdims = keepdims
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.built = True
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        first = 1 if self.data_format == "channels_last" else 2
+        return tuple(range(first, first + self.rank))
+
+    def call(self, inputs: Any) -> Any:
+        return type(self).reduce(inputs, axis=self._axes, keepdims=self.keepdims)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        channels = split_shape(input_shape, self.data_format)[1]
+        space = (1,) * self.rank if self.keepdims else ()
+        return join_shape(input_shape[0], space, channels, self.data_format)
+
+
+class GlobalAveragePooling1D(GlobalPooling):
+    """The mean over time for each channel; steps that the mask leaves out don't count.
+
+    Args:
+        data_format: "channels_last", `(batch, steps, channels)`, or "channels_first"; None for the default.
+        keepdims: Whether the reduced axis stays, with size 1.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Call arguments: `inputs`, and `mask`, bools of shape `(batch, steps)`.
+
+    >>> keras.layers.GlobalAveragePooling1D()(np.arange(6.0).reshape(1, 3, 2))
+    Array([[2., 3.]], dtype=float32)
+    """
+
+    rank = 1
+    reduce = mean
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
+        super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return super().call(inputs)
+        weights = expand_dims(cast(mask, inputs.dtype), 2 if self.data_format == "channels_last" else 1)
+        total = sum_(multiply(inputs, weights), axis=self._axes, keepdims=self.keepdims)
+        return total / sum_(weights, axis=self._axes, keepdims=self.keepdims)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        return None
+
+
+class GlobalAveragePooling2D(GlobalPooling):
+    """The mean over height and width for each channel.
+
+    Args:
+        data_format: "channels_last", `(batch, height, width, channels)`, or "channels_first"; None for the default.
+        keepdims: Whether the reduced axes stay, with size 1.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.GlobalAveragePooling2D()(np.ones((2, 4, 4, 3))).shape
+    (2, 3)
+    """
+
+    rank = 2
+    reduce = mean
+
+
+class GlobalAveragePooling3D(GlobalPooling):
+    """The mean over three axes for each channel.
+
+    Args:
+        data_format, keepdims, ...: As for `GlobalAveragePooling2D`.
+
+    >>> keras.layers.GlobalAveragePooling3D(keepdims=True)(np.ones((2, 4, 4, 4, 3))).shape
+    (2, 1, 1, 1, 3)
+    """
+
+    rank = 3
+    reduce = mean
+
+
+class GlobalMaxPooling1D(GlobalPooling):
+    """The greatest value over time for each channel.
+
+    Args:
+        data_format: "channels_last", `(batch, steps, channels)`, or "channels_first"; None for the default.
+        keepdims: Whether the reduced axis stays, with size 1.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.GlobalMaxPooling1D()(np.arange(6.0).reshape(1, 3, 2))
+    Array([[4., 5.]], dtype=float32)
+    """
+
+    rank = 1
+    reduce = amax
+
+
+class GlobalMaxPooling2D(GlobalPooling):
+    """The greatest value over height and width for each channel.
+
+    Args:
+        data_format, keepdims, ...: As for `GlobalAveragePooling2D`.
+
+    >>> keras.layers.GlobalMaxPooling2D()(np.ones((2, 4, 4, 3))).shape
+    (2, 3)
+    """
+
+    rank = 2
+    reduce = amax
+
+
+class GlobalMaxPooling3D(GlobalPooling):
+    """The greatest value over three axes for each channel.
+
+    Args:
+        data_format, keepdims, ...: As for `GlobalAveragePooling2D`.
+
+    >>> keras.layers.GlobalMaxPooling3D()(np.ones((2, 4, 4, 4, 3))).shape
+    (2, 3)
+    """
+
+    rank = 3
+    reduce = amax
+
+
+class AdaptivePooling(Layer):
+    """One number for each of a given number of windows, whatever the size of the input."""
+
+    rank: int
+    pool: Callable[..., Any]
+
+    def __init__(self, output_size: Sizes, data_format: str | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.output_size = per_axis(self, "output_size", output_size, self.rank)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: Any) -> Any:
+        return type(self).pool(inputs, self.output_size, self.data_format)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        channels = split_shape(input_shape, self.data_format)[1]
+        return join_shape(input_shape[0], self.output_size, channels, self.data_format)
+
+
+class AdaptiveAveragePooling1D(AdaptivePooling):
+    """The mean of each of `output_size` windows along one axis.
+
+    Args:
+        output_size: How many windows, an int or a tuple of one.
+        data_format: "channels_last", `(batch, length, channels)`, or "channels_first"; None for the default.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.AdaptiveAveragePooling1D(2)(np.arange(5.0).reshape(1, 5, 1)).ravel()
+    Array([1., 3.], dtype=float32)
+    """
+
+    rank = 1
+    pool = adaptive_average_pool
+
+
+class AdaptiveAveragePooling2D(AdaptivePooling):
+    """The mean of each of `output_size` windows over two axes.
+
+    Args:
+        output_size: How many windows, an int or one an axis.
+        data_format, ...: As for `AdaptiveAveragePooling1D`.
+
+    >>> keras.layers.AdaptiveAveragePooling2D((2, 3))(np.ones((1, 7, 7, 1))).shape
+    (1, 2, 3, 1)
+    """
+
+    rank = 2
+    pool = adaptive_average_pool
+
+
+class AdaptiveAveragePooling3D(AdaptivePooling):
+    """The mean of each of `output_size` windows over three axes.
+
+    Args:
+        output_size, data_format, ...: As for `AdaptiveAveragePooling2D`.
+
+    >>> keras.layers.AdaptiveAveragePooling3D(2)(np.ones((1, 5, 5, 5, 1))).shape
+    (1, 2, 2, 2, 1)
+    """
+
+    rank = 3
+    pool = adaptive_average_pool
+
+
+class AdaptiveMaxPooling1D(AdaptivePooling):
+    """The greatest value of each of `output_size` windows along one axis.
+
+    Args:
+        output_size, data_format, ...: As for `AdaptiveAveragePooling1D`.
+
+    >>> keras.layers.AdaptiveMaxPooling1D(2)(np.arange(5.0).reshape(1, 5, 1)).ravel()
+    Array([2., 4.], dtype=float32)
+    """
+
+    rank = 1
+    pool = adaptive_max_pool
+
+
+class AdaptiveMaxPooling2D(AdaptivePooling):
+    """The greatest value of each of `output_size` windows over two axes.
+
+    Args:
+        output_size, data_format, ...: As for `AdaptiveAveragePooling2D`.
+
+    >>> keras.layers.AdaptiveMaxPooling2D(2)(np.ones((1, 7, 7, 1))).shape
+    (1, 2, 2, 1)
+    """
+
+    rank = 2
+    pool = adaptive_max_pool
+
+
+class AdaptiveMaxPooling3D(AdaptivePooling):
+    """The greatest value of each of `output_size` windows over three axes.
+
+    Args:
+        output_size, data_format, ...: As for `AdaptiveAveragePooling2D`.
+
+    >>> keras.layers.AdaptiveMaxPooling3D(2)(np.ones((1, 5, 5, 5, 1))).shape
+    (1, 2, 2, 2, 1)
+    """
+
+    rank = 3
+    pool = adaptive_max_pool
+
+
+MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
+AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
+GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalAvgPool3D = GlobalAveragePooling3D

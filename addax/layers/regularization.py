@@ -1,0 +1,261 @@
+"""Layers that act in training only: noise, and penalties."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .. import random
+from ..core.config import standardize_data_format
+from ..core.seeds import SeedGenerator
+from ..regularizers import L1L2
+from .activation import Elementwise
+from .input_spec import InputSpec
+
+
+class Noise(Elementwise):
+    """A layer that adds noise in training and lets the input through otherwise."""
+
+    def _take_strength(self, name: str, value: float, seed: Any) -> float:
+        """Checks the strength; makes the generator unless there is nothing to do."""
+        if not 0 <= value <= 1:
+            raise ValueError(
+                f"Invalid value received for argument `{name}`. Expected a float value between 0 and 1. Received: "
+                f"{name}={value} (layer '{self.name}' of type {type(self).__name__})"
+            )
+        self.seed = seed
+        self.active = value > 0
+        if self.active:
+            self.seed_generator = seed if isinstance(seed, SeedGenerator) else SeedGenerator(seed)
+        return value
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        return self.disturb(inputs) if training and self.active else inputs
+
+    def disturb(self, inputs: Any) -> Any:
+        """The input with the noise."""
+        raise NotImplementedError
+
+
+def _noise_shape(layer: Noise, noise_shape: Any) -> tuple | None:
+    if noise_shape is None:
+        return None
+    if not isinstance(noise_shape, Sequence) or isinstance(noise_shape, str):
+        raise ValueError(
+            "Invalid value received for argument `noise_shape`. Expected an iterable of integers (e.g., a tuple or "
+            f"list). Received: noise_shape={noise_shape} (layer '{layer.name}')"
+        )
+    return tuple(noise_shape)
+
+
+def _concrete(noise_shape: tuple | None, inputs: Any) -> tuple:
+    if noise_shape is None:
+        return tuple(inputs.shape)
+    return tuple(have if n is None else n for n, have in zip(noise_shape, inputs.shape))
+
+
+class Dropout(Noise):
+    """Sets a part of the input to 0 in training, and scales the rest up so that the sum stays the same on average
+    ([paper](https://jmlr.org/papers/v15/srivastava14a.html)).
+
+    Args:
+        rate: The part, in [0, 1].
+        noise_shape: Shape of what is drawn, which broadcasts with the input; None in it is the input's size.
+        seed: An int makes the same draws each time the program is run.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Call arguments: `inputs`, and `training`: whether to drop anything.
+
+    >>> layer = keras.layers.Dropout(0.5, seed=1)
+    >>> sorted(set(layer(np.ones(100), training=True).tolist())), layer(np.ones(2))
+    ([0.0, 2.0], Array([1., 1.], dtype=float32))
+    """
+
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.rate = self._take_strength("rate", rate, seed)
+        self.noise_shape = _noise_shape(self, noise_shape)
+
+    def disturb(self, inputs: Any) -> Any:
+        return random.dropout(inputs, self.rate, self.noise_shape, self.seed_generator)
+
+
+class AlphaDropout(Noise):
+    """Dropout that keeps mean and variance, for networks with SELU ([paper](https://arxiv.org/abs/1706.02515)).
+
+    Args:
+        rate: The part that is dropped, in [0, 1].
+        noise_shape, seed: As for `Dropout`.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.AlphaDropout(0.5)(np.ones((2, 3)), training=True).shape
+    (2, 3)
+    """
+
+    # The least value of SELU, which dropped elements get.
+    lowest = -1.6732632423543772 * 1.0507009873554805
+
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.rate = self._take_strength("rate", rate, seed)
+        self.noise_shape = _noise_shape(self, noise_shape)
+
+    def disturb(self, inputs: Any) -> Any:
+        from ..core.engine import jnp
+
+        drawn = random.uniform(_concrete(self.noise_shape, inputs), seed=self.seed_generator)
+        keep = drawn >= self.rate
+        # An affine map brings mean 0 and variance 1 back.
+        scale = ((1 - self.rate) * (1 + self.rate * self.lowest**2)) ** -0.5
+        shift = -scale * self.lowest * self.rate
+        return scale * jnp.where(keep, inputs, jnp.asarray(self.lowest, inputs.dtype)) + shift
+
+
+class SpatialDropout(Noise):
+    """Dropout of whole channels. `rank` is the number of spatial axes."""
+
+    rank: int
+
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, dtype=dtype, **kwargs)
+        self.rate = self._take_strength("rate", rate, seed)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def disturb(self, inputs: Any) -> Any:
+        ones = (1,) * self.rank
+        shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
+        return random.dropout(inputs, self.rate, shape, self.seed_generator)
+
+    def get_config(self) -> dict[str, Any]:
+        """As Keras writes it: without `trainable`, and with the variables' dtype in place of the policy."""
+        config = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
+        return config if self.rank == 1 else {**config, "data_format": self.data_format}
+
+
+class SpatialDropout1D(SpatialDropout):
+    """Sets a part of the channels of each sequence to 0 in training ([paper](https://arxiv.org/abs/1411.4280)).
+
+    Args:
+        rate: The part, in [0, 1].
+        seed: An int makes the same draws each time the program is run.
+        name: Name; automatic when None.
+        dtype: Dtype or policy.
+
+    >>> keras.layers.SpatialDropout1D(0.5)(np.ones((2, 5, 3)), training=True).shape
+    (2, 5, 3)
+    """
+
+    rank = 1
+
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **kwargs: Any):
+        super().__init__(rate, "channels_last", seed=seed, name=name, dtype=dtype, **kwargs)
+
+
+class SpatialDropout2D(SpatialDropout):
+    """Sets a part of the channels of each image to 0 in training ([paper](https://arxiv.org/abs/1411.4280)).
+
+    Args:
+        rate: The part, in [0, 1].
+        data_format: "channels_last" or "channels_first"; None for the default.
+        seed: An int makes the same draws each time the program is run.
+        name: Name; automatic when None.
+        dtype: Dtype or policy.
+
+    >>> keras.layers.SpatialDropout2D(0.5)(np.ones((2, 5, 5, 3)), training=True).shape
+    (2, 5, 5, 3)
+    """
+
+    rank = 2
+
+
+class SpatialDropout3D(SpatialDropout):
+    """Sets a part of the channels of each volume to 0 in training ([paper](https://arxiv.org/abs/1411.4280)).
+
+    Args:
+        rate, data_format, seed, name, dtype: As for `SpatialDropout2D`.
+
+    >>> keras.layers.SpatialDropout3D(0.5)(np.ones((2, 3, 3, 3, 1)), training=True).shape
+    (2, 3, 3, 3, 1)
+    """
+
+    rank = 3
+
+
+class GaussianNoise(Noise):
+    """Adds normally distributed numbers in training.
+
+    Args:
+        stddev: Their standard deviation, in [0, 1].
+        seed: An int makes the same draws each time the program is run.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.GaussianNoise(0.1)(np.ones((2, 3)), training=True).shape
+    (2, 3)
+    """
+
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.stddev = self._take_strength("stddev", stddev, seed)
+
+    def disturb(self, inputs: Any) -> Any:
+        noise = random.normal(inputs.shape, 0.0, self.stddev, dtype=inputs.dtype, seed=self.seed_generator)
+        return inputs + noise
+
+
+class GaussianDropout(Noise):
+    """Multiplies by normally distributed numbers around 1 in training, with the variance that dropout has.
+
+    Args:
+        rate: The part that a dropout of the same strength would drop, in [0, 1).
+        seed: An int makes the same draws each time the program is run.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.GaussianDropout(0.1)(np.ones((2, 3)), training=True).shape
+    (2, 3)
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.rate = self._take_strength("rate", rate, seed)
+
+    def disturb(self, inputs: Any) -> Any:
+        stddev = math.sqrt(self.rate / (1.0 - self.rate))
+        return inputs * random.normal(inputs.shape, 1.0, stddev, dtype=inputs.dtype, seed=self.seed_generator)
+
+
+class ActivityRegularization(Elementwise):
+    """Lets the input through and adds a penalty on its size to the loss.
+
+    Args:
+        l1: Factor of the sum of absolute values.
+        l2: Factor of the sum of squares.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> layer = keras.layers.ActivityRegularization(l1=0.5)
+    >>> _ = layer(np.ones((1, 4))); layer.losses
+    [Array(2., dtype=float32)]
+    """
+
+    _config_skip = ("activity_regularizer",)
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):
+        super().__init__(activity_regularizer=L1L2(l1, l2), **kwargs)
+        self.l1 = l1
+        self.l2 = l2
+
+    def call(self, inputs: Any) -> Any:
+        return inputs

@@ -1,0 +1,143 @@
+"""Layers that arrange the elements of each sample in another way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.config import standardize_data_format
+from ..ops import numpy as knp
+from .input_spec import InputSpec
+from .layer import Layer, Shape
+
+
+class Flatten(Layer):
+    """All elements of each sample in one row.
+
+    Args:
+        data_format: "channels_last" or "channels_first" (then channels are moved last before); None for the default.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Flatten()(np.ones((2, 3, 4))).shape
+    (2, 12)
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(min_ndim=1)
+
+    def call(self, inputs: Any) -> Any:
+        if self.data_format == "channels_first" and inputs.ndim > 1:
+            inputs = knp.moveaxis(inputs, 1, -1)
+        return knp.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        rest = input_shape[1:]
+        return (input_shape[0], None if None in rest else math.prod(rest))  # type: ignore[type-var]
+
+
+class Reshape(Layer):
+    """The elements of each sample in another shape.
+
+    Args:
+        target_shape: Shape without the batch axis; one size may be -1, for what is left.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Reshape((3, -1))(np.ones((2, 12))).shape
+    (2, 3, 4)
+    """
+
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any):
+        super().__init__(**kwargs)
+        target_shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
+        if target_shape.count(-1) > 1:
+            raise ValueError(
+                "There must be at most one unknown dimension (-1) in `target_shape`. Received: "
+                f"target_shape={target_shape}."
+            )
+        self.target_shape = target_shape
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return knp.reshape(inputs, (inputs.shape[0], *self._sizes(tuple(inputs.shape[1:]))))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *self._sizes(tuple(input_shape[1:])))
+
+    def _sizes(self, have: Shape) -> Shape:
+        """The target with the unknown size worked out, where the input's sizes are known."""
+        if not all(isinstance(n, int) for n in have):
+            return tuple(None if n == -1 and None in have else n for n in self.target_shape)
+        total = math.prod(have)  # type: ignore[arg-type]
+        given = math.prod(n for n in self.target_shape if n != -1)
+        where = (
+            f"Received: input_shape={have}, target_shape={self.target_shape} in layer '{self.path}' (sizes are without "
+            f"the batch axis: {total} elements, and {given} in the target)"
+        )
+        if -1 not in self.target_shape:
+            if total != given:
+                raise ValueError(f"The total size of the tensor must be unchanged. {where}")
+            return self.target_shape
+        if given == 0 or total % given:
+            raise ValueError(
+                "The total size of the tensor must be unchanged, however, the input size cannot by divided by the "
+                f"specified dimensions in target_shape. {where}"
+            )
+        return tuple(total // given if n == -1 else n for n in self.target_shape)
+
+
+class Permute(Layer):
+    """The axes of each sample in another order.
+
+    Args:
+        dims: The new order, counted from 1: the batch axis stays first.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Permute((2, 1))(np.ones((5, 10, 64))).shape
+    (5, 64, 10)
+    """
+
+    def __init__(self, dims: Sequence[int], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(
+                "Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be "
+                f"consecutive and start from 1. Received dims={dims} (layer '{self.name}')"
+            )
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+
+    def call(self, inputs: Any) -> Any:
+        return knp.transpose(inputs, (0, *self.dims))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *(input_shape[d] for d in self.dims))
+
+
+class RepeatVector(Layer):
+    """Each sample, a vector, `n` times in a sequence.
+
+    Args:
+        n: How often.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.RepeatVector(3)(np.ones((2, 32))).shape
+    (2, 3, 32)
+    """
+
+    def __init__(self, n: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        if not isinstance(n, int):
+            raise TypeError(f"Expected an integer value for `n`, got {type(n)}.")
+        if n <= 0:
+            raise ValueError(f"Argument `n` should be a positive integer. Received: n={n} (layer '{self.name}')")
+        self.n = n
+        self.input_spec = InputSpec(ndim=2)
+
+    def call(self, inputs: Any) -> Any:
+        return knp.repeat(knp.expand_dims(inputs, 1), self.n, axis=1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], self.n, input_shape[1])
