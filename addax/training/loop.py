@@ -7,7 +7,6 @@ settings alone, so a run repeats bit for bit.
 
 from __future__ import annotations
 
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..callbacks import CallbackList
-from ..callbacks.monitors import check_monitors
+from ..callbacks import CallbackList, check_monitors
 from ..core import config as settings
 from ..core import tree
 from ..core.engine import jax, jnp
@@ -270,8 +268,10 @@ def fit(
     callbacks = _callback_list(callbacks, model, verbose, add_history=True, epochs=epochs, steps=steps)
     watched = callbacks.has_batch_hooks
     runner = Runner(model, "train", source, steps_per_epoch, watched, shown=verbose == 1)
-    watch = nans.Watch(model, source) if debug_nans or callbacks.wants_nan_report else None
-    check_monitors(callbacks, _log_names(model, validation is not None))
+    watch = nans.Watch(model, source) if debug_nans else None
+    log_names = _log_names(model, validation is not None)
+    if log_names is not None:
+        check_monitors(callbacks, log_names)
 
     model.stop_training = False
     callbacks.on_train_begin()
@@ -504,6 +504,3 @@ def _log_names(model: Any, validated: bool) -> list[str] | None:
 
 def _gives_dict(metric: Any) -> bool:
     return isinstance(metric.result(), dict)
-
-
-__all__ = ["evaluate", "fit", "on_batch", "predict", "sys"]
