@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
@@ -81,21 +80,20 @@ class Progbar:
                 weight = max(current - self._seen, 1)
                 total, count = self._sums.get(name, (0, 0))
                 self._sums[name] = (total + value * weight, count + weight)
+        self._seen = current
+        now = time.time()
+        step_time = self._step_time(current, now)
         if self.verbose == 1:
-            self._seen = current
-            now = time.time()
             if now - self._last_update < self.interval and not finalize:
                 return
-            self._draw(current, now, finalize)
-            self._last_update = now
-        elif self.verbose == 2 and finalize:
-            self._seen = current
-            now = time.time()
-            duration = self._format_step_time(self._step_time(current, now))
-            total = current if self.target is None else self.target
-            digits = len(str(self.target)) if self.target is not None else 0
-            print_msg(f"{current:{digits}d}/{total} - {now - self._start:.0f}s - {duration}{self._format_values()}")
-            self._last_update = now
+            self._draw(current, now, step_time, finalize)
+        elif self.verbose == 2 and finalize and self.target is not None:
+            duration = self._format_step_time(step_time)
+            digits = len(str(self.target))
+            print_msg(
+                f"{current:{digits}d}/{self.target} - {now - self._start:.0f}s - {duration}{self._format_values()}"
+            )
+        self._last_update = now
 
     def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
         """Moves the bar by `n` steps."""
@@ -106,18 +104,17 @@ class Progbar:
             return name not in self.stateless_metrics
         return self.stateful_metrics is not None and name in self.stateful_metrics
 
-    def _draw(self, current: int, now: float, finalize: bool) -> None:
+    def _draw(self, current: int, now: float, step_time: float, finalize: bool) -> None:
         if self.target is None:
             visible = bar = f"{current:7d}/Unknown"
         else:
             digits = len(str(self.target))
-            done = int(self.width * min(current / self.target, 1.0)) if self.target else self.width
+            done = int(self.width * current / self.target) if self.target else self.width
             counter = f"{current:{digits}d}/{self.target}"
             full, empty = _BAR * done, _BAR * (self.width - done)
             green = f"{_GREEN}{full}{_PLAIN}" if done else ""
             bar = f"{_BOLD}{counter}{_PLAIN} {green}{_WHITE}{empty}{_PLAIN}"
             visible = f"{counter} {full}{empty}"
-        step_time = self._step_time(current, now)
         if self.target is None or finalize:
             clock = f"{now - self._start:.0f}s"
         else:
@@ -156,7 +153,9 @@ class Progbar:
                 shown += f" - {name}: {total}"
                 continue
             mean = float(np.mean(np.asarray(total, dtype=np.float64) / max(1, count)))
-            shown += f" - {name}: {mean:.4f}" if abs(mean) > 1e-3 or math.isnan(mean) else f" - {name}: {mean:.4e}"
+            # As in Keras, one line an epoch shows negative numbers in scientific notation, the bar doesn't.
+            size = mean if self.verbose == 2 else abs(mean)
+            shown += f" - {name}: {mean:.4f}" if size > 1e-3 else f" - {name}: {mean:.4e}"
         return shown
 
 

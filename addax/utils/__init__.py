@@ -34,7 +34,7 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_LAZY])
 
 
-__all__ = [  # noqa: F822
+__all__ = [
     "Progbar",
     "CustomObjectScope",
     "clear_session",
