@@ -159,7 +159,7 @@ class Functional(Model):
 
     def _post_init_build(self) -> None:
         self._path_from_scope()
-        self._build_shapes = {"input_shape": tree.map_structure(lambda t: t.shape, self._inputs_struct)}
+        self._build_shapes = None
 
     @property
     def input(self) -> Any:
@@ -183,13 +183,13 @@ class Functional(Model):
 
     @property
     def input_shape(self) -> Any:
-        """The shapes of the inputs."""
-        return _plain(tree.map_structure(lambda t: t.shape, self._inputs_struct))
+        """The shape of the input, or a list of the inputs' shapes."""
+        return _plain([t.shape for t in self._inputs])
 
     @property
     def output_shape(self) -> Any:
-        """The shapes of the outputs."""
-        return _plain(tree.map_structure(lambda t: t.shape, self._outputs_struct))
+        """The shape of the output, or a list of the outputs' shapes."""
+        return _plain([t.shape for t in self._outputs])
 
     @property
     def input_names(self) -> list[str]:
@@ -261,6 +261,9 @@ class Functional(Model):
         specs = [KerasTensor(s, t.dtype) for s, t in zip(shapes, self._inputs)]
         out = self.compute_output_spec(tree.pack_sequence_as(self._inputs_struct, specs))
         return tree.map_structure(lambda t: t.shape, out)
+
+    def get_build_config(self) -> dict[str, Any]:
+        return {"input_shape": None}  # the graph says it
 
     def build(self, *args: Any, **kwargs: Any) -> None:
         """Does nothing: a functional model is built when it is made."""
@@ -491,11 +494,8 @@ def _known(shape: tuple) -> tuple:
     return tuple(-1 if d is None else d for d in shape)
 
 
-def _plain(structure: Any) -> Any:
-    """A list of one shape is that shape, as in Keras."""
-    if isinstance(structure, list) and len(structure) == 1:
-        return structure[0]
-    return structure
+def _plain(shapes: list) -> Any:
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def _flatten_shapes(structure: Any) -> list:
