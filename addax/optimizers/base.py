@@ -628,7 +628,8 @@ class Optimizer(Configurable):
         owner = next(c for c in type(self).__mro__ if "get_config" in c.__dict__)
         own = auto_config(self, skip=("learning_rate",), upto=None if owner is Optimizer else owner)
         own["learning_rate"] = self._rate_config()
-        return {name: own.pop(name, getattr(self, name, None)) for name in _CONFIG_ORDER} | own
+        common = {name: own.pop(name) if name in own else getattr(self, name) for name in _CONFIG_ORDER}
+        return common | own
 
     def _rate_config(self) -> Any:
         rate = self._learning_rate
