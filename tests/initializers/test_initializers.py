@@ -93,15 +93,14 @@ def test_identifiers():
     assert initializers.get(None) is None
     assert type(initializers.get("eye")) is initializers.Identity
     assert type(initializers.get(initializers.Ones)) is initializers.Ones
-    assert type(
-        initializers.get({"class_name": "HeNormal", "config": {"seed": 1}, "module": "keras.initializers"})
-    ) is (initializers.HeNormal)
+    config = {"class_name": "HeNormal", "config": {"seed": 1}, "module": "keras.initializers"}
+    assert type(initializers.get(config)) is initializers.HeNormal
     assert initializers.get(np.zeros) is np.zeros
     array = np.arange(4.0)
     np.testing.assert_array_equal(initializers.get(array)((4,)), array)
     with pytest.raises(ValueError, match=r"Expected `shape` to be \(4,\).*\(5,\)"):
         initializers.get(array)((5,))
-    with pytest.raises(ValueError, match="Unknown initializer: 'glorot_unifrm'. Did you mean 'glorot_uniform'"):
+    with pytest.raises(ValueError, match=r"Unknown initializer: 'glorot_unifrm'. Did you mean 'glorot_uniform'"):
         initializers.get("glorot_unifrm")
     assert initializers.Identity(gain=3.0).get_config() == {"gain": 3.0}
 

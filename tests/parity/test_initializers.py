@@ -52,13 +52,9 @@ def test_config(name, settings):
 def test_public_names_and_aliases():
     public = {n for n in dir(theirs) if not n.startswith("_")}
     assert set(ours.__all__) == public
-    for name in [
-        *public - {"Initializer", "get", "serialize", "deserialize", "constant"},
-        "normal",
-        "uniform",
-        "zero",
-        "one",
-    ]:
+    # Keras's own `get("constant")` fails for want of a value.
+    names = public - {"Initializer", "get", "serialize", "deserialize", "constant", "Constant"}
+    for name in [*names, "normal", "uniform", "zero", "one"]:
         assert type(ours.get(name)).__name__ == type(theirs.get(name)).__name__, name
 
 
@@ -76,11 +72,11 @@ def test_stft(name, settings, shape):
     np.testing.assert_allclose(ours.STFT(**settings)(shape), np.asarray(theirs.STFT(**settings)(shape)), atol=1e-6)
 
 
+DETERMINED = ("Zeros", "Ones", "Constant", "Identity", "STFT")
+
+
 @pytest.mark.parametrize("shape", [(60, 90), (3, 3, 20, 30), (5000,), (20, 10, 25)])
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [c for c in CASES if c[0] not in ("Zeros", "Ones", "Constant", "Identity", "STFT", "Orthogonal")],
-)
+@pytest.mark.parametrize(("name", "settings"), [c for c in CASES if c[0] not in (*DETERMINED, "Orthogonal")])
 def test_same_distribution(name, settings, shape):
     """Two samples of some 5,000 values; with fixed seeds, so the outcome never changes."""
     if settings.get("input_axes") and len(shape) != 3:
