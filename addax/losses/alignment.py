@@ -51,3 +51,9 @@ def align_weights(values: Any, weights: Any) -> tuple[Any, Any]:
     if 0 < rank < len(values.shape) and tuple(values.shape[:rank]) == tuple(weights.shape):
         weights = expand_dims(weights, tuple(range(rank, len(values.shape))))
     return values, weights
+
+
+def as_classes(y_true: Any, y_pred: Any) -> Any:
+    """Numbers of classes in the shape that the predictions have without their last axis."""
+    y_true = as_tensor(y_true)
+    return squeeze(y_true, -1) if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1 else y_true

@@ -8,11 +8,11 @@ from ..core.config import epsilon
 from ..core.dtypes import standardize_dtype
 from ..core.op import DTypeLike, Tensor, TensorLike
 from ..ops import binary_crossentropy as crossentropy_of_bits
-from ..ops import cast, clip, log, mean, not_equal, one_hot, power, sigmoid, softmax, squeeze, where
+from ..ops import cast, clip, log, mean, not_equal, one_hot, power, sigmoid, softmax, where
 from ..ops import categorical_crossentropy as crossentropy_of_one_hot
 from ..ops import sparse_categorical_crossentropy as crossentropy_of_classes
 from ..ops import sum as sum_
-from .alignment import as_float, as_pair, as_tensor
+from .alignment import as_classes, as_float, as_pair, as_tensor
 from .loss import LossFunctionWrapper
 
 
@@ -178,9 +178,8 @@ def sparse_categorical_crossentropy(
     >>> print(keras.losses.sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [0.25, 0.75]]))
     [0.6931472 1.3862944]
     """
-    y_true, y_pred = as_tensor(y_true), as_float(y_pred)
-    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
-        y_true = squeeze(y_true, -1)
+    y_pred = as_float(y_pred)
+    y_true = as_classes(y_true, y_pred)
     if ignore_class is None:
         return crossentropy_of_classes(y_true, y_pred, from_logits=from_logits, axis=axis)
     valid = _counts(y_true, ignore_class)
@@ -209,9 +208,8 @@ def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike
     >>> print(keras.losses.categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5))
     [1.]
     """
-    y_true, y_pred = as_tensor(y_true), as_float(y_pred)
-    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
-        y_true = squeeze(y_true, -1)
+    y_pred = as_float(y_pred)
+    y_true = as_classes(y_true, y_pred)
     labels = one_hot(cast(y_true, "int32"), y_pred.shape[-1], dtype=standardize_dtype(y_pred.dtype))
     right = sum_(labels * y_pred, axis=-1)
     return (1.0 - power(right, q)) / q
@@ -473,11 +471,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         self.ignore_class = ignore_class
 
     def compute_mask(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        if self.ignore_class is None:
-            return None
-        if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
-            y_true = squeeze(y_true, -1)
-        return _counts(y_true, self.ignore_class)
+        return None if self.ignore_class is None else _counts(as_classes(y_true, y_pred), self.ignore_class)
 
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):

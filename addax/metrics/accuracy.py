@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..core.config import floatx
 from ..core.dtypes import standardize_dtype
 from ..core.op import DTypeLike, Tensor, TensorLike
-from ..losses.alignment import as_tensor, to_same_rank
+from ..losses.alignment import as_classes, as_tensor, to_same_rank
 from ..ops import any as any_
-from ..ops import argmax, cast, equal, expand_dims, isnan, squeeze, take_along_axis, where
+from ..ops import argmax, cast, equal, expand_dims, isnan, take_along_axis, where
 from ..ops import sum as sum_
 from .reduction import MeanMetricWrapper
 
@@ -59,14 +59,6 @@ def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return sparse_categorical_accuracy(argmax(as_tensor(y_true), axis=-1), y_pred)
 
 
-def _class_numbers(y_true: TensorLike, y_pred: Tensor) -> Tensor:
-    """Labels in the shape of the predictions without the classes."""
-    y_true = as_tensor(y_true)
-    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
-        y_true = squeeze(y_true, -1)
-    return y_true
-
-
 def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Where the class of the largest prediction is the label, as 0 and 1.
 
@@ -81,7 +73,7 @@ def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tenso
     [1. 0.]
     """
     y_pred = as_tensor(y_pred)
-    y_true = _class_numbers(y_true, y_pred)
+    y_true = as_classes(y_true, y_pred)
     found = argmax(y_pred, axis=-1)
     return cast(equal(y_true, cast(found, standardize_dtype(y_true.dtype))), floatx())
 
@@ -121,7 +113,7 @@ def sparse_top_k_categorical_accuracy(
     [1. 0.]
     """
     y_pred = as_tensor(y_pred)
-    y_true = expand_dims(_class_numbers(y_true, y_pred), -1)
+    y_true = expand_dims(as_classes(y_true, y_pred), -1)
     if from_sorted_ids:
         hits = equal(cast(y_true, standardize_dtype(y_pred.dtype)), y_pred[..., :k])
         return cast(any_(hits, axis=-1), floatx())

@@ -106,10 +106,12 @@ def _count(y_true: Tensor, y_pred: Tensor, weights: Tensor, thresholds: tuple[fl
     if are_even(thresholds):
         # Positives per bucket between two thresholds, then cumulated: one pass over the data for any number of them.
         n = len(thresholds)
-        bucket = jnp.maximum(jnp.ceil(jnp.clip(y_pred, 0, 1) * (n - 1)) - 1, 0).astype("int32")
+        passed = jnp.ceil(jnp.clip(y_pred, 0, 1) * (n - 1)).astype("int32")  # how many thresholds are smaller
+        if thresholds[0] < 0:
+            passed = jnp.maximum(passed, 1)
         parts = jnp.stack([y_true * weights, (1 - y_true) * weights], axis=-1)
-        per_bucket = jnp.zeros((n, 2), parts.dtype).at[bucket].add(parts)
-        positives = jnp.cumsum(per_bucket[::-1], axis=0)[::-1]
+        per_bucket = jnp.zeros((n + 1, 2), parts.dtype).at[passed].add(parts)
+        positives = jnp.cumsum(per_bucket[:0:-1], axis=0)[::-1]
     else:
         labels = y_true.astype(bool)
         parts = jnp.stack([labels * weights, ~labels * weights], axis=-1)

@@ -137,6 +137,7 @@ class AUC(Metric):
         else:
             odds = divide_no_nan(tp + fn, fp + tn)
             x, y = (1 - odds * divide_no_nan(wrong, tp) for wrong in (fn, fp))
+            x = jnp.where(tp > 0, jnp.maximum(x, 0), 0)
         between = {"interpolation": lambda a, b: (a + b) / 2, "minoring": jnp.minimum, "majoring": jnp.maximum}
         heights = between[self.summation_method](y[:-1], y[1:])
         return self._average((x[:-1] - x[1:]) * heights, axis=0)
@@ -206,7 +207,8 @@ class _AtConstraint(Metric):
         self.value = value
         self.class_id = class_id
         self.num_thresholds = num_thresholds
-        self.thresholds = [0.5] if num_thresholds == 1 else even_thresholds(num_thresholds)
+        inner = even_thresholds(num_thresholds)[1:-1] if num_thresholds > 1 else []
+        self.thresholds = [0.0, *inner, 1.0] if num_thresholds > 1 else [0.5]
         for count in COUNTS:
             setattr(self, count, self.add_variable((num_thresholds,), "zeros", name=count))
 

@@ -47,21 +47,19 @@ class Metric(Configurable):
     # Arguments that the config names only where they differ from the default: Keras leaves them out always.
     unless_default: tuple[str, ...] = ()
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        instance = super().__new__(cls, *args, **kwargs)
-        variables: list[Variable] = []
-        metrics: list[Metric] = []
-        kinds = {"variables": lambda x: isinstance(x, Variable), "metrics": lambda x: isinstance(x, Metric)}
-        tracker = Tracker(kinds, {"variables": variables, "metrics": metrics})
-        instance.__dict__.update(_variables=variables, _metrics=metrics, _tracker=tracker)
-        return instance
-
     def __init__(self, dtype: Any = None, name: str | None = None):
+        self._variables: list[Variable] = []
+        self._metrics: list[Metric] = []
+        self._tracker = Tracker(
+            {"variables": lambda x: isinstance(x, Variable), "metrics": lambda x: isinstance(x, Metric)},
+            {"variables": self._variables, "metrics": self._metrics},
+        )
         self.name = name or auto_name(type(self).__name__)
         self._dtype_policy: DTypePolicy = get_policy(dtype or floatx())
 
     def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, self._tracker.track(value))
+        tracker = self.__dict__.get("_tracker")
+        object.__setattr__(self, name, value if tracker is None else tracker.track(value))
 
     @property
     def dtype(self) -> str:
@@ -87,7 +85,7 @@ class Metric(Configurable):
             aggregation: How states of several devices are combined: "sum", "mean", "none" or "only_first_replica".
             name: Its name, the last part of its path.
         """
-        if "_dtype_policy" not in self.__dict__:
+        if "_tracker" not in self.__dict__:
             raise RuntimeError("You forgot to call `super().__init__()` in the `__init__()` method. Go add it!")
         if initializer in (None, "zeros"):
             initializer = _zeros

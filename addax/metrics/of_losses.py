@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.engine import jnp
 from ..core.op import DTypeLike, Tensor, TensorLike
-from ..losses.alignment import as_pair
+from ..losses.alignment import align_weights, as_classes, as_pair, as_tensor
 from ..losses.crossentropy import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -259,7 +259,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     Args:
         name, dtype: See `Metric`.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        ignore_class: A label whose samples have value 0; they still count in the mean.
+        ignore_class: A label whose samples have value 0.
         axis: The axis of the classes.
 
     >>> print(keras.metrics.SparseCategoricalCrossentropy()([1, 0], [[0.5, 0.5], [0.5, 0.5]]))
@@ -277,6 +277,22 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         super().__init__(
             sparse_categorical_crossentropy, name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis
         )
+        self.ignore_class = ignore_class
+
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
+        """Adds a batch.
+
+        Args:
+            y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
+            y_pred: Probabilities, or logits, of shape `(batch, ..., classes)`.
+            sample_weight: Weights whose shape is a leading part of that of the values. Where there are some, ignored
+                samples have weight 0, and so don't count in the mean.
+        """
+        if self.ignore_class is not None and sample_weight is not None:
+            valid = as_classes(y_true, as_tensor(y_pred)) != self.ignore_class
+            valid, sample_weight = align_weights(as_tensor(valid, self.dtype), as_tensor(sample_weight, self.dtype))
+            sample_weight = valid * sample_weight
+        super().update_state(y_true, y_pred, sample_weight)
 
 
 def _cosine(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:

@@ -91,7 +91,7 @@ class R2Score(Metric):
         self.squared_sum.assign_add(jnp.sum(jnp.square(y_true) * weights, axis=0))
         self.total_mse.assign_add(jnp.sum(jnp.square(y_true - y_pred) * weights, axis=0))
         self.count.assign_add(jnp.sum(weights, axis=0))
-        self.num_samples.assign_add(y_true.shape[0])
+        self.num_samples.assign_add(y_true.size)
 
     def result(self) -> Any:
         """The score so far, or an array of the scores of the outputs."""

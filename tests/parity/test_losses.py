@@ -126,13 +126,25 @@ def test_values_and_gradients(case: Case) -> None:
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-6)
 
 
-SEQUENCE_WEIGHTS = [None, 2.0, np.ones((2, 5)) * 3, RNG.uniform(0, 2, (2, 5)), RNG.uniform(0, 2, (2, 1)), np.zeros((2, 5))]
+SEQUENCE_WEIGHTS = [
+    None,
+    2.0,
+    np.ones((2, 5)) * 3,
+    RNG.uniform(0, 2, (2, 5)),
+    RNG.uniform(0, 2, (2, 1)),
+    np.zeros((2, 5)),
+]
 VECTOR_WEIGHTS = [None, 0.5, np.arange(4.0), np.arange(4), RNG.uniform(0, 2, (4, 1)), np.zeros(4), [1.0, 0.0, 1.0, 2.0]]
-MASKS = {4: [None, [True, False, True, True], [False] * 4], 2: [None, [[True, True, False, False, True]] * 2, [[True], [False]]]}
+MASKS = {
+    4: [None, [True, False, True, True], [False] * 4],
+    2: [None, [[True, True, False, False, True]] * 2, [[True], [False]]],
+}
 
 
 @pytest.mark.parametrize("reduction", ["sum", "sum_over_batch_size", "mean", "mean_with_sample_weight", "none", None])
-@pytest.mark.parametrize("data,weightings", [(REAL, VECTOR_WEIGHTS), (SEQUENCE, SEQUENCE_WEIGHTS)], ids=["vectors", "sequences"])
+@pytest.mark.parametrize(
+    "data,weightings", [(REAL, VECTOR_WEIGHTS), (SEQUENCE, SEQUENCE_WEIGHTS)], ids=["vectors", "sequences"]
+)
 def test_weights_masks_and_reductions(data: tuple, weightings: list, reduction: str | None) -> None:
     for sample_weight in weightings:
         for mask in MASKS[len(data[0])]:
@@ -155,7 +167,9 @@ def test_ignored_class_leaves_the_mean() -> None:
     np.testing.assert_allclose(jax.jit(ours)(*map(jnp.asarray, TOKENS)), theirs(*TOKENS), rtol=1e-6)
 
 
-FUNCTIONS = [n for n in dir(keras.losses) if n.islower() and n[0] != "_" and n not in ("get", "serialize", "deserialize")]
+FUNCTIONS = [
+    n for n in dir(keras.losses) if n.islower() and n[0] != "_" and n not in ("get", "serialize", "deserialize")
+]
 CLASS_NAMES = [n for n in dir(keras.losses) if n[0].isupper()]
 
 
@@ -177,19 +191,38 @@ KEPT = {"Huber": "delta", "CosineSimilarity": "axis", "SparseCategoricalCrossent
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_configs(case: Case) -> None:
-    ours, theirs = (getattr(f, case.name)(**case.settings, name="mine", reduction="sum") for f in (losses, keras.losses))
+    ours, theirs = (
+        getattr(f, case.name)(**case.settings, name="mine", reduction="sum") for f in (losses, keras.losses)
+    )
     config, expected = serialize_keras_object(ours), keras.saving.serialize_keras_object(theirs)
     kept = KEPT.get(case.name)
     if kept in case.settings:
         assert config["config"].pop(kept) == case.settings[kept]
-    assert json.loads(json.dumps(config)) == json.loads(json.dumps(expected))  # as files hold it: there tuples are lists
+    assert json.loads(json.dumps(config)) == json.loads(
+        json.dumps(expected)
+    )  # as files hold it: there tuples are lists
     config = serialize_keras_object(ours)
     assert serialize_keras_object(keras.saving.deserialize_keras_object(config))["class_name"] == case.name
     again = deserialize_keras_object(config)
     np.testing.assert_array_equal(again(*case.data), ours(*case.data))
 
 
-STRINGS = ["mse", "MSE", "mae", "MAE", "mape", "MAPE", "msle", "MSLE", "kld", "KLD", "bce", "BCE", *FUNCTIONS, *CLASS_NAMES]
+STRINGS = [
+    "mse",
+    "MSE",
+    "mae",
+    "MAE",
+    "mape",
+    "MAPE",
+    "msle",
+    "MSLE",
+    "kld",
+    "KLD",
+    "bce",
+    "BCE",
+    *FUNCTIONS,
+    *CLASS_NAMES,
+]
 
 
 @pytest.mark.parametrize("name", [n for n in STRINGS if "eneralized" not in n])  # Keras has no string for that one
@@ -208,7 +241,14 @@ LABELS = [((4,), (4, 1)), ((4, 1), (4,)), ((4, 1), (4, 1)), ((2, 4), (2, 4, 1)),
 
 
 # These broadcast labels (n,) against predictions (n, 1) to (n, n) in Keras, where a function is called by itself.
-BROADCAST = ["categorical_focal_crossentropy", "categorical_hinge", "hinge", "kl_divergence", "poisson", "squared_hinge"]
+BROADCAST = [
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "hinge",
+    "kl_divergence",
+    "poisson",
+    "squared_hinge",
+]
 OWN_SHAPES = ["ctc", "circle", "categorical_generalized_cross_entropy"]
 
 
