@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from ..core.engine import jnp
-from .base import LearningRate, Optimizer, OptimizerOptions
+from .base import CommonOptions, LearningRate, Optimizer, OptimizerOptions
 
 
 class _Moments(Optimizer):
@@ -104,7 +104,7 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **kwargs: Unpack[OptimizerOptions],
+        **kwargs: Unpack[CommonOptions],
     ):
         if weight_decay is None:
             raise ValueError("Argument `weight_decay` must be a float. Received: weight_decay=None. Use `Adam`.")

@@ -15,6 +15,7 @@ from ..core.engine import jnp
 from ..core.errors import did_you_mean
 from ..core.naming import auto_name, name_scope
 from ..core.op import init_parameters
+from ..core.registry import custom_object_scope
 from ..core.serialization import Configurable, auto_config, deserialize_keras_object, serialize_keras_object
 from ..core.state import StateScope
 from ..core.tracking import Tracker
@@ -26,10 +27,9 @@ from .schedules import LearningRateSchedule
 LearningRate = float | Variable | LearningRateSchedule | Callable
 
 
-class OptimizerOptions(TypedDict, total=False):
+class CommonOptions(TypedDict, total=False):
     """The keyword arguments that every optimizer takes, described at `Optimizer`."""
 
-    weight_decay: float | None
     clipnorm: float | None
     clipvalue: float | None
     global_clipnorm: float | None
@@ -39,6 +39,12 @@ class OptimizerOptions(TypedDict, total=False):
     loss_scale_factor: float | None
     gradient_accumulation_steps: int | None
     name: str | None
+
+
+class OptimizerOptions(CommonOptions, total=False):
+    """The same with weight decay."""
+
+    weight_decay: float | None
 
 
 # What people still write from earlier versions -> what it is called now.
@@ -85,6 +91,11 @@ class Optimizer(Configurable):
 
     _iterations: Variable
     _learning_rate: Any
+    # These are set past `__setattr__`, which would take the variables in them for the optimizer's own.
+    _tracker: Tracker
+    _variables: list[Variable]
+    _trainable_variables: list[Variable]
+    _undecayed: tuple[list[Variable], list[str]]
 
     def __init__(
         self,
@@ -149,7 +160,7 @@ class Optimizer(Configurable):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._index: dict[int, int] = {}
-        self._undecayed: tuple[set[int], list[str]] = (set(), [])
+        self.__dict__["_undecayed"] = ([], [])
         with name_scope(self.name):
             self._iterations = Variable(
                 np.zeros((), "int32"), trainable=False, aggregation="only_first_replica", name="iteration"
@@ -161,6 +172,10 @@ class Optimizer(Configurable):
         if "_tracker" in self.__dict__:
             value = self._tracker.track(value)
         object.__setattr__(self, name, value)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._index = {id(v): i for i, v in enumerate(self._trainable_variables)}  # copies have other ids
 
     def _suggest(self, argument: str) -> str:
         if _RENAMED.get(argument):
@@ -543,11 +558,11 @@ class Optimizer(Configurable):
             var_list: The variables.
             var_names: Regular expressions; variables in whose name one is found are taken out (`["bias", "gamma"]`).
         """
-        self._undecayed = ({id(v) for v in var_list or ()}, list(var_names or ()))
+        self.__dict__["_undecayed"] = (list(var_list or ()), list(var_names or ()))
 
     def _use_weight_decay(self, variable: Variable) -> bool:
         variables, patterns = self._undecayed
-        return id(variable) not in variables and not any(re.search(p, variable.name) for p in patterns)
+        return not any(v is variable for v in variables) and not any(re.search(p, variable.name) for p in patterns)
 
     def decay_of(self, variable: Variable) -> float | None:
         """The weight decay of `variable`, if it was not excluded."""
@@ -630,6 +645,12 @@ class Optimizer(Configurable):
         own["learning_rate"] = self._rate_config()
         common = {name: own.pop(name) if name in own else getattr(self, name) for name in _CONFIG_ORDER}
         return common | own
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """The optimizer that `get_config` described; `custom_objects` names the user's classes in it."""
+        with custom_object_scope(custom_objects or {}):
+            return cls(**config)
 
     def _rate_config(self) -> Any:
         rate = self._learning_rate

@@ -139,5 +139,6 @@ class LossScaleOptimizer(Optimizer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> LossScaleOptimizer:
-        return cls(**{**config, "inner_optimizer": deserialize_keras_object(config["inner_optimizer"])})
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> LossScaleOptimizer:
+        inner = deserialize_keras_object(config["inner_optimizer"], custom_objects)
+        return cls(**{**config, "inner_optimizer": inner})

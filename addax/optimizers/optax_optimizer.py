@@ -36,6 +36,9 @@ class OptaxOptimizer(Optimizer):
     array([0.5, 1.5], dtype=float32)
     """
 
+    transformation: Any
+    _structure: Any
+
     def __init__(self, transformation: Any, learning_rate: LearningRate = 1.0, **kwargs: Unpack[OptimizerOptions]):
         super().__init__(learning_rate, **kwargs)
         if not is_gradient_transformation(transformation):

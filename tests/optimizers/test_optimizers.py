@@ -1,6 +1,8 @@
 """What every optimizer promises beyond agreeing with Keras."""
 
+import copy
 import json
+import pickle
 
 import jax
 import numpy as np
@@ -264,6 +266,21 @@ def test_parameters_keep_their_dtype(restored_x64):
         assert str(w.value.dtype) == dtype
         assert {str(v.value.dtype) for v in optimizer.variables[2:]} == {dtype}
         np.testing.assert_allclose(w.numpy().astype("float64"), 0.963 - 0.25 * 1.975, atol=0.02)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))], ids=["deepcopy", "pickle"])
+def test_copies_go_on_by_themselves(copied):
+    values, grads = data()
+    optimizer, variables = built("AdamW", {"use_ema": True, "global_clipnorm": 1.0}, values)
+    optimizer.apply(grads[0])
+    other = copied(optimizer)
+    after_first = [v.numpy() for v in variables]
+    other.apply(grads[1])
+    for v, first in zip(variables, after_first):
+        np.testing.assert_array_equal(v.numpy(), first)
+    optimizer.apply(grads[1])
+    for x, y in zip([*optimizer.variables, *variables], [*other.variables, *other._trainable_variables]):
+        np.testing.assert_array_equal(x.numpy(), y.numpy())
 
 
 def test_average_is_of_the_weights_and_can_be_taken():
