@@ -211,6 +211,8 @@ class ThreadState(threading.local):
         self.name_scopes: list[str] = []  # core.naming
         self.custom_objects: dict[str, Any] = {}  # core.registry: custom_object_scope
         self.safe_mode: bool | None = None  # core.serialization
+        self.written: Any = None  # core.serialization: the layers met so far in one serialisation
+        self.read: Any = None  # core.serialization: those made so far in one deserialisation
 
 
 thread = ThreadState()

@@ -41,7 +41,7 @@ MODULES = {
 }
 
 # Where the functions live that files name without their module.
-FUNCTIONS = ("keras.activations", "keras.losses", "keras.metrics")
+FUNCTIONS = ("keras.activations", "keras.losses", "keras.metrics", "keras.ops")
 _ACCESS = ("get", "serialize", "deserialize", "schedules")
 
 _registered: dict[str, Any] = {}
@@ -49,25 +49,33 @@ _names: dict[Any, str] = {}
 
 
 def resolve(module: str | None, name: str) -> Any:
-    """The built-in object that Keras's files call `name` in `module`, or None."""
-    if module is None:
+    """The built-in class, or definition of an op, that Keras's files call `name` in `module`, or None."""
+    if not isinstance(module, str) or not name.isidentifier():
         return None
-    if module == "builtins":  # a function: its config says no more about where it is from
-        found = (resolve(room, name) for room in FUNCTIONS)
-        return next((fn for fn in found if inspect.isfunction(fn) and name not in _ACCESS), None)
     if module.startswith(("keras.src.ops.", "keras.ops")):
         return find_op(name, "addax.ops")
     if module == "keras.src.activations.activations":
         return find_op(name, "addax.activations")
     if module.startswith("keras.src.") and module not in MODULES:
         module = "keras." + module.split(".")[2]  # e.g. keras.src.layers.core.dense
-    target = MODULES.get(module)
-    if target is None or not name.isidentifier():
+    found = _public(MODULES.get(module), name)
+    return found if inspect.isclass(found) and hasattr(found, "from_config") else None
+
+
+def resolve_function(module: str | None, name: str) -> Any:
+    """The built-in function that files call `name`, or None. They say no more about where it is from."""
+    del module
+    if name in _ACCESS:
         return None
-    owner = importlib.import_module(target)
-    if name not in getattr(owner, "__all__", ()):
+    found = (_public(MODULES[room], name) for room in FUNCTIONS)
+    return next((fn for fn in found if inspect.isfunction(fn)), None)
+
+
+def _public(room: str | None, name: str) -> Any:
+    if room is None:
         return None
-    return getattr(owner, name, None)
+    owner = importlib.import_module(room)
+    return getattr(owner, name, None) if name in getattr(owner, "__all__", ()) else None
 
 
 def find_op(keras_class: str, room: str) -> Any:

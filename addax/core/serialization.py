@@ -1,26 +1,32 @@
-"""Objects to configs (JSON-able dicts, exactly Keras's) and back. A config is data: see `registry` for what it may name."""
+"""Objects to configs (JSON-able dicts, exactly Keras's) and back. A config is data: see `registry` for its names."""
 
 from __future__ import annotations
 
 import inspect
+import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from . import bytecode, registry
 from . import config as settings
-from . import registry
 from .config import thread
 from .dtypes import standardize_dtype
 from .engine import is_jax_array
-from .errors import did_you_mean
+from .errors import describe, did_you_mean
 from .keras_tensor import KerasTensor
-from .op import OpCall
+from .op import OpCall, OpDefinition, Operation
 from .policy import DTypePolicy, DTypePolicyMap
 from .variable import Variable
 
 LAMBDA_MARK = "__lambda__"
+_LAMBDA_PARTS = ("code", "defaults", "closure")
+_SHARED = "shared_object_id"
+# What `type(fn).__name__` is for the kinds of functions; Keras writes it as the class name.
+_FUNCTION_TYPES = ("function", "builtin_function_or_method", "method", "PjitFunction", "ufunc")
 
 
 @contextmanager
@@ -44,32 +50,49 @@ def in_safe_mode() -> bool:
 def serialize_keras_object(obj: Any) -> Any:
     """A JSON-able description of `obj` that `deserialize_keras_object` turns back into it.
 
+    A layer that occurs several times is marked with the same `shared_object_id` each time, and is one layer again when
+    it is read.
+
     Args:
         obj: An addax object, a registered or user object with `get_config`, a function, or plain data.
 
     Raises:
-        ValueError: `obj` is none of these.
+        TypeError: `obj` is none of these.
+
+    >>> serialize_keras_object(DTypePolicy("float32"))
+    {'module': 'keras', 'class_name': 'DTypePolicy', 'config': {'name': 'float32'}, 'registered_name': None}
     """
+    if thread.written is not None:
+        return _serialize(obj)
+    thread.written = written = {}
+    try:
+        config = _serialize(obj)
+    finally:
+        thread.written = None
+    return _mark_shared(config) if written else config
+
+
+def _serialize(obj: Any) -> Any:
     if obj is None or isinstance(obj, (str, bool, int, float)):
         return obj if not isinstance(obj, np.generic) else obj.item()
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
     if isinstance(obj, KerasTensor):
         history = obj._keras_history
-        config: dict[str, Any] = {"shape": list(obj.shape), "dtype": obj.dtype}
+        config: dict[str, Any] = {"shape": obj.shape, "dtype": obj.dtype}
         if history is not None:
             config["keras_history"] = [history.operation.name, history.node_index, history.tensor_index]
         return {"class_name": "__keras_tensor__", "config": config}
     if isinstance(obj, slice):
         parts = {"start": obj.start, "stop": obj.stop, "step": obj.step}
-        return {"class_name": "__slice__", "config": serialize_keras_object(parts)}
+        return {"class_name": "__slice__", "config": serialize_dict(parts)}
     if obj is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(obj, (list, tuple)):
-        items = [serialize_keras_object(x) for x in obj]
+        items = [_serialize(x) for x in obj]
         return tuple(items) if isinstance(obj, tuple) else items
     if isinstance(obj, dict):
-        return {k: serialize_keras_object(v) for k, v in obj.items()}
+        return serialize_dict(obj)
     if isinstance(obj, (np.integer, np.floating, np.bool_)):
         return obj.item()
     if isinstance(obj, np.ndarray) and obj.dtype.kind in "biuf":
@@ -90,47 +113,97 @@ def serialize_keras_object(obj: Any) -> Any:
             "config": serialize_dict(obj.get_config()),
             "registered_name": obj.definition.keras_class,
         }
-    if isinstance(obj, type) or (hasattr(obj, "__name__") and not hasattr(obj, "get_config")):
-        return _serialize_callable(obj)
-    if not hasattr(obj, "get_config"):
-        raise ValueError(
-            f"Cannot serialize object {obj!r} of type {type(obj)}. To be serializable, a class must implement the "
-            "`get_config()` method."
+    if isinstance(obj, type) or not (hasattr(obj, "get_config") or hasattr(obj, "__name__")):
+        raise TypeError(
+            f"Cannot serialize object {describe(obj)}. To be serializable, a class must implement the `get_config()` "
+            "method, and what is serialized must be an instance of it."
         )
+    if not hasattr(obj, "get_config"):
+        return _serialize_function(obj)
+    return _serialize_instance(obj)
+
+
+def _serialize_instance(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     module = registry.keras_module(cls)
-    name = registry.get_registered_name(cls)
+    name = getattr(cls, "keras_class", cls.__name__) if module is not None else cls.__name__
+    if module is not None:  # public classes have no registered name
+        registered = name if module.startswith("keras.src.") else None
+    else:
+        registered = registry.get_registered_name(cls)
+        module = None if cls.__module__ == "__main__" else cls.__module__
     result = {
-        "module": module if module is not None else (None if cls.__module__ == "__main__" else cls.__module__),
-        "class_name": getattr(cls, "keras_class", cls.__name__) if module else cls.__name__,
+        "module": module,
+        "class_name": name,
         "config": serialize_dict(obj.get_config()),
-        "registered_name": None if module is not None else name,
+        "registered_name": registered,
     }
-    for part in ("build_config", "compile_config"):
-        getter = getattr(obj, f"get_{part}", None)
-        value = getter() if getter is not None else None
-        if value is not None:
-            result[part] = serialize_dict(value)
+    build_config = obj.get_build_config() if hasattr(obj, "get_build_config") else None
+    if build_config is not None:
+        result["build_config"] = serialize_dict(build_config)
+    if hasattr(obj, "get_compile_config"):
+        result["compile_config"] = _serialize_compile_arguments(obj)
+    if isinstance(obj, Operation):
+        # Every layer is numbered here, and kept alive so that the number stays its own; `_mark_shared` takes the
+        # numbers of those that occur once away again.
+        ids = thread.written
+        result[_SHARED] = ids.setdefault(id(obj), (len(ids) + 1, obj))[0]
     return result
+
+
+def _serialize_compile_arguments(model: Any) -> dict[str, Any]:
+    try:
+        return serialize_dict(model.get_compile_config() or {})
+    except (ValueError, TypeError, NotImplementedError) as error:
+        warnings.warn(
+            f"What model '{model.name}' was compiled with can't be written as a config, so it will have to be compiled "
+            f"again after loading. {error}",
+            stacklevel=2,
+        )
+        return {}
+
+
+def _mark_shared(config: Any) -> Any:
+    """`config` with small numbers, in order, as the ids of objects that occur more than once, and no other ids."""
+    occurrences = Counter(d[_SHARED] for d in _dicts(config) if _SHARED in d)
+    numbers: dict[int, int] = {}
+    for d in _dicts(config):
+        if _SHARED in d:
+            number = d.pop(_SHARED)
+            if occurrences[number] > 1:
+                d[_SHARED] = numbers.setdefault(number, len(numbers) + 1)
+    return config
+
+
+def _dicts(config: Any) -> Iterator[dict]:
+    """Every dict in `config`, outer ones first; each once, also where the same dict was put in two places."""
+    stack, seen = [config], set()
+    while stack:
+        x = stack.pop()
+        if isinstance(x, dict) and id(x) not in seen:
+            seen.add(id(x))
+            yield x
+            stack += reversed(list(x.values()))
+        elif isinstance(x, (list, tuple)):
+            stack += reversed(x)
 
 
 def serialize_dict(config: dict[str, Any]) -> dict[str, Any]:
     """`config` with each value serialised."""
-    return {k: serialize_keras_object(v) for k, v in config.items()}
+    return {k: _serialize(v) for k, v in config.items()}
 
 
-def _serialize_callable(fn: Any) -> dict[str, Any]:
-    if isinstance(fn, type):
-        module = registry.keras_module(fn) or fn.__module__
-        return {"class_name": "__typespec__", "spec_name": fn.__name__, "module": module, "config": None}
+def _serialize_function(fn: Any) -> dict[str, Any]:
     if fn.__name__ == "<lambda>":
-        raise ValueError(
-            "A lambda function has no name that a file could refer to. Write it with `def` and decorate it with "
-            "`@keras.saving.register_keras_serializable()`."
-        )
+        return {"class_name": LAMBDA_MARK, "config": {"value": bytecode.encode(fn)}}
     # Keras's files name the type of a function (`builtins.function`), not where it was defined.
-    name = registry.get_registered_name(fn)
-    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
+    kind = type(fn).__name__
+    return {
+        "module": "builtins",
+        "class_name": kind,
+        "config": registry.get_registered_name(fn),
+        "registered_name": kind,
+    }
 
 
 def deserialize_keras_object(
@@ -148,11 +221,60 @@ def deserialize_keras_object(
         ValueError: `config` holds code and `safe_mode` is on.
     """
     del kwargs
-    with safe_mode_scope(thread.safe_mode if safe_mode is None else safe_mode):
+    with safe_mode_scope(thread.safe_mode if safe_mode is None else safe_mode), _reading():
         if custom_objects:
             with registry.custom_object_scope(custom_objects):
                 return _deserialize(config)
         return _deserialize(config)
+
+
+class _Made:
+    """The layers that one deserialisation has made so far, for those that occur in it again."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[Any, tuple[dict, Any]] = {}
+        self.by_name: dict[tuple, tuple[dict, Any]] = {}
+
+    def find(self, config: dict[str, Any]) -> Any:
+        """The layer that `config` describes once more, or None."""
+        if _SHARED not in config:
+            return None
+        found = self.by_id.get(config[_SHARED])
+        if found is None:
+            # Keras gives the first occurrence no id; it is known by being the same in everything.
+            found = self.by_name.get(_name_key(config))
+        if found is None or _without_ids(found[0]) != _without_ids(config["config"]):
+            return None
+        self.by_id[config[_SHARED]] = found
+        return found[1]
+
+    def note(self, config: dict[str, Any], instance: Any) -> None:
+        """Remembers what `config` became."""
+        entry = config["config"], instance
+        if _SHARED in config:
+            self.by_id[config[_SHARED]] = entry
+        else:
+            self.by_name.setdefault(_name_key(config), entry)
+
+
+def _name_key(config: dict[str, Any]) -> tuple:
+    return config.get("module"), config["class_name"], config["config"].get("name")
+
+
+def _without_ids(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {k: _without_ids(v) for k, v in config.items() if k != _SHARED}
+    return [_without_ids(v) for v in config] if isinstance(config, (list, tuple)) else config
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    outer = thread.read
+    thread.read = outer or _Made()
+    try:
+        yield
+    finally:
+        thread.read = outer
 
 
 def _deserialize(config: Any) -> Any:
@@ -171,24 +293,30 @@ def _deserialize(config: Any) -> Any:
     if class_name in _PLAIN:
         return _PLAIN[class_name](inner)
     if class_name == LAMBDA_MARK:
-        raise ValueError(
-            "The config holds a Python lambda as bytecode, which is code that anyone may have written. addax never "
-            "runs code from files. Register a named function with `@keras.saving.register_keras_serializable()` and "
-            "rebuild the model with it."
-        )
-    if class_name == "function":
-        return _find(config.get("module"), inner, config.get("registered_name"))
-    obj = _find(config.get("module"), class_name, config.get("registered_name"))
-    if hasattr(obj, "keras_class") and hasattr(obj, "record"):  # an op's definition
+        return load_lambda(inner)
+    if class_name in _FUNCTION_TYPES:
+        return _find("function", config.get("module"), inner, config.get("registered_name"))
+    obj = _find("class", config.get("module"), class_name, config.get("registered_name"))
+    if isinstance(obj, OpDefinition):
         settings_ = {k: _deserialize(v) for k, v in inner.items() if k != "name"}
         known = obj.signature.parameters
         return OpCall(obj, {k: _as_tuple(v) for k, v in settings_.items() if k in known}, inner.get("name"))
     if not isinstance(obj, type):
         return obj
-    if not hasattr(obj, "from_config"):
+    return _deserialize_instance(obj, config)
+
+
+def _deserialize_instance(cls: type, config: dict[str, Any]) -> Any:
+    class_name, inner = config["class_name"], config["config"]
+    if not hasattr(cls, "from_config"):
         raise TypeError(f"Unable to reconstruct an instance of '{class_name}': it has no `from_config()`.")
+    if not isinstance(inner, dict):
+        raise TypeError(f"Expected 'config' to be a dict for {class_name}, instead got {describe(inner)}.")
+    sharable = issubclass(cls, Operation)
+    if sharable and (again := thread.read.find(config)) is not None:
+        return again
     try:
-        instance = obj.from_config(inner)
+        instance = cls.from_config(inner)
     except TypeError as error:
         if is_own_message(error):
             raise
@@ -203,7 +331,27 @@ def _deserialize(config: Any) -> Any:
     compile_config = config.get("compile_config")
     if compile_config and hasattr(instance, "compile_from_config"):
         instance.compile_from_config(compile_config)
+    if sharable:
+        thread.read.note(config, instance)
     return instance
+
+
+def load_lambda(config: dict[str, Any], what: str = "a Python lambda") -> Any:
+    """The function whose bytecode is in `config`, if the user has allowed code from files to be run.
+
+    Args:
+        config: What Keras or addax wrote: `{"value": [code, defaults, closure]}`, or these three by name.
+        what: What holds it, for the error.
+    """
+    if in_safe_mode():
+        raise ValueError(
+            f"Requested the deserialization of {what}. This carries a potential risk of arbitrary code execution and "
+            "thus it is disallowed by default. If you trust the source of the artifact, you can override this error by "
+            "passing `safe_mode=False` to the loading function, or calling "
+            "`keras.config.enable_unsafe_deserialization()`. If it is yours, write the function with `def`, decorate "
+            "it with `@keras.saving.register_keras_serializable()`, and save the model again."
+        )
+    return bytecode.decode(*(config["value"] if "value" in config else (config.get(k) for k in _LAMBDA_PARTS)))
 
 
 def is_own_message(error: Exception) -> bool:
@@ -220,21 +368,22 @@ def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _find(module: str | None, name: str, registered_name: str | None) -> Any:
+def _find(kind: str, module: str | None, name: str, registered_name: str | None) -> Any:
     for key in (registered_name, name):
-        if key:
+        if isinstance(key, str):
             custom = registry.get_registered_object(key)
             if custom is not None:
                 return custom
-    builtin = registry.resolve(module, name)
+    resolve = registry.resolve_function if kind == "function" else registry.resolve
+    builtin = resolve(module, name) if isinstance(name, str) else None
     if builtin is not None:
         return builtin
     known = [*registry.get_custom_objects(), *thread.custom_objects]
     raise TypeError(
-        f"Could not locate {'class' if name[:1].isupper() else 'function'} '{name}' (module {module!r}, registered "
-        f"name {registered_name!r}). Names in files stand for addax's own objects and for what the program has "
-        f"registered; nothing is imported. If it is yours, decorate it with "
-        f"`@keras.saving.register_keras_serializable()` or pass it in `custom_objects`. {did_you_mean(name, known)}"
+        f"Could not locate {kind} '{name}' (module {module!r}, registered name {registered_name!r}). Names in files "
+        "stand for addax's own objects and for what the program has registered; nothing is imported because a file "
+        f"says so. If it is yours, decorate it with `@keras.saving.register_keras_serializable()` or pass it in "
+        f"`custom_objects={{{str(name)!r}: ...}}`. {did_you_mean(name, known)}"
     )
 
 

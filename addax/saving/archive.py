@@ -1,0 +1,143 @@
+"""The `.keras` file: a zip (or a folder) of the config as JSON, the arrays as HDF5, and assets."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..version import KERAS_API_VERSION, __version__
+from . import weights
+from .atomic import replacing, replacing_folder
+from .hdf5 import Reader, Writer
+
+METADATA, CONFIG, WEIGHTS, ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets"
+
+
+def write(model: Any, file: str | BinaryIO, zipped: bool = True, include_optimizer: bool = True) -> None:
+    """Writes config, arrays and assets of `model`.
+
+    Args:
+        model: The model.
+        file: Path, or a binary file open for writing.
+        zipped: Whether as one zip, or as a folder.
+        include_optimizer: Whether with the arguments of `compile` and the optimizer's state.
+    """
+    config = serialize_keras_object(model)
+    if not include_optimizer:
+        config["compile_config"] = {}
+    texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(config)}
+    optimizer = getattr(model, "optimizer", None)
+    skip = [] if include_optimizer or optimizer is None else [optimizer]
+    if not zipped:
+        with replacing_folder(str(file)) as folder:
+            _write_folder(model, folder, texts, skip)
+    elif isinstance(file, str):
+        with replacing(file) as temporary, open(temporary, "wb") as opened:
+            _write_zip(model, opened, texts, skip)
+    else:
+        _write_zip(model, file, texts, skip)
+
+
+def _metadata() -> dict[str, str]:
+    return {
+        "keras_version": KERAS_API_VERSION,
+        "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
+        "addax_version": __version__,
+    }
+
+
+def _write_folder(model: Any, folder: str, texts: dict[str, str], skip: list) -> None:
+    for name, text in texts.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    with Writer(os.path.join(folder, WEIGHTS)) as writer:
+        weights.save(model, writer, os.path.join(folder, ASSETS), skip)
+
+
+def _write_zip(model: Any, file: BinaryIO, texts: dict[str, str], skip: list) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _write_folder(model, folder, texts, skip)
+        with zipfile.ZipFile(file, "w") as archive:
+            for name in (METADATA, CONFIG, WEIGHTS):
+                archive.write(os.path.join(folder, name), name)
+            for path, _, names in os.walk(os.path.join(folder, ASSETS)):
+                for name in names:
+                    whole = os.path.join(path, name)
+                    archive.write(whole, os.path.relpath(whole, folder).replace(os.sep, "/"))
+
+
+def read(
+    file: str | BinaryIO,
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """The model in a `.keras` file or folder.
+
+    Args:
+        file: Path, or a binary file open for reading.
+        custom_objects: Dict from names in the config to classes and functions.
+        compile: Whether to compile the model if it was.
+        safe_mode: Whether to refuse code in the config.
+    """
+    with opened(file) as folder:
+        with open(os.path.join(folder, CONFIG), encoding="utf-8") as text:
+            config = json.load(text)
+        if not compile:
+            config.pop("compile_config", None)
+        model = deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
+        read_weights(model, folder)
+    return model
+
+
+def read_weights(model: Any, folder: str, skip_mismatch: bool = False, skip: Any = ()) -> None:
+    """Reads arrays and assets of an opened archive into `model`."""
+    path = os.path.join(folder, WEIGHTS)
+    if os.path.exists(path):
+        with Reader(path) as reader:
+            weights.load(model, reader, os.path.join(folder, ASSETS), skip_mismatch, skip)
+
+
+@contextmanager
+def opened(file: str | BinaryIO) -> Iterator[str]:
+    """A folder with the members of the archive `file`: unpacked for the time being, or `file` itself if it is one."""
+    if isinstance(file, str) and os.path.isdir(file):
+        yield file
+        return
+    try:
+        archive = zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        raise ValueError(
+            f"Not a `.keras` file: {file} is not a zip archive, or only a part of one was copied. ({error})"
+        ) from error
+    with archive, tempfile.TemporaryDirectory() as folder:
+        members = archive.namelist()
+        if CONFIG not in members:
+            raise ValueError(
+                f"Not a `.keras` file: the archive {file} has no member `{CONFIG}`. It has {members[:10]}."
+            )
+        for name in members:
+            if name in (METADATA, CONFIG, WEIGHTS) or name.startswith(f"{ASSETS}/"):
+                _extract(archive, name, folder)
+        yield folder
+
+
+def _extract(archive: zipfile.ZipFile, name: str, folder: str) -> None:
+    parts = name.split("/")
+    if any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts[:-1]) or parts[-1] in (".", ".."):
+        raise ValueError(f"The archive has a member called {name!r}, which is no path inside it.")
+    target = os.path.join(folder, *parts)
+    if name.endswith("/"):
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    # Reading to the end also checks the member's checksum.
+    with archive.open(name) as source, open(target, "wb") as out:
+        shutil.copyfileobj(source, out, 1 << 20)

@@ -1,0 +1,57 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+def _beside(path: str) -> str:
+    folder, name = os.path.split(path)
+    if not os.path.isdir(folder or "."):
+        raise FileNotFoundError(
+            f"The directory '{folder}' does not exist, so '{name}' can't be saved in it. Make it first: "
+            f"`os.makedirs({folder!r}, exist_ok=True)`."
+        )
+    return os.path.join(folder, f".{uuid.uuid4().hex[:8]}.{name}")
+
+
+@contextmanager
+def replacing(path: str) -> Iterator[str]:
+    """A path beside `path` to write a file to. It takes the place of `path` at the end; after an error it is removed.
+
+    >>> import tempfile; target = os.path.join(tempfile.mkdtemp(), "a.txt")
+    >>> with replacing(target) as temporary:
+    ...     _ = open(temporary, "w").write("whole")
+    >>> open(target).read()
+    'whole'
+    """
+    path = os.path.realpath(path)  # what a link points to, not the link
+    temporary = _beside(path)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.remove(temporary)
+
+
+@contextmanager
+def replacing_folder(path: str) -> Iterator[str]:
+    """Like `replacing`, for a folder."""
+    path = os.path.realpath(path)
+    temporary, old = _beside(path), _beside(path)
+    os.mkdir(temporary)
+    try:
+        yield temporary
+        if os.path.isdir(path):
+            os.rename(path, old)  # a folder that isn't empty can't be replaced in one step
+        os.rename(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if os.path.isdir(old) and not os.path.exists(path):
+            os.rename(old, path)
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,221 @@
+"""Groups of named arrays in HDF5 files, laid out as Keras does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..core.dtypes import numpy_dtype, standardize_dtype
+
+# A group is what one object (a layer, an optimizer) keeps; its arrays lie in `<path of the object>/vars`.
+Arrays = dict[str, np.ndarray]
+
+
+def open_h5(file: str | os.PathLike | BinaryIO, mode: str) -> Any:
+    """Opens an HDF5 file; a ValueError says so when it is none."""
+    import h5py
+
+    try:
+        return h5py.File(file, mode)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or mode != "r":
+            raise
+        raise ValueError(f"Not an HDF5 file, or a damaged one: {_name(file)}. ({error})") from error
+
+
+def _name(file: Any) -> str:
+    return (
+        str(file) if isinstance(file, (str, os.PathLike)) else str(getattr(file, "name", "the weights in the archive"))
+    )
+
+
+class Writer:
+    """Writes groups to one HDF5 file.
+
+    Args:
+        file: Path, or a binary file open for reading and writing.
+    """
+
+    def __init__(self, file: str | os.PathLike | BinaryIO):
+        self.file = open_h5(file, "w")
+
+    def add(self, path: str, name: str, arrays: Arrays) -> None:
+        """Writes the group of the object at `path`, whose own name is `name`; also when it has no arrays."""
+        group = self.file.require_group(f"{path}/vars")
+        group.attrs["name"] = name
+        for key, value in arrays.items():
+            _write(group, key, np.asarray(value))
+
+    def close(self) -> None:
+        """Ends the file."""
+        self.file.close()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class ShardedWriter(Writer):
+    """Writes groups to several files, none of whose arrays add up to more than a size, and an index of them.
+
+    Args:
+        index: Path of the index, `<name>.weights.json`; the files are `<name>_00000.weights.h5` and so on beside it.
+        max_bytes: The largest sum of the sizes of a file's arrays.
+        name: What the index will be called in the end; the files it lists are named after it.
+    """
+
+    def __init__(self, index: str, max_bytes: float, name: str):
+        self.index = index
+        self.name = name
+        self.max_bytes = max_bytes
+        self.names: list[str] = []
+        self.total = 0
+        self.weight_map: dict[str, list[str]] = {}
+        self.paths: list[str] = []
+        self._next()
+
+    def _next(self) -> None:
+        if self.paths:
+            self.file.close()
+        ending = f"_{len(self.paths):05}.weights.h5"
+        self.paths.append(self.index.removesuffix(".weights.json") + ending)
+        self.names.append(self.name.removesuffix(".weights.json") + ending)
+        super().__init__(self.paths[-1])
+        self.used = 0
+
+    def add(self, path: str, name: str, arrays: Arrays) -> None:
+        super().add(path, name, {})
+        for key, value in arrays.items():
+            value = np.asarray(value)
+            if value.nbytes > self.max_bytes:
+                raise ValueError(
+                    f"The size of '{path}/vars/{key}' is {_readable(value.nbytes)} which exceeds the maximum shard "
+                    f"size {_readable(self.max_bytes)}. You can increase the `max_shard_size` parameter to accommodate the "
+                    "size."
+                )
+            if self.used + value.nbytes > self.max_bytes:
+                self._next()
+            self.used += value.nbytes
+            self.total += value.nbytes
+            files = self.weight_map.setdefault(f"/{path}/vars" if path else "/vars", [])
+            if self.names[-1] not in files:
+                files.append(self.names[-1])
+            _write(self.file.require_group(f"{path}/vars"), key, value)
+
+    def close(self) -> None:
+        super().close()
+        content = {"metadata": {"total_size": float(self.total)}, "weight_map": self.weight_map}
+        with open(self.index, "w") as file:
+            json.dump(content, file, indent=4)
+
+
+def _readable(size: float) -> str:
+    for unit in ("B", "KB", "MB"):
+        if size < 1024:
+            return f"{size:.2f} {unit}"
+        size /= 1024
+    return f"{size:.2f} GB"
+
+
+def _write(group: Any, key: str, value: np.ndarray) -> None:
+    if value.dtype.kind == "V":  # bfloat16 and float8, which HDF5 doesn't know: bytes, and a note of what they are
+        dataset = group.create_dataset(key, data=value.view(f"V{value.dtype.itemsize}"))
+        dataset.attrs["dtype"] = standardize_dtype(value.dtype)
+    else:
+        group[key] = value
+
+
+class Reader:
+    """Reads groups from one HDF5 file, or from the shards that an index lists.
+
+    Args:
+        file: Path of the file or of the index (`.json`), or a binary file.
+    """
+
+    def __init__(self, file: str | os.PathLike | BinaryIO):
+        names = [file]
+        if isinstance(file, (str, os.PathLike)) and str(file).endswith(".json"):
+            names = list(_shards(str(file)))
+        self.files = [open_h5(name, "r") for name in names]
+        self.taken: set[str] = set()
+
+    def get(self, path: str) -> Arrays:
+        """The arrays of the object at `path`; none where the file has none for it."""
+        self.taken.add(path)
+        found: Arrays = {}
+        for file in self.files:
+            group = file.get(f"{path}/vars")
+            if group is not None:
+                found.update(_read_all(group))
+        return found
+
+    def left(self) -> list[str]:
+        """Paths of the objects whose arrays nobody has asked for."""
+        import h5py
+
+        found: dict[str, None] = {}
+
+        def visit(name: str, item: Any) -> None:
+            path = re.match(r"(?:(.*?)/)?vars/", name)
+            if isinstance(item, h5py.Dataset) and path and (path[1] or "") not in self.taken:
+                found[path[1] or ""] = None
+
+        for file in self.files:
+            file.visititems(visit)
+        return list(found)
+
+    def close(self) -> None:
+        """Closes the files."""
+        for file in self.files:
+            file.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _shards(index: str) -> Iterator[str]:
+    with open(index) as file:
+        weight_map = json.load(file).get("weight_map", {})
+    folder = os.path.dirname(index)
+    for name in sorted({name for names in weight_map.values() for name in names}):
+        if os.path.basename(name) != name:
+            raise ValueError(f"The index {index} names the file '{name}', which is not in its own folder.")
+        yield os.path.join(folder, name)
+
+
+def _read_all(group: Any) -> Arrays:
+    import h5py
+
+    if not isinstance(group, h5py.Group):
+        raise ValueError(f"'{group.name}' in the weights file is not a group of arrays: the file is damaged.")
+    found: Arrays = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = _read(item)
+
+    group.visititems(visit)
+    return found
+
+
+def _read(dataset: Any) -> np.ndarray:
+    if dataset.external or dataset.is_virtual:
+        raise ValueError(f"The array '{dataset.name}' lies outside the weights file. addax reads no other files.")
+    noted = dataset.attrs.get("dtype")
+    if dataset.dtype.kind not in "biufV" or (dataset.dtype.kind == "V" and noted is None):
+        raise ValueError(f"The array '{dataset.name}' in the weights file has dtype {dataset.dtype}, not a number's.")
+    value = np.asarray(dataset[()])
+    if dataset.dtype.kind == "V":
+        value = value.view(numpy_dtype(noted.decode() if isinstance(noted, bytes) else str(noted)))
+    return value
