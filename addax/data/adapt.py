@@ -166,7 +166,9 @@ def _array(leaf: Any, name: str) -> Any:
 
 def _why_object(array: np.ndarray) -> str:
     kinds = sorted({type(v).__name__ for v in array.ravel()[:1000]})
-    shapes = sorted({str(np.shape(v)) for v in array.ravel()[:1000] if hasattr(v, "__len__") and not isinstance(v, str)})
+    shapes = sorted(
+        {str(np.shape(v)) for v in array.ravel()[:1000] if hasattr(v, "__len__") and not isinstance(v, str)}
+    )
     if len(shapes) > 1:
         return f"its rows have different shapes ({', '.join(shapes[:3])}, ...)"
     return f"it holds {', '.join(kinds[:3])}"

@@ -147,4 +147,3 @@ def Input(
         name=name,
     )
     return layer.output
-

@@ -588,7 +588,10 @@ class Layer(Operation):
     def _record(self, bound: dict[str, Any]) -> Any:
         """Records a node; returns its symbolic outputs."""
         recorded = {k: v for k, v in bound.items() if k != "training" or v is not None}
-        args, kwargs = _unbind(call_signature(self).signature, recorded)
+        signature = call_signature(self)
+        if "mask" in signature.names and isinstance(next(iter(recorded.values()), None), KerasTensor):
+            recorded.setdefault("mask", None)  # as Keras's files have it
+        args, kwargs = _unbind(signature.signature, recorded)
         self._path_from_scope()
         outputs = self.compute_output_spec(*args, **kwargs)
         # Two calls never share an output tensor, and an output is never an input.

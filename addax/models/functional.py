@@ -78,9 +78,7 @@ class Graph:
                 finished.append(node)
         self.nodes = sorted(finished, key=lambda n: -depths[id(n)])
         by_id = {id(n.operation): n.operation for n in finished}
-        self.operations: list[Operation] = sorted(
-            by_id.values(), key=lambda o: (-operation_depths[id(o)], met[id(o)])
-        )
+        self.operations: list[Operation] = sorted(by_id.values(), key=lambda o: (-operation_depths[id(o)], met[id(o)]))
         counts = Counter(o.name for o in self.operations)
         repeated = next((n for n, c in counts.items() if c > 1), None)
         if repeated is not None:
@@ -322,7 +320,10 @@ class Functional(Model):
             config = serialize_keras_object(operation)
             config["name"] = operation.name
             config["inbound_nodes"] = [
-                {"args": [_encode(a, encode) for a in n.args], "kwargs": {k: _encode(v, encode) for k, v in n.kwargs.items()}}
+                {
+                    "args": [_encode(a, encode) for a in n.args],
+                    "kwargs": {k: _encode(v, encode) for k, v in n.kwargs.items()},
+                }
                 for n in operation._inbound_nodes
                 if id(n) in in_graph and not n.is_input
             ]
@@ -434,7 +435,9 @@ def _has_slice(value: list) -> bool:
 
 
 def _is_reference(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int)
+    return (
+        isinstance(value, (list, tuple)) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int)
+    )
 
 
 def _encode(value: Any, encode: Callable) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from ..core import tree
 from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
+from ..core.naming import auto_name
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer, call_signature
@@ -155,6 +156,7 @@ class Sequential(Model):
             if not had_input:  # the shape was wrong: another may be tried
                 layers.pop(0)
             raise
+        auto_name("functional")  # Keras names its graph before it renames it; automatic names go on as there
         self.__dict__["_functional"] = Functional(layers[0].output, x, name=self.name)
 
     def _maybe_build(self, bound: dict[str, Any]) -> None:

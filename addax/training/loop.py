@@ -374,7 +374,14 @@ def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
 
 
 def evaluate(
-    model: Any, x: Any, y: Any, batch_size: int | None, verbose: Any, sample_weight: Any, steps: int | None, callbacks: Any
+    model: Any,
+    x: Any,
+    y: Any,
+    batch_size: int | None,
+    verbose: Any,
+    sample_weight: Any,
+    steps: int | None,
+    callbacks: Any,
 ) -> dict[str, Any]:
     """See `Trainer.evaluate`."""
     verbose = _verbosity(verbose)

@@ -16,7 +16,9 @@ from ..core.errors import did_you_mean
 def output_names(model: Any, y_pred: Any) -> list[str | None]:
     """The name of each leaf of `y_pred`, None where there is none (a subclassed model that returns a list)."""
     if isinstance(y_pred, dict):
-        return [str(path[0]) if len(path) == 1 else "/".join(map(str, path)) for path, _ in tree.flatten_with_path(y_pred)]
+        return [
+            str(path[0]) if len(path) == 1 else "/".join(map(str, path)) for path, _ in tree.flatten_with_path(y_pred)
+        ]
     leaves = tree.flatten(y_pred)
     try:
         names = list(model.output_names)

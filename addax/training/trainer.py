@@ -14,7 +14,7 @@ from ..core.engine import jax, jnp
 from ..core.keras_tensor import KerasTensor
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.state import StateScope
-from ..layers.layer import call_scope, call_signature
+from ..layers.layer import call_scope
 from ..metrics import Mean
 from ..ops import cast, sum
 from . import guards, loop, outputs
@@ -494,7 +494,12 @@ class Trainer:
         return logs if return_dict else self._flatten_logs(logs)
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
     ) -> Any:
         """The outputs of the model for data, as NumPy arrays.
 
