@@ -72,4 +72,6 @@ class RandomInitializer(Initializer):
         return np.float64 if name == "float64" else np.float32, dtypes.numpy_dtype(name)
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": None, **super().get_config(), "seed": serialize_keras_object(self._init_seed)}
+        config = super().get_config()
+        config.pop("seed", None)
+        return {"seed": serialize_keras_object(self._init_seed), **config}
