@@ -345,12 +345,13 @@ class Functional(Model):
         if "layers" not in config:
             return cls(**config)
         inputs, outputs = _graph_from_config(config, custom_objects)
-        if cls is Functional or not _takes_graph(cls):
+        if cls is Functional or not takes_graph(cls):
             cls = Functional
         return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
 
 
-def _takes_graph(cls: type) -> bool:
+def takes_graph(cls: type) -> bool:
+    """Whether models of class `cls` can be made from inputs and outputs."""
     import inspect
 
     parameters = inspect.signature(cls.__init__).parameters.values()
@@ -443,8 +444,7 @@ def _is_reference(value: Any) -> bool:
 def _encode(value: Any, encode: Callable) -> Any:
     """`value` for a config, where the tensors in lists and dicts are references."""
     if isinstance(value, (list, tuple)) and any(isinstance(v, KerasTensor) for v in tree.flatten(value)):
-        items = [_encode(v, encode) for v in value]
-        return {"class_name": "__tuple__", "config": {"value": items}} if isinstance(value, tuple) else items
+        return [_encode(v, encode) for v in value]
     if isinstance(value, dict):
         return {k: _encode(v, encode) for k, v in value.items()}
     return encode(value)

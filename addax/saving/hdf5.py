@@ -98,8 +98,8 @@ class ShardedWriter(Writer):
             if value.nbytes > self.max_bytes:
                 raise ValueError(
                     f"The size of '{path}/vars/{key}' is {_readable(value.nbytes)} which exceeds the maximum shard "
-                    f"size {_readable(self.max_bytes)}. You can increase the `max_shard_size` parameter to accommodate the "
-                    "size."
+                    f"size {_readable(self.max_bytes)}. You can increase the `max_shard_size` parameter to accommodate "
+                    "the size."
                 )
             if self.used + value.nbytes > self.max_bytes:
                 self._next()

@@ -189,10 +189,11 @@ def _put_back(values: list[tuple[Variable, Any, Any]]) -> None:
 
 def _describe(failures: list[tuple[str, Any, Exception]], reader: Reader) -> str:
     path, obj, error = failures[0]
+    objects = ", ".join(str(f[1]) for f in failures)
     unread = reader.left()
     text = (
         f"A total of {len(failures)} objects could not be loaded. Example error message for object {obj} (in the file: "
-        f"'{path}'):\n\n{error}\n\nList of objects that could not be loaded:\n[{', '.join(str(f[1]) for f in failures)}]"
+        f"'{path}'):\n\n{error}\n\nList of objects that could not be loaded:\n[{objects}]"
     )
     return text + (f"\n\nIn the file, but not in the model: {unread}" if unread else "")
 

@@ -1,0 +1,155 @@
+"""clone_model: a model of the same layers with weights of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core import tree
+from ..core.errors import describe
+from ..core.keras_tensor import KerasTensor
+from ..core.op import OpCall, Operation, node_key
+from ..layers.input_layer import InputLayer
+from ..layers.layer import Layer
+from .functional import Functional, takes_graph
+from .sequential import Sequential
+
+
+def clone_model(
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable | None = None,
+    call_function: Callable | None = None,
+    recursive: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """A new model with the structure of `model`, whose layers are new and have new weights.
+
+    Args:
+        model: A Functional or Sequential model; one of another class is made anew from its config.
+        input_tensors: KerasTensors, in the structure of `model.input`, to build on; new inputs when None.
+        clone_function: Takes a layer (never an `InputLayer`) and returns the one to put in its place; by default a new
+            one of the same config.
+        call_function: Takes a new layer and the arguments of its call, and returns what the call gives: a place to put
+            something before or after a layer. For Functional models.
+        recursive: Whether models inside are cloned layer by layer, too.
+
+    Returns:
+        The new model; compiled alike if nothing about the cloning was asked for.
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu")])
+    >>> wide = clone_model(model, clone_function=lambda layer: keras.layers.Dense(2 * layer.units))
+    >>> wide.output_shape
+    (None, 6)
+    """
+    if kwargs:
+        raise ValueError(f"Unexpected keyword argument(s): {tuple(kwargs)}")
+    if not isinstance(model, Layer):
+        raise ValueError(f"Expected `model` argument to be a model. Received: model={describe(model)}")
+    as_it_is = input_tensors is None and clone_function is None and call_function is None
+    if isinstance(model, Sequential):
+        if call_function is not None:
+            raise ValueError(
+                "`call_function` argument is not supported with Sequential models. In a Sequential model, layers "
+                "aren't called at model-construction time (they're merely listed). Use `call_function` with "
+                f"Functional models only. Received model of type '{type(model).__name__}', with "
+                f"call_function={call_function}"
+            )
+        clone = _clone_sequential(model, input_tensors, _Cloner(clone_function, None, recursive))
+    elif isinstance(model, Functional):
+        clone = _clone_functional(model, input_tensors, _Cloner(clone_function, call_function, recursive))
+    elif as_it_is:
+        return type(model).from_config(model.get_config())
+    else:
+        raise ValueError(
+            "Arguments `clone_function` and `input_tensors` are only supported for Sequential models or Functional "
+            f"models. Received model of type '{type(model).__name__}', with clone_function={clone_function} and "
+            f"input_tensors={input_tensors}"
+        )
+    if as_it_is and model.compiled:
+        clone.compile_from_config(model.get_compile_config())
+    return clone
+
+
+class _Cloner:
+    """Makes the new layer of each old one, once."""
+
+    def __init__(self, clone_function: Callable | None, call_function: Callable | None, recursive: bool):
+        self.given = clone_function, call_function
+        self.recursive = recursive
+        self.clones: dict[int, Any] = {}
+
+    def __call__(self, operation: Operation) -> Any:
+        if id(operation) not in self.clones:
+            self.clones[id(operation)] = self._clone(operation)
+        return self.clones[id(operation)]
+
+    def _clone(self, operation: Any) -> Any:
+        clone_function, call_function = self.given
+        if isinstance(operation, OpCall):
+            return OpCall(operation.definition, operation.static, operation.name)
+        if self.recursive and isinstance(operation, (Functional, Sequential)):
+            call_function = None if isinstance(operation, Sequential) else call_function
+            return clone_model(operation, clone_function=clone_function, call_function=call_function, recursive=True)
+        if clone_function is not None:
+            return clone_function(operation)
+        if isinstance(operation, (Functional, Sequential)):
+            return clone_model(operation)
+        return type(operation).from_config(operation.get_config())
+
+
+def _clone_sequential(model: Sequential, input_tensors: Any, cloner: _Cloner) -> Sequential:
+    layers = list(model._layers)
+    inputs = [layers.pop(0)] if layers and isinstance(layers[0], InputLayer) else []
+    new: list[Any] = [InputLayer.from_config(layer.get_config()) for layer in inputs]
+    if input_tensors is not None:
+        if len(tree.flatten(input_tensors)) != 1:
+            raise ValueError("Argument `input_tensors` must contain a single tensor.")
+        new = [node_key(t).operation for t in _as_inputs(input_tensors)]
+    new += [cloner(layer) for layer in layers]
+    clone = type(model).__new__(type(model))
+    Sequential.__init__(clone, new, name=model.name, trainable=model.trainable)
+    return clone
+
+
+def _clone_functional(model: Functional, input_tensors: Any, cloner: _Cloner) -> Functional:
+    if input_tensors is None:
+        new = []
+        for tensor in model._inputs:
+            new.append(InputLayer.from_config(node_key(tensor).operation.get_config()).output)
+    else:
+        try:
+            tree.assert_same_structure(model._inputs_struct, input_tensors)
+        except ValueError:
+            raise ValueError(
+                "`input_tensors` must have the same structure as model.input\n"
+                f"Reference structure: {model._inputs_struct}\nReceived structure: {input_tensors}"
+            ) from None
+        new = _as_inputs(input_tensors)
+    call_function = cloner.given[1]
+
+    def call(operation: Operation, args: tuple, kwargs: dict[str, Any]) -> Any:
+        clone = cloner(operation)
+        return clone(*args, **kwargs) if call_function is None else call_function(clone, *args, **kwargs)
+
+    outputs = model._graph.run(model._inputs, model._outputs_struct, new, call)
+    cls = type(model) if takes_graph(type(model)) else Functional
+    inputs = tree.pack_sequence_as(model._inputs_struct, new)
+    return cls(inputs, outputs, name=model.name, trainable=model.trainable)
+
+
+def _as_inputs(tensors: Any) -> list[KerasTensor]:
+    """Tensors that stand at the beginning of a graph: those given, or new ones like them."""
+    flat = tree.flatten(tensors)
+    flat = [t.output if isinstance(t, InputLayer) else t for t in flat]
+    if not all(isinstance(t, KerasTensor) for t in flat):
+        raise ValueError(
+            "All entries in `input_tensors` must be KerasTensors. Received invalid values: inputs_tensors="
+            f"[{', '.join(map(describe, flat))}]"
+        )
+    return [
+        t
+        if t._keras_history is not None and isinstance(t._keras_history.operation, InputLayer)
+        else InputLayer(batch_shape=t.shape, dtype=t.dtype, name=t.name).output
+        for t in flat
+    ]
