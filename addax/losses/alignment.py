@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core import tree
 from ..core.config import floatx
 from ..core.convert import to_tensor
 from ..core.dtypes import is_float, standardize_dtype
@@ -16,6 +17,14 @@ def as_tensor(x: Any, dtype: str | None = None) -> Any:
     if not isinstance(x, KerasTensor):
         return to_tensor(x, dtype)
     return x if dtype is None or x.dtype == dtype else cast(x, dtype)
+
+
+def as_tensors(structure: Any, dtype: str) -> Any:
+    """`structure` with its leaves as tensors of `dtype`; a list of numbers, nested or not, is one tensor."""
+    leaves = tree.flatten(structure)
+    if leaves and all(isinstance(leaf, (int, float)) for leaf in leaves):
+        return as_tensor(structure, dtype)
+    return tree.map_structure(lambda x: as_tensor(x, dtype), structure)
 
 
 def as_float(x: Any) -> Any:
@@ -45,11 +54,21 @@ def to_same_rank(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def align_weights(values: Any, weights: Any) -> tuple[Any, Any]:
-    """`values` and `weights` so that they multiply: weights of lower rank belong to the leading axes (the batch)."""
+    """`values` and `weights` so that they multiply: weights of lower rank belong to the leading axes (the batch).
+
+    Raises:
+        ValueError: Their shapes don't go together.
+    """
+    shapes = tuple(values.shape), tuple(weights.shape)
     values, weights = to_same_rank(values, weights)
     rank = len(weights.shape)
     if 0 < rank < len(values.shape) and tuple(values.shape[:rank]) == tuple(weights.shape):
         weights = expand_dims(weights, tuple(range(rank, len(values.shape))))
+    if any(m != n and 1 not in (m, n) for m, n in zip(values.shape[::-1], weights.shape[::-1])):
+        raise ValueError(
+            f"The shape of `sample_weight` (or of a mask), {shapes[1]}, doesn't fit the values, whose shape is "
+            f"{shapes[0]}: expected a leading part of it."
+        )
     return values, weights
 
 

@@ -17,7 +17,7 @@ from ..core.policy import get as get_policy
 from ..core.serialization import Configurable, config_class, deserialize_keras_object, serialize_keras_object
 from ..ops import mean, where
 from ..ops import sum as sum_
-from .alignment import align_weights, as_tensor, to_same_rank
+from .alignment import align_weights, as_tensor, as_tensors, to_same_rank
 
 REDUCTIONS = ("sum", "sum_over_batch_size", "mean", "mean_with_sample_weight", "none", None)
 
@@ -68,7 +68,7 @@ class Loss(Configurable):
             A scalar, or the weighted values if the reduction is "none".
         """
         masks = [mask for mask in (get_mask(p) for p in tree.flatten(y_pred)) if mask is not None]
-        y_true, y_pred = (tree.map_structure(lambda x: as_tensor(x, self.dtype), y) for y in (y_true, y_pred))
+        y_true, y_pred = as_tensors(y_true, self.dtype), as_tensors(y_pred, self.dtype)
         values = self.call(y_true, y_pred)
         masks += [mask for mask in (self.compute_mask(y_true, y_pred), get_mask(values)) if mask is not None]
         mask = None
