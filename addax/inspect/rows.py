@@ -1,0 +1,191 @@
+"""The facts about a model that summaries and plots show."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..core import tree
+from ..core.keras_tensor import KerasTensor
+from ..core.op import Node, node_key
+from ..core.variable import Variable
+from ..layers.input_layer import InputLayer
+from ..layers.layer import Layer
+from ..models.functional import Functional
+from ..models.sequential import Sequential
+
+
+class Row(NamedTuple):
+    """One layer or op of a model, and how deep it is nested in it."""
+
+    layer: Any
+    depth: int
+
+
+def graph_of(model: Any) -> Any:
+    """The graph of a functional or built sequential model, or None."""
+    if isinstance(model, Sequential):
+        model = model._functional
+    return model._graph if isinstance(model, Functional) else None
+
+
+def is_sequential_like(model: Any) -> bool:
+    """Whether the model's graph is a chain, so that what is connected to what needs no saying."""
+    if not isinstance(model, Functional):
+        return True
+    nodes = model._graph.nodes
+    parents = Counter(id(parent) for node in nodes for parent in node.parent_nodes)
+    operations = Counter(id(node.operation) for node in nodes)
+    return (
+        sum(node.is_input for node in nodes) == 1
+        and all(len(node.input_tensors) <= 1 for node in nodes)
+        and all(count == 1 for count in (*parents.values(), *operations.values()))
+    )
+
+
+def rows(model: Any, expand_nested: bool) -> list[Row]:
+    """The layers and ops of `model`, those of nested models after them if asked for."""
+    return list(_rows(model, expand_nested, 0))
+
+
+def _rows(model: Any, expand_nested: bool, depth: int) -> Iterator[Row]:
+    for layer in model.operations if isinstance(model, Functional) else model.layers:
+        yield Row(layer, depth)
+        if expand_nested and hasattr(layer, "layers") and layer.layers:
+            yield from _rows(layer, True, depth + 1)
+
+
+def within(model: Any, found: list[Row], layer_range: Any) -> list[Row]:
+    """The rows from the first layer to the last that `layer_range`, two patterns of names, asks for."""
+    if layer_range is None:
+        return found
+    if not isinstance(layer_range, (list, tuple)) or len(layer_range) != 2:
+        raise ValueError(
+            "layer_range must be a list or tuple of length 2. Received: "
+            f"layer_range = {layer_range} of length {len(layer_range)}"
+        )
+    if not all(isinstance(name, str) for name in layer_range):
+        raise ValueError(f"layer_range should contain string type only. Received: {layer_range}")
+    top = [row.layer for row in found if row.depth == 0]
+    starts = [layer for layer in top if re.match(layer_range[0], layer.name)]
+    ends = [layer for layer in top if re.match(layer_range[1], layer.name)]
+    if not starts or not ends:
+        raise ValueError(
+            f"Passed layer_names do not match the layer names in the model. Received: {layer_range}. The model has "
+            f"{[layer.name for layer in top]}."
+        )
+    places = sorted((top.index(starts[0]), top.index(ends[-1])))
+    chosen = {id(layer) for layer in top[places[0] : places[1] + 1]}
+    out, keep = [], False
+    for row in found:
+        if row.depth == 0:
+            keep = id(row.layer) in chosen
+        if keep:
+            out.append(row)
+    return out
+
+
+def class_name(layer: Any) -> str:
+    """The name of the kind of a layer or op, as Keras writes it."""
+    definition = getattr(layer, "definition", None)
+    return type(layer).__name__ if definition is None else definition.keras_class
+
+
+def output_shape(layer: Any) -> str:
+    """The output shape as summaries write it; "?" where unknown."""
+    if isinstance(layer, (Functional, Sequential)) and not layer._inbound_nodes and layer.built:
+        shapes = [t.shape for t in layer.outputs]
+    elif layer._inbound_nodes:
+        shapes = [t.shape for t in layer._inbound_nodes[-1].outputs]
+    else:
+        try:
+            shapes = _shapes(layer.compute_output_shape(**layer._build_shapes)) if layer.built else []
+        except Exception:  # whatever a user's code does: a summary still prints
+            shapes = []
+    if not shapes:
+        return "?"
+    return str(shapes[0]) if len(shapes) == 1 else str(list(shapes))
+
+
+def _shapes(structure: Any) -> list[tuple]:
+    found: list[tuple] = []
+    tree.map_shape_structure(lambda shape: found.append(tuple(shape)), structure)
+    return found
+
+
+def parameter_count(layer: Any) -> int | None:
+    """The number of elements of the layer's weights; None when it isn't built."""
+    if not isinstance(layer, Layer):
+        return 0
+    return layer.count_params() if layer.built else None
+
+
+def trainable_mark(layer: Any) -> str:
+    """Y, N, or - for what has no weights."""
+    if not isinstance(layer, Layer) or not layer.weights:
+        return "-"
+    return "Y" if layer.trainable else "N"
+
+
+def connections(layer: Any, relevant: set[int]) -> list[tuple[str, int, int]]:
+    """What the calls of `layer` that belong to the model were called on: name, call and output of each tensor."""
+    found = []
+    for node in layer._inbound_nodes:
+        if id(node) in relevant and not node.is_input:
+            found += [_source(tensor) for tensor in node.input_tensors]
+    return found
+
+
+def _source(tensor: KerasTensor) -> tuple[str, int, int]:
+    operation, node_index, tensor_index = node_key(tensor)
+    return operation.name, node_index, tensor_index
+
+
+def relevant_nodes(model: Any) -> set[int]:
+    """Ids of the calls that belong to the model's own graph."""
+    graph = graph_of(model)
+    nodes: list[Node] = graph.nodes if graph is not None else []
+    return {id(node) for node in nodes}
+
+
+class Totals(NamedTuple):
+    """Numbers of parameters and bytes, (count, bytes) each."""
+
+    trainable: tuple[int, int]
+    non_trainable: tuple[int, int]
+    optimizer: tuple[int, int] | None
+
+    @property
+    def total(self) -> tuple[int, int]:
+        parts = [self.trainable, self.non_trainable, self.optimizer or (0, 0)]
+        return sum(p[0] for p in parts), sum(p[1] for p in parts)
+
+
+def totals(model: Any) -> Totals:
+    """The sizes of the model's weights and of its optimizer's variables."""
+    optimizer = getattr(model, "optimizer", None)
+    has_state = optimizer is not None and getattr(optimizer, "built", False)
+    return Totals(
+        _size(model.trainable_weights),
+        _size(model.non_trainable_weights),
+        _size(optimizer.variables) if has_state else None,
+    )
+
+
+def _size(variables: list[Variable]) -> tuple[int, int]:
+    unique = {id(v): v for v in variables}.values()
+    return sum(v.size for v in unique), round(sum(v.size * _bits(v._dtype) / 8 for v in unique))
+
+
+def _bits(dtype: str) -> int:
+    if dtype == "bool":
+        return 1
+    digits = re.search(r"\d+", dtype)
+    return int(digits.group()) if digits else 8
+
+
+def is_input(layer: Any) -> bool:
+    """Whether `layer` is where a graph begins."""
+    return isinstance(layer, InputLayer)
