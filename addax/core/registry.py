@@ -53,7 +53,7 @@ def resolve(module: str | None, name: str) -> Any:
     if not isinstance(module, str) or not name.isidentifier():
         return None
     if module.startswith(("keras.src.ops.", "keras.ops")):
-        return find_op(name, "addax.ops")
+        return find_op(name, "addax.ops") or find_op(name, "addax.ops.image")
     if module == "keras.src.activations.activations":
         return find_op(name, "addax.activations")
     if module.startswith("keras.src.") and module not in MODULES:

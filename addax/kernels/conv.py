@@ -147,14 +147,9 @@ def conv_transpose(
         size, stride = inputs.shape[first + axis], strides[axis]
         reach = (kernel.shape[axis] - 1) * dilation[axis] + 1
         length = transposed_length(size, kernel.shape[axis], stride, dilation[axis], padding, extra[axis])
-        # How much of the full result is cut off in front: what "same" padding had put there.
-        if padding == "valid":
-            cut = 0
-        elif output_padding is None:
-            cut = max(reach - stride, 0) // 2
-        else:
-            cut = reach // 2
         full = (size - 1) * stride + reach
+        # What is cut off in front: as much as "same" padding of the convolution had put there.
+        cut = max(full - length, 0) // 2 if padding == "same" and isinstance(full - length, int) else 0
         pads.append((reach - 1 - cut, reach - 1 + cut + length - full))
     dtype = jnp.result_type(inputs, kernel)
     kernel = jnp.swapaxes(jnp.flip(kernel, tuple(range(rank))), -1, -2)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.engine import jnp, lax
 from .conv import Sizes, per_axis
 
@@ -35,8 +37,9 @@ def max_pool(
     """
     size, step = _window(inputs, pool_size, strides, data_format)
     floats = jnp.issubdtype(inputs.dtype, jnp.floating)
-    lowest = -jnp.inf if floats else jnp.iinfo(inputs.dtype).min
-    return lax.reduce_window(inputs, jnp.array(lowest, inputs.dtype), lax.max, size, step, padding.upper())
+    # A NumPy scalar: with one that JAX may trace, `reduce_window` has no gradient.
+    lowest = np.array(-np.inf if floats else jnp.iinfo(inputs.dtype).min, inputs.dtype)
+    return lax.reduce_window(inputs, lowest, lax.max, size, step, padding.upper())
 
 
 def average_pool(
@@ -54,7 +57,7 @@ def average_pool(
     size, step = _window(inputs, pool_size, strides, data_format)
     if not jnp.issubdtype(inputs.dtype, jnp.floating):
         inputs = inputs.astype("float32")
-    zero = jnp.zeros((), inputs.dtype)
+    zero = np.zeros((), inputs.dtype)
     sums = lax.reduce_window(inputs, zero, lax.add, size, step, padding.upper())
     if padding == "valid":
         count = 1

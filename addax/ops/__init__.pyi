@@ -1,3 +1,4 @@
+from . import image as image
 from . import linalg as linalg
 from . import nn as nn
 from . import numpy as numpy
@@ -23,6 +24,7 @@ from .core import switch as switch
 from .core import unstack as unstack
 from .core import vectorized_map as vectorized_map
 from .core import while_loop as while_loop
+from .einops import rearrange as rearrange
 from .linalg import cholesky as cholesky
 from .linalg import cholesky_inverse as cholesky_inverse
 from .linalg import det as det
@@ -477,6 +479,7 @@ __all__ = [
     "identity",
     "ifft2",
     "imag",
+    "image",
     "in_top_k",
     "inner",
     "inv",
@@ -578,6 +581,7 @@ __all__ = [
     "rad2deg",
     "ravel",
     "real",
+    "rearrange",
     "reciprocal",
     "relu",
     "relu6",

@@ -17,7 +17,7 @@ def _float(x: Any) -> Any:
 def _matrices(x: Any, square: bool = False) -> None:
     if x.ndim < 2:
         raise ValueError(
-            f"Expected input to have rank >= 2. Received input with shape {x.shape}. The last two axes are the matrices."
+            f"Expected input to have rank >= 2, matrices in the last two axes. Received input with shape {x.shape}."
         )
     if square and x.shape[-1] != x.shape[-2]:
         raise ValueError(f"Expected a square matrix. Received non-square input with shape {x.shape}")
@@ -44,7 +44,8 @@ def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
     """
     _matrices(x, square=True)
     x = _float(x)
-    inverse = jax.scipy.linalg.solve_triangular(x, jnp.eye(x.shape[-1], dtype=x.dtype), lower=not upper)
+    identity = jnp.broadcast_to(jnp.eye(x.shape[-1], dtype=x.dtype), x.shape)
+    inverse = jax.scipy.linalg.solve_triangular(x, identity, lower=not upper)
     transposed = jnp.swapaxes(inverse, -1, -2)
     return inverse @ transposed if upper else transposed @ inverse
 
@@ -182,7 +183,8 @@ def solve(a: TensorLike, b: TensorLike) -> Tensor:
     >>> solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 2.0])
     Array([1. , 0.5], dtype=float32)
     """
-    return _solve(a, b, jnp.linalg.solve)
+    _matrices(a, square=True)
+    return jnp.linalg.solve(a, b)
 
 
 @op
@@ -192,14 +194,10 @@ def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Tenso
     >>> solve_triangular([[2.0, 0.0], [0.0, 4.0]], [2.0, 2.0])
     Array([1. , 0.5], dtype=float32)
     """
-    return _solve(a, b, lambda a, b: jax.scipy.linalg.solve_triangular(a, b, lower=lower))
-
-
-def _solve(a: Any, b: Any, method: Callable) -> Any:
     _matrices(a, square=True)
     if b.ndim == a.ndim - 1:  # vectors
-        return jnp.squeeze(method(a, jnp.expand_dims(b, -1)), -1)
-    return method(a, b)
+        return jax.scipy.linalg.solve_triangular(a, b[..., None], lower=lower)[..., 0]
+    return jax.scipy.linalg.solve_triangular(a, b, lower=lower)
 
 
 @op(keras_class="SVD")

@@ -15,7 +15,7 @@ def _float(x: Any) -> Any:
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.result_type(x, float))
 
 
-@op
+@op(keras_class="CDist")
 def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     """Euclidean distance of each row of `x` from each row of `y`.
 

@@ -29,7 +29,7 @@ def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_
     b = block_size
     if data_format == "channels_first":
         n, c, h, w = x.shape
-        x = x.reshape((n, b, b, c // b**2, h, w)).transpose((0, 3, 4, 1, 5, 2))
+        x = x.reshape((n, c // b**2, b, b, h, w)).transpose((0, 1, 4, 2, 5, 3))
         return x.reshape((n, c // b**2, h * b, w * b))
     n, h, w, c = x.shape
     x = x.reshape((n, h, w, b, b, c // b**2)).transpose((0, 1, 3, 2, 4, 5))
@@ -46,7 +46,7 @@ def space_to_depth(x: TensorLike, block_size: int, data_format: str = "channels_
     b = block_size
     if data_format == "channels_first":
         n, c, h, w = x.shape
-        x = x.reshape((n, c, h // b, b, w // b, b)).transpose((0, 3, 5, 1, 2, 4))
+        x = x.reshape((n, c, h // b, b, w // b, b)).transpose((0, 1, 3, 5, 2, 4))
         return x.reshape((n, c * b**2, h // b, w // b))
     n, h, w, c = x.shape
     x = x.reshape((n, h // b, b, w // b, b, c)).transpose((0, 1, 3, 2, 4, 5))

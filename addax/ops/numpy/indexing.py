@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ...core import tree
 from ...core.convert import unwrap
 from ...core.engine import jnp
@@ -69,16 +71,23 @@ def digitize(x: TensorLike, bins: TensorLike) -> Tensor:
     return jnp.digitize(x, bins)
 
 
-@op
 def get_item(x: TensorLike, key: Argument) -> Tensor:
-    """`x[key]`: ints, slices, `...`, None, and tensors of indices or bools.
+    """`x[key]`: ints, slices, `...`, None, lists and tensors of indices or bools.
 
     >>> get_item([[1, 2], [3, 4]], (slice(None), 1))
     Array([2, 4], dtype=int32)
     """
-    if isinstance(key, list):  # what a file makes of a tuple
-        key = tuple(key)
+    # A list is a tensor of indices; in the graph it has to be told from the list that a file makes of a tuple.
+    return _get_item(x, np.asarray(key) if isinstance(key, list) else key)
+
+
+@op(keras_class="GetItem")
+def _get_item(x: TensorLike, key: Argument) -> Tensor:
+    key = tuple(key) if isinstance(key, list) else key
     return x[tree.map_structure(lambda k: unwrap(k) if isinstance(k, Variable) else k, key)]
+
+
+get_item.definition = _get_item.definition  # type: ignore[attr-defined]
 
 
 @op

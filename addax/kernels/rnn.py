@@ -1,0 +1,231 @@
+"""Recurrences over time, as plain `lax` references.
+
+What does not depend on the state (the products of all timesteps with the input kernel) is computed before the scan, as
+one matrix product; a step of the gated cells then is one product of the state with all gates' kernels side by side.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..core.engine import jax, jnp, lax
+
+States = tuple[Any, ...]
+
+
+def by_gate(x: Any, kernel: Any, masks: Sequence[Any] | None = None) -> Any:
+    """`x @ kernel`, where each gate may see `x` times a mask of its own.
+
+    Args:
+        x: `(batch, ..., features)`.
+        kernel: `(features, gates * units)`.
+        masks: Dropout masks, `(batch, features)`: one for all gates or one each; None for none.
+    """
+    if masks is None:
+        return jnp.matmul(x, kernel)
+    masks = [m.reshape((m.shape[0], *(1,) * (x.ndim - 2), m.shape[-1])) for m in masks]
+    return jnp.concatenate([jnp.matmul(x * m, k) for m, k in zip(masks, jnp.split(kernel, len(masks), -1))], -1)
+
+
+def simple_step(x: Any, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
+    """One step of the simple cell: `h' = f(x + h R)`."""
+    return (activations[0](x + by_gate(states[0], weights[0], dropout)),)
+
+
+def lstm_step(x: Any, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
+    """One step of long short-term memory; gates in the order input, forget, cell, output."""
+    act, gate = activations
+    h, c = states
+    i, f, g, o = jnp.split(x + by_gate(h, weights[0], dropout), 4, -1)
+    c = gate(f) * c + gate(i) * act(g)
+    return gate(o) * act(c), c
+
+
+def gru_step(x: Any, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
+    """One step of the gated recurrent unit that resets after the product; gates in the order update, reset, new."""
+    act, gate = activations
+    (h,) = states
+    kernel, bias = weights
+    inner = by_gate(h, kernel, dropout)
+    if bias is not None:
+        inner = inner + bias
+    xz, xr, xh = jnp.split(x, 3, -1)
+    hz, hr, hh = jnp.split(inner, 3, -1)
+    z = gate(xz + hz)
+    new = act(xh + gate(xr + hr) * hh)
+    return (z * h + (1 - z) * new,)
+
+
+def gru_reset_before_step(x: Any, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
+    """One step of the gated recurrent unit as first published: it resets before the product."""
+    act, gate = activations
+    (h,) = states
+    units = h.shape[-1]
+    kernel = weights[0]
+    inner = by_gate(h, kernel[:, : 2 * units], None if dropout is None else dropout[:2])
+    xz, xr, xh = jnp.split(x, 3, -1)
+    hz, hr = jnp.split(inner, 2, -1)
+    z = gate(xz + hz)
+    reset = gate(xr + hr) * h
+    new = act(xh + by_gate(reset, kernel[:, 2 * units :], None if dropout is None else dropout[2:]))
+    return (z * h + (1 - z) * new,)
+
+
+def where_mask(mask: Any, new: Any, old: Any) -> Any:
+    """`new` for the samples where `mask` `(batch,)` is true, `old` for the others; any ranks."""
+    return jnp.where(mask.reshape(mask.shape + (1,) * (new.ndim - mask.ndim)), new, old)
+
+
+def _recurrence(
+    xs: Any,
+    states: States,
+    weights: tuple,
+    dropout: tuple | None,
+    mask: Any,
+    *,
+    step: Callable,
+    activations: tuple,
+    return_sequences: bool,
+    reverse: bool,
+    unroll: bool,
+    zero_output: bool,
+) -> tuple[Any, States]:
+    def body(states: States, inputs: tuple) -> tuple[States, Any]:
+        x, m = inputs
+        new = step(x, states, weights, dropout, activations)
+        if m is not None:
+            new = tuple(where_mask(m, n, s) for n, s in zip(new, states))
+        if not return_sequences:
+            return new, None
+        return new, where_mask(m, new[0], jnp.zeros_like(new[0])) if m is not None and zero_output else new[0]
+
+    steps = (jnp.moveaxis(xs, 1, 0), None if mask is None else jnp.moveaxis(mask, 1, 0))
+    states, outputs = lax.scan(body, states, steps, reverse=reverse, unroll=unroll or 1)
+    if return_sequences:
+        # In the order in which the steps ran.
+        return jnp.moveaxis(jnp.flip(outputs, 0) if reverse else outputs, 0, 1), states
+    last = states[0]
+    if mask is not None and zero_output:
+        last = where_mask(mask[:, 0 if reverse else -1], last, jnp.zeros_like(last))
+    return last, states
+
+
+@functools.cache
+def _compiled() -> Callable:
+    # Compiled by itself, so that calls outside of a program don't trace the scan anew each time.
+    static = ("step", "activations", "return_sequences", "reverse", "unroll", "zero_output")
+    return jax.jit(_recurrence, static_argnames=static)
+
+
+def recurrence(
+    step: Callable,
+    xs: Any,
+    states: States,
+    weights: tuple,
+    dropout: tuple | None = None,
+    mask: Any = None,
+    *,
+    activations: tuple = (),
+    return_sequences: bool = False,
+    reverse: bool = False,
+    unroll: bool = False,
+    zero_output: bool = False,
+    compiled: bool = True,
+) -> tuple[Any, States]:
+    """Runs one of the steps above over time. The first state is the output.
+
+    Args:
+        step: `(x, states, weights, dropout, activations) -> states`.
+        xs: What the inputs contribute to each step, `(batch, time, gates * units)`.
+        states: The first states, each `(batch, units)`.
+        weights: What the step takes beside: the recurrent kernel `(units, gates * units)`, a recurrent bias or None.
+        dropout: Masks of the state, `(batch, units)`, one a gate; or None.
+        mask: Bool, `(batch, time)`: where it is false a sample keeps its states; or None.
+        activations: Functions of the step.
+        return_sequences: Whether to return the outputs of all steps, in the order in which they ran.
+        reverse: Whether to begin with the last timestep.
+        unroll: Whether to lay the steps out one after the other instead of looping.
+        zero_output: Whether the output is zero, instead of the one before, where the mask is false.
+        compiled: Whether the call may be compiled by itself: not if an activation reads variables.
+
+    Returns:
+        Outputs, `(batch, time, units)` or `(batch, units)`, and the last states.
+
+    >>> outputs, _ = recurrence(simple_step, jnp.ones((1, 3, 1)), (jnp.zeros((1, 1)),), (jnp.ones((1, 1)),),
+    ...                         activations=(jnp.negative,), return_sequences=True)
+    >>> outputs[0, :, 0]
+    Array([-1., -0., -1.], dtype=float32)
+    """
+    run = _compiled() if compiled else _recurrence
+    return run(
+        xs,
+        states,
+        weights,
+        dropout,
+        mask,
+        step=step,
+        activations=activations,
+        return_sequences=return_sequences,
+        reverse=reverse,
+        unroll=unroll,
+        zero_output=zero_output,
+    )
+
+
+def scan_cell(
+    step: Callable,
+    xs: Any,
+    states: Any,
+    aux: Any,
+    mask: Any = None,
+    *,
+    output_state: Callable = lambda states: jax.tree.leaves(states)[0],
+    return_sequences: bool = False,
+    reverse: bool = False,
+    unroll: bool = False,
+    zero_output: bool = False,
+) -> tuple[Any, Any, Any, Any]:
+    """Runs a step of any kind over time.
+
+    Args:
+        step: `(x, states, aux) -> (output, states, aux, extra)`.
+        xs: Structure of `(batch, time, ...)`.
+        states: Structure of the first states.
+        aux: What is carried from step to step whatever the mask says.
+        mask: Bool, `(batch, time)`: where it is false a sample keeps its states; or None.
+        output_state: Which of the states is the output of the step before.
+        return_sequences, reverse, unroll, zero_output: As for `recurrence`.
+
+    Returns:
+        Outputs, last states, last aux, and `extra` of all steps, time first.
+    """
+    time_first = jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), (xs, mask))
+
+    def run(states: Any, aux: Any, inputs: tuple) -> tuple:
+        x, m = inputs
+        output, new, aux, extra = step(x, states, aux)
+        new = jax.tree.map(lambda n, s: jnp.asarray(n, s.dtype), new, states)
+        if m is not None:
+            before = output_state(states)
+            blank = zero_output or before.shape != output.shape
+            output = jax.tree.map(lambda y: where_mask(m, y, jnp.zeros_like(y) if blank else before), output)
+            new = jax.tree.map(lambda n, s: where_mask(m, n, s), new, states)
+        return output, new, aux, extra
+
+    def body(carry: tuple, inputs: tuple) -> tuple:
+        states, aux, _ = carry
+        output, states, aux, extra = run(states, aux, inputs)
+        return (states, aux, None if return_sequences else output), (output if return_sequences else None, extra)
+
+    last = None
+    if not return_sequences:
+        first = jax.tree.map(lambda x: x[0], time_first)
+        last = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(run, states, aux, first)[0])
+    (states, aux, last), (outputs, extra) = lax.scan(
+        body, (states, aux, last), time_first, reverse=reverse, unroll=unroll or 1
+    )
+    if return_sequences:
+        last = jax.tree.map(lambda y: jnp.moveaxis(jnp.flip(y, 0) if reverse else y, 0, 1), outputs)
+    return last, states, aux, extra

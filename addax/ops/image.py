@@ -1,0 +1,450 @@
+"""Operations on images: `(height, width, channels)` or a batch of these; channels first for "channels_first"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.config import standardize_data_format
+from ..core.dtypes import floatx
+from ..core.engine import jax, jnp
+from ..core.op import Argument, Tensor, TensorLike, op
+from ..kernels import conv as conv_kernels
+
+_INTERPOLATIONS = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"} | {
+    name: name for name in ("lanczos3", "lanczos5")
+}
+
+
+def _rank(images: Any, ranks: tuple[int, ...] = (3, 4)) -> None:
+    if images.ndim not in ranks:
+        raise ValueError(
+            f"Invalid images rank: expected rank 3 (single image) or rank 4 (batch of images). "
+            f"Received input with shape: images.shape={images.shape}"
+        )
+
+
+def _to_last(images: Any, data_format: str) -> Any:
+    return jnp.moveaxis(images, -3, -1) if data_format == "channels_first" else images
+
+
+def _from_last(images: Any, data_format: str) -> Any:
+    return jnp.moveaxis(images, -1, -3) if data_format == "channels_first" else images
+
+
+@op(keras_class="RGBToGrayscale")
+def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Tensor:
+    """Luminance, `0.2989 R + 0.5870 G + 0.1140 B`, as one channel.
+
+    Args:
+        images: Tensor with three channels.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    >>> rgb_to_grayscale(jnp.ones((2, 2, 3))).shape
+    (2, 2, 1)
+    """
+    _rank(images)
+    axis = -1 if standardize_data_format(data_format) == "channels_last" else -3
+    dtype = images.dtype
+    x = images.astype(jnp.result_type(dtype, float))
+    weights = jnp.asarray([0.2989, 0.5870, 0.1140], x.dtype)
+    return jnp.expand_dims(jnp.tensordot(x, weights, axes=((axis,), (0,))), axis).astype(dtype)
+
+
+def _channels(images: Any, data_format: str | None) -> tuple[Any, int]:
+    _rank(images)
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ValueError(f"Invalid images dtype: expected float dtype. Received: images.dtype={images.dtype}")
+    return images, -1 if standardize_data_format(data_format) == "channels_last" else -3
+
+
+@op(keras_class="RGBToHSV")
+def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Tensor:
+    """Red, green and blue to hue, saturation and value, all in [0, 1].
+
+    >>> rgb_to_hsv(jnp.array([[[1.0, 0.0, 0.0]]]))[0, 0]
+    Array([0., 1., 1.], dtype=float32)
+    """
+    images, axis = _channels(images, data_format)
+    r, g, b = (jnp.take(images, i, axis) for i in range(3))
+    value = jnp.max(images, axis)
+    spread = value - jnp.min(images, axis)
+    safe = jnp.where(spread > 0, spread, 1)
+    saturation = jnp.where(value > 0, spread / jnp.where(value > 0, value, 1), 0)
+    hue = jnp.where(r == value, (g - b) / safe, jnp.where(g == value, 2 + (b - r) / safe, 4 + (r - g) / safe))
+    hue = jnp.where(spread > 0, (hue / 6) % 1.0, 0)
+    return jnp.stack([hue, saturation, value], axis).astype(images.dtype)
+
+
+@op(keras_class="HSVToRGB")
+def hsv_to_rgb(images: TensorLike, data_format: str | None = None) -> Tensor:
+    """Hue, saturation and value to red, green and blue, all in [0, 1].
+
+    >>> hsv_to_rgb(jnp.array([[[0.0, 1.0, 1.0]]]))[0, 0]
+    Array([1., 0., 0.], dtype=float32)
+    """
+    images, axis = _channels(images, data_format)
+    hue, saturation, value = (jnp.take(images, i, axis) for i in range(3))
+    sector = hue * 6
+    parts = (jnp.abs(sector - 3) - 1, 2 - jnp.abs(sector - 2), 2 - jnp.abs(sector - 4))
+    return jnp.stack([(1 + saturation * (jnp.clip(p, 0, 1) - 1)) * value for p in parts], axis).astype(images.dtype)
+
+
+@op
+def resize(
+    images: TensorLike,
+    size: Sequence[int],
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images of another size.
+
+    Args:
+        images: Tensor.
+        size: New height and width.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
+        antialias: Whether to smooth when shrinking.
+        crop_to_aspect_ratio: Whether to cut off what has not the new aspect ratio first.
+        pad_to_aspect_ratio: Whether to add to the image until it has the new aspect ratio first.
+        fill_mode: How: only "constant".
+        fill_value: With what.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    >>> resize(jnp.ones((4, 4, 3)), (8, 6)).shape
+    (8, 6, 3)
+    """
+    if len(size) != 2:
+        raise ValueError(f"Expected `size` to be a tuple of 2 integers. Received: size={size}")
+    if interpolation not in _INTERPOLATIONS:
+        raise ValueError(
+            f"Invalid value for argument `interpolation`. Expected one of {sorted(_INTERPOLATIONS)}. "
+            f"Received: interpolation={interpolation}"
+        )
+    if fill_mode != "constant":
+        raise ValueError(
+            f"Invalid value for argument `fill_mode`. Only `'constant'` is supported. Received: {fill_mode}"
+        )
+    if pad_to_aspect_ratio and crop_to_aspect_ratio:
+        raise ValueError("Only one of `pad_to_aspect_ratio` & `crop_to_aspect_ratio` can be `True`.")
+    _rank(images)
+    data_format = standardize_data_format(data_format)
+    x = _to_last(images, data_format)
+    height, width = x.shape[-3:-1]
+    new_height, new_width = size
+    if crop_to_aspect_ratio:
+        crop_h = min(height, max(1, int(float(width * new_height) / new_width)))
+        crop_w = min(width, max(1, int(float(height * new_width) / new_height)))
+        top, left = int(float(height - crop_h) / 2), int(float(width - crop_w) / 2)
+        x = x[..., top : top + crop_h, left : left + crop_w, :]
+    elif pad_to_aspect_ratio:
+        pad_h = max(height, int(float(width * new_height) / new_width))
+        pad_w = max(width, int(float(height * new_width) / new_height))
+        top, left = int(float(pad_h - height) / 2), int(float(pad_w - width) / 2)
+        pads = [(0, 0)] * (x.ndim - 3) + [(top, top), (left, left), (0, 0)]
+        x = jnp.pad(x, pads, constant_values=jnp.asarray(fill_value, x.dtype))
+    shape = (*x.shape[:-3], new_height, new_width, x.shape[-1])
+    compute = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype("float32")
+    out = jax.image.resize(compute, shape, _INTERPOLATIONS[interpolation], antialias)
+    if jnp.issubdtype(images.dtype, jnp.integer):
+        limits = jnp.iinfo(images.dtype)
+        out = jnp.clip(jnp.round(out), limits.min, limits.max)
+    return _from_last(out.astype(images.dtype), data_format)
+
+
+@op
+def pad_images(
+    images: TensorLike,
+    top_padding: int | None = None,
+    left_padding: int | None = None,
+    bottom_padding: int | None = None,
+    right_padding: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images with zeros around them. Of each side's two paddings and target size, two must be given.
+
+    >>> pad_images(jnp.ones((2, 2, 1)), 1, 0, target_height=4, target_width=3).shape
+    (4, 3, 1)
+    """
+    return _frame(
+        images,
+        (top_padding, bottom_padding, target_height, "top_padding", "bottom_padding", "target_height"),
+        (left_padding, right_padding, target_width, "left_padding", "right_padding", "target_width"),
+        data_format,
+        1,
+    )
+
+
+@op
+def crop_images(
+    images: TensorLike,
+    top_cropping: int | None = None,
+    left_cropping: int | None = None,
+    bottom_cropping: int | None = None,
+    right_cropping: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Tensor:
+    """The inner part of images. Of each side's two croppings and target size, two must be given.
+
+    >>> crop_images(jnp.ones((4, 4, 1)), 1, 0, target_height=2, target_width=3).shape
+    (2, 3, 1)
+    """
+    return _frame(
+        images,
+        (top_cropping, bottom_cropping, target_height, "top_cropping", "bottom_cropping", "target_height"),
+        (left_cropping, right_cropping, target_width, "left_cropping", "right_cropping", "target_width"),
+        data_format,
+        -1,
+    )
+
+
+def _frame(images: Any, vertical: tuple, horizontal: tuple, data_format: str | None, sign: int) -> Any:
+    """Pads (`sign` 1) or crops (-1)."""
+    _rank(images)
+    first = images.ndim - (3 if standardize_data_format(data_format) == "channels_last" else 2)
+    pads = [(0, 0)] * images.ndim
+    for axis, (before, after, target, *names) in ((first, vertical), (first + 1, horizontal)):
+        if [before, after, target].count(None) != 1:
+            raise ValueError(
+                f"Must specify exactly two of {', '.join(names)}. "
+                f"Received: {names[0]}={before}, {names[1]}={after}, {names[2]}={target}"
+            )
+        total = None if target is None else sign * (target - images.shape[axis])
+        before = total - after if before is None else before
+        after = total - before if after is None else after
+        for name, value in zip(names, (before, after)):
+            if value < 0:
+                raise ValueError(f"`{name}` must be >= 0. Received: {name}={value}")
+        pads[axis] = (before, after)
+    if sign > 0:
+        return jnp.pad(images, pads)
+    return images[tuple(slice(a, n - b) for n, (a, b) in zip(images.shape, pads))]
+
+
+@op(keras_class="ExtractPatches")
+def _extract_patches(
+    images: TensorLike, size: Any, strides: Any, dilation_rate: Any, padding: str, data_format: str
+) -> Tensor:
+    rank = len(size)
+    channels = images.shape[-1 if data_format == "channels_last" else -1 - rank]
+    count = int(np.prod(size)) * channels
+    # A convolution with the unit kernels: every element of the window becomes a channel.
+    kernel = np.eye(count, dtype=images.dtype).reshape((*size, channels, count))
+    batched = images[None] if images.ndim == rank + 1 else images
+    out = conv_kernels.conv(batched, jnp.asarray(kernel), strides, padding, data_format, dilation_rate)
+    return out[0] if images.ndim == rank + 1 else out
+
+
+def _patches(images: Any, size: Any, strides: Any, dilation: Any, padding: str, data_format: Any, rank: int) -> Any:
+    if len(images.shape) not in (rank + 1, rank + 2):
+        raise ValueError(
+            f"Expected one image of rank {rank + 1} or a batch of rank {rank + 2}. Received: shape={images.shape}"
+        )
+    size = conv_kernels.per_axis(size, rank, "size")
+    strides = size if strides is None else strides
+    return _extract_patches(images, size, strides, dilation, padding, standardize_data_format(data_format))
+
+
+def extract_patches(
+    images: TensorLike,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """The windows of images, each as a vector in the channels.
+
+    Args:
+        images: Tensor.
+        size: Height and width of a window.
+        strides: Distances of the windows; None for `size`.
+        dilation_rate: Distances of a window's elements.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    >>> extract_patches(jnp.ones((1, 4, 4, 3)), 2).shape
+    (1, 2, 2, 12)
+    """
+    return _patches(images, size, strides, dilation_rate, padding, data_format, 2)
+
+
+def extract_patches_3d(
+    volumes: TensorLike,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """`extract_patches` for volumes, `(batch, depth, height, width, channels)`.
+
+    >>> extract_patches_3d(jnp.ones((1, 4, 4, 4, 1)), 2).shape
+    (1, 2, 2, 2, 8)
+    """
+    return _patches(volumes, size, strides, dilation_rate, padding, data_format, 3)
+
+
+extract_patches.definition = _extract_patches.definition  # type: ignore[attr-defined]
+
+
+@op
+def gaussian_blur(
+    images: TensorLike,
+    kernel_size: Sequence[int] = (3, 3),
+    sigma: Sequence[float] = (1.0, 1.0),
+    data_format: str | None = None,
+) -> Tensor:
+    """Images smoothed by a Gaussian of standard deviations `sigma`, cut off at `kernel_size`.
+
+    >>> gaussian_blur(jnp.ones((5, 5, 1)))[2, 2].round(3)
+    Array([1.], dtype=float32)
+    """
+    _rank(images)
+    data_format = standardize_data_format(data_format)
+    x = images if jnp.issubdtype(images.dtype, jnp.floating) else images.astype(floatx())
+    sides = []
+    for size, deviation in zip(kernel_size, sigma):
+        side = np.exp(-0.5 * ((np.arange(size) - (size - 1) / 2) / deviation) ** 2)
+        sides.append(side / side.sum())
+    channels = x.shape[-1 if data_format == "channels_last" else -3]
+    kernel = np.tile(np.outer(*sides)[:, :, None, None], (1, 1, channels, 1)).astype(x.dtype)
+    batched = x[None] if x.ndim == 3 else x
+    out = conv_kernels.depthwise_conv(batched, jnp.asarray(kernel), 1, "same", data_format)
+    return (out[0] if x.ndim == 3 else out).astype(images.dtype)
+
+
+_FILL = {"constant": "constant", "nearest": "nearest", "wrap": "wrap", "mirror": "mirror", "reflect": "reflect"}
+
+
+@op
+def map_coordinates(
+    inputs: TensorLike, coordinates: TensorLike, order: int, fill_mode: str = "constant", fill_value: float = 0
+) -> Tensor:
+    """The values of `inputs` at positions between its elements.
+
+    Args:
+        inputs: Tensor, of rank `n`.
+        coordinates: Tensor, `(n, ...)`: positions along each axis.
+        order: 0 for the nearest element, 1 for linear interpolation.
+        fill_mode: What lies outside: "constant", "nearest", "wrap", "mirror" or "reflect".
+        fill_value: The constant.
+
+    >>> map_coordinates([0.0, 10.0], [[0.25]], 1)
+    Array([2.5], dtype=float32)
+    """
+    if fill_mode not in _FILL:
+        raise ValueError(f"Invalid value for argument `fill_mode`. Expected one of {set(_FILL)}. Received: {fill_mode}")
+    if order not in (0, 1):
+        raise ValueError(f"Invalid value for argument `order`. Expected one of [0, 1]. Received: order={order}")
+    if coordinates.shape[0] != inputs.ndim:
+        raise ValueError(
+            "First dim of `coordinates` must be the same as the rank of `inputs`. "
+            f"Received inputs with shape: {inputs.shape} and coordinate leading dim of {coordinates.shape[0]}"
+        )
+    return jax.scipy.ndimage.map_coordinates(inputs, tuple(coordinates), order, fill_mode, fill_value)
+
+
+@op
+def affine_transform(
+    images: TensorLike,
+    transform: TensorLike,
+    interpolation: str = "bilinear",
+    fill_mode: str = "constant",
+    fill_value: float = 0,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images moved, turned, scaled and sheared.
+
+    Args:
+        images: Tensor.
+        transform: `(8,)` or `(batch, 8)`: numbers `a0, a1, a2, b0, b1, b2, 0, 0`; the output at `(x, y)` is the input
+            at `(a0 x + a1 y + a2, b0 x + b1 y + b2)`.
+        interpolation: "nearest" or "bilinear".
+        fill_mode: What lies outside: "constant", "nearest", "wrap", "mirror" or "reflect".
+        fill_value: The constant.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    >>> affine_transform(np.eye(2)[..., None], [1, 0, 1, 0, 1, 0, 0, 0])[..., 0].tolist()
+    [[0.0, 0.0], [1.0, 0.0]]
+    """
+    orders = {"nearest": 0, "bilinear": 1}
+    if interpolation not in orders:
+        raise ValueError(
+            f"Invalid value for argument `interpolation`. Expected one of {set(orders)}. Received: {interpolation}"
+        )
+    _rank(images)
+    data_format = standardize_data_format(data_format)
+    x = _to_last(images, data_format)
+    batched = x if x.ndim == 4 else x[None]
+    transform = transform if transform.ndim == 2 else transform[None]
+    height, width, channels = batched.shape[1:]
+    ys, xs, cs = jnp.meshgrid(*(jnp.arange(n, dtype="float32") for n in (height, width, channels)), indexing="ij")
+
+    def one(image: Any, a: Any) -> Any:
+        points = (a[3] * xs + a[4] * ys + a[5], a[0] * xs + a[1] * ys + a[2], cs)
+        return jax.scipy.ndimage.map_coordinates(image, points, orders[interpolation], fill_mode, fill_value)
+
+    transform = jnp.broadcast_to(transform, (batched.shape[0], 8))
+    out = jax.vmap(one)(batched, transform)
+    return _from_last(out if x.ndim == 4 else out[0], data_format)
+
+
+@op
+def scale_and_translate(
+    images: TensorLike,
+    output_shape: Argument,
+    scale: TensorLike,
+    translation: TensorLike,
+    spatial_dims: Sequence[int],
+    method: str,
+    antialias: bool = True,
+) -> Tensor:
+    """Images resampled at another scale and place.
+
+    Args:
+        images: Tensor.
+        output_shape: Shape of the result.
+        scale, translation: Vectors, one number for each of `spatial_dims`.
+        spatial_dims: The axes to resample.
+        method: "linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3" or "lanczos5".
+        antialias: Whether to smooth when shrinking.
+
+    >>> x = jnp.arange(4.0).reshape(4, 1)
+    >>> scale_and_translate(x, (2, 1), [0.5], [0.0], (0,), "linear", False).ravel()
+    Array([0.5, 2.5], dtype=float32)
+    """
+    return jax.image.scale_and_translate(
+        images, tuple(output_shape), tuple(spatial_dims), scale, translation, method, antialias
+    )
+
+
+@op
+def sobel_edges(images: TensorLike, data_format: str | None = None) -> Tensor:
+    """Gradients of images along height and width by Sobel's filters, in a new last axis of size 2.
+
+    >>> sobel_edges(jnp.ones((1, 4, 4, 3))).shape
+    (1, 4, 4, 3, 2)
+    """
+    _rank(images)
+    data_format = standardize_data_format(data_format)
+    x = _to_last(images, data_format)
+    batched = x if x.ndim == 4 else x[None]
+    channels = batched.shape[-1]
+    across = np.outer([1, 2, 1], [-1, 0, 1])
+    kernel = np.stack([across.T, across], -1)[:, :, None, :]
+    kernel = np.tile(kernel, (1, 1, channels, 1)).astype(x.dtype)
+    out = conv_kernels.depthwise_conv(batched, jnp.asarray(kernel), 1, "same")
+    out = out.reshape((*out.shape[:-1], channels, 2))
+    out = out if x.ndim == 4 else out[0]
+    return jnp.moveaxis(out, -2, -4) if data_format == "channels_first" else out
