@@ -44,6 +44,7 @@ class StateScope:
         self.written: dict[int, Variable] = {}
         self.abstract = abstract
         self.losses: list[tuple[Any, Any]] = []
+        self._outer: StateScope | None = None
         self._keep: list[Variable] = []  # ids stay unique only while the variables live
         for variable, value in state_mapping:
             shape = getattr(value, "shape", ())
@@ -56,8 +57,10 @@ class StateScope:
             self._keep.append(variable)
 
     def read(self, variable: Variable) -> Any:
-        """The value that `variable` has in this scope, or None when the scope says nothing about it."""
+        """The value that `variable` has in this scope or those around it, or None when they say nothing about it."""
         value = self.values.get(id(variable))
+        if value is None and self._outer is not None:
+            value = self._outer.read(variable)
         if value is None and self.abstract:
             value = jnp.zeros(variable.shape, variable.dtype)
         return value

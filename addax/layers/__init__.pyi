@@ -82,3 +82,11 @@ from .reshaping import Flatten as Flatten
 from .reshaping import Permute as Permute
 from .reshaping import RepeatVector as RepeatVector
 from .reshaping import Reshape as Reshape
+from .gru import GRU as GRU
+from .gru import GRUCell as GRUCell
+from .lstm import LSTM as LSTM
+from .lstm import LSTMCell as LSTMCell
+from .rnn import RNN as RNN
+from .rnn_cells import StackedRNNCells as StackedRNNCells
+from .simple_rnn import SimpleRNN as SimpleRNN
+from .simple_rnn import SimpleRNNCell as SimpleRNNCell

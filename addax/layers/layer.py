@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
-from .. import constraints, initializers, regularizers
+from .. import regularizers
 from ..core import policy as policies
 from ..core import tree
 from ..core.abstract import abstract_call
@@ -31,67 +26,13 @@ from ..core.tracking import Tracker
 from ..core.variable import Variable
 from ..metrics import Metric
 from . import layer_errors
+from .building import around_build, as_shape, as_spec, legacy_input_shape, match_shapes, shapes_of
+from .calling import CallContext, CallSignature, call_signature, unbind
 from .input_spec import InputSpec, assert_input_compatibility
-
-Shape = tuple[int | None, ...]
-
-# Arguments of Keras 2 that say which input a first layer expects.
-_LEGACY_INPUT = ("input_shape", "batch_input_shape", "input_dim", "input_length", "batch_size")
+from .weights import LayerWeights
 
 
-class CallContext:
-    """What holds for one outermost layer call: the training flag, and masks of traced arrays."""
-
-    def __init__(self, entry_layer: Layer):
-        self.entry_layer = entry_layer
-        self.training: bool | None = None
-        self.masks: dict[int, tuple[Any, Any]] = {}
-        self.stack: list[Layer] = []
-
-
-class CallSignature:
-    """What `Layer.__call__` needs to know of a `call` method; worked out once per class."""
-
-    def __init__(self, call: Callable):
-        self.signature = inspect.signature(call)
-        parameters = list(self.signature.parameters.values())
-        self.names = [p.name for p in parameters]
-        self.training_default = None
-        if "training" in self.names:
-            default = self.signature.parameters["training"].default
-            self.training_default = None if default is inspect.Parameter.empty else default
-        self.mask_names = [n for n in self.names if n == "mask" or n.endswith("_mask")]
-
-    def bind(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Argument by parameter name; what goes to `*args` or `**kwargs` under these names."""
-        return dict(self.signature.bind(*args, **kwargs).arguments)
-
-
-@contextmanager
-def call_scope(layer: Layer) -> Iterator[None]:
-    """Makes what follows part of one outermost call of `layer`, so that masks of its outputs are still known."""
-    outer = thread.call_context
-    thread.call_context = CallContext(layer)
-    try:
-        yield
-    finally:
-        thread.call_context = outer
-
-
-_call_signatures: dict[Any, CallSignature] = {}
-
-
-def call_signature(layer: Layer) -> CallSignature:
-    """The signature of the `call` of `layer`."""
-    fn = type(layer).call
-    if "call" in layer.__dict__:
-        return CallSignature(layer.call)
-    if fn not in _call_signatures:
-        _call_signatures[fn] = CallSignature(functools.partial(fn, None))
-    return _call_signatures[fn]
-
-
-class Layer(Operation):
+class Layer(LayerWeights, Operation):
     """The base of all layers: weights, the checks around `call`, masks, losses, dtypes and configs.
 
     Subclasses make their weights in `build(self, input_shape)` with `add_weight`, compute in `call(self, inputs)`
@@ -138,7 +79,7 @@ class Layer(Operation):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
-            cls.build = _around_build(cls.__dict__["build"])  # type: ignore[method-assign]
+            cls.build = around_build(cls.__dict__["build"])  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -152,7 +93,7 @@ class Layer(Operation):
     ):
         super().__init__(name)
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self._input_shape_arg = _legacy_input_shape(kwargs)
+        self._input_shape_arg = legacy_input_shape(kwargs)
         initial_weights = kwargs.pop("weights", None)
         if kwargs:
             raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
@@ -247,160 +188,6 @@ class Layer(Operation):
         for layer in self._layers:
             layer.trainable = value
 
-    # Weights
-
-    def add_weight(
-        self,
-        shape: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        aggregation: str = "none",
-        overwrite_with_gradient: bool = False,
-        name: str | None = None,
-    ) -> Variable:
-        """Makes a weight of this layer.
-
-        Args:
-            shape: Shape, a tuple of ints; `()` when None.
-            initializer: Name, config or callable; default: glorot_uniform for floats, zeros for others.
-            dtype: Dtype; default: the layer's variable dtype.
-            trainable: Whether an optimizer may change it.
-            autocast: Whether it reads in the layer's compute dtype.
-            regularizer: Regularizer whose penalty joins the loss.
-            constraint: What is applied to it after each update.
-            aggregation: How replicas are combined.
-            overwrite_with_gradient: Whether an optimizer replaces it by its gradient.
-            name: Name.
-
-        Returns:
-            A `Variable`. Its value is made when first needed.
-        """
-        shape = () if shape is None else (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-        dtype = self.variable_dtype if dtype is None else dtype
-        if initializer is None:
-            initializer = "glorot_uniform" if is_float(dtype) else "zeros"
-        if None in shape:
-            raise ValueError(
-                f"The weight '{name}' of layer '{self.path}' ({type(self).__name__}) can't be made with shape "
-                f"{shape}: a size of the input that the weights depend on is unknown. Define it in the input's shape."
-            )
-        path = [] if thread.name_scopes and thread.name_scopes[-1] == self.name else [self.name]
-        for scope in path:
-            thread.name_scopes.append(scope)
-        try:
-            variable = Variable(
-                initializers.get(initializer),
-                shape=shape,
-                dtype=dtype,
-                trainable=trainable,
-                autocast=autocast,
-                aggregation=aggregation,
-                name=name,
-            )
-        finally:
-            for _ in path:
-                thread.name_scopes.pop()
-        variable.regularizer = regularizers.get(regularizer)
-        variable.constraint = constraints.get(constraint)
-        variable.overwrite_with_gradient = overwrite_with_gradient
-        self._tracker.track(variable)
-        if trainable and not self._trainable:
-            variable.trainable = False
-        return variable
-
-    add_variable = add_weight
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All variables: weights, and the states of random generators."""
-        own = [*self._trainable_variables, *self._non_trainable_variables]
-        own += [g.state for g in self._seed_generators]
-        return _unique(own + [v for layer in self._layers for v in layer.variables])
-
-    @property
-    def weights(self) -> list[Variable]:
-        """The trainable and non-trainable weights, in the order in which they were made."""
-        own = [*self._trainable_variables, *self._non_trainable_variables]
-        return _unique(own + [v for layer in self._layers for v in layer.weights])
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The variables an optimizer may change."""
-        return [v for v in self.variables if v.trainable] if self.trainable else []
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The variables an optimizer may not change, states of random generators included."""
-        if not self.trainable:
-            return self.variables
-        return [v for v in self.variables if not v.trainable]
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights an optimizer may change."""
-        return [v for v in self.weights if v.trainable] if self.trainable else []
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights an optimizer may not change."""
-        if not self.trainable:
-            return self.weights
-        return [v for v in self.weights if not v.trainable]
-
-    @property
-    def metrics(self) -> list[Metric]:
-        """The metrics of this layer and of those inside."""
-        return [*self._metrics, *(m for layer in self._layers for m in layer.metrics)]
-
-    @property
-    def metrics_variables(self) -> list[Variable]:
-        """The variables of the metrics."""
-        return [v for m in self.metrics for v in m.variables]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """The values of the weights, NumPy arrays in the order of `weights`."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: list[Any]) -> None:
-        """Replaces the values of the weights.
-
-        Raises:
-            ValueError: Wrong number of arrays or a wrong shape; then nothing is changed.
-        """
-        if not isinstance(weights, (list, tuple)):
-            raise ValueError(f"`set_weights` of layer '{self.name}' takes a list of arrays. Got {describe(weights)}.")
-        variables = self.weights
-        if len(weights) != len(variables):
-            raise ValueError(
-                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
-                f"{len(weights)}, but the layer was expecting {len(variables)} weights."
-            )
-        for variable, value in zip(variables, weights):
-            if tuple(np.shape(value)) != variable.shape:
-                raise ValueError(
-                    f"Layer {self.name} weight shape {variable.shape} is not compatible with provided weight shape "
-                    f"{tuple(np.shape(value))}. The weight is '{variable.path}'."
-                )
-        for variable, value in zip(variables, weights):
-            variable.assign(value)
-
-    def count_params(self) -> int:
-        """The number of elements of all weights.
-
-        Raises:
-            ValueError: The layer isn't built.
-        """
-        if not self.built:
-            raise ValueError(
-                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. You can build "
-                "it manually via: `layer.build(input_shape)`."
-            )
-        return sum(v.size for v in self.weights)
-
     # Building
 
     def build(self, *args: Any, **kwargs: Any) -> None:
@@ -429,26 +216,26 @@ class Layer(Operation):
         if not config:
             return
         if "shapes_dict" in config:
-            self.build(**{k: _as_shape(v) for k, v in config["shapes_dict"].items()})
+            self.build(**{k: as_shape(v) for k, v in config["shapes_dict"].items()})
         elif config.get("input_shape") is not None:
-            self.build(_as_shape(config["input_shape"]))
+            self.build(as_shape(config["input_shape"]))
 
     def _maybe_build(self, bound: dict[str, Any]) -> None:
         if self.built:
             return
-        shapes = {k: v for k, v in _shapes_of(bound).items()}
+        shapes = shapes_of(bound)
         if type(self).build is Layer.build:
             self._path_from_scope()
             if any(not layer.built for layer in self._flatten_layers(include_self=False)):
                 # The layers inside build themselves when called; a run on no data is such a call.
-                specs = tree.map_structure(_as_spec, bound)
+                specs = tree.map_structure(as_spec, bound)
                 with name_scope(self.name):
                     abstract_call(lambda **b: self._compute(b, in_scope=True), (), specs)
             self._build_shapes = shapes
             self.built = True
             self._after_build()
             return
-        arguments = _match_shapes(type(self).build, shapes, self)
+        arguments = match_shapes(type(self).build, shapes, self)
         self.build(**arguments)
 
     def _after_build(self) -> None:
@@ -545,7 +332,7 @@ class Layer(Operation):
                     outputs = self._compute(bound, in_scope=True)
                 if self.activity_regularizer is not None:
                     for y in tree.flatten(outputs):
-                        self.add_loss(self.activity_regularizer(y))
+                        self.add_loss(self.activity_regularizer(y) / y.shape[0])  # a mean over the batch
             self._output_masks(first, masks, outputs)
         finally:
             context.training = outer_training
@@ -577,7 +364,7 @@ class Layer(Operation):
         if not in_scope:
             with name_scope(self.name):
                 return self._compute(bound, in_scope=True)
-        args, kwargs = _unbind(call_signature(self).signature, bound)
+        args, kwargs = unbind(call_signature(self).signature, bound)
         outer = thread.autocast
         thread.autocast = self.compute_dtype if self.autocast and is_float(self.compute_dtype) else None
         try:
@@ -591,7 +378,7 @@ class Layer(Operation):
         signature = call_signature(self)
         if "mask" in signature.names and isinstance(next(iter(recorded.values()), None), KerasTensor):
             recorded.setdefault("mask", None)  # as Keras's files have it
-        args, kwargs = _unbind(signature.signature, recorded)
+        args, kwargs = unbind(signature.signature, recorded)
         self._path_from_scope()
         outputs = self.compute_output_spec(*args, **kwargs)
         # Two calls never share an output tensor, and an output is never an input.
@@ -606,8 +393,8 @@ class Layer(Operation):
         """The KerasTensors that a call with these arguments would return."""
         if type(self).compute_output_shape is not Layer.compute_output_shape:
             bound = call_signature(self).bind(args, kwargs)
-            shapes = _shapes_of(bound)
-            found = self.compute_output_shape(**_match_shapes(type(self).compute_output_shape, shapes, self))
+            shapes = shapes_of(bound)
+            found = self.compute_output_shape(**match_shapes(type(self).compute_output_shape, shapes, self))
             return tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), found)
         bound = call_signature(self).bind(args, kwargs)
 
@@ -855,134 +642,4 @@ def is_user_class(cls: type) -> bool:
     return cls.__module__.partition(".")[0] != "addax"
 
 
-def _unique(variables: list[Variable]) -> list[Variable]:
-    return list({id(v): v for v in variables}.values())
-
-
-def _around_build(build: Callable) -> Callable:
-    """What happens around every `build`, also one that the user calls: names, the built flag, the lock."""
-
-    @functools.wraps(build)
-    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
-        if self._building:  # super().build()
-            build(self, *args, **kwargs)
-            return
-        self.__dict__["_building"] = True
-        self._path_from_scope()
-        with _unless_named(self.name):
-            try:
-                args = tuple(_as_shape(a) for a in args)
-                build(self, *args, **kwargs)
-            finally:
-                self.__dict__["_building"] = False
-        try:
-            shapes = dict(inspect.signature(build).bind(self, *args, **kwargs).arguments)
-            shapes.pop(next(iter(shapes)))
-            self._build_shapes = shapes
-        except TypeError:
-            self._build_shapes = None
-        self.built = True
-        self._after_build()
-
-    return wrapper
-
-
-@contextmanager
-def _unless_named(name: str) -> Iterator[None]:
-    if thread.name_scopes and thread.name_scopes[-1] == name:
-        yield
-    else:
-        with name_scope(name):
-            yield
-
-
-def _as_shape(shape: Any) -> Any:
-    """Lists, as JSON has them, back to tuples, where they are shapes."""
-    if tree.is_shape(shape):
-        return tuple(shape)
-    if isinstance(shape, list):
-        return [_as_shape(s) for s in shape]
-    if isinstance(shape, dict):
-        return {k: _as_shape(v) for k, v in shape.items()}
-    return shape
-
-
-def _shapes_of(bound: dict[str, Any]) -> dict[str, Any]:
-    """`<argument>_shape` -> structure of shapes, for the arguments that are tensors."""
-    shapes = {}
-    for name, value in bound.items():
-        if name == "mask" or name.endswith("_mask"):
-            continue
-        leaves = tree.flatten(value)
-        if leaves and all(hasattr(x, "shape") or x is None for x in leaves) and any(x is not None for x in leaves):
-            shapes[f"{name}_shape"] = tree.map_structure(
-                lambda x: None if x is None else tuple(d if isinstance(d, int) else None for d in x.shape), value
-            )
-    return shapes
-
-
-def _match_shapes(fn: Callable, shapes: dict[str, Any], layer: Layer) -> dict[str, Any]:
-    """The arguments for `build` or `compute_output_shape`: by name, or the first shape where there is one parameter."""
-    parameters = list(inspect.signature(fn).parameters.values())[1:]
-    names = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    if not names:
-        return dict(shapes) if any(p.kind is p.VAR_KEYWORD for p in parameters) else {}
-    if not shapes:
-        return {}
-    matched = {n: shapes[n] for n in names if n in shapes}
-    required = [p.name for p in parameters if p.name in names and p.default is p.empty]
-    if set(required) <= set(matched):
-        return matched
-    if len(required) <= 1:
-        return {names[0]: next(iter(shapes.values()))}
-    raise ValueError(
-        f"`{fn.__name__}` of layer '{layer.path}' ({type(layer).__name__}) takes {names}, but the layer was called "
-        f"with arguments that give {list(shapes)}. Each parameter must be named after an argument of `call`."
-    )
-
-
-def _unbind(signature: inspect.Signature, bound: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-    """Arguments by name back to what the function is called with: tensors first by position, the rest by name."""
-    args: list = []
-    kwargs: dict[str, Any] = {}
-    positional = True
-    for p in signature.parameters.values():
-        if p.name not in bound:
-            positional = False
-            continue
-        value = bound[p.name]
-        if p.kind is p.VAR_POSITIONAL:
-            args += value
-            positional = False
-        elif p.kind is p.VAR_KEYWORD:
-            kwargs.update(value)
-        elif p.kind is p.POSITIONAL_ONLY or (positional and p.kind is not p.KEYWORD_ONLY and not args):
-            args.append(value)
-        else:
-            kwargs[p.name] = value
-    return tuple(args), kwargs
-
-
-def _as_spec(x: Any) -> Any:
-    """An array as a KerasTensor of its shape, for abstract evaluation; everything else as it is."""
-    if is_jax_array(x):
-        return KerasTensor(tuple(d if isinstance(d, int) else None for d in x.shape), str(x.dtype))
-    return x
-
-
-def _legacy_input_shape(kwargs: dict[str, Any]) -> Shape | None:
-    """The batch shape that Keras 2's arguments ask for; takes them out of `kwargs`."""
-    given = {k: kwargs.pop(k) for k in _LEGACY_INPUT if k in kwargs}
-    if given.get("batch_input_shape") is not None:
-        return tuple(given["batch_input_shape"])
-    batch = given.get("batch_size")
-    if given.get("input_shape") is not None:
-        shape = given["input_shape"]
-        return (batch, *((shape,) if isinstance(shape, int) else shape))
-    if given.get("input_dim") is not None:
-        length = (given["input_length"],) if "input_length" in given else ()
-        return (batch, *length, given["input_dim"])
-    return None
-
-
-__all__ = ["InputSpec", "Layer"]
+__all__ = ["InputSpec", "Layer", "Shape"]

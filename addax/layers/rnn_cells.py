@@ -1,0 +1,323 @@
+"""What a recurrent layer repeats: the base of the built-in cells, and cells on top of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import activations, constraints, initializers, regularizers
+from ..core import tree
+from ..core.config import thread
+from ..core.dtypes import numpy_dtype
+from ..core.engine import is_tracer, jnp
+from ..core.keras_tensor import KerasTensor
+from ..core.op import init_parameters
+from ..core.seeds import SeedGenerator
+from ..core.serialization import deserialize_keras_object
+from ..kernels.rnn import by_gate
+from ..random import dropout
+from .calling import call_signature
+from .layer import Layer, Shape
+
+_GET = {
+    "activation": activations.get,
+    "initializer": initializers.get,
+    "regularizer": regularizers.get,
+    "constraint": constraints.get,
+}
+
+
+def check_units(units: Any, layer: Layer) -> int:
+    """`units`, if it can be a number of units."""
+    if isinstance(units, bool) or not isinstance(units, (int, float)) or units != int(units) or units <= 0:
+        raise ValueError(
+            f"Received an invalid value for argument `units`, expected a positive integer, got {units}. "
+            f"(layer '{layer.name}', {type(layer).__name__})"
+        )
+    return int(units)
+
+
+class RecurrentCell(Layer):
+    """The base of the cells whose step is one of `kernels.rnn`: weights, dropout masks, the step.
+
+    A subclass says how many gates and states it has, and which step it is.
+    """
+
+    gates = 1
+    state_count = 1
+    gate_activations: tuple[str, ...] = ("activation",)
+    step: Callable
+
+    units: int
+    use_bias: bool
+    kernel_initializer: Any
+    recurrent_initializer: Any
+    bias_initializer: Any
+    kernel_regularizer: Any
+    recurrent_regularizer: Any
+    bias_regularizer: Any
+    kernel_constraint: Any
+    recurrent_constraint: Any
+    bias_constraint: Any
+    dropout: float
+    recurrent_dropout: float
+    seed: int | None
+
+    def _set_up(self, arguments: dict[str, Any]) -> None:
+        """Takes over the constructor's arguments, given as its `locals()`."""
+        kwargs = arguments["kwargs"]
+        implementation = kwargs.pop("implementation", 2)
+        super().__init__(**kwargs)
+        for name in cell_parameters(type(self)):
+            kind = name.rpartition("_")[2]
+            setattr(self, name, _GET[kind](arguments[name]) if kind in _GET else arguments[name])
+        self.units = check_units(self.units, self)
+        self.dropout, self.recurrent_dropout = (min(1.0, max(0.0, r)) for r in (self.dropout, self.recurrent_dropout))
+        # As in Keras, the gates share one mask of the inputs unless the state is dropped, too.
+        self.input_masks = self.gates if self.recurrent_dropout or implementation == 1 else 1
+        self.seed_generator = SeedGenerator(self.seed)
+        self.state_size = self.units if self.state_count == 1 else [self.units] * self.state_count
+        self.output_size = self.units
+
+    def build(self, input_shape: Shape) -> None:
+        width = self.gates * self.units
+        self.kernel = self._add("kernel", (input_shape[-1], width), "kernel")
+        self.recurrent_kernel = self._add("recurrent_kernel", (self.units, width), "recurrent")
+        self.bias = self._add("bias", self._bias_shape(), "bias") if self.use_bias else None
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (self.gates * self.units,)
+
+    def _add(self, name: str, shape: tuple, role: str, initializer: Any = None) -> Any:
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=initializer or getattr(self, f"{role}_initializer"),
+            regularizer=getattr(self, f"{role}_regularizer"),
+            constraint=getattr(self, f"{role}_constraint"),
+        )
+
+    # The step in its two parts: what inputs contribute, which needs no state, and the rest
+
+    def project(self, inputs: Any, training: Any = False) -> Any:
+        """What `inputs`, `(batch, features)` or `(batch, time, features)`, contribute to a step."""
+        masks = None
+        if training and self.dropout:
+            masks = _as_tuple(self.get_dropout_mask(inputs if inputs.ndim == 2 else inputs[:, 0]))
+        x = by_gate(inputs, self.kernel.value, masks)
+        bias = self._input_bias()
+        return x if bias is None else x + bias
+
+    def recurrent_masks(self, state: Any, training: Any = False) -> tuple | None:
+        """The dropout masks of the state, one a gate, or None."""
+        if not (training and self.recurrent_dropout):
+            return None
+        return _as_tuple(self.get_recurrent_dropout_mask(state))
+
+    def step_weights(self) -> tuple:
+        """The weights that the step takes."""
+        return (self.recurrent_kernel.value,)
+
+    def step_activations(self) -> tuple:
+        """The activations that the step takes."""
+        return tuple(getattr(self, name) for name in self.gate_activations)
+
+    def _input_bias(self) -> Any:
+        return None if self.bias is None else self.bias.value
+
+    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple:
+        states = tuple(states) if isinstance(states, (list, tuple)) else (states,)
+        x = self.project(inputs, training)
+        masks = self.recurrent_masks(states[0], training)
+        new = self.step(x, states, self.step_weights(), masks, self.step_activations())
+        return new[0], list(new)
+
+    def compute_output_shape(self, input_shape: Shape, states_shape: Any = None) -> Any:
+        shape = (input_shape[0], self.units)
+        return shape, [shape] * self.state_count
+
+    def get_initial_state(self, batch_size: Any = None) -> list:
+        """Zeros, one array `(batch_size, units)` for each state."""
+        shape = (batch_size, self.units)
+        return [jnp.zeros(shape, numpy_dtype(self.compute_dtype)) for _ in range(self.state_count)]
+
+    # Dropout masks are the same at all steps of a sequence
+
+    def get_dropout_mask(self, step_input: Any) -> Any:
+        """The mask of the inputs (a list of them, where there are several gates); drawn once until it is reset."""
+        return self._mask("_dropout_mask", step_input, self.dropout, self.input_masks)
+
+    def get_recurrent_dropout_mask(self, step_input: Any) -> Any:
+        """The mask of the state (a list of them, where there are several gates); drawn once until it is reset."""
+        return self._mask("_recurrent_dropout_mask", step_input, self.recurrent_dropout, self.gates)
+
+    def reset_dropout_mask(self) -> None:
+        """Lets the next step draw a new mask of the inputs."""
+        self.__dict__.pop("_dropout_mask", None)
+
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Lets the next step draw a new mask of the state."""
+        self.__dict__.pop("_recurrent_dropout_mask", None)
+
+    def _mask(self, attribute: str, like: Any, rate: float, count: int) -> Any:
+        # A traced mask is of no use after the call it was drawn in.
+        context, held = self.__dict__.get(attribute, (None, None))
+        if held is not None and (context is thread.call_context or not is_tracer(tree.flatten(held)[0])):
+            return held
+        masks = [dropout(jnp.ones_like(like), rate, seed=self.seed_generator) for _ in range(count)]
+        mask = masks if count > 1 else masks[0]
+        self.__dict__[attribute] = (thread.call_context, mask)
+        return mask
+
+
+def cell_parameters(cls: type) -> list[str]:
+    """The names of the arguments that are the cell's own, not those of every layer."""
+    common = init_parameters(Layer)
+    return [name for name in init_parameters(cls) if name not in common]
+
+
+def _as_tuple(masks: Any) -> tuple:
+    return tuple(masks) if isinstance(masks, (list, tuple)) else (masks,)
+
+
+class StackedRNNCells(Layer):
+    """Cells on top of each other, as one cell: the output of each is the input of the next.
+
+    Args:
+        cells: List of cells.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> cells = keras.layers.StackedRNNCells([keras.layers.LSTMCell(8), keras.layers.GRUCell(4)])
+    >>> keras.layers.RNN(cells)(np.ones((2, 5, 3))).shape
+    (2, 4)
+    """
+
+    def __init__(self, cells: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        for cell in cells:
+            if not hasattr(cell, "call"):
+                raise ValueError(f"All cells must have a `call` method. Received cell without a `call`: {cell}")
+            if not hasattr(cell, "state_size"):
+                raise ValueError(
+                    f"All cells must have a `state_size` attribute. Received cell without a `state_size`: {cell}"
+                )
+        self.cells = list(cells)
+
+    @property
+    def state_size(self) -> list:
+        """The state sizes of the cells, from the first to the last."""
+        return [list(c.state_size) if isinstance(c.state_size, (list, tuple)) else c.state_size for c in self.cells]
+
+    @property
+    def output_size(self) -> Any:
+        """The output size of the last cell."""
+        return cell_output_size(self.cells[-1])
+
+    def build(self, input_shape: Shape) -> None:
+        for cell in self.cells:
+            build_cell(cell, input_shape)
+            size = cell_output_size(cell)
+            input_shape = (input_shape[0], *(size if isinstance(size, tuple) else (size,)))
+
+    def call(self, inputs: Any, states: Any, training: bool = False, **kwargs: Any) -> tuple:
+        new_states = []
+        for cell, state in zip(self.cells, states):
+            inputs, new = call_cell(cell, inputs, as_list(state), training, **kwargs)
+            new_states.append(new)
+        return inputs, new_states
+
+    def get_initial_state(self, batch_size: Any = None) -> list:
+        """The initial states of the cells."""
+        return [initial_state(cell, batch_size, self.compute_dtype) for cell in self.cells]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> StackedRNNCells:
+        return super().from_config({**config, "cells": [deserialize_keras_object(c) for c in config["cells"]]})
+
+
+def cell_output_size(cell: Any) -> Any:
+    """The size (or shape) of the output of `cell`: what it says, else that of its first state."""
+    size = getattr(cell, "output_size", None)
+    if size is None:
+        size = cell.state_size[0] if isinstance(cell.state_size, (list, tuple)) else cell.state_size
+    return size
+
+
+def as_list(states: Any) -> list:
+    """`states` as a list, also where there is only one."""
+    return list(states) if isinstance(states, (list, tuple)) else [states]
+
+
+def state_shapes(state_size: Any, batch_size: Any) -> list:
+    """The shapes of a cell's states: an int is a size, a tuple inside a list a shape, a list several states.
+
+    >>> state_shapes([[3, 3], 2], None), state_shapes([(4, 4, 8)], 1)
+    ([[(None, 3), (None, 3)], (None, 2)], [(1, 4, 4, 8)])
+    """
+
+    def shape(size: Any) -> Any:
+        if isinstance(size, list):
+            return [shape(s) for s in size]
+        return (batch_size, *(size if isinstance(size, tuple) else (size,)))
+
+    return [shape(size) for size in as_list(state_size)]
+
+
+def initial_state(cell: Any, batch_size: Any, dtype: str) -> list:
+    """The states `cell` begins with: what its `get_initial_state` says, else zeros."""
+    if callable(getattr(cell, "get_initial_state", None)):
+        found = cell.get_initial_state(batch_size=batch_size)
+        return tree.map_structure(lambda s: getattr(s, "value", s), as_list(found))
+    return tree.map_shape_structure(
+        lambda s: jnp.zeros(s, numpy_dtype(dtype)), state_shapes(cell.state_size, batch_size)
+    )
+
+
+def build_cell(cell: Any, input_shape: Shape) -> None:
+    """Builds `cell` for inputs of one timestep."""
+    if not isinstance(cell, Layer) or cell.built:
+        return
+    inputs = KerasTensor(input_shape, cell.input_dtype)
+    states = tree.map_shape_structure(
+        lambda s: KerasTensor(s, cell.compute_dtype), state_shapes(cell.state_size, input_shape[0])
+    )
+    cell._maybe_build(call_signature(cell).bind((inputs, states), {}))
+
+
+def call_cell(cell: Any, inputs: Any, states: list, training: Any, **kwargs: Any) -> tuple[Any, list]:
+    """One step of `cell`: its output, and its new states in the structure of `states`."""
+    takes_training = not isinstance(cell, Layer) or "training" in call_signature(cell).names
+    if takes_training and isinstance(cell, Layer):
+        kwargs["training"] = training
+    output, new = cell(inputs, states, **kwargs)
+    found = tree.flatten(as_list(new))
+    if len(found) != len(tree.flatten(states)):
+        raise ValueError(
+            f"The RNN cell {cell} returned {len(found)} states; expected {len(tree.flatten(states))}, as its "
+            f"`state_size` says: {cell.state_size}"
+        )
+    return output, tree.pack_sequence_as(states, found)
+
+
+def inner_cells(cell: Any) -> list[RecurrentCell]:
+    """The built-in cells in `cell`, itself included."""
+    layers = cell._flatten_layers() if isinstance(cell, Layer) else ()
+    return [layer for layer in layers if isinstance(layer, RecurrentCell)]
+
+
+def reset_masks(cell: Any) -> None:
+    """Lets `cell`, and the cells in it, draw new dropout masks."""
+    for inner in [*inner_cells(cell), cell]:
+        for method in ("reset_dropout_mask", "reset_recurrent_dropout_mask"):
+            if hasattr(inner, method):
+                getattr(inner, method)()
+
+
+def draw_masks(cell: Any, batch_size: Any) -> None:
+    """Draws the dropout masks of the cells in `cell`, which all steps of a sequence share."""
+    for inner in inner_cells(cell):
+        dtype = numpy_dtype(inner.compute_dtype)
+        if inner.dropout:
+            inner.get_dropout_mask(jnp.ones((batch_size, inner.kernel.shape[0]), dtype))
+        if inner.recurrent_dropout:
+            inner.get_recurrent_dropout_mask(jnp.ones((batch_size, inner.units), dtype))

@@ -1,0 +1,98 @@
+"""Recurrent layers against Keras: outputs, states, gradients, configs, masks and dropout."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from addax import layers
+from tests.layers.contract import Case, Make
+from tests.parity.layer_check import check_parity
+
+keras = pytest.importorskip("keras")
+
+MASK = np.array([[0, 1, 0, 1, 0], [1, 1, 1, 0, 0]], bool)
+X = (2, 5, 4)
+SEED = {"seed": 1}  # whose state is compared, too
+
+
+def states(*sizes: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(5)
+    return [rng.standard_normal((2, n)).astype("float32") for n in sizes]
+
+
+SEQ = {"return_sequences": True}
+STATE = {"return_state": True}
+BACK = {"go_backwards": True}
+ZERO = {"zero_output_for_mask": True}
+MASKED = {"mask": MASK}
+
+
+def stacked(*cells: str) -> Make:
+    """Cells of these kinds on top of each other."""
+    return Make(
+        lambda room: room.StackedRNNCells(
+            [getattr(room, kind)(3 - i, name=f"cell_{i}", seed=1) for i, kind in enumerate(cells)], name="stack"
+        )
+    )
+
+
+def rnn(layer: str, call: dict | None = None, **kwargs) -> Case:
+    return Case(layer, {"units": 3, **SEED, **kwargs}, X, call=call or {})
+
+
+CASES = [
+    rnn("SimpleRNN"),
+    rnn("SimpleRNN", use_bias=False, **STATE, **BACK),
+    rnn("LSTM"),
+    rnn("LSTM", {"initial_state": states(3, 3)}, **SEQ, **STATE),
+    rnn("LSTM", unit_forget_bias=False, unroll=True, recurrent_activation="hard_sigmoid"),
+    rnn("LSTM", activation="relu", kernel_regularizer="l2", bias_regularizer="l1", **BACK, **SEQ),
+    rnn("LSTM", MASKED, **SEQ, **STATE),
+    rnn("LSTM", {**MASKED, "initial_state": states(3, 3)}, **BACK),
+    rnn("LSTM", MASKED, **ZERO, **SEQ),
+    rnn("LSTM", MASKED, **ZERO),
+    rnn("GRU"),
+    rnn("GRU", reset_after=False, **SEQ, **STATE),
+    rnn("GRU", MASKED, use_bias=False),
+    rnn("GRU", {**MASKED, "initial_state": states(3)}, **SEQ),
+    Case("RNN", {"cell": Make(lambda room: room.LSTMCell(3, name="c", seed=1)), **SEQ}, X),
+    Case("RNN", {"cell": Make(lambda room: room.GRUCell(3, name="c", seed=1)), **ZERO}, X, call=MASKED),
+    Case("RNN", {"cell": stacked("LSTMCell", "GRUCell"), **STATE}, X, parity=("config", "grad")),
+    Case("RNN", {"cell": stacked("LSTMCell", "SimpleRNNCell"), **SEQ}, X, call=MASKED),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_parity(case):
+    check_parity(case)
+
+
+@pytest.mark.parametrize(
+    "name, arguments",
+    [
+        ("SimpleRNN", {"dropout": 0.4, "recurrent_dropout": 0.3}),
+        ("LSTM", {"dropout": 0.4}),
+        ("LSTM", {"dropout": 0.4, "recurrent_dropout": 0.3}),
+        ("GRU", {"dropout": 0.4, "recurrent_dropout": 0.3}),
+        ("GRU", {"recurrent_dropout": 0.3, "reset_after": False}),
+    ],
+)
+def test_dropout_is_the_same_from_the_same_seed(name, arguments):
+    x = Case("", shape=X).inputs()
+    theirs, ours = (getattr(room, name)(3, seed=1, **arguments) for room in (keras.layers, layers))
+    for layer in (theirs, ours):
+        layer.build(X)
+    ours.set_weights(theirs.get_weights())
+    for _ in range(2):
+        np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-5, atol=1e-6)
+
+
+def test_activity_regularizer_is_a_mean_over_the_batch():
+    x = Case("", shape=X).inputs()
+    theirs, ours = (room.LSTM(3, activity_regularizer="l1") for room in (keras.layers, layers))
+    theirs.build(X), ours.build(X)
+    ours.set_weights(theirs.get_weights())
+    theirs(x), ours(x)
+    np.testing.assert_allclose(ours.losses, theirs.losses, rtol=1e-5)
