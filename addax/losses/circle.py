@@ -18,7 +18,6 @@ from ..ops import (
 )
 from .alignment import as_float, as_tensor
 from .loss import LossFunctionWrapper
-from .regression import unit
 
 
 def circle(
@@ -37,9 +36,9 @@ def circle(
 
     Args:
         y_true: Numbers of classes, shape `(batch,)` or `(batch, 1)`.
-        y_pred: Embeddings, shape `(batch, d)`; those of `ref_embeddings` should be of length 1, these are made so.
+        y_pred: Embeddings of length 1, shape `(batch, d)`.
         ref_labels: Numbers of classes of the references, shape `(references,)`; default: `y_true`.
-        ref_embeddings: Embeddings of the references, shape `(references, d)`; default: `y_pred`.
+        ref_embeddings: Embeddings of the references, of length 1, shape `(references, d)`; default: `y_pred`.
         remove_diagonal: Whether to leave out the pair of a sample with itself.
         gamma: Scale of the similarities.
         margin: How far from perfect similarity a pair may be.
@@ -47,12 +46,12 @@ def circle(
     Returns:
         Values of shape `(batch,)`.
 
-    >>> print(keras.losses.circle([0, 1], [[1.0, 0.0], [0.0, 1.0]]))
-    [12.800001 12.800001]
+    >>> print(keras.losses.circle([0, 0, 1], [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]))
+    [134.4000...  54.4       0.     ]
     """
-    y_pred = unit(as_float(y_pred), -1)
+    y_pred = as_float(y_pred)
     y_true = as_tensor(y_true, "int32")
-    ref_embeddings = y_pred if ref_embeddings is None else unit(as_float(ref_embeddings), -1)
+    ref_embeddings = y_pred if ref_embeddings is None else as_float(ref_embeddings)
     ref_labels = y_true if ref_labels is None else as_tensor(ref_labels, "int32")
     y_true, ref_labels = (squeeze(y, -1) if len(y.shape) == 2 else y for y in (y_true, ref_labels))
 
@@ -81,8 +80,8 @@ class Circle(LossFunctionWrapper):
         remove_diagonal: Whether to leave out the pair of a sample with itself.
         reduction, name, dtype: See `Loss`.
 
-    >>> print(keras.losses.Circle()([0, 1], [[1.0, 0.0], [0.0, 1.0]]))
-    12.800001
+    >>> print(keras.losses.Circle()([0, 0, 1], [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]))
+    62.9333...
     """
 
     def __init__(

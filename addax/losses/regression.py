@@ -113,7 +113,7 @@ def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
         Values of shape `(batch, ...)`.
 
     >>> print(keras.losses.log_cosh([[0.0]], [[100.0]]))
-    [99.30685]
+    [99.3068...]
     """
     y_true, y_pred = as_pair(y_true, y_pred)
     error = y_pred - y_true
@@ -249,7 +249,7 @@ class LogCosh(LossFunctionWrapper):
         reduction, name, dtype: See `Loss`.
 
     >>> print(keras.losses.LogCosh()([[0.0]], [[100.0]]))
-    99.30685
+    99.3068...
     """
 
     def __init__(

@@ -25,7 +25,7 @@ def dice(y_true: TensorLike, y_pred: TensorLike, axis: Axes = None) -> Tensor:
         Values of the shape without `axis`.
 
     >>> print(keras.losses.dice([[1.0, 1.0]], [[1.0, 0.0]]))
-    0.33333325
+    0.3333...
     """
     y_true, y_pred = as_pair(y_true, y_pred, same_rank=False)
     overlap = sum_(y_true * y_pred, axis=axis)
@@ -49,7 +49,7 @@ def tversky(y_true: TensorLike, y_pred: TensorLike, alpha: float = 0.5, beta: fl
         Values of the shape without `axis`.
 
     >>> print(keras.losses.tversky([[1.0, 1.0]], [[1.0, 0.0]], alpha=1.0, beta=0.0))
-    0.5
+    0.4999...
     """
     y_true, y_pred = as_pair(y_true, y_pred, same_rank=False)
     overlap = sum_(y_true * y_pred, axis=axis)
@@ -67,7 +67,7 @@ class Dice(LossFunctionWrapper):
         reduction, name, dtype: See `Loss`.
 
     >>> print(keras.losses.Dice()([[1.0, 1.0]], [[1.0, 0.0]]))
-    0.33333325
+    0.3333...
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Tversky(LossFunctionWrapper):
         reduction, name, dtype: See `Loss`.
 
     >>> print(keras.losses.Tversky(alpha=1.0, beta=0.0)([[1.0, 1.0]], [[1.0, 0.0]]))
-    0.5
+    0.4999...
     """
 
     def __init__(

@@ -138,7 +138,11 @@ class AUC(Metric):
             odds = divide_no_nan(tp + fn, fp + tn)
             x, y = (1 - odds * divide_no_nan(wrong, tp) for wrong in (fn, fp))
             x = jnp.where(tp > 0, jnp.maximum(x, 0), 0)
-        between = {"interpolation": lambda a, b: (a + b) / 2, "minoring": jnp.minimum, "majoring": jnp.maximum}
+        between: dict[str, Any] = {
+            "interpolation": lambda a, b: (a + b) / 2,
+            "minoring": jnp.minimum,
+            "majoring": jnp.maximum,
+        }
         heights = between[self.summation_method](y[:-1], y[1:])
         return self._average((x[:-1] - x[1:]) * heights, axis=0)
 

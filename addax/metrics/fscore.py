@@ -8,6 +8,7 @@ from ..core.config import epsilon
 from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.op import DTypeLike, TensorLike
+from ..core.variable import Variable
 from .metric import Metric
 
 
@@ -22,10 +23,14 @@ class FBetaScore(Metric):
         name, dtype: See `Metric`.
 
     >>> print(keras.metrics.FBetaScore(beta=2.0, threshold=0.5)([[1, 1], [1, 0]], [[0.2, 0.6], [0.2, 0.8]]))
-    [0.        0.8333331]
+    [0.        0.8333...]
     """
 
     _direction = "up"
+    true_positives: Variable
+    false_positives: Variable
+    false_negatives: Variable
+    intermediate_weights: Variable
 
     def __init__(
         self,
@@ -136,7 +141,7 @@ class F1Score(FBetaScore):
         name, dtype: See `Metric`.
 
     >>> print(keras.metrics.F1Score(threshold=0.5, average="micro")([[1, 1], [1, 0]], [[0.2, 0.6], [0.2, 0.8]]))
-    0.39999986
+    0.3999...
     """
 
     def __init__(

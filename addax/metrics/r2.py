@@ -7,6 +7,7 @@ from typing import Any
 from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.op import DTypeLike, TensorLike
+from ..core.variable import Variable
 from .metric import Metric
 from .reduction import divide_no_nan
 
@@ -25,6 +26,10 @@ class R2Score(Metric):
     """
 
     _direction = "up"
+    squared_sum: Variable
+    sum: Variable
+    total_mse: Variable
+    count: Variable
 
     def __init__(
         self,

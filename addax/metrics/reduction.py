@@ -127,7 +127,9 @@ class MeanMetricWrapper(Mean):
         if self._direction is None and getattr(fn, "__module__", "").startswith("addax.losses"):
             self._direction = "down"
 
-    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
+    def update_state(  # type: ignore[override]
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Adds a batch.
 
         Args:
