@@ -26,7 +26,7 @@ from ..core.tracking import Tracker
 from ..core.variable import Variable
 from ..metrics import Metric
 from . import layer_errors
-from .building import around_build, as_shape, as_spec, legacy_input_shape, match_shapes, shapes_of
+from .building import Shape, around_build, as_shape, as_spec, legacy_input_shape, match_shapes, shapes_of
 from .calling import CallContext, CallSignature, call_signature, unbind
 from .input_spec import InputSpec, assert_input_compatibility
 from .weights import LayerWeights

@@ -13,9 +13,10 @@ from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask, set_mask
 from ..core.op import Node, Operation, node_key
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..layers.calling import call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.input_spec import InputSpec
-from ..layers.layer import Layer, call_signature
+from ..layers.layer import Layer
 from .model import Model
 
 

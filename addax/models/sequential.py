@@ -9,8 +9,9 @@ from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import auto_name
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..layers.calling import call_signature
 from ..layers.input_layer import InputLayer
-from ..layers.layer import Layer, call_signature
+from ..layers.layer import Layer
 from .functional import Functional
 from .model import Model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,11 @@ from ..core.engine import jax, jnp
 from ..core.keras_tensor import KerasTensor
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.state import StateScope
-from ..layers.layer import call_scope
+from ..layers.calling import call_scope
 from ..metrics import Mean
-from ..ops import cast, sum
+from ..ops import sum
 from . import guards, loop, outputs
-from .compile import CompiledLoss, CompileMetrics, is_empty
+from .compile import CompiledLoss, CompileMetrics, is_empty, widened
 from .program import Program, program_key
 
 
@@ -194,16 +195,16 @@ class Trainer:
         Returns:
             A scalar: the compiled losses, and those added by layers and regularizers.
         """
-        del x, training
+        del x
         losses = []
         if self._compile_loss is not None:
             value = self._compile_loss(y, y_pred, sample_weight)
             if value is not None:
                 losses.append(value)
         for value in self.losses:
-            losses.append(sum(cast(value, "float32")))
+            losses.append(sum(widened(value)))
         if not losses:
-            if self._compile_loss is None and not self._allow_no_loss:
+            if self._compile_loss is None and training:
                 raise ValueError(
                     f"No loss to compute for model '{self.name}'. Provide a `loss` argument in `compile()`, call "
                     "`add_loss` in a layer, or override `compute_loss`."
@@ -213,8 +214,6 @@ class Trainer:
         for value in losses[1:]:
             total = total + value
         return total
-
-    _allow_no_loss = False
 
     def stateless_compute_loss(
         self,
@@ -283,10 +282,11 @@ class Trainer:
         Returns:
             `(logs, state)`.
         """
-        state = self._train_update(state, data)
-        return self._logs_of(state[3]), state
+        state, logs = self._train_update(state, data)
+        return self._logs_of(state[3]) if logs is None else logs, state
 
-    def _train_update(self, state: tuple, data: Any) -> tuple:
+    def _train_update(self, state: tuple, data: Any) -> tuple[tuple, dict[str, Any] | None]:
+        """The state after a training step, and the logs where `compute_metrics` is the user's."""
         trainable, non_trainable, optimizer, metrics = state
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         gradient = jax.value_and_grad(self.compute_loss_and_updates, has_aux=True)
@@ -294,8 +294,8 @@ class Trainer:
             trainable, non_trainable, metrics, x, y, sample_weight, training=True, optimizer_variables=optimizer
         )
         trainable, optimizer = self.optimizer.stateless_apply(optimizer, grads, trainable)
-        metrics = self._note(metrics, loss, x, y, y_pred, sample_weight)
-        return trainable, non_trainable, optimizer, metrics
+        metrics, logs = self._note(metrics, loss, x, y, y_pred, sample_weight)
+        return (trainable, non_trainable, optimizer, metrics), logs
 
     def test_step(self, state: tuple, data: Any) -> tuple:
         """One evaluation step, a pure function; may be overridden.
@@ -307,19 +307,21 @@ class Trainer:
         Returns:
             `(logs, state)`.
         """
-        state = self._test_update(state, data)
-        return self._logs_of(state[2]), state
+        state, logs = self._test_update(state, data)
+        return self._logs_of(state[2]) if logs is None else logs, state
 
-    def _test_update(self, state: tuple, data: Any) -> tuple:
+    def _test_update(self, state: tuple, data: Any) -> tuple[tuple, dict[str, Any] | None]:
         trainable, non_trainable, metrics = state
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         _, (loss, y_pred, non_trainable, metrics) = self.compute_loss_and_updates(
             trainable, non_trainable, metrics, x, y, sample_weight, training=False
         )
-        return trainable, non_trainable, self._note(metrics, loss, x, y, y_pred, sample_weight)
+        metrics, logs = self._note(metrics, loss, x, y, y_pred, sample_weight)
+        return (trainable, non_trainable, metrics), logs
 
-    def _note(self, metrics: list, loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> list:
-        """The metrics' variables after a batch."""
+    def _note(self, metrics: list, loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> tuple[list, Any]:
+        """The metrics' variables after a batch, and the logs where `compute_metrics` is the user's."""
+        logs = None
         variables = self.metrics_variables
         with StateScope(zip(variables, metrics)) as scope:
             rows = next((a.shape[0] for a in tree.flatten(x) if a is not None and a.ndim), 1)
@@ -327,8 +329,8 @@ class Trainer:
             if type(self).compute_metrics is Trainer.compute_metrics:
                 self._update_metrics(y, y_pred, sample_weight)  # without working out results that nobody reads
             else:
-                self.compute_metrics(x, y, y_pred, sample_weight)
-        return _after(scope, variables)
+                logs = self.compute_metrics(x, y, y_pred, sample_weight)
+        return _after(scope, variables), logs
 
     def _logs_of(self, metrics: list) -> dict[str, Any]:
         """The logs, from the metrics' variables."""
@@ -525,11 +527,6 @@ class Trainer:
             return_dict: Whether to return a dict by log name.
         """
         self._check_compiled("train_on_batch")
-        if class_weight is not None and sample_weight is not None:
-            raise ValueError(
-                "Arguments `sample_weight` and `class_weight` cannot be specified at the same time. Received: "
-                f"sample_weight={sample_weight}, class_weight={class_weight}"
-            )
         logs = loop.on_batch(self, "train", x, y, sample_weight, class_weight)
         return logs if return_dict else self._flatten_logs(logs)
 
@@ -549,18 +546,18 @@ class Trainer:
         return loop.on_batch(self, "predict", x, None, None, None)
 
     def _flatten_logs(self, logs: dict[str, Any]) -> Any:
-        """Logs as a list: the loss, then the metrics in the order they were given."""
-        names = list(self._ordered_log_names())
-        if set(names) != set(logs):
-            names = ["loss", *(k for k in logs if k != "loss")] if "loss" in logs else list(logs)
-        values = [logs[n] for n in names]
+        """Logs as a list, in Keras's order: the metrics by their own names, then what else was logged, sorted."""
+        names = self._metric_names(compiled=lambda m: [metric.name for metric in m.metrics])
+        values = [logs[n] for n in names if n in logs] + [logs[n] for n in sorted(logs) if n not in names]
         return values[0] if len(values) == 1 else values
 
     def _ordered_log_names(self) -> list[str]:
-        names: list[str] = []
-        for metric in self.metrics:
-            names += [k for _, k, _, _ in metric.entries] if isinstance(metric, CompileMetrics) else [metric.name]
-        return names
+        """The names in the logs of the built-in steps."""
+        return self._metric_names(compiled=lambda m: [key for _, key, _, _ in m.entries])
+
+    def _metric_names(self, compiled: Callable[[CompileMetrics], list[str]]) -> list[str]:
+        lists = (compiled(m) if isinstance(m, CompileMetrics) else [m.name] for m in self.metrics)
+        return [name for names in lists for name in names]
 
 
 def _after(scope: StateScope, variables: list) -> list:
