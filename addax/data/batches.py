@@ -19,10 +19,12 @@ class Batches:
     Attributes:
         steps: Number of batches an epoch, or None when only reading it to the end tells.
         batch_size: Rows a batch, or None.
+        one_pass: Whether it can be read only once (a generator), so that each epoch goes on where the last stopped.
     """
 
     steps: int | None = None
     batch_size: int | None = None
+    one_pass: bool = False
 
     def peek(self) -> Batch:
         """The first batch, without consuming it."""
@@ -31,6 +33,9 @@ class Batches:
     def epoch(self) -> Iterator[Batch]:
         """The batches of one epoch."""
         raise NotImplementedError
+
+    def on_epoch_begin(self) -> None:
+        """Called before each epoch."""
 
     def on_epoch_end(self) -> None:
         """Called after each epoch."""
@@ -89,7 +94,9 @@ class IteratorBatches(Batches):
         standardize: Makes a raw batch an `(x, y, sample_weight)` of arrays.
         steps: Number of batches an epoch, where known.
         one_pass: Whether there is only one iterator, which all epochs go on with (a generator).
-        on_epoch_end: Called after each epoch.
+
+    Batches are read when they are needed, never ahead: what a generator hands out has been used. Steps are dispatched
+    without waiting for their results, so the next batch is made while the device computes.
     """
 
     def __init__(
@@ -98,15 +105,13 @@ class IteratorBatches(Batches):
         standardize: Callable[[Any], Batch],
         steps: int | None = None,
         one_pass: bool = False,
-        on_epoch_end: Callable[[], None] | None = None,
     ):
         self.steps = steps
         self._make = make_iterator
         self._standardize = standardize
-        self._one_pass = one_pass
+        self.one_pass = one_pass
         self._iterator: Iterator | None = None
         self._first: list = []
-        self._on_epoch_end = on_epoch_end
 
     def peek(self) -> Batch:
         if not self._first:
@@ -127,17 +132,13 @@ class IteratorBatches(Batches):
         if self._first:  # what `peek` read belongs to the first epoch
             pending, self._first = self._first, []
             yield from pending
-        elif self._iterator is None or not self._one_pass:
+        elif self._iterator is None or not self.one_pass:
             self._iterator = self._make()
         assert self._iterator is not None
         for raw in self._iterator:
             yield self._standardize(raw)
-        if not self._one_pass:
+        if not self.one_pass:
             self._iterator = None
-
-    def on_epoch_end(self) -> None:
-        if self._on_epoch_end is not None:
-            self._on_epoch_end()
 
 
 class EpochSteps:
@@ -146,6 +147,10 @@ class EpochSteps:
     Args:
         source: Where the batches come from.
         steps: Steps an epoch; None for what the source has.
+
+    Attributes:
+        exhausted: Whether the last epoch found fewer batches than `steps`. As in Keras it is a short epoch then, and
+            the next one begins from the start.
     """
 
     def __init__(self, source: Batches, steps: int | None):
@@ -159,21 +164,16 @@ class EpochSteps:
         if self.steps is None:
             yield from self.source.epoch()
             return
-        restarted = False
-        for _ in range(self.steps):
-            while True:
-                if self._iterator is None:
-                    self._iterator = self.source.epoch()
-                try:
-                    batch = next(self._iterator)
-                    restarted = False
-                    break
-                except StopIteration:
-                    self._iterator = None
-                    if restarted or getattr(self.source, "_one_pass", False):
-                        self.exhausted = True
-                        return
-                    restarted = True
+        self.exhausted = False
+        for step in range(self.steps):
+            batch = next(self._iterator, None) if self._iterator is not None else None
+            if batch is None and step == 0:  # the last epoch took all there was
+                self._iterator = self.source.epoch()
+                batch = next(self._iterator, None)
+            if batch is None:
+                self._iterator = None
+                self.exhausted = True
+                return
             yield batch
 
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core import tree
-
 
 def class_weighter(class_weight: dict, names: list, place: Callable) -> Callable:
     """A function `(y, sample_weight) -> sample_weight` that applies class weights.
@@ -47,15 +45,23 @@ def class_weighter(class_weight: dict, names: list, place: Callable) -> Callable
     def apply(y: Any, sample_weight: Any) -> Any:
         labels = place(y)
         given = place(sample_weight) if sample_weight is not None else [None] * len(labels)
-        found = [w if c is None else _combine(_row_weights(label, c), w) for label, c, w in zip(labels, weights, given)]
-        if len(found) == 1:
-            return found[0]
-        return tree.pack_sequence_as(y, found) if isinstance(y, dict) else found
+        found = [
+            w if c is None else _row_weights(label, c, w, name)
+            for name, label, c, w in zip(names, labels, weights, given)
+        ]
+        return found[0] if len(found) == 1 else found
 
     return apply
 
 
-def _row_weights(y: Any, weights: dict) -> np.ndarray:
+def _row_weights(y: Any, weights: dict, sample_weight: Any, name: str | None) -> np.ndarray:
+    if sample_weight is not None:
+        raise ValueError(
+            f"Arguments `sample_weight` and `class_weight` cannot be specified at the same time. Both are given for "
+            f"output '{name}': multiply them and pass the product as `sample_weight`."
+        )
+    if y is None:
+        raise ValueError(f"`class_weight` of output '{name}' needs its labels, but the data have none for it.")
     y = np.asarray(y)
     if y.ndim >= 2 and y.shape[-1] > 1:
         classes = y.argmax(axis=-1)
@@ -65,7 +71,3 @@ def _row_weights(y: Any, weights: dict) -> np.ndarray:
     for cls, weight in weights.items():
         found[classes == int(cls)] = weight
     return found
-
-
-def _combine(a: np.ndarray, b: Any) -> np.ndarray:
-    return a if b is None else a * np.asarray(b)

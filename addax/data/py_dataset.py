@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -67,56 +68,90 @@ class PyDatasetBatches(Batches):
         # Subclasses of Keras 2's Sequence may not call super().__init__().
         self._workers = getattr(dataset, "workers", 1)
         self.steps = dataset.num_batches
+        self._pool: concurrent.futures.Executor | None = None
+        self._first: list = []  # what `peek` read: each batch is asked for once an epoch
         if self.steps == 0:
             raise ValueError(f"The data are empty: {type(dataset).__name__} has 0 batches.")
 
     def peek(self) -> Batch:
-        batch = self._standardize(self.dataset[0])
-        first = tree.flatten(batch[0])[0]
-        self.batch_size = int(first.shape[0])
+        self._first = [self.dataset[0]]
+        batch = self._standardize(self._first[0])
+        self.batch_size = int(next(a for a in tree.flatten(batch[0]) if a is not None).shape[0])
         return batch
 
     def epoch(self) -> Iterator[Batch]:
-        self.dataset.on_epoch_begin()
         if self.steps is None:
-            yield from (self._standardize(self.dataset[i]) for i in _count())
-            return
-        order = np.random.permutation(self.steps) if self.shuffle else range(self.steps)
-        if self._workers <= 1:
-            yield from (self._standardize(self.dataset[int(i)]) for i in order)
-            return
-        yield from self._ahead(order)
-
-    def _ahead(self, order: Any) -> Iterator[Batch]:
-        """Batches made by workers before they are asked for, in order."""
-        dataset = self.dataset
-        executor: concurrent.futures.Executor
-        if getattr(dataset, "use_multiprocessing", False):
-            import multiprocessing
-
-            # Forking a process that runs JAX's threads can deadlock.
-            context = multiprocessing.get_context("spawn")
-            executor = concurrent.futures.ProcessPoolExecutor(self._workers, mp_context=context)
+            order: Iterable = itertools.count()
         else:
-            executor = concurrent.futures.ThreadPoolExecutor(self._workers)
-        ahead = max(1, getattr(dataset, "max_queue_size", 10))
-        waiting: collections.deque = collections.deque()
+            order = np.random.permutation(self.steps).tolist() if self.shuffle else range(self.steps)
+        if self._workers <= 1:
+            yield from (self._standardize(self._first.pop() if self._is_read(i) else self.dataset[i]) for i in order)
+        else:
+            yield from map(self._standardize, self._ahead(order))
+
+    def _is_read(self, i: int) -> bool:
+        return i == 0 and bool(self._first)
+
+    def _ahead(self, order: Iterable) -> Iterator[Any]:
+        """Raw batches, in order, that workers make before they are asked for."""
+        waiting: collections.deque[concurrent.futures.Future] = collections.deque()
+        ahead = max(1, getattr(self.dataset, "max_queue_size", 10))
         try:
             for i in order:
-                waiting.append(executor.submit(dataset.__getitem__, int(i)))
+                waiting.append(self._submit(i))
                 if len(waiting) >= ahead:
-                    yield self._standardize(waiting.popleft().result())
+                    yield waiting.popleft().result()
             while waiting:
-                yield self._standardize(waiting.popleft().result())
+                yield waiting.popleft().result()
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+            for future in waiting:
+                future.cancel()
+
+    def _submit(self, i: int) -> concurrent.futures.Future:
+        if self._is_read(i):
+            future: concurrent.futures.Future = concurrent.futures.Future()
+            future.set_result(self._first.pop())
+            return future
+        if self._pool is None:
+            if getattr(self.dataset, "use_multiprocessing", False):
+                import multiprocessing
+
+                # Forking a process that runs JAX's threads can deadlock. Each worker gets the dataset once.
+                self._pool = concurrent.futures.ProcessPoolExecutor(
+                    self._workers, multiprocessing.get_context("spawn"), _adopt, (self.dataset,)
+                )
+            else:
+                self._pool = concurrent.futures.ThreadPoolExecutor(self._workers)
+        if isinstance(self._pool, concurrent.futures.ProcessPoolExecutor):
+            return self._pool.submit(_adopted_item, i)
+        return self._pool.submit(self.dataset.__getitem__, i)
+
+    def on_epoch_begin(self) -> None:
+        self._call_hook("on_epoch_begin")
 
     def on_epoch_end(self) -> None:
-        self.dataset.on_epoch_end()
+        self._call_hook("on_epoch_end")
+
+    def _call_hook(self, name: str) -> None:
+        hook = getattr(self.dataset, name, None)
+        if hook is not None and getattr(hook, "__func__", None) is not getattr(PyDataset, name):
+            hook()
+            self._first.clear()  # the hook may have changed what the batches are
+            if isinstance(self._pool, concurrent.futures.ProcessPoolExecutor):
+                self._pool.shutdown(wait=False, cancel_futures=True)  # its processes have the dataset as it was
+                self._pool = None
 
 
-def _count() -> Iterator[int]:
-    i = 0
-    while True:
-        yield i
-        i += 1
+_adopted: Any = None  # in a worker process: its copy of the dataset
+
+
+def _adopt(dataset: Any) -> None:
+    global _adopted
+    _adopted = dataset
+
+
+def _adopted_item(i: int) -> Any:
+    return _adopted[i]
+
+
+Sequence = PyDataset  # its name in Keras 2

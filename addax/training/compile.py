@@ -41,6 +41,7 @@ class CompiledLoss:
         alternatives = outputs.layer_names(model, y_pred)
         self.names, self.alternatives = names, alternatives
         given = self.given
+        keys = list(given) if isinstance(given, dict) and isinstance(y_pred, dict) else []
         if isinstance(given, (list, tuple, dict)) and any(tree.is_nested(v) for v in _children(given)):
             flat = tree.flatten(given)
         else:
@@ -49,11 +50,10 @@ class CompiledLoss:
         self.entries = []
         for i, (loss, weight) in enumerate(zip(flat, weights)):
             if loss is not None:
-                self.entries.append((i, names[i], as_loss(loss), weight))
+                self.entries.append((i, names[i] or _label(loss), as_loss(loss), weight))
+        self.entries.sort(key=lambda entry: keys.index(entry[1]) if entry[1] in keys else -1)
         if len(self.entries) > 1:
-            labels = [name if name is not None else loss.name for _, name, loss, _ in self.entries]
-            labels = _numbered(labels) if names[0] is None else labels
-            self.trackers = [Mean(name=f"{label}_loss") for label in labels]
+            self.trackers = [Mean(name=f"{label}_loss") for _, label, _, _ in self.entries]
         self.built = True
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -63,7 +63,12 @@ class CompiledLoss:
         flat_weight = outputs.flatten_labels(sample_weight, y_pred, self.names, self.alternatives, "sample_weight")
         total = None
         for k, (i, _, loss, weight) in enumerate(self.entries):
-            value = cast(loss(flat_true[i], flat_pred[i], sample_weight=flat_weight[i]), "float32")
+            if flat_true[i] is None:
+                raise ValueError(
+                    f"The loss of {outputs.called(self.names, i)} needs labels, but the data have none for it. Pass "
+                    f"`y`, or give it no loss in `compile()`."
+                )
+            value = widened(loss(flat_true[i], flat_pred[i], sample_weight=flat_weight[i]))
             if self.trackers:
                 self.trackers[k].update_state(value, sample_weight=flat_pred[i].shape[0] if flat_pred[i].ndim else 1)
             if weight is not None:
@@ -90,14 +95,15 @@ def _children(value: Any) -> list:
     return list(value.values()) if isinstance(value, dict) else list(value)
 
 
-def _numbered(labels: list[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    out = []
-    for label in labels:
-        n = seen.get(label, 0)
-        seen[label] = n + 1
-        out.append(f"{label}_{n}" if n else label)
-    return out
+def _label(loss: Any) -> str:
+    """What an output without a name is called in logs: its loss, as it was given."""
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "loss")
+    return name.strip("<>")
+
+
+def widened(value: Any) -> Any:
+    """A loss in float32, or as it is in float64: sums of 16-bit losses would lose too much."""
+    return value if str(value.dtype) == "float64" else cast(value, "float32")
 
 
 class CompileMetrics(Metric):
@@ -132,7 +138,7 @@ class CompileMetrics(Metric):
                 for one in _as_list(wanted):
                     if one is None:
                         continue
-                    metric = _as_metric(one, flat_true[i], flat_pred[i], self._output(i))
+                    metric = _as_metric(one, flat_true[i], flat_pred[i], outputs.called(names, i))
                     prefix = f"{names[i]}_" if len(flat_pred) > 1 and names[i] is not None else ""
                     key = prefix + metric.name
                     if key in taken and weighted:
@@ -144,9 +150,6 @@ class CompileMetrics(Metric):
                     entries.append((i, key, metric, weighted))
         self.entries = entries
         self.built = True
-
-    def _output(self, i: int) -> str:
-        return f"output '{self.names[i]}'" if self.names[i] is not None else f"output {i}"
 
     def _assign(self, given: Any, argument: str) -> list:
         count = len(self.names)

@@ -25,6 +25,7 @@ from . import guards, nans, outputs
 from .program import Program
 
 DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
+_IN_FLIGHT = 8  # steps of prediction whose outputs may still be on the device
 _REDRAW = 0.1  # seconds of steps between two looks of the progress bar
 
 
@@ -71,38 +72,28 @@ class Runner:
         Returns:
             The last logs, on the device.
         """
-        state = self.program.read()
+        program = self.program = self.model._program(self.kind)
+        if self.kind == "test":  # which begins from the start each time
+            self.limited = EpochSteps(self.source, self.limited.steps)
+        self.source.on_epoch_begin()
         logs: Any = None
         try:
-            for first, last, state, logs in self._dispatches(state, begin):
+            state = program.read()
+            for first, last, run in self._on_arrays() if self.arrays is not None else self._on_batches():
+                begin(first)
                 if self.watched:
-                    self.program.write(state)
-                    end(last, lambda logs=logs: numpy_logs(logs))
-                    state = self.program.read()
-                elif self.shown:
+                    state = program.read()  # a callback may have changed it
+                state, logs = run(state)
+                if self.watched:
+                    program.settle()
+                if self.watched or self.shown:
                     end(last, lambda logs=logs: numpy_logs(logs))
                 if stop():
                     break
-                del first
         finally:
-            # Also after an error or Ctrl-C: the values of the last finished dispatch, never donated buffers.
-            if self._latest is not None:
-                self.program.write(self._latest)
-                self._latest = None
+            program.settle()  # also after an error or Ctrl-C: never donated buffers
+        self.source.on_epoch_end()
         return logs
-
-    _latest: Any = None
-
-    def _dispatches(self, state: Any, begin: Callable[[int], None]) -> Iterator:
-        runs = self._on_arrays if self.arrays is not None else self._on_batches
-        for first, last, run in runs():
-            begin(first)
-            if self.watched and self._latest is not None:
-                state = self.program.read()
-            self._latest = None  # its buffers are given away now
-            state, logs = run(state)
-            self._latest = state
-            yield first, last, state, logs
 
     def _on_batches(self) -> Iterator:
         per = self.model.steps_per_execution
@@ -243,8 +234,6 @@ def fit(
     weighter = None
     source: Batches
     if class_weight is not None:
-        if sample_weight is not None and not isinstance(sample_weight, dict):
-            warnings.warn("`class_weight` and `sample_weight` are both given; they are multiplied.", stacklevel=3)
         # Which output is which is known once the model is built, so the data are looked at without the weights first.
         source = adapt(x, y, sample_weight, batch_size=batch_size)
         peeked = source.peek()
@@ -274,6 +263,7 @@ def fit(
         check_monitors(callbacks, log_names)
 
     model.stop_training = False
+    model.history = callbacks.history
     callbacks.on_train_begin()
     logs: dict[str, Any] = {}
     try:
@@ -288,25 +278,17 @@ def fit(
                 lambda: model.stop_training and watched,
             )
             if device_logs is None:
-                raise ValueError(
-                    "The data gave no batch in this epoch. A generator must go on for all epochs: "
-                    "give `steps_per_epoch`, or pass an object that can be iterated over again."
-                )
+                _warn_of_end()
+                break
             if runner.limited.exhausted:
-                warnings.warn(
-                    "Your input ran out of data; interrupting training. Make sure that your dataset or generator can "
-                    "generate at least `steps_per_epoch * epochs` batches. You may need to use the `.repeat()` "
-                    "function when building your dataset.",
-                    stacklevel=3,
-                )
-                model.stop_training = True
+                _warn_of_end()
+                model.stop_training |= source.one_pass
             epoch_logs = numpy_logs(device_logs)
             if watch is not None:
                 watch.check(epoch_logs)
             if validation is not None and _is_due(validation_freq, epoch):
                 results = _run_test(validation, callbacks)
                 epoch_logs.update({f"val_{k}": v for k, v in results.items()})
-            source.on_epoch_end()
             callbacks.on_epoch_end(epoch, epoch_logs)
             logs = epoch_logs
             if model.stop_training:
@@ -314,8 +296,16 @@ def fit(
     finally:
         _finalize(model)
     callbacks.on_train_end(logs)
-    model.history = callbacks.history
-    return callbacks.history
+    return model.history
+
+
+def _warn_of_end() -> None:
+    warnings.warn(
+        "Your input ran out of data; interrupting training. Make sure that your dataset or generator can generate at "
+        "least `steps_per_epoch * epochs` batches. A generator is read once: for several epochs pass an object that "
+        "can be iterated over again.",
+        stacklevel=4,
+    )
 
 
 def _finalize(model: Any) -> None:
@@ -356,15 +346,14 @@ def _validation(model: Any, data: Any, batch_size: int | None, steps: int | None
 
 def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
     model = runner.model
+    model.stop_evaluating = False
     runner.watched = callbacks.has_test_batch_hooks
     model.reset_metrics()
     callbacks.on_test_begin()
-    program = model._program("test")
-    runner.program = program
     device_logs = runner.epoch(
         lambda step: callbacks.on_test_batch_begin(step) if runner.watched else None,
         lambda step, read: callbacks.on_test_batch_end(step, read()),
-        lambda: False,
+        lambda: model.stop_evaluating,
     )
     if device_logs is None:
         raise ValueError("The data to evaluate gave no batch.")
@@ -395,7 +384,6 @@ def evaluate(
     callbacks = _callback_list(
         callbacks, model, verbose, add_history=False, epochs=1, steps=steps if steps is not None else source.steps
     )
-    model.stop_evaluating = False
     return _run_test(runner, callbacks)
 
 
@@ -414,23 +402,40 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
     program = model._program("predict")
     state = program.read()
     found: list = []
-    callbacks.on_predict_begin()
+    group: list = []  # the outputs of the steps between two calls of the callbacks
     watched = callbacks.has_predict_batch_hooks
-    shown = verbose == 1
-    per = model.steps_per_execution
+    model.stop_predicting = False
+    callbacks.on_predict_begin()
+    source.on_epoch_begin()
+
+    def finish_group(step: int) -> None:
+        if watched:
+            callbacks.on_predict_batch_end(step, {"outputs": _concatenate(jax.device_get(group))})
+        elif verbose == 1:
+            callbacks.on_predict_batch_end(step, None)
+        found.extend(group)
+        group.clear()
+
+    step = -1
     for step, batch in enumerate(EpochSteps(source, steps).epoch()):
-        if watched and step % per == 0:
+        if watched and not group:
             callbacks.on_predict_batch_begin(step)
         state, out = program.on_batch(state, (batch[0],))
-        found.append(out)
-        if (watched or shown) and (step + 1) % per == 0:
-            callbacks.on_predict_batch_end(step, {"outputs": jax.device_get(out)} if watched else None)
+        group.append(out)
+        if len(group) == model.steps_per_execution:
+            finish_group(step)
+        if len(found) > _IN_FLIGHT:  # outputs leave the device while the next steps run
+            found[-_IN_FLIGHT] = jax.device_get(found[-_IN_FLIGHT])
+        if model.stop_predicting:
+            break
+    if group:
+        finish_group(step)
+    program.settle()
+    source.on_epoch_end()
     callbacks.on_predict_end()
-    program.write(state)
     if not found:
         raise ValueError("The data to predict gave no batch.")
-    fetched = jax.device_get(found)
-    return _concatenate(fetched)
+    return _concatenate(jax.device_get(found))
 
 
 def _concatenate(found: list) -> Any:
@@ -454,8 +459,10 @@ def on_batch(model: Any, kind: str, x: Any, y: Any, sample_weight: Any, class_we
         sample_weight = _class_weighter(model, class_weight, batch)(y, sample_weight)
     program = model._program(kind)
     data = (x,) if kind == "predict" else _trim((x, y, sample_weight))
-    state, out = program.on_batch(program.read(), data)
-    program.write(state)
+    try:
+        _, out = program.on_batch(program.read(), data)
+    finally:
+        program.settle()
     return jax.device_get(out) if kind == "predict" else numpy_logs(out)
 
 

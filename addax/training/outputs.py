@@ -93,4 +93,14 @@ def flatten_labels(y: Any, y_pred: Any, names: list, alternatives: list, what: s
         return flat[:1] if len(flat) == 1 else [y]
     if isinstance(y, (list, tuple)):
         return per_output(tree.flatten(y) if len(y) != len(leaves) else list(y), names, alternatives, what)
+    if y is not None and what == "y":
+        raise ValueError(
+            f"`y` is one array of shape {tuple(y.shape)}, but the model has {len(leaves)} outputs{_named(names)}: give "
+            "labels for each, as a list in order or a dict by name."
+        )
     return [y] * len(leaves)
+
+
+def called(names: list, i: int) -> str:
+    """What output number `i` is called in errors."""
+    return f"output '{names[i]}'" if names[i] is not None else f"output {i}"

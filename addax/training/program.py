@@ -35,8 +35,9 @@ class Program:
         self.key = program_key(model, kind)
         self.compiles = 0  # how often a step was traced: tests hold it still
         self._step = getattr(model, f"{kind}_step")
-        builtin = getattr(type(self._step.__func__), "__name__", "") and not _is_user_function(self._step)
-        self._builtin = builtin and kind != "predict"
+        self._builtin = kind != "predict" and all(
+            _is_builtin(getattr(model, name)) for name in (f"{kind}_step", "compute_metrics")
+        )
         eager = model.run_eagerly or not model.supports_jit
         self.eager = eager
         donate = (0,) if kind == "train" else ()
@@ -44,6 +45,7 @@ class Program:
         self._on_rows = jax.jit(self._rows, donate_argnums=donate)
         self._many = jax.jit(self._loop, donate_argnums=donate)
         self._fusable: dict[Any, bool] = {}
+        self._kept: list[tuple[State, Any]] = []
 
     # State
 
@@ -56,6 +58,22 @@ class Program:
         for group, values in zip(self.groups, state):
             for v, value in zip(group, values):
                 v.adopt(value)
+
+    def settle(self) -> None:
+        """Puts the values after the last finished dispatch into the variables."""
+        if self._kept:
+            self.write(self._kept[-1][0])
+            self._kept.clear()
+
+    def _run(self, compiled: Callable, *args: Any) -> tuple[State, Any]:
+        """Dispatches a step and keeps what it returns for `settle`.
+
+        The step takes over the buffers of the state it is given, so its result must not get lost: `extend` and `map`
+        put it into the list without returning to the interpreter, where Ctrl-C would be raised.
+        """
+        self._kept.extend(map(compiled, *([a] for a in args)))
+        del self._kept[:-1]
+        return self._kept[0]
 
     # Steps
 
@@ -71,13 +89,11 @@ class Program:
 
     def on_batch(self, state: State, data: Any) -> tuple[State, Any]:
         """One step on a batch."""
-        return self._on_batch(state, data)
+        return self._run(self._on_batch, state, data)
 
     def on_rows(self, state: State, arrays: Any, rows: Any) -> tuple[State, Any]:
         """One step on some rows of arrays that are on the device."""
-        if self.eager:
-            return self._rows(state, arrays, rows)
-        return self._on_rows(state, arrays, rows)
+        return self._run(self._rows if self.eager else self._on_rows, state, arrays, rows)
 
     def many(self, state: State, arrays: Any, order: Any, start: int, count: int, size: int) -> tuple[State, Any]:
         """`count` steps in one dispatch.
@@ -93,7 +109,7 @@ class Program:
         Returns:
             The new state and the last step's logs.
         """
-        return self._many(state, arrays, order, jnp.int32(start), jnp.int32(count), jnp.arange(size))
+        return self._run(self._many, state, arrays, order, jnp.int32(start), jnp.int32(count), jnp.arange(size))
 
     def _loop(self, state: State, arrays: Any, order: Any, start: Any, count: Any, lane: Any) -> tuple[State, Any]:
         size = lane.shape[0]
@@ -109,7 +125,7 @@ class Program:
             def body(i: Any, carry: Any) -> Any:
                 self.compiles += 1
                 given = [fixed, *carry] if fixed is not None else carry
-                new = [list(g) for g in update(tuple(given), _take(arrays, rows(i)))]
+                new = [list(g) for g in update(tuple(given), _take(arrays, rows(i)))[0]]
                 return new[1:] if fixed is not None else new
 
             carry = lax.fori_loop(start, start + count, body, state[1:] if fixed is not None else state)
@@ -151,8 +167,8 @@ def program_key(model: Any, kind: str) -> tuple:
     return tuple(tuple(id(v) for v in _group(model, name)) for name in GROUPS[kind])
 
 
-def _is_user_function(step: Callable) -> bool:
-    return not (getattr(step, "__module__", "") or "").startswith("addax.")
+def _is_builtin(method: Callable) -> bool:
+    return (getattr(method, "__module__", None) or "").partition(".")[0] == "addax"
 
 
 def _take(arrays: Any, rows: Any) -> Any:

@@ -19,6 +19,10 @@ from .session import clear_session, is_interactive_logging_enabled
 # These need rooms that are slow to import, so they are looked up when first asked for.
 _LAZY = {
     "Progbar": "addax.callbacks.progbar",
+    "PyDataset": "addax.data.py_dataset",
+    "Sequence": "addax.data.py_dataset",
+    "pack_x_y_sample_weight": "addax.training.trainer",
+    "unpack_x_y_sample_weight": "addax.training.trainer",
     "model_to_dot": "addax.inspect.plotting",
     "plot_model": "addax.inspect.plotting",
 }
@@ -36,6 +40,10 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Progbar",
+    "PyDataset",
+    "Sequence",
+    "pack_x_y_sample_weight",
+    "unpack_x_y_sample_weight",
     "CustomObjectScope",
     "clear_session",
     "custom_object_scope",
