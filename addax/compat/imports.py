@@ -1,0 +1,139 @@
+"""The import hook behind `addax run`: in scripts, `keras` and `tensorflow.keras` are addax.
+
+`import keras`, `from keras.layers import Dense`, `from tensorflow import keras` and `import tensorflow.keras as K` give
+addax's own modules. Nothing else of tensorflow exists, and saying so clearly is part of the hook.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, NoReturn
+
+from ..core import config
+from ..core.errors import did_you_mean
+
+# What a script's module name begins with -> the same module of addax. The longest comes first.
+_ROOTS = ("tensorflow.keras", "keras")
+_HELD = ("keras", "tensorflow")  # everything under these names is the hook's business
+_FOLDED = {"utils.np_utils": "utils", "utils.vis_utils": "utils", "utils.generic_utils": "utils"}  # of Keras 2
+
+_PROVIDED = (
+    "addax provides Keras: `import keras`, `from tensorflow import keras`, `import tensorflow.keras` and what is in "
+    "them (layers, models, ops, optimizers, losses, metrics, callbacks, utils, ...). The rest of TensorFlow is not "
+    "provided: use NumPy, `jax.numpy` or `keras.ops` for arrays, and NumPy arrays, generators or "
+    "`keras.utils.PyDataset` for data."
+)
+
+
+class KerasFinder:
+    """Finds the modules of scripts written for Keras. A finder of `sys.meta_path`."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
+        """The spec of `name` if it belongs to Keras or TensorFlow; None leaves it to other finders."""
+        if name.partition(".")[0] not in _HELD:
+            return None
+        if name == "tensorflow":
+            return ModuleSpec(name, _TensorFlowLoader(), is_package=True)
+        root = next((r for r in _ROOTS if name == r or name.startswith(r + ".")), None)
+        if root is None:
+            _refuse_tensorflow(name)
+        inner = name.removeprefix(root).removeprefix(".")
+        return ModuleSpec(name, _AliasLoader(_addax_module(name, inner)), is_package=True)
+
+
+class _AliasLoader:
+    """Makes a module name stand for a module of addax."""
+
+    def __init__(self, target: str):
+        self.target = target
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system goes on with what it finds here.
+        sys.modules[module.__name__] = importlib.import_module(self.target)
+
+
+class _TensorFlowLoader:
+    """Makes the stand-in for `tensorflow`: a module with `keras` and nothing else."""
+
+    @staticmethod
+    def create_module(spec: ModuleSpec) -> ModuleType:
+        return _TensorFlow(spec.name, "A stand-in: `tensorflow.keras` is addax, and nothing else is here.")
+
+    @staticmethod
+    def exec_module(module: ModuleType) -> None:
+        module.__path__ = []
+        config.set("summary_style", "classic")
+
+
+class _TensorFlow(ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        if name == "keras":
+            return importlib.import_module("tensorflow.keras")
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise AttributeError(f"There is no `tensorflow.{name}` here. {_PROVIDED}")
+
+
+def _refuse_tensorflow(name: str) -> NoReturn:
+    # Not ModuleNotFoundError, which `from tensorflow import data` would swallow and answer in fewer words.
+    raise ImportError(f"There is no `{name}` here. {_PROVIDED}", name=name)
+
+
+def _addax_module(name: str, inner: str) -> str:
+    """The module of addax that the script calls `name`, whose part after `keras.` is `inner`.
+
+    Raises:
+        ImportError: It is Keras's own inside, or addax has no such module.
+    """
+    addax = importlib.import_module("addax")
+
+    inner = _FOLDED.get(inner, inner)
+    if inner.partition(".")[0] in ("src", "_tf_keras"):
+        raise ImportError(
+            f"`{name}` is the inside of Keras, which addax doesn't have. Import the public name instead: "
+            "`from keras.layers import Dense`, not `from keras.src.layers import Dense`.",
+            name=name,
+        )
+    module = addax
+    for part in inner.split(".") if inner else ():
+        public = getattr(module, "__all__", ())
+        found = f"{module.__name__}.{part}"
+        if part not in public or importlib.util.find_spec(found) is None:
+            known = [n for n in public if importlib.util.find_spec(f"{module.__name__}.{n}") is not None]
+            raise ModuleNotFoundError(f"addax has no module `{name}`. {did_you_mean(part, known)}", name=name)
+        module = importlib.import_module(found)
+    return module.__name__
+
+
+_displaced: dict[str, ModuleType] = {}
+
+
+def install() -> None:
+    """From now on, `keras` and `tensorflow.keras` are addax in this process."""
+    if KerasFinder in sys.meta_path:
+        return
+    _displaced.update(_take_out())
+    sys.meta_path.insert(0, KerasFinder)  # type: ignore[arg-type]
+
+
+def uninstall() -> None:
+    """Undoes `install`: modules that were there before are back."""
+    if KerasFinder in sys.meta_path:
+        sys.meta_path.remove(KerasFinder)  # type: ignore[arg-type]
+        _take_out()
+        sys.modules.update(_displaced)
+        _displaced.clear()
+
+
+def _take_out() -> dict[str, ModuleType]:
+    names = [n for n in sys.modules if n.partition(".")[0] in _HELD]
+    return {n: sys.modules.pop(n) for n in names}
