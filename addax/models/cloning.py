@@ -11,7 +11,8 @@ from ..core.keras_tensor import KerasTensor
 from ..core.op import OpCall, Operation, node_key
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
-from .functional import Functional, takes_graph
+from .functional import Functional
+from .graph_config import takes_graph
 from .sequential import Sequential
 
 

@@ -3,108 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from ..core import tree
+from ..core.dtypes import is_float, numpy_dtype
 from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask, set_mask
-from ..core.op import Node, Operation, node_key
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.op import Operation, node_key
 from ..layers.calling import call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.input_spec import InputSpec
 from ..layers.layer import Layer
+from .graph import Graph
+from .graph_config import graph_config, graph_from_config, takes_graph
 from .model import Model
-
-
-class Graph:
-    """The calls between some tensors and others, in an order in which they can be run.
-
-    Attributes:
-        nodes: The nodes, inputs' first.
-        operations: The layers and ops, each once, in the order of Keras's summaries and weights: by depth from the
-            outputs, then by when they were met.
-    """
-
-    def __init__(self, inputs: list[KerasTensor], outputs: list[KerasTensor], name: str):
-        starts = {id(t) for t in inputs}
-        met: dict[int, int] = {}  # id of operation -> when it was met
-        finished: list[Node] = []
-        done: set[int] = set()
-        under_way: set[int] = set()
-        for output in outputs:
-            # Depth first, without recursion: models can be deeper than Python's stack.
-            stack: list[tuple[KerasTensor, Any]] = [(output, None)]
-            while stack:
-                tensor, parents = stack.pop()
-                operation, index, _ = node_key(tensor)
-                node = operation._inbound_nodes[index]
-                if parents is None:
-                    if id(node) in done or (id(tensor) in starts and not node.is_input):
-                        continue
-                    if id(node) in under_way:
-                        raise ValueError(f"Tensor {tensor} from operation '{operation.name}' is part of a cycle.")
-                    under_way.add(id(node))
-                    met.setdefault(id(operation), len(met))
-                    if id(tensor) not in starts and node.is_input:
-                        raise ValueError(
-                            f"Output with path `` is not connected to `inputs`: model '{name}' needs the input "
-                            f"'{operation.name}' of shape {tensor.shape}, which is not among its inputs "
-                            f"{[t.name for t in inputs]}."
-                        )
-                    parents = iter(node.input_tensors)
-                parent = next(parents, None)
-                if parent is not None:
-                    stack += [(tensor, parents), (parent, None)]
-                    continue
-                under_way.discard(id(node))
-                done.add(id(node))
-                finished.append(node)
-        depths: dict[int, int] = {}
-        operation_depths: dict[int, int] = {}
-        for node in reversed(finished):
-            depth = max(depths.get(id(node), 0), operation_depths.get(id(node.operation), 0))
-            depths[id(node)] = operation_depths[id(node.operation)] = depth
-            for parent in node.parent_nodes:
-                depths[id(parent)] = max(depth + 1, depths.get(id(parent), 0))
-        for tensor in inputs:  # inputs that no output needs
-            operation, index, _ = node_key(tensor)
-            node = operation._inbound_nodes[index]
-            if node.is_input and id(node) not in done:
-                operation_depths[id(operation)] = depths[id(node)] = 0
-                met[id(operation)] = -1
-                finished.append(node)
-        self.nodes = sorted(finished, key=lambda n: -depths[id(n)])
-        by_id = {id(n.operation): n.operation for n in finished}
-        self.operations: list[Operation] = sorted(by_id.values(), key=lambda o: (-operation_depths[id(o)], met[id(o)]))
-        counts = Counter(o.name for o in self.operations)
-        repeated = next((n for n, c in counts.items() if c > 1), None)
-        if repeated is not None:
-            raise ValueError(
-                f'The name "{repeated}" is used {counts[repeated]} times in the model. All operation names should be '
-                "unique."
-            )
-
-    def run(self, inputs: list[KerasTensor], outputs: Any, values: list[Any], call: Callable) -> Any:
-        """What `outputs` are when `inputs` are `values`; `call(operation, args, kwargs)` makes each step."""
-        found = {id(t): v for t, v in zip(inputs, values)}
-
-        def fill(x: Any) -> Any:
-            return found[id(x)] if isinstance(x, KerasTensor) else x
-
-        for node in self.nodes:
-            if node.is_input:
-                continue
-            args = tree.map_structure(fill, node.args)
-            kwargs = {k: tree.map_structure(fill, v) for k, v in node.kwargs.items()}
-            results = call(node.operation, args, kwargs)
-            flat = [r for r in tree.flatten(results) if r is not None]
-            for tensor, value in zip(node.outputs, flat):
-                found[id(tensor)] = value
-        return tree.map_structure(fill, outputs)
 
 
 class Functional(Model):
@@ -292,163 +205,23 @@ class Functional(Model):
                 f'Layer "{self.name}" expects {len(self._inputs)} named input(s) with keys {names}, but it received '
                 f"{len(values)} input tensors. Pass inputs as a dict, e.g. `layer({{{names[0]!r}: ...}})`."
             )
-        return [_fit_rank(v, t, self.name) for v, t in zip(values, self._inputs)]
+        return [_in_dtype(_fit_rank(v, t, self.name), t) for v, t in zip(values, self._inputs)]
 
     # Files
 
     def get_config(self) -> dict[str, Any]:
         if type(self).get_config is not Functional.get_config and type(self).__init__ is not Functional.__init__:
             return super().get_config()
-        in_graph = {id(n) for n in self._graph.nodes}
-        # Nodes of layers shared with other models are left out, so indices are counted within this one.
-        index = {}
-        for operation in self._graph.operations:
-            kept = [n for n in operation._inbound_nodes if id(n) in in_graph]
-            index.update({(id(operation), n.index): i for i, n in enumerate(kept)})
-
-        def reference(tensor: KerasTensor) -> list:
-            operation, node_index, tensor_index = node_key(tensor)
-            return [operation.name, index[(id(operation), node_index)], tensor_index]
-
-        def encode(x: Any) -> Any:
-            config = serialize_keras_object(x)
-            if isinstance(x, KerasTensor):
-                config["config"]["keras_history"] = reference(x)
-            return config
-
-        layers = []
-        for operation in self._graph.operations:
-            config = serialize_keras_object(operation)
-            config["name"] = operation.name
-            config["inbound_nodes"] = [
-                {
-                    "args": [_encode(a, encode) for a in n.args],
-                    "kwargs": {k: _encode(v, encode) for k, v in n.kwargs.items()},
-                }
-                for n in operation._inbound_nodes
-                if id(n) in in_graph and not n.is_input
-            ]
-            layers.append(config)
-
-        def references(structure: Any) -> Any:
-            return tree.map_structure(reference, structure)
-
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "layers": layers,
-            "input_layers": references(self._inputs_struct),
-            "output_layers": references(self._outputs_struct),
-        }
+        return graph_config(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         if "layers" not in config:
             return cls(**config)
-        inputs, outputs = _graph_from_config(config, custom_objects)
+        inputs, outputs = graph_from_config(config, custom_objects)
         if cls is Functional or not takes_graph(cls):
             cls = Functional
         return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
-
-
-def takes_graph(cls: type) -> bool:
-    """Whether models of class `cls` can be made from inputs and outputs."""
-    import inspect
-
-    parameters = inspect.signature(cls.__init__).parameters.values()
-    return any(p.kind is p.VAR_KEYWORD for p in parameters) or {"inputs", "outputs"} <= {p.name for p in parameters}
-
-
-def _graph_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None) -> tuple[Any, Any]:
-    """Makes the layers of a functional config and calls them as it says; returns inputs and outputs."""
-    operations: dict[str, Operation] = {}
-    waiting: list[tuple[Operation, dict]] = []
-    made: dict[tuple[str, int], list[KerasTensor]] = {}
-    for layer_config in config["layers"]:
-        operation = deserialize_keras_object(layer_config, custom_objects=custom_objects)
-        if layer_config.get("name"):
-            operation.name = layer_config["name"]
-        operations[operation.name] = operation
-        if isinstance(operation, InputLayer):
-            made[operation.name, 0] = [operation.output]
-        waiting += [(operation, node) for node in layer_config["inbound_nodes"]]
-
-    def decode(x: Any) -> Any:
-        if isinstance(x, dict):
-            if x.get("class_name") == "__keras_tensor__":
-                name, node, tensor = x["config"]["keras_history"]
-                return made[name, node][tensor]
-            if "class_name" in x and "config" in x and x["class_name"] not in ("__tuple__",):
-                return deserialize_keras_object(x)
-            if x.get("class_name") == "__tuple__":
-                return tuple(decode(v) for v in x["config"]["value"])
-            return {k: decode(v) for k, v in x.items()}
-        if isinstance(x, (list, tuple)):
-            return [decode(v) for v in x]
-        return x
-
-    counts: Counter[str] = Counter()
-    while waiting:
-        later = []
-        for operation, node in waiting:
-            try:
-                args, kwargs = _decode_call(node, decode, made)
-            except KeyError:
-                later.append((operation, node))
-                continue
-            outputs = operation(*args, **kwargs)
-            made[operation.name, counts[operation.name]] = [
-                t for t in tree.flatten(outputs) if isinstance(t, KerasTensor)
-            ]
-            counts[operation.name] += 1
-        if len(later) == len(waiting):
-            raise ValueError(
-                f"The config of model '{config.get('name')}' is broken: the inputs of "
-                f"{sorted({o.name for o, _ in later})} are made by no layer in it."
-            )
-        waiting = later
-
-    def resolve(structure: Any) -> Any:
-        if _is_reference(structure):
-            name, node, tensor = structure
-            return made[name, node][tensor]
-        if isinstance(structure, dict):
-            return {k: resolve(v) for k, v in structure.items()}
-        return [resolve(v) for v in structure]
-
-    return resolve(config["input_layers"]), resolve(config["output_layers"])
-
-
-def _decode_call(node: Any, decode: Callable, made: dict) -> tuple[tuple, dict[str, Any]]:
-    if isinstance(node, dict):
-        args = tuple(
-            tuple(decode(v) for v in a) if isinstance(a, list) and _has_slice(a) else decode(a) for a in node["args"]
-        )
-        return args, {k: decode(v) for k, v in node["kwargs"].items()}
-    # Keras 2: [[layer, node, tensor, kwargs], ...]
-    tensors = [made[entry[0], entry[1]][entry[2]] for entry in node]
-    kwargs = node[0][3] if len(node[0]) > 3 else {}
-    return (tensors[0] if len(tensors) == 1 else tensors,), decode(kwargs)
-
-
-def _has_slice(value: list) -> bool:
-    """Whether a list is an index, `x[:, 0]`, which JSON can't tell from a list."""
-    return not any(isinstance(v, dict) and v.get("class_name") == "__keras_tensor__" for v in value)
-
-
-def _is_reference(value: Any) -> bool:
-    return (
-        isinstance(value, (list, tuple)) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int)
-    )
-
-
-def _encode(value: Any, encode: Callable) -> Any:
-    """`value` for a config, where the tensors in lists and dicts are references."""
-    if isinstance(value, (list, tuple)) and any(isinstance(v, KerasTensor) for v in tree.flatten(value)):
-        return [_encode(v, encode) for v in value]
-    if isinstance(value, dict):
-        return {k: _encode(v, encode) for k, v in value.items()}
-    return encode(value)
 
 
 def _check_dict_names(inputs: Any) -> None:
@@ -492,6 +265,13 @@ def _fit_rank(x: Any, tensor: KerasTensor, model: str) -> Any:
         f"Invalid input shape for input {tensor.name} of model '{model}'. Expected shape {tensor.shape}, but input "
         f"has incompatible shape {tuple(x.shape)}"
     )
+
+
+def _in_dtype(x: Any, tensor: KerasTensor) -> Any:
+    """Integers for a float input as floats, and the reverse; floats of any width are the layers' to cast."""
+    if x is None or isinstance(x, KerasTensor) or is_float(x.dtype) == is_float(tensor.dtype):
+        return x
+    return x.astype(numpy_dtype(tensor.dtype))
 
 
 def _known(shape: tuple) -> tuple:
