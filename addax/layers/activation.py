@@ -37,6 +37,8 @@ class Identity(Elementwise):
     (2, 3)
     """
 
+    _keeps_dtype = True
+
     def call(self, inputs: Any) -> Any:
         return inputs
 

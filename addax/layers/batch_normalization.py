@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from ..core.dtypes import is_float, standardize_dtype
-from ..ops.core import cast
+from ..core.variable import Variable
+from ..ops.core import cast, stop_gradient
 from ..ops.nn import batch_normalization, moments
-from ..ops.numpy import broadcast_to, multiply, reshape, square
+from ..ops.numpy import broadcast_to, clip, maximum, multiply, reshape, sqrt, square
 from ..ops.numpy import sum as sum_
 from .input_spec import InputSpec
 from .layer import Layer, Shape
 from .sizes import add_weight, take_weight_options
+
+
+def _move(average: Variable, value: Any, momentum: float) -> Any:
+    """Moves a running average towards `value`; returns it."""
+    return average.assign(average.value * momentum + value * (1.0 - momentum))
 
 
 class BatchNormalization(Layer):
@@ -29,6 +36,9 @@ class BatchNormalization(Layer):
         moving_mean_initializer, moving_variance_initializer: How the running averages begin.
         beta_regularizer, gamma_regularizer: Penalties on the weights.
         beta_constraint, gamma_constraint: What is applied to the weights after each update.
+        renorm: Whether to normalise batches in training by the running averages, as far as `renorm_clipping` lets.
+        renorm_clipping: Dict of limits: "rmax" and "rmin" of the ratio of deviations, "dmax" of the distance of means.
+        renorm_momentum: Weight of the past in the averages that `renorm` uses.
         synchronized: Kept for compatibility: arrays that are sharded over devices are always reduced as a whole.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
@@ -87,10 +97,31 @@ class BatchNormalization(Layer):
             gamma_constraint=gamma_constraint,
         )
         self.renorm = renorm
-        self.renorm_clipping = renorm_clipping
+        self.renorm_clipping = self._checked_clipping(renorm_clipping) if renorm else renorm_clipping
         self.renorm_momentum = renorm_momentum
         self.synchronized = synchronized
         self.supports_masking = True
+
+    def _checked_clipping(self, clipping: dict[str, float] | None) -> dict[str, float]:
+        clipping = dict(clipping or {})
+        unknown = [k for k in clipping if k not in ("rmax", "rmin", "dmax")]
+        where = f"(layer '{self.name}')"
+        if unknown:
+            raise ValueError(
+                f"Received invalid keys for `renorm_clipping` argument: {unknown}. Supported values: ['rmax', 'rmin', "
+                f"'dmax']. {where}"
+            )
+        if {"rmax", "rmin"} <= set(clipping) and clipping["rmax"] <= clipping["rmin"]:
+            raise ValueError(
+                "rmax should be greater than rmin in the `renorm_clipping` argument. Received: "
+                f"rmax={clipping['rmax']}, rmin={clipping['rmin']} {where}."
+            )
+        if clipping.get("dmax", 0) < 0:
+            raise ValueError(
+                "dmax should be non-negative in the `renorm_clipping` argument. Received: "
+                f"dmax={clipping['dmax']} {where}."
+            )
+        return clipping
 
     def build(self, input_shape: Shape) -> None:
         rank = len(input_shape)
@@ -105,7 +136,18 @@ class BatchNormalization(Layer):
         # Not cast to the compute dtype: small updates would be lost in 16 bits.
         self.moving_mean = add_weight(self, "moving_mean", features, trainable=False, autocast=False)
         self.moving_variance = add_weight(self, "moving_variance", features, trainable=False, autocast=False)
+        if self.renorm:
+            self._build_renorm(features)
         self.input_spec = InputSpec(ndim=rank, axes={self.axis: features[0]})  # type: ignore[dict-item]
+
+    def _build_renorm(self, features: tuple) -> None:
+        def stddev(shape: tuple, dtype: Any = None) -> Any:
+            return self.moving_variance_initializer(shape, dtype=dtype) ** 0.5
+
+        options = {"trainable": False, "autocast": False}
+        self.moving_stddev = self.add_weight(features, stddev, name="moving_stddev", **options)
+        self.renorm_mean = add_weight(self, "renorm_mean", features, options="moving_mean", **options)
+        self.renorm_stddev = self.add_weight(features, stddev, name="renorm_stddev", **options)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         dtype = standardize_dtype(inputs.dtype)
@@ -119,10 +161,30 @@ class BatchNormalization(Layer):
         mean, variance = self.moving_mean.value, self.moving_variance.value
         if training and self.trainable:
             mean, variance = self._moments(inputs, mask)
-            for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                average.assign(average.value * self.momentum + value * (1.0 - self.momentum))
+            if self.renorm:
+                mean, variance = self._renormalized(mean, variance)
+            else:
+                _move(self.moving_mean, mean, self.momentum)
+                _move(self.moving_variance, variance, self.momentum)
         out = batch_normalization(inputs, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
         return cast(out, self.compute_dtype) if is_float(dtype) else out
+
+    def _renormalized(self, mean: Any, variance: Any) -> tuple[Any, Any]:
+        """The mean and variance that bring the batch to what the running averages would make of it
+        ([paper](https://arxiv.org/abs/1702.03275)), within the limits of `renorm_clipping`; updates the averages."""
+        limits = self.renorm_clipping or {}
+        stddev = sqrt(variance + self.epsilon)
+        r = stop_gradient(stddev / self.renorm_stddev.value)
+        d = stop_gradient((mean - self.renorm_mean.value) / self.renorm_stddev.value)
+        r = clip(r, limits.get("rmin", -math.inf), limits.get("rmax", math.inf))
+        d = clip(d, -limits.get("dmax", math.inf), limits.get("dmax", math.inf))
+        _move(self.renorm_mean, mean, self.renorm_momentum)
+        _move(self.renorm_stddev, stddev, self.renorm_momentum)
+        _move(self.moving_mean, mean, self.momentum)
+        moving = _move(self.moving_stddev, stddev, self.momentum)
+        self.moving_variance.assign(maximum(square(moving) - self.epsilon, 0.0))
+        # (x - mean) / stddev * r + d is a normalisation by other moments.
+        return mean - d * stddev / r, square(stddev / r) - self.epsilon
 
     def _moments(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
         axes = tuple(i for i in range(inputs.ndim) if i != self.axis % inputs.ndim)

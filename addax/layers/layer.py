@@ -395,7 +395,8 @@ class Layer(LayerWeights, Operation):
             bound = call_signature(self).bind(args, kwargs)
             shapes = shapes_of(bound)
             found = self.compute_output_shape(**match_shapes(type(self).compute_output_shape, shapes, self))
-            return tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), found)
+            dtype = self._output_dtype(next(iter(bound.values())))
+            return tree.map_shape_structure(lambda s: KerasTensor(s, dtype), found)
         bound = call_signature(self).bind(args, kwargs)
 
         def run(**arguments: Any) -> Any:
@@ -403,6 +404,15 @@ class Layer(LayerWeights, Operation):
             return self._compute(arguments)
 
         return abstract_call(run, (), bound)
+
+    _keeps_dtype = False  # whether ints stay ints: in layers that move, choose or add elements
+
+    def _output_dtype(self, inputs: Any) -> str:
+        """The dtype of the output for these tensors."""
+        dtypes = [numpy_dtype(x.dtype) for x in tree.flatten(inputs) if hasattr(x, "dtype")]
+        if not self._keeps_dtype or any(is_float(d) for d in dtypes):
+            return self.compute_dtype
+        return np.result_type(*dtypes).name
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shape of the output for an input of the given shape."""

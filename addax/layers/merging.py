@@ -17,6 +17,7 @@ class Merge(Layer):
     combine: Callable[..., Any]
     least = 1
     exactly: int | None = None
+    _keeps_dtype = True
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -133,6 +134,7 @@ class Average(Merge):
     """
 
     combine = knp.add
+    _keeps_dtype = False
 
     def call(self, inputs: Sequence[Any]) -> Any:
         return super().call(inputs) / len(inputs)

@@ -72,6 +72,7 @@ class MaxPooling1D(Pooling):
 
     rank = 1
     pool = max_pool
+    _keeps_dtype = True
 
 
 class MaxPooling2D(Pooling):
@@ -90,6 +91,7 @@ class MaxPooling2D(Pooling):
 
     rank = 2
     pool = max_pool
+    _keeps_dtype = True
 
 
 class MaxPooling3D(Pooling):
@@ -104,6 +106,7 @@ class MaxPooling3D(Pooling):
 
     rank = 3
     pool = max_pool
+    _keeps_dtype = True
 
 
 class AveragePooling1D(Pooling):
@@ -251,6 +254,7 @@ class GlobalMaxPooling1D(GlobalPooling):
 
     rank = 1
     reduce = amax
+    _keeps_dtype = True
 
 
 class GlobalMaxPooling2D(GlobalPooling):
@@ -265,6 +269,7 @@ class GlobalMaxPooling2D(GlobalPooling):
 
     rank = 2
     reduce = amax
+    _keeps_dtype = True
 
 
 class GlobalMaxPooling3D(GlobalPooling):
@@ -279,6 +284,7 @@ class GlobalMaxPooling3D(GlobalPooling):
 
     rank = 3
     reduce = amax
+    _keeps_dtype = True
 
 
 class AdaptivePooling(Layer):
@@ -358,6 +364,7 @@ class AdaptiveMaxPooling1D(AdaptivePooling):
 
     rank = 1
     pool = adaptive_max_pool
+    _keeps_dtype = True
 
 
 class AdaptiveMaxPooling2D(AdaptivePooling):
@@ -372,6 +379,7 @@ class AdaptiveMaxPooling2D(AdaptivePooling):
 
     rank = 2
     pool = adaptive_max_pool
+    _keeps_dtype = True
 
 
 class AdaptiveMaxPooling3D(AdaptivePooling):
@@ -386,6 +394,7 @@ class AdaptiveMaxPooling3D(AdaptivePooling):
 
     rank = 3
     pool = adaptive_max_pool
+    _keeps_dtype = True
 
 
 MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D

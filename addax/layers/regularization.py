@@ -27,7 +27,7 @@ class Noise(Elementwise):
         self.seed = seed
         self.active = value > 0
         if self.active:
-            self.seed_generator = seed if isinstance(seed, SeedGenerator) else SeedGenerator(seed)
+            self.seed_generator = SeedGenerator(seed)
         return value
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -250,6 +250,7 @@ class ActivityRegularization(Elementwise):
     [Array(2., dtype=float32)]
     """
 
+    _keeps_dtype = True
     _config_skip = ("activity_regularizer",)
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):

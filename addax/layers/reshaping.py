@@ -23,6 +23,8 @@ class Flatten(Layer):
     (2, 12)
     """
 
+    _keeps_dtype = True
+
     def __init__(self, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
@@ -48,6 +50,8 @@ class Reshape(Layer):
     >>> keras.layers.Reshape((3, -1))(np.ones((2, 12))).shape
     (2, 3, 4)
     """
+
+    _keeps_dtype = True
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)
@@ -99,6 +103,8 @@ class Permute(Layer):
     (5, 64, 10)
     """
 
+    _keeps_dtype = True
+
     def __init__(self, dims: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)
         self.dims = tuple(dims)
@@ -126,6 +132,8 @@ class RepeatVector(Layer):
     >>> keras.layers.RepeatVector(3)(np.ones((2, 32))).shape
     (2, 3, 32)
     """
+
+    _keeps_dtype = True
 
     def __init__(self, n: int, **kwargs: Any):
         super().__init__(**kwargs)

@@ -19,10 +19,18 @@ def take_weight_options(layer: Layer, **options: Any) -> None:
         setattr(layer, name, _FAMILIES[name.rpartition("_")[2]](value))
 
 
-def add_weight(layer: Layer, name: str, shape: Sequence[int | None], **options: Any) -> Variable:
-    """Makes weight `name` of `layer` with the options that `take_weight_options` set for it."""
-    found = {kind: getattr(layer, f"{name}_{kind}", None) for kind in _FAMILIES}
-    return layer.add_weight(name=name, shape=shape, **found, **options)
+def add_weight(layer: Layer, name: str, shape: Sequence[int | None], options: str = "", **rest: Any) -> Variable:
+    """Makes weight `name` of `layer` with what `take_weight_options` set: `<options>_initializer`, and so on.
+
+    Args:
+        layer: Whose weight it is.
+        name: Its name.
+        shape: Its shape.
+        options: What its options begin with; the name when empty.
+        **rest: Other arguments of `Layer.add_weight`.
+    """
+    found = {kind: getattr(layer, f"{options or name}_{kind}", None) for kind in _FAMILIES}
+    return layer.add_weight(name=name, shape=shape, **found, **rest)
 
 
 def per_axis(layer: Layer, name: str, value: Sizes, rank: int, least: int = 1) -> tuple[int, ...]:

@@ -1,0 +1,210 @@
+"""Convolutions that treat each channel by itself, and those that mix the channels afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..kernels.conv import Sizes
+from ..ops.nn import depthwise_conv, separable_conv
+from .convolutional import SpatialLayer
+from .layer import Shape
+from .sizes import add_weight, positive, static_shape, take_weight_options
+
+
+class BaseDepthwiseConv(SpatialLayer):
+    """A convolution of each channel by itself; `DepthwiseConv1D`, ... say over how many axes."""
+
+    def __init__(
+        self,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.depth_multiplier = positive(self, "depth_multiplier", depth_multiplier)
+        self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
+        take_weight_options(
+            self,
+            depthwise_initializer=depthwise_initializer,
+            bias_initializer=bias_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            depthwise_constraint=depthwise_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def build(self, input_shape: Shape) -> None:
+        channels = self._require_channels(input_shape)
+        shape = (*self.kernel_size, channels, self.depth_multiplier)
+        self.kernel = add_weight(self, "kernel", shape, options="depthwise")
+        self.bias = add_weight(self, "bias", (channels * self.depth_multiplier,)) if self.use_bias else None
+
+    def call(self, inputs: Any) -> Any:
+        self.compute_output_shape(static_shape(inputs))
+        x = depthwise_conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+        return self._finish(x)
+
+    def _output_channels(self, channels: int | None) -> int | None:
+        return None if channels is None else channels * self.depth_multiplier
+
+
+class DepthwiseConv1D(BaseDepthwiseConv):
+    """Convolution over one axis, each channel by itself.
+
+    Args:
+        kernel_size: Size of the window, an int or one an axis.
+        strides: Steps between windows, an int or one an axis.
+        padding: "valid" (none) or "same" (output size `ceil(size / strides)`).
+        depth_multiplier: Output channels for each input channel.
+        data_format: "channels_last" or "channels_first"; None for the default.
+        dilation_rate: Distances between the elements of a window.
+        activation: Name or function applied to the result; None for none.
+        use_bias: Whether to add a learned bias to each output channel.
+        depthwise_initializer, bias_initializer: How the weights begin.
+        depthwise_regularizer, bias_regularizer: Penalties on the weights.
+        activity_regularizer: Penalty on the output.
+        depthwise_constraint, bias_constraint: What is applied to the weights after each update.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    >>> keras.layers.DepthwiseConv1D(3, depth_multiplier=2)(np.ones((1, 10, 4))).shape
+    (1, 8, 8)
+    """
+
+    rank = 1
+
+
+class DepthwiseConv2D(BaseDepthwiseConv):
+    """Convolution over two axes, each channel by itself.
+
+    Args:
+        kernel_size, strides, ...: As for `DepthwiseConv1D`, with sizes for two axes.
+
+    >>> keras.layers.DepthwiseConv2D(3, padding="same")(np.ones((1, 8, 8, 4))).shape
+    (1, 8, 8, 4)
+    """
+
+    rank = 2
+
+
+class BaseSeparableConv(SpatialLayer):
+    """A depthwise convolution, then one of size 1 over the channels; `rank` says over how many axes."""
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = positive(self, "filters", filters)
+        self.depth_multiplier = positive(self, "depth_multiplier", depth_multiplier)
+        self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
+        take_weight_options(
+            self,
+            depthwise_initializer=depthwise_initializer,
+            pointwise_initializer=pointwise_initializer,
+            bias_initializer=bias_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            pointwise_regularizer=pointwise_regularizer,
+            bias_regularizer=bias_regularizer,
+            depthwise_constraint=depthwise_constraint,
+            pointwise_constraint=pointwise_constraint,
+            bias_constraint=bias_constraint,
+        )
+
+    def build(self, input_shape: Shape) -> None:
+        channels = self._require_channels(input_shape)
+        deep = (*self.kernel_size, channels, self.depth_multiplier)
+        point = (*(1,) * self.rank, channels * self.depth_multiplier, self.filters)
+        self.depthwise_kernel = add_weight(self, "depthwise_kernel", deep, options="depthwise")
+        self.pointwise_kernel = add_weight(self, "pointwise_kernel", point, options="pointwise")
+        self.bias = add_weight(self, "bias", (self.filters,)) if self.use_bias else None
+
+    def call(self, inputs: Any) -> Any:
+        self.compute_output_shape(static_shape(inputs))
+        x = separable_conv(
+            inputs,
+            self.depthwise_kernel,
+            self.pointwise_kernel,
+            self.strides,
+            self.padding,
+            self.data_format,
+            self.dilation_rate,
+        )
+        return self._finish(x)
+
+    def _output_channels(self, channels: int | None) -> int | None:
+        return self.filters
+
+
+class SeparableConv1D(BaseSeparableConv):
+    """Convolution over one axis in two steps: each channel by itself, then across the channels.
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Size of the window, an int or one an axis.
+        strides: Steps between windows, an int or one an axis.
+        padding: "valid" (none) or "same" (output size `ceil(size / strides)`).
+        data_format: "channels_last" or "channels_first"; None for the default.
+        dilation_rate: Distances between the elements of a window.
+        depth_multiplier: Channels that the first step makes of each input channel.
+        activation: Name or function applied to the result; None for none.
+        use_bias: Whether to add a learned bias to each output channel.
+        depthwise_initializer, pointwise_initializer, bias_initializer: How the weights begin.
+        depthwise_regularizer, pointwise_regularizer, bias_regularizer: Penalties on the weights.
+        activity_regularizer: Penalty on the output.
+        depthwise_constraint, pointwise_constraint, bias_constraint: What is applied to the weights after each update.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    >>> keras.layers.SeparableConv1D(8, 3)(np.ones((1, 10, 4))).shape
+    (1, 8, 8)
+    """
+
+    rank = 1
+
+
+class SeparableConv2D(BaseSeparableConv):
+    """Convolution over two axes in two steps ([paper](https://arxiv.org/abs/1610.02357)).
+
+    Args:
+        filters, kernel_size, strides, ...: As for `SeparableConv1D`, with sizes for two axes.
+
+    >>> keras.layers.SeparableConv2D(8, 3)(np.ones((1, 10, 10, 4))).shape
+    (1, 8, 8, 8)
+    """
+
+    rank = 2
+
+
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D

@@ -1,0 +1,151 @@
+"""Dense layers of any shape, by an einsum equation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from .. import activations
+from ..ops.numpy import add, einsum
+from .input_spec import InputSpec
+from .layer import Layer, Shape
+from .sizes import add_weight, take_weight_options
+
+_FORMS = re.compile(
+    r"(?P<left>\.\.\.)?(?P<input>[a-zA-Z]+)(?P<right>\.\.\.)?,(?P<kernel>[a-zA-Z]+)->(\.\.\.)?(?P<output>[a-zA-Z]+)(\.\.\.)?"
+)
+
+
+class EinsumDense(Layer):
+    """`activation(einsum(equation, inputs, kernel) + bias)`.
+
+    Args:
+        equation: As for `einsum`: `ab,bc->ac`, or with the dots before or behind, `...x,xy->...y`.
+        output_shape: Sizes of the output without the batch axis and without what the dots stand for; None where the
+            input has the size.
+        activation: Name or function applied to the result; None for none.
+        bias_axes: The letters of the output that the bias has; None for no bias.
+        kernel_initializer, bias_initializer: How the weights begin.
+        kernel_regularizer, bias_regularizer: Penalties on the weights.
+        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        quantization_config: Kept for compatibility; must be None.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    >>> keras.layers.EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d")(np.ones((2, 32, 128))).shape
+    (2, 32, 64)
+    """
+
+    _config_null_activity = True
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: int | Sequence[int | None],
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if quantization_config is not None:
+            raise ValueError(f"Layer '{self.name}': `quantization_config` must be None in addax.")
+        self.equation = equation
+        self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.activation = activations.get(activation)
+        self.bias_axes = bias_axes
+        take_weight_options(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        self.quantization_config = None
+
+    def _sizes(self, input_shape: Shape) -> tuple[dict[str, int | None], dict[str, str], Shape, Shape]:
+        """The size of each letter; the letters of each part; what dots stand for before and behind."""
+        match = _FORMS.fullmatch(self.equation.replace(" ", ""))
+        parts = match.groupdict() if match else {}
+        dots = self.equation.count("...")
+        if not match or dots not in (0, 2) or (dots and bool(parts["left"]) == bool(parts["right"])):
+            raise ValueError(
+                f"Invalid einsum equation '{self.equation}' of layer '{self.name}'. Equations must be in the form "
+                "[X],[Y]->[Z], ...[X],[Y]->...[Z], or [X]...,[Y]->[Z]...."
+            )
+        letters = parts["input"]
+        elided = len(input_shape) - len(letters)
+        if elided < 0 or (elided and not dots):
+            raise ValueError(
+                f"The equation '{self.equation}' of layer '{self.name}' takes inputs of "
+                f"{'at least ' if dots else ''}{len(letters)} axes. Received: input_shape={input_shape}"
+            )
+        before = input_shape[:elided] if parts["left"] else ()
+        behind = input_shape[len(letters) :] if parts["right"] else ()
+        sizes = dict(zip(letters, input_shape[len(before) :]))
+        outputs = parts["output"]
+        # The batch axis is what the dots before stand for, or else the first letter of the output.
+        named = self.output_shape if parts["left"] else (sizes.get(outputs[0]), *self.output_shape)
+        if len(named) != len(outputs):
+            raise ValueError(
+                f"`output_shape` of layer '{self.name}' must have {len(outputs) - (not parts['left'])} sizes for the "
+                f"equation '{self.equation}'. Received: output_shape={self.output_shape}"
+            )
+        for i, (letter, size) in enumerate(zip(outputs, named)):
+            if letter not in letters and letter not in parts["kernel"]:
+                raise ValueError(
+                    f"Dimension '{letter}' was specified in the output '{outputs}' but has no corresponding dim in "
+                    f"the input spec '{letters}' or weight spec '{parts['kernel']}' (layer '{self.name}')"
+                )
+            have = sizes.get(letter)
+            if have is not None and size is not None and have != size:
+                raise ValueError(
+                    f"Input shape and output shape do not match at shared dimension '{letter}'. Input shape is "
+                    f"{have}, and output shape is {size} (position {i} of the output of layer '{self.name}')."
+                )
+            sizes[letter] = size if have is None else have
+        for letter in parts["kernel"]:
+            if letter not in sizes:
+                raise ValueError(
+                    f"Weight dimension '{letter}' did not have a match in either the input spec '{letters}' or the "
+                    f"output spec '{outputs}'. For this layer ('{self.name}'), the weight must be fully specified."
+                )
+        return sizes, parts, before, behind
+
+    def build(self, input_shape: Shape) -> None:
+        sizes, parts, before, behind = self._sizes(input_shape)
+        self.kernel = add_weight(self, "kernel", [sizes[c] for c in parts["kernel"]])
+        self.bias = None
+        if self.bias_axes is not None:
+            outputs = parts["output"]
+            for letter in self.bias_axes:
+                if letter not in outputs:
+                    raise ValueError(
+                        f"Bias dimension '{letter}' was requested, but is not part of the output spec '{outputs}' "
+                        f"(layer '{self.name}')"
+                    )
+            first = min(outputs.index(letter) for letter in self.bias_axes)
+            shape = [sizes[c] if c in self.bias_axes else 1 for c in outputs[first:]]
+            self.bias = add_weight(self, "bias", [*shape, *(1,) * len(behind)])
+        summed = {
+            len(before) + i: sizes[c] for i, c in enumerate(parts["input"]) if c in parts["kernel"] and i + len(before)
+        }
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=summed)  # type: ignore[arg-type]
+
+    def call(self, inputs: Any) -> Any:
+        x = einsum(self.equation, inputs, self.kernel)
+        if self.bias is not None:
+            x = add(x, self.bias)
+        return self.activation(x)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        sizes, parts, before, behind = self._sizes(input_shape)
+        return (*before, *(sizes[c] for c in parts["output"]), *behind)

@@ -1,0 +1,69 @@
+"""Weights with a bounded effect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ops.core import stop_gradient
+from ..ops.nn import normalize
+from ..ops.numpy import matmul, reshape, transpose
+from .input_spec import InputSpec
+from .layer import Layer, Shape
+from .sizes import positive
+from .wrapper import Wrapper
+
+
+class SpectralNormalization(Wrapper):
+    """Divides the kernel of a layer by its largest singular value in training, so that it stretches nothing
+    ([paper](https://arxiv.org/abs/1802.05957)).
+
+    Args:
+        layer: A layer with a `kernel` or `embeddings`.
+        power_iterations: Steps of the power method a call, by which the singular value is found.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.SpectralNormalization(keras.layers.Dense(3))(np.ones((2, 4)), training=True).shape
+    (2, 3)
+    """
+
+    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any):
+        super().__init__(layer, **kwargs)
+        if power_iterations <= 0:
+            raise ValueError(
+                f"`power_iterations` should be greater than zero. Received: `power_iterations={power_iterations}` "
+                f"(layer '{self.name}')"
+            )
+        self.power_iterations = positive(self, "power_iterations", power_iterations)
+
+    def build(self, input_shape: Shape) -> None:
+        super().build(input_shape)
+        self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})  # type: ignore[dict-item]
+        kernel = getattr(self.layer, "kernel", None)
+        if kernel is None:
+            kernel = getattr(self.layer, "embeddings", None)
+        if kernel is None:
+            raise ValueError(
+                f"{type(self.layer).__name__} object has no attribute 'kernel' nor 'embeddings': layer "
+                f"'{self.layer.path}' has nothing that `SpectralNormalization` '{self.path}' could normalise."
+            )
+        self.kernel = kernel
+        self.vector_u = self.add_weight((1, kernel.shape[-1]), "truncated_normal", trainable=False, name="vector_u")
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if training:
+            self._normalize_kernel()
+        return self.layer(inputs)
+
+    def _normalize_kernel(self) -> None:
+        kernel = reshape(self.kernel, (-1, self.kernel.shape[-1]))
+        u = self.vector_u.value
+        for _ in range(self.power_iterations):
+            v = normalize(matmul(u, transpose(kernel)), epsilon=1e-12)
+            u = normalize(matmul(v, kernel), epsilon=1e-12)
+        u, v = stop_gradient(u), stop_gradient(v)
+        largest = matmul(matmul(v, kernel), transpose(u))
+        self.vector_u.assign(u)
+        self.kernel.assign(self.kernel.value / largest.reshape(()))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return self.layer.compute_output_shape(input_shape)

@@ -1,0 +1,43 @@
+"""Wrapper: a layer around a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.serialization import deserialize_keras_object
+from .layer import Layer
+
+
+class Wrapper(Layer):
+    """The base of layers that add something to another layer. By itself it adds nothing.
+
+    Args:
+        layer: The layer inside.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> class Twice(keras.layers.Wrapper):
+    ...     def call(self, inputs):
+    ...         return 2 * self.layer(inputs)
+    >>> Twice(keras.layers.Dense(1, kernel_initializer="ones"))(np.ones((1, 3)))
+    Array([[6.]], dtype=float32)
+    """
+
+    def __init__(self, layer: Layer, **kwargs: Any):
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                f"Layer {layer} supplied to Wrapper isn't a supported layer type. Please ensure wrapped layer is a "
+                "valid Keras layer."
+            )
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    def build(self, input_shape: Any = None) -> None:
+        if not self.layer.built and input_shape is not None:
+            self.layer.build(input_shape)
+
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.layer(inputs, *args, **kwargs)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Wrapper:
+        return super().from_config({**config, "layer": deserialize_keras_object(config["layer"])})
