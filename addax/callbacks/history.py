@@ -35,12 +35,12 @@ class History(Callback):
         if self.model is not None:
             self.model.history = self
 
-    def plot(self, names: list[str] | None = None, figsize: tuple[float, float] | None = None) -> Any:
+    def plot(self, names: list[str] | None = None, figure: Any = None) -> Any:
         """Draws the curves: one panel for each logged quantity, with its `val_` twin in the same panel.
 
         Args:
             names: The quantities to draw, without `val_`; all when None.
-            figsize: Width and height of the figure in inches.
+            figure: A matplotlib figure, or part of one, to draw in; a new one when None.
 
         Returns:
             The matplotlib figure; `figure.savefig("curves.png")` writes it.
@@ -64,9 +64,9 @@ class History(Callback):
         names = list(names or logged)
         columns = min(len(names), 3)
         rows = -(-len(names) // columns)
-        figure, axes = plt.subplots(
-            rows, columns, figsize=figsize or (4.4 * columns, 3.2 * rows), squeeze=False, layout="constrained"
-        )
+        if figure is None:
+            figure = plt.figure(figsize=(4.4 * columns, 3.2 * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
         for axis in axes.flat[len(names) :]:
             axis.set_visible(False)
         for axis, name in zip(axes.flat, names):
