@@ -289,8 +289,8 @@ def fit(
             if validation is not None and _is_due(validation_freq, epoch):
                 results = _run_test(validation, callbacks)
                 epoch_logs.update({f"val_{k}": v for k, v in results.items()})
-            callbacks.on_epoch_end(epoch, epoch_logs)
-            logs = epoch_logs
+            logs = dict(sorted(epoch_logs.items()))
+            callbacks.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
     finally:
