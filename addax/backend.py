@@ -54,5 +54,5 @@ def result_type(*dtypes: object) -> str:
     from .core.dtypes import numpy_dtype
     from .core.engine import jnp
 
-    arguments = [d if d in (int, float) else numpy_dtype(d) for d in dtypes] or ["float32"]
+    arguments: list = [d if d in (int, float) else numpy_dtype(d) for d in dtypes] or ["float32"]
     return standardize_dtype(jnp.result_type(*arguments))

@@ -46,9 +46,7 @@ def abstract_call(fn: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
 
     def run(size: Any) -> Any:
         specs = [
-            jax.ShapeDtypeStruct(
-                tuple(size if d is None else d for d in leaves[i].shape), numpy_dtype(leaves[i].dtype)
-            )
+            jax.ShapeDtypeStruct(tuple(size if d is None else d for d in leaves[i].shape), numpy_dtype(leaves[i].dtype))
             for i in dynamic
         ]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .engine import is_jax_array, jax, jnp
+from .engine import has_float64, is_jax_array, jnp
 from .variable import Variable
 
 
@@ -28,7 +28,8 @@ def to_tensor(x: Any, dtype: Any = None) -> Any:
     if is_jax_array(x):
         return x if dtype is None or x.dtype == dtype else x.astype(dtype)
     if isinstance(x, (bool, int, float)):
-        return jnp.asarray(x, dtype or dtypes.numpy_dtype(type(x)))
+        kind = next(k for k in (bool, int, float) if isinstance(x, k))  # its own type may be a subclass
+        return jnp.asarray(x, dtype or dtypes.numpy_dtype(kind))
     if isinstance(x, (list, tuple)) and any(is_jax_array(e) or isinstance(e, Variable) for e in _leaves(x)):
         stacked = jnp.stack([to_tensor(e) for e in x])
         return stacked if dtype is None else stacked.astype(dtype)
@@ -42,7 +43,7 @@ def to_tensor(x: Any, dtype: Any = None) -> Any:
         )
     if dtype is None and x.dtype == np.float64:
         dtype = dtypes.numpy_dtype(dtypes.floatx())
-    if dtype is None and x.dtype == np.int64 and not jax.config.jax_enable_x64:
+    if dtype is None and x.dtype == np.int64 and not has_float64():
         dtype = np.dtype("int32")
     return jnp.asarray(x, dtype)
 

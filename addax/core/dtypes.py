@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def standardize_dtype(dtype: Any) -> str:
         return str(_PYTHON[dtype])
     name = getattr(dtype, "name", None)
     if not isinstance(name, str):
-        name = getattr(dtype, "__name__", str(dtype))
+        name = str(getattr(dtype, "__name__", dtype))
     if name.startswith("torch."):
         name = name.removeprefix("torch.")
     if name.startswith("str") or name in ("object", "object_"):
@@ -36,10 +37,8 @@ def standardize_dtype(dtype: Any) -> str:
     if name == "bool_":
         name = "bool"
     if name not in ALLOWED:
-        try:
+        with contextlib.suppress(TypeError):
             name = np.dtype(dtype).name
-        except TypeError:
-            pass
     if name not in ALLOWED:
         raise ValueError(f"Invalid dtype: {dtype}")
     return name

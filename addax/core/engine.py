@@ -50,7 +50,12 @@ def is_tracer(x: Any) -> bool:
     return is_loaded() and isinstance(x, jax.core.Tracer)
 
 
+def has_float64() -> bool:
+    """Whether JAX holds 64-bit numbers."""
+    return bool(jax.config.read("jax_enable_x64"))
+
+
 def enable_float64() -> None:
     """Lets JAX hold 64-bit floats; called when the user first asks for a float64 policy or floatx."""
-    if not jax.config.jax_enable_x64:
+    if not has_float64():
         jax.config.update("jax_enable_x64", True)

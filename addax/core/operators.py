@@ -44,14 +44,8 @@ class TensorOperators:
 
 
 def _define(special: str, op_name: str, swapped: bool = False) -> None:
-    if swapped:
-
-        def method(self: Any, other: Any) -> Any:
-            return op(op_name)(other, self)
-    else:
-
-        def method(self: Any, *other: Any) -> Any:
-            return op(op_name)(self, *other)
+    def method(self: Any, *other: Any) -> Any:
+        return op(op_name)(*other, self) if swapped else op(op_name)(self, *other)
 
     method.__name__ = special
     setattr(TensorOperators, special, method)

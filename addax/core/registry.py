@@ -131,9 +131,10 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 def get_registered_name(obj: Any) -> str:
     """The name `obj` was registered under, else its own name."""
     try:
-        return _names.get(obj) or getattr(obj, "__name__", type(obj).__name__)
+        name = _names.get(obj)
     except TypeError:  # not hashable
-        return getattr(obj, "__name__", type(obj).__name__)
+        name = None
+    return name or str(getattr(obj, "__name__", type(obj).__name__))
 
 
 def get_registered_object(

@@ -96,9 +96,7 @@ def map_structure(fn: Callable, *structures: Any, none_is_leaf: bool = True) -> 
         return fn(*structures)
     for other in structures[1:]:
         _check_same_container(first, other)
-    children = [
-        map_structure(fn, *(s[key] for s in structures), none_is_leaf=none_is_leaf) for key, _ in _items(first)
-    ]
+    children = [map_structure(fn, *(s[key] for s in structures), none_is_leaf=none_is_leaf) for key, _ in _items(first)]
     return _rebuild(first, children)
 
 

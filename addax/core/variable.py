@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -49,7 +50,9 @@ class Variable(TensorOperators):
     ):
         name = name or auto_name(type(self).__name__)
         if not isinstance(name, str) or "/" in name:
-            raise ValueError(f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}")
+            raise ValueError(
+                f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}"
+            )
         self.name = name
         self.path = scoped(name)
         self.trainable = bool(trainable)
@@ -108,7 +111,7 @@ class Variable(TensorOperators):
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self._shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def value(self) -> Any:
@@ -225,7 +228,7 @@ class Variable(TensorOperators):
     def __len__(self) -> int:
         if not self._shape:
             raise TypeError(f"len() of a variable without dimensions: {self!r}")
-        return self._shape[0]
+        return self.shape[0]
 
     def __float__(self) -> float:
         return float(self.numpy())

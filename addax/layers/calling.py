@@ -62,7 +62,7 @@ def call_signature(layer: Layer) -> CallSignature:
     if "call" in layer.__dict__:
         return CallSignature(layer.call)
     if fn not in _call_signatures:
-        _call_signatures[fn] = CallSignature(functools.partial(fn, None))
+        _call_signatures[fn] = CallSignature(functools.partial(fn, None))  # type: ignore[arg-type]
     return _call_signatures[fn]
 
 

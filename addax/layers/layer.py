@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from .. import regularizers
 from ..core import policy as policies
 from ..core import tree
@@ -56,6 +58,10 @@ class Layer(LayerWeights, Operation):
     """
 
     supports_jit = True
+    built: bool
+    _building: bool
+    _tracker: Tracker
+    _layers: list[Layer]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         instance = super().__new__(cls, *args, **kwargs)
@@ -537,7 +543,7 @@ class Layer(LayerWeights, Operation):
         else:
             found = [loss for layer in layers for loss in layer._losses]
         regularized = [v for v in self.trainable_weights if v.regularizer is not None]
-        return found + [v.regularizer(v.value_uncast()) for v in regularized]
+        return found + [v.regularizer(v.value_uncast()) for v in regularized]  # type: ignore[misc]
 
     def _clear_losses(self) -> None:
         for layer in self._flatten_layers():

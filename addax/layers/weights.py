@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,10 +18,7 @@ class LayerWeights:
     """The part of `Layer` that has to do with its variables; what was assigned to it is sorted by its tracker."""
 
     name: str
-    path: str
     built: bool
-    trainable: bool
-    variable_dtype: str
     _trainable: bool
     _tracker: Any
     _trainable_variables: list[Variable]
@@ -29,6 +26,17 @@ class LayerWeights:
     _seed_generators: list
     _metrics: list[Metric]
     _layers: list
+
+    if TYPE_CHECKING:  # what `Layer` has
+
+        @property
+        def path(self) -> str: ...
+
+        @property
+        def trainable(self) -> bool: ...
+
+        @property
+        def variable_dtype(self) -> str: ...
 
     def add_weight(
         self,

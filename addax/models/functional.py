@@ -33,6 +33,12 @@ class Functional(Model):
 
     keras_module = "keras.src.models.functional"
 
+    _inputs_struct: Any
+    _outputs_struct: Any
+    _inputs: list[KerasTensor]
+    _outputs: list[KerasTensor]
+    _graph: Graph
+
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
         trainable = kwargs.pop("trainable", None)
         Layer.__init__(self, name=name, **kwargs)
@@ -118,8 +124,8 @@ class Functional(Model):
         """The layers and ops of the graph."""
         return list(self._graph.operations)
 
-    @property
-    def layers(self) -> list[Layer]:
+    @property  # type: ignore[misc]
+    def layers(self) -> list[Layer]:  # type: ignore[override]
         """The layers of the graph, by depth."""
         return [o for o in self._graph.operations if isinstance(o, Layer)]
 

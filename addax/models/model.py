@@ -7,9 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ..core import tree
 from ..core.errors import did_you_mean
-from ..core.keras_tensor import KerasTensor
 from ..core.policy import get as get_policy
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.variable import Variable
@@ -27,7 +25,7 @@ def _from_above(module: str, name: str) -> Callable:
     return method
 
 
-class Model(Trainer, Layer):
+class Model(Trainer):
     """A layer with `fit`, `evaluate`, `predict`, `summary` and `save`.
 
     `Model(inputs, outputs)` makes a functional model of a graph of layer calls. A subclass with its own `call` is a
@@ -62,7 +60,7 @@ class Model(Trainer, Layer):
                 self.__class__ = type(
                     cls.__name__, (cls, Functional), {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
                 )
-            Functional.__init__(self, *args, **kwargs)
+            Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
             return
         Layer.__init__(self, *args, **kwargs)
         self._init_trainer()
@@ -100,13 +98,6 @@ class Model(Trainer, Layer):
                 return layer
         names = [layer.name for layer in self.layers]
         raise ValueError(f"No such layer: {name}. Existing layers are: {names}. {did_you_mean(name, names)}")
-
-    def _symbolic_build(self, x: Any) -> None:
-        """Builds an unbuilt model for data like `x`, a structure of arrays or specs with the batch axis."""
-        if self.built and all(layer.built for layer in self._flatten_layers()):
-            return
-        specs = tree.map_structure(lambda a: None if a is None else KerasTensor(a.shape, a.dtype), x)
-        self(specs)
 
     def variables_by_path(self) -> dict[str, Variable]:
         """The variables by path; equal paths are numbered."""

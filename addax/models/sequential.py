@@ -34,6 +34,8 @@ class Sequential(Model):
 
     keras_module = "keras"
 
+    _functional: Functional | None
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return Layer.__new__(cls, *args, **kwargs)
 
@@ -76,10 +78,10 @@ class Sequential(Model):
                 "unique name."
             )
         if isinstance(layer, InputLayer) and self._layers:
-            if isinstance(self._layers[0], InputLayer):
+            if self._input_layer is not None:
                 raise ValueError(
                     f"Sequential model '{self.name}' has already been configured to use input shape "
-                    f"{self._layers[0].batch_shape}. You cannot add a different Input layer to it."
+                    f"{self._input_layer.batch_shape}. You cannot add a different Input layer to it."
                 )
             self._layers.insert(0, layer)
         else:
@@ -104,6 +106,12 @@ class Sequential(Model):
             self._maybe_rebuild()
         return layer
 
+    @property
+    def _input_layer(self) -> InputLayer | None:
+        """The layer that says what comes in, once that is known."""
+        first = self._layers[0] if self._layers else None
+        return first if isinstance(first, InputLayer) else None
+
     def _track_layer(self, layer: Layer) -> None:
         self._tracker.locked = None
         self._tracker.track(layer)
@@ -117,8 +125,8 @@ class Sequential(Model):
     def _maybe_rebuild(self) -> None:
         """Builds the stack again after it changed, as far as the input is known."""
         self._unbuild()
-        if len(self._layers) > 1 and isinstance(self._layers[0], InputLayer):
-            self.build(self._layers[0].batch_shape)
+        if len(self._layers) > 1 and self._input_layer is not None:
+            self.build(self._input_layer.batch_shape)
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights for inputs of shape `input_shape`, batch axis included.
@@ -131,9 +139,9 @@ class Sequential(Model):
             raise ValueError(
                 f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`."
             )
-        had_input = isinstance(layers[0], InputLayer)
-        if had_input:
-            configured = layers[0].batch_shape
+        given = self._input_layer
+        if given is not None:
+            configured = given.batch_shape
             if input_shape is not None and tuple(input_shape) != configured:
                 raise ValueError(
                     f"Sequential model '{self.name}' has already been configured to use input shape {configured}. "
@@ -154,7 +162,7 @@ class Sequential(Model):
             for layer in layers[1:]:
                 x = layer(x)
         except BaseException:
-            if not had_input:  # the shape was wrong: another may be tried
+            if given is None:  # the shape was wrong: another may be tried
                 layers.pop(0)
             raise
         auto_name("functional")  # Keras names its graph before it renames it; automatic names go on as there
@@ -171,7 +179,7 @@ class Sequential(Model):
             self._build_for(shape[0] if isinstance(value, (list, tuple)) else shape)
 
     def _build_for(self, shape: Any) -> None:
-        if self._layers and isinstance(self._layers[0], InputLayer):
+        if self._input_layer is not None:
             shape = None
         if not self._layers:
             raise ValueError(
@@ -211,8 +219,7 @@ class Sequential(Model):
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the `InputLayer`."""
-        layers = self._layers
-        return list(layers[1:] if layers and isinstance(layers[0], InputLayer) else layers)
+        return list(self._layers[1:] if self._input_layer is not None else self._layers)
 
     @layers.setter
     def layers(self, value: Any) -> None:
@@ -283,8 +290,8 @@ class Sequential(Model):
             "dtype": serialize_keras_object(self._dtype_policy),
             "layers": [serialize_keras_object(layer) for layer in self._layers],
         }
-        if self._functional is not None:
-            config["build_input_shape"] = self._layers[0].batch_shape
+        if self._functional is not None and self._input_layer is not None:
+            config["build_input_shape"] = self._input_layer.batch_shape
         return config
 
     @classmethod

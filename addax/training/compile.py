@@ -98,7 +98,7 @@ def _children(value: Any) -> list:
 def _label(loss: Any) -> str:
     """What an output without a name is called in logs: its loss, as it was given."""
     name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "loss")
-    return name.strip("<>")
+    return str(name).strip("<>")
 
 
 def widened(value: Any) -> Any:
@@ -218,4 +218,6 @@ def _as_metric(given: Any, y_true: Any, y_pred: Any, output: str) -> Metric:
     """The metric that `given` stands for, named as it is in logs."""
     if y_true is None:
         raise ValueError(f"The metric {given!r} of {output} needs labels, but the data have none for it.")
-    return resolve(given, tuple(y_true.shape), tuple(y_pred.shape))
+    metric = resolve(given, tuple(y_true.shape), tuple(y_pred.shape))
+    assert metric is not None
+    return metric

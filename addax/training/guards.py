@@ -1,21 +1,495 @@
-"""Guards: mistakes that are caught before the first step."""
+"""Guards: mistakes that are caught before the first step, on the host, in a small part of an epoch's time.
+
+Each has a switch: `keras.config.set("check_labels", False)`, and likewise `check_shapes`, `check_finite`,
+`check_logits` and `check_dtypes`. What can't be right is an error; what may be right is a warning.
+"""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
+
+from .. import losses
+from ..core import config as settings
+from ..core import tree
+from ..core.engine import is_loaded, jax
+from ..core.keras_tensor import KerasTensor
+from ..data.batches import ArrayBatches
+from ..metrics.identifiers import resolve
+from . import outputs
+from .array_facts import Scan
+from .output_kinds import activation_of, consumers, is_addax_layer
+
+# What the built-in losses want of labels: the shape of the predictions ("alike"), rows of probabilities of that shape
+# ("one-hot"), or the number of a class for each row of predictions ("class").
+_WANTS = {
+    **dict.fromkeys(
+        (
+            "binary_crossentropy",
+            "binary_focal_crossentropy",
+            "cosine_similarity",
+            "hinge",
+            "huber",
+            "kl_divergence",
+            "log_cosh",
+            "mean_absolute_error",
+            "mean_absolute_percentage_error",
+            "mean_squared_error",
+            "mean_squared_logarithmic_error",
+            "poisson",
+            "squared_hinge",
+        ),
+        "alike",
+    ),
+    **dict.fromkeys(("categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge"), "one-hot"),
+    **dict.fromkeys(("sparse_categorical_crossentropy", "categorical_generalized_cross_entropy"), "class"),
+}
+_OF_CLASSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "sparse_categorical_crossentropy")
+_OF_BITS = ("binary_crossentropy", "binary_focal_crossentropy")
+_INT32 = np.iinfo("int32")
+
+
+def _off(switch: str) -> str:
+    return f' If this is meant, `keras.config.set("{switch}", False)` turns the check off.'
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, UserWarning, stacklevel=6)
+
+
+# At `compile`
 
 
 def check_names(loss: Any, metrics: Any, weighted_metrics: Any) -> None:
     """Names of losses and metrics that don't exist are errors when `compile` is called."""
+    for name in _strings(loss):
+        losses.get(name)
+    for given in (metrics, weighted_metrics):
+        for name in _strings(given):
+            resolve(name, (None, 2), (None, 2))
+
+
+def _strings(structure: Any) -> Iterator[str]:
+    return (leaf for leaf in tree.flatten(structure) if isinstance(leaf, str))
+
+
+# Before the model is built for the data
 
 
 def check_batch(model: Any, batch: tuple, labels: bool = True) -> None:
-    """What the first batch tells: dtypes, and inputs that the model doesn't have."""
+    """What a batch tells before anything is built: dtypes, and inputs that the model doesn't have."""
+    x, y, _ = batch
+    if settings.get("check_dtypes"):
+        for name, array, _ in _named(model, x, y if labels else None):
+            _check_kind(name, array)
+    if settings.get("check_shapes") and _inputs_by_name(model):
+        _check_inputs(model, x)
+
+
+def _named(model: Any, x: Any, y: Any = None) -> Iterator[tuple[str, Any, KerasTensor | None]]:
+    """Each array of a batch: what it is called in errors, itself, and the model's input that it goes into, if known."""
+    inputs = _inputs_by_name(model)
+    leaves = tree.flatten_with_path(x)
+    by_order = list(inputs) if len(inputs) == len(leaves) else []
+    for i, (path, leaf) in enumerate(leaves):
+        name = str(path[0]) if isinstance(x, dict) else by_order[i] if by_order else None
+        if leaf is not None:
+            yield (f"input '{name}'" if name else _called("x", path)), leaf, inputs.get(name)  # type: ignore[arg-type]
+    for path, leaf in tree.flatten_with_path(y):
+        if leaf is not None:
+            yield _called("y", path), leaf, None
+
+
+def _inputs_by_name(model: Any) -> dict[str, KerasTensor]:
+    """The inputs of a model that is a graph, by the names that data may have; none of another model."""
+    if not getattr(model, "inputs", None):
+        return {}
+    if isinstance(model.input, dict):
+        return {str(path[0]): tensor for path, tensor in tree.flatten_with_path(model.input)}
+    return dict(zip(model.input_names, model.inputs))
+
+
+def _called(root: str, path: tuple) -> str:
+    return f"`{root}`" + "".join(f"[{key!r}]" for key in path)
+
+
+def _check_kind(name: str, array: Any) -> None:
+    kind = array.dtype.kind
+    if kind in "USO":
+        remedy = (
+            "Encode them as numbers first: `classes, y = np.unique(y, return_inverse=True)`."
+            if name.startswith("`y`")
+            else "Encode them as numbers first: class numbers with `np.unique(x, return_inverse=True)`, text as tokens."
+        )
+        raise ValueError(
+            f"Invalid dtype: {name} holds strings or objects (dtype {array.dtype}, shape {array.shape}); expected "
+            f"numbers or bools. {remedy}"
+        )
+    if kind in "Mm":
+        raise ValueError(
+            f"Invalid dtype: {name} holds dates (dtype {array.dtype}, shape {array.shape}); expected numbers or bools. "
+            "Make them numbers first, e.g. `x.astype('datetime64[s]').astype('float64')` minus the earliest."
+        )
+
+
+def _check_inputs(model: Any, x: Any) -> None:
+    expected = _inputs_by_name(model)
+    if isinstance(x, dict):
+        missing = next((key for key in expected if key not in x), None)
+        if missing is not None:
+            raise ValueError(
+                f"Missing data for input '{missing}' of model '{model.name}'. You passed a dict with keys {list(x)}; "
+                f"expected the keys {list(expected)}."
+            )
+        pairs = [(key, spec, x[key]) for key, spec in expected.items()]
+    else:
+        leaves = tree.flatten(x)
+        if len(leaves) != len(expected):
+            remedy = "give one array for each, in this order, or a dict by these names"
+            if len(expected) == 1:
+                remedy = "one array for all rows was meant: `np.array(x)`, or `np.stack(x)` of a list of rows"
+            raise ValueError(
+                f"Model '{model.name}' has {len(expected)} input{'s' * (len(expected) != 1)} ({list(expected)}), but "
+                f"`x` is a {type(x).__name__} of {len(leaves)} array{'s' * (len(leaves) != 1)}: {remedy}."
+            )
+        pairs = [(name, spec, leaf) for (name, spec), leaf in zip(expected.items(), leaves)]
+    for i, (name, spec, leaf) in enumerate(pairs):
+        if leaf is not None and not _fits(spec.shape[1:], leaf.shape[1:]):
+            raise ValueError(
+                f"Input {i} with name '{name}' of model '{model.name}' is incompatible with the data: expected "
+                f"shape={(None, *spec.shape[1:])}, found shape={tuple(leaf.shape)}. "
+                f"{_shape_remedy(name, spec.shape, tuple(leaf.shape))}"
+            )
+
+
+def _fits(expected: tuple, found: tuple) -> bool:
+    if len(expected) != len(found):  # a last axis of size 1 may be missing or extra
+        longer, shorter = sorted((expected, found), key=len, reverse=True)
+        return len(longer) == len(shorter) + 1 and longer[-1] == 1 and _fits(longer[:-1], shorter)
+    return all(e is None or f is None or e == f for e, f in zip(expected, found))
+
+
+def _shape_remedy(name: str, spec: tuple, found: tuple) -> str:
+    if len(found) == len(spec) - 1 and _fits(spec[1:], found):
+        return "The batch axis is missing: for a single sample pass `x[None]`."
+    if len(found) == len(spec) > 2 and _fits(spec[1:], (*found[2:], found[1])):
+        return "The channels come first in the data: `np.moveaxis(x, 1, -1)` puts them last."
+    if len(found) == len(spec) > 2 and _fits(spec[1:], (found[-1], *found[1:-1])):
+        return "The channels come last in the data: `np.moveaxis(x, -1, 1)` puts them first."
+    if len(found) == len(spec) and _fits(spec[1:-1], found[1:-1]):
+        return (
+            f"The data have {found[-1]} features for input '{name}', the model expects {spec[-1]}: pass the columns "
+            f"it was made for, or make it with `Input(shape={found[1:]})`."
+        )
+    return f"Reshape the data, or make the model with `Input(shape={found[1:]})`."
+
+
+# Once the model is built for the data
 
 
 def check_data(model: Any, source: Any, first: tuple) -> None:
-    """What the data tell: labels, shapes, values that aren't finite."""
+    """What the data tell: labels, shapes, values that aren't finite. Of iterables, the first batch."""
+    batch = source.arrays if isinstance(source, ArrayBatches) else first
+    check_values(model, batch)
+    check_labels(model, batch)
+    if settings.get("check_logits"):
+        _check_logits(model)
+
+
+def check_values(model: Any, batch: tuple, what: str = "the data") -> None:
+    """Values of a batch (or of all the data) that aren't finite, or don't fit into 32 bits."""
+    x, y, sample_weight = batch
+    check_finite, check_dtypes = settings.get("check_finite"), settings.get("check_dtypes")
+    if not (check_finite or check_dtypes):
+        return
+    for name, array, tensor in _named(model, x, y):
+        kind = array.dtype.kind
+        readers = consumers(model, tensor) if tensor is not None else []
+        if kind in "fV" and check_finite:
+            if not Scan(array).finite:
+                is_error = _is_error_in_y(model) if name.startswith("`y`") else _is_error_in_x(readers, array)
+                _not_finite(name, array, is_error, what)
+        elif kind in "iu" and check_dtypes:
+            _check_integers(name, array, readers)
+    for array in tree.flatten(sample_weight) if check_finite else ():
+        if array is not None and not Scan(array).finite:
+            _not_finite("`sample_weight`", array, True, what)
+
+
+def _is_error_in_x(readers: list, array: Any) -> bool:
+    """Whether the values can only do harm: what reads them is addax's own, and has no use for infinities."""
+    if not readers or not all(is_addax_layer(o) for o in readers):
+        return False
+    nans, _, _ = Scan(array).bad_rows()
+    return nans > 0 or any(o.weights for o in readers)
+
+
+def _is_error_in_y(model: Any) -> bool:
+    loss = model._compile_loss
+    return _computes_as_compiled(model) and loss is not None and all(_wants(o) for _, _, o, _ in loss.entries)
+
+
+def _not_finite(name: str, array: Any, is_error: bool, what: str) -> None:
+    nans, infs, row = Scan(array).bad_rows()
+    count = " and ".join(f"{n} {label}" for n, label in ((nans, "NaN"), (infs, "infinite")) if n)
+    text = (
+        f"{name[0].upper()}{name[1:]} has {count} value{'s' * (nans + infs != 1)} in {what}, the first in row {row} "
+        f"(shape {tuple(array.shape)}, dtype {array.dtype}); expected finite numbers, for one NaN makes every weight "
+        "NaN. Leave the rows out or fill the values, e.g. `np.nan_to_num(...)`."
+    )
+    if infs:
+        text += f" Numbers too large for {array.dtype} become infinite, too."
+    text += _off("check_finite")
+    if is_error:
+        raise ValueError(text)
+    _warn(text)
+
+
+def _check_integers(name: str, array: Any, readers: list) -> None:
+    tables = [o for o in readers if type(o).__name__ == "Embedding" and is_addax_layer(o)]
+    if array.dtype.itemsize < 8 and not tables:
+        return
+    low, high = Scan(array).bounds
+    if array.dtype.itemsize == 8 and (low < _INT32.min or high > _INT32.max) and not _x64():
+        raise ValueError(
+            f"{name[0].upper()}{name[1:]} has integers from {low} to {high} (dtype {array.dtype}), which don't fit "
+            f"into int32 (up to {_INT32.max}), what JAX computes with: they would silently become others. Make them "
+            "smaller (class numbers, hashes modulo a table's size), or floats: `x.astype('float32')`."
+            + _off("check_dtypes")
+        )
+    for table in tables:
+        size = table.input_dim
+        if low < 0 or high >= size:
+            raise ValueError(
+                f"{name[0].upper()}{name[1:]} has indices from {low} to {high}, but layer '{table.name}' (Embedding) "
+                f"has input_dim={size}: expected 0 to {size - 1}. Make the table larger, `Embedding({high + 1}, ...)`, "
+                "or map rare tokens to one index." + _off("check_dtypes")
+            )
+
+
+def _x64() -> bool:
+    return is_loaded() and bool(jax.config.jax_enable_x64)
+
+
+# Labels against what the losses want
+
+
+def _computes_as_compiled(model: Any) -> bool:
+    """Whether training computes the losses given to `compile`, rather than something of the user's."""
+    from .trainer import Trainer
+
+    cls = type(model)
+    return all(
+        getattr(cls, name) is getattr(Trainer, name)
+        for name in ("train_step", "compute_loss", "compute_loss_and_updates")
+    )
+
+
+def _wants(loss: Any) -> str | None:
+    """What a loss wants of labels; None for one that isn't built in."""
+    fn = getattr(loss, "fn", None)
+    return _WANTS.get(fn.__name__) if getattr(fn, "__module__", "").startswith("addax.losses") else None
 
 
 def check_labels(model: Any, batch: tuple) -> None:
-    """Labels of a batch against the model's outputs."""
+    """Labels of a batch (or of all the data) against the model's outputs."""
+    x, y, sample_weight = batch
+    loss = model._compile_loss
+    if loss is None or y is None or not _computes_as_compiled(model):
+        return
+    predictions = _predictions(model, x)
+    flat_pred = tree.flatten(predictions)
+    flat_true = outputs.flatten_labels(y, predictions, loss.names, loss.alternatives)
+    flat_weight = outputs.flatten_labels(sample_weight, predictions, loss.names, loss.alternatives, "sample_weight")
+    for i, _, one, _ in loss.entries:
+        wants, y_true = _wants(one), flat_true[i]
+        if wants is None or not hasattr(y_true, "dtype") or not hasattr(flat_pred[i], "shape"):
+            continue
+        called = outputs.called(loss.names, i)
+        shape = (None, *flat_pred[i].shape[1:])
+        if settings.get("check_shapes"):
+            _check_label_shape(called, one, wants, y_true, shape)
+        if settings.get("check_labels") and len(shape) > 1:
+            if wants == "class":
+                unsure = flat_pred[i]._keras_mask is not None if isinstance(flat_pred[i], KerasTensor) else False
+                _check_classes(called, one, y_true, shape, flat_weight[i], unsure)
+            elif one.fn.__name__ in _OF_BITS:
+                _check_bits(called, one, y_true, shape)
+
+
+def _predictions(model: Any, x: Any) -> Any:
+    """What the model predicts for `x`, as KerasTensors."""
+    if getattr(model, "outputs", None):
+        return model.output
+    specs = tree.map_structure(lambda a: None if a is None else KerasTensor((None, *a.shape[1:]), str(a.dtype)), x)
+    key = str(tree.map_structure(lambda t: None if t is None else (t.shape, t.dtype), specs))
+    known = model.__dict__.setdefault("_predictions_for", {})
+    if key not in known:
+        known[key] = model._prediction_spec(specs)
+    return known[key]
+
+
+def _label_shape(y_shape: tuple, p_shape: tuple) -> tuple[tuple, tuple]:
+    """Both shapes after a last axis of size 1 that only one has is gone, as the losses make it go."""
+    if len(y_shape) == len(p_shape) + 1 and y_shape[-1] == 1:
+        return y_shape[:-1], p_shape
+    if len(p_shape) == len(y_shape) + 1 and p_shape[-1] == 1:
+        return y_shape, p_shape[:-1]
+    return y_shape, p_shape
+
+
+def _check_label_shape(called: str, loss: Any, wants: str, y_true: Any, p_shape: tuple) -> None:
+    y_shape = (None, *y_true.shape[1:])
+    name = loss.fn.__name__
+    classes = p_shape[-1] if len(p_shape) > 1 else None
+    if wants == "class":
+        expected = p_shape[:-1]
+        found = y_shape[:-1] if len(y_shape) == len(p_shape) and y_shape[-1] == 1 else y_shape
+        wanted = expected
+        remedy = "the number of a class for each. `np.argmax(y, axis=-1)` makes such labels of one-hot ones"
+        if name.removeprefix("sparse_") in _WANTS and len(y_shape) == len(p_shape):
+            remedy += f", or use '{name.removeprefix('sparse_')}'"
+    else:
+        expected = p_shape
+        found, wanted = _label_shape(y_shape, p_shape)
+        if wants == "one-hot":
+            remedy = (
+                f"one number for each class. `keras.utils.to_categorical(y, {classes})` makes them of class numbers"
+            )
+            remedy += f", or use 'sparse_{name}'" if f"sparse_{name}" in _WANTS else ""
+        else:
+            remedy = f"those of the predictions, for '{name}' compares them one by one. Reshape the labels, or give "
+            remedy += f"{called} as many units as there are labels in a row"
+            if y_true.dtype.kind in "iu" and classes and classes > 1:
+                remedy += "; if they are class numbers, use 'sparse_categorical_crossentropy'"
+    if len(found) == len(wanted) and all(m is None or n is None or m == n for m, n in zip(found, wanted)):
+        return
+    raise ValueError(
+        f"Labels of {called} have shape {y_shape}, but its predictions have shape {p_shape} and '{name}' expects labels "
+        f"of shape {expected}: {remedy}." + _off("check_shapes")
+    )
+
+
+def _check_classes(called: str, loss: Any, y_true: Any, p_shape: tuple, weight: Any, unsure: bool) -> None:
+    classes = p_shape[-1]
+    scan = Scan(y_true)
+    low, high = scan.bounds
+    if classes is None or (low >= 0 and high < classes and scan.whole):
+        return
+    ignored = loss._fn_kwargs.get("ignore_class")
+    labels = np.asarray(y_true)
+    kept = np.ones(labels.shape, bool) if ignored is None else labels != ignored
+    if weight is not None:
+        shown = np.asarray(weight) != 0
+        while shown.ndim < labels.ndim:
+            shown = shown[..., None]
+        kept &= np.broadcast_to(shown, labels.shape) if shown.ndim == labels.ndim else True
+    fine = (labels >= 0) & (labels < classes) & (labels == np.floor(labels))
+    bad = kept & ~fine
+    if not bad.any():
+        return
+    row = int(bad.reshape(len(bad), -1).any(axis=1).argmax())
+    values = sorted({v.item() for v in labels[bad][:1000]})
+    shown_values = ", ".join(map(str, values[:3])) + (", ..." if len(values) > 3 else "")
+    remedy = f"give {called} {int(max(labels[kept].max(), 0)) + 1} units, or number the classes from 0"
+    if low == 1 and high == classes:
+        remedy = "the classes are counted from 1: subtract 1, `y - 1`"
+    elif low < 0:
+        remedy = "if these mean 'no label', pass `ignore_class` to the loss, or a `sample_weight` of 0"
+    elif not scan.whole:
+        remedy = "pass whole numbers, or use a loss for numbers ('mse')"
+    text = (
+        f"Labels of {called} are outside the number of classes: {int(bad.sum())} of {labels.size} are not among 0 to "
+        f"{classes - 1} (received {shown_values}, the first in row {row}), the {classes} classes that its predictions "
+        f"have. Remedy: {remedy}." + _off("check_labels")
+    )
+    if unsure:  # steps that a mask leaves out may have any label
+        _warn(text)
+    else:
+        raise ValueError(text)
+
+
+def _check_bits(called: str, loss: Any, y_true: Any, p_shape: tuple) -> None:
+    scan = Scan(y_true)
+    low, high = scan.bounds
+    if low >= 0 and high <= 1:
+        return
+    text = (
+        f"Labels of {called} are from {low} to {high}, but '{loss.fn.__name__}' expects 0 and 1 (or values between "
+        "them): its value has no least one otherwise. "
+    )
+    if (low, high) == (-1, 1):
+        text += "Remedy: `(y + 1) / 2`, or a hinge loss, which takes -1 and 1."
+    elif scan.whole and high > 1:
+        text += (
+            f"Remedy: for {int(high) + 1} classes, as many units with softmax and 'sparse_categorical_crossentropy'."
+        )
+    else:
+        text += "Remedy: scale the labels, e.g. images by 1/255."
+    text += _off("check_labels")
+    if scan.whole:
+        raise ValueError(text)
+    _warn(text)
+
+
+# Activations against `from_logits`
+
+
+def _check_logits(model: Any) -> None:
+    """Losses that expect logits where the model gives probabilities, and the other way round; looked at once."""
+    loss = model._compile_loss
+    flat = getattr(model, "outputs", None)
+    if loss is None or not flat or getattr(loss, "looked_at_logits", False) or not _computes_as_compiled(model):
+        return
+    loss.looked_at_logits = True
+    for i, _, one, _ in loss.entries:
+        if _wants(one) is None or i >= len(flat):
+            continue
+        name = one.fn.__name__
+        if name not in (*_OF_CLASSES, *_OF_BITS):
+            continue
+        layer, activation = activation_of(flat[i])
+        if activation is None:
+            continue
+        _check_one_logits(outputs.called(loss.names, i), layer, activation, name, one, flat[i].shape[-1])
+
+
+def _check_one_logits(called: str, layer: Any, activation: str, name: str, loss: Any, units: int | None) -> None:
+    from_logits = loss._fn_kwargs.get("from_logits", False)
+    proper = "sigmoid" if name in _OF_BITS else "softmax"
+    cls = "".join(part.capitalize() for part in name.split("_"))
+    start = f"The loss '{name}' of {called} has from_logits={from_logits}, "
+    made = f"layer '{layer.name}' ({type(layer).__name__})"
+    if from_logits and activation in ("softmax", "sigmoid"):
+        text = (
+            f"{start}but {made} applies {activation}: its outputs are probabilities, and the loss would apply {proper} "
+            f"to them again. Leave out `from_logits=True`, or the activation."
+        )
+        is_error = activation == proper
+    elif not from_logits and activation == "linear":
+        text = (
+            f"{start}which expects probabilities, but {made} has no activation: its outputs are any numbers (logits). "
+            f"Use `keras.losses.{cls}(from_logits=True)`, or give the layer `activation='{proper}'`."
+        )
+        is_error = True
+    elif not from_logits and activation in ("tanh", "relu"):
+        text = (
+            f"{start}which expects probabilities, but {made} applies {activation}. Give it `activation='{proper}'`, or "
+            f"none and use `keras.losses.{cls}(from_logits=True)`."
+        )
+        is_error = False
+    elif activation == "softmax" and units == 1:
+        text = (
+            f"{made[0].upper()}{made[1:]} applies softmax to a single unit, which is 1 whatever the input: nothing is "
+            "learned. Use `activation='sigmoid'` with 'binary_crossentropy', or as many units as classes."
+        )
+        is_error = False
+    else:
+        return
+    text += _off("check_logits")
+    if is_error:
+        raise ValueError(text)
+    _warn(text)

@@ -16,6 +16,7 @@ from ..core.keras_tensor import KerasTensor
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.state import StateScope
 from ..layers.calling import call_scope
+from ..layers.layer import Layer
 from ..metrics import Mean
 from ..ops import sum
 from . import guards, loop, outputs
@@ -23,8 +24,22 @@ from .compile import CompiledLoss, CompileMetrics, is_empty, widened
 from .program import Program, program_key
 
 
-class Trainer:
-    """What makes a model trainable; a base of `Model`."""
+class Trainer(Layer):
+    """A layer that can be trained; the base of `Model`."""
+
+    optimizer: Any
+    _loss_tracker: Any
+    _compile_loss: CompiledLoss | None
+    _compile_metrics: CompileMetrics | None
+    _compile_arguments: dict[str, Any] | None
+    _programs: dict[str, Program]
+    _prepared_for: str | None
+
+    def _symbolic_build(self, x: Any) -> None:
+        """Builds an unbuilt model for data like `x`, a structure of arrays or specs with the batch axis."""
+        if self.built and all(layer.built for layer in self._flatten_layers()):
+            return
+        self(tree.map_structure(_spec, x))
 
     def _init_trainer(self) -> None:
         self.compiled = False
