@@ -368,7 +368,7 @@ def _check_label_shape(called: str, loss: Any, wants: str, y_true: Any, p_shape:
     if len(found) == len(wanted) and all(m is None or n is None or m == n for m, n in zip(found, wanted)):
         return
     raise ValueError(
-        f"Labels of {called} have shape {y_shape}, but its predictions have shape {p_shape} and '{name}' expects labels "
+        f"Labels of {called} have shape {y_shape}, but its predictions have shape {p_shape}; '{name}' expects labels "
         f"of shape {expected}: {remedy}." + _off("check_shapes")
     )
 

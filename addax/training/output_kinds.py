@@ -1,0 +1,91 @@
+"""What a model's graph tells the guards: which activation makes an output, and what reads an input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.keras_tensor import KerasTensor
+from ..core.op import Operation
+from ..layers.layer import Layer, is_user_class
+
+# Layers that give the values they are given, in another arrangement: what made the values is further up.
+_PASSING = ("Dropout", "Flatten", "Identity", "Permute", "Reshape", "SpatialDropout1D", "SpatialDropout2D")
+# Layers whose outputs are what their attribute `activation` returns.
+_ACTIVATED = ("Activation", "Dense", "EinsumDense")
+_ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu"}
+
+
+def activation_of(tensor: KerasTensor) -> tuple[Any, str | None]:
+    """The layer and the activation that make `tensor`.
+
+    Args:
+        tensor: An output of a graph.
+
+    Returns:
+        `(operation, name)`: "linear", "softmax", ... or None where it is not known.
+    """
+    while True:
+        if tensor._keras_history is None:
+            return None, None
+        operation, node_index, tensor_index = tensor._keras_history
+        inside = getattr(operation, "outputs", None)
+        if isinstance(inside, list) and tensor_index < len(inside):  # a model used as a layer
+            tensor = inside[tensor_index]
+            continue
+        node = operation._inbound_nodes[node_index]
+        kind = _activation(operation)
+        passes = kind == "pass" or (kind == "linear" and type(operation).__name__ == "Activation")
+        if not passes or len(node.input_tensors) != 1:
+            return operation, None if kind == "pass" else kind
+        tensor = node.input_tensors[0]
+
+
+def _activation(operation: Operation) -> str | None:
+    definition = getattr(operation, "definition", None)
+    if definition is not None:  # a call of an op
+        return definition.name if definition.name in ("softmax", "sigmoid", "relu", "tanh") else None
+    if not is_addax_layer(operation):
+        return None
+    name = type(operation).__name__
+    if name in _PASSING:
+        return "pass"
+    if name in _ACTIVATIONS:
+        return _ACTIVATIONS[name]
+    if name == "TimeDistributed":
+        return _activation(operation.layer)  # type: ignore[attr-defined]
+    if name in _ACTIVATED or hasattr(operation, "kernel_size"):
+        activation = operation.activation  # type: ignore[attr-defined]
+        if isinstance(activation, Layer):
+            return _activation(activation)
+        return getattr(activation, "__name__", None) if not is_user_class_of(activation) else None
+    return None
+
+
+def is_user_class_of(value: Any) -> bool:
+    """Whether a function or object is written outside addax."""
+    return (getattr(value, "__module__", None) or "").partition(".")[0] != "addax"
+
+
+def is_addax_layer(operation: Any) -> bool:
+    """Whether `operation` is a layer whose computation is addax's own."""
+    return (
+        isinstance(operation, Layer)
+        and not is_user_class(type(operation))
+        and "call" not in operation.__dict__
+        and type(operation).__name__ != "Lambda"
+    )
+
+
+def consumers(model: Any, tensor: KerasTensor) -> list[Any]:
+    """The layers and ops that read `tensor`, an input of `model`; of a model among them, what reads its input."""
+    graph = model.__dict__.get("_graph") or getattr(model.__dict__.get("_functional"), "_graph", None)
+    found: list[Any] = []
+    for node in graph.nodes if graph is not None else ():
+        for i, given in enumerate(node.input_tensors):
+            if given is tensor:
+                inner = getattr(node.operation, "inputs", None)
+                if isinstance(inner, list) and i < len(inner):
+                    found += consumers(node.operation, inner[i])
+                else:
+                    found.append(node.operation)
+    return found
