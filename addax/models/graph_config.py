@@ -61,7 +61,7 @@ def graph_config(model: Any) -> dict[str, Any]:
 
 def takes_graph(cls: type) -> bool:
     """Whether models of class `cls` can be made from inputs and outputs."""
-    parameters = inspect.signature(cls).parameters.values()
+    parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
     return any(p.kind is p.VAR_KEYWORD for p in parameters) or {"inputs", "outputs"} <= {p.name for p in parameters}
 
 
