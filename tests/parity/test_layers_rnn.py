@@ -63,6 +63,37 @@ CASES = [
 ]
 
 
+def both_ways(kind: str, call: dict | None = None, parity: tuple = ("config", "grad", "shape"), **kwargs) -> Case:
+    """A Bidirectional layer; arguments that it doesn't know itself are the recurrent layer's."""
+    own = {k: kwargs.pop(k) for k in ("merge_mode", "backward_layer") if k in kwargs}
+    made = Make(lambda room: getattr(room, kind)(3, name="inner", **SEED, **kwargs))
+    return Case("Bidirectional", {"layer": made, **own}, X, call=call or {}, parity=parity)
+
+
+CASES += [
+    both_ways("LSTM"),
+    both_ways("LSTM", {**MASKED, "initial_state": states(3, 3, 3, 3)}, **SEQ, **STATE, merge_mode="sum"),
+    both_ways("GRU", MASKED, **SEQ, merge_mode=None),
+    both_ways("GRU", merge_mode="mul", **STATE),
+    both_ways("GRU", MASKED, merge_mode="ave", reset_after=False),
+    # Keras's own shape rule counts the forward layer twice.
+    both_ways(
+        "LSTM", parity=("config", "grad"), backward_layer=Make(lambda room: room.GRU(2, name="other", **SEED, **BACK))
+    ),
+]
+
+
+def at_each_step(make, shape=(2, 5, 4), **kwargs) -> Case:
+    return Case("TimeDistributed", {"layer": Make(make)}, shape, **kwargs)
+
+
+CASES += [
+    at_each_step(lambda room: room.Dense(3, name="inner")),
+    at_each_step(lambda room: room.BatchNormalization(name="inner"), training=(True, False)),
+    at_each_step(lambda room: room.LSTM(3, name="inner", **SEED), shape=(2, 3, 5, 4)),
+]
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_parity(case):
     check_parity(case)

@@ -1,0 +1,78 @@
+"""TimeDistributed: a layer applied to every timestep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core import tree
+from ..ops import reshape, stack
+from .layer import Layer, Shape, call_signature
+from .wrapper import Wrapper
+
+
+class TimeDistributed(Wrapper):
+    """Applies a layer to every timestep of its input by itself.
+
+    Args:
+        layer: The layer.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Input shape `(batch, timesteps, ...)`, output shape `(batch, timesteps, ...)`, where what follows the timesteps is
+    what the layer takes and returns.
+
+    >>> keras.layers.TimeDistributed(keras.layers.Dense(4))(np.ones((2, 5, 3))).shape
+    (2, 5, 4)
+    """
+
+    def __init__(self, layer: Layer, **kwargs: Any):
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                f"Please initialize `TimeDistributed` layer with a `keras.layers.Layer` instance. Received: {layer}"
+            )
+        super().__init__(layer, **kwargs)
+        self.supports_masking = True
+
+    def build(self, input_shape: Shape) -> None:
+        super().build(self._step_shape(input_shape))
+
+    def _step_shape(self, input_shape: Any) -> Shape:
+        if not tree.is_shape(input_shape) or len(input_shape) < 3:
+            raise ValueError(
+                "`TimeDistributed` Layer should be passed an `input_shape` with at least 3 dimensions, received: "
+                f"{input_shape} (layer '{self.name}')"
+            )
+        return (input_shape[0], *input_shape[2:])
+
+    def compute_output_shape(self, input_shape: Shape) -> Any:
+        found = self.layer.compute_output_shape(self._step_shape(input_shape))
+        return tree.map_shape_structure(lambda s: (s[0], input_shape[1], *s[1:]), found)
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if self._looks_across_the_batch(training):
+            steps = [
+                self._apply(inputs[:, t], training, None if mask is None else mask[:, t])
+                for t in range(inputs.shape[1])
+            ]
+            return tree.map_structure(lambda *outputs: stack(outputs, axis=1), *steps)
+        # Every timestep of every sample is one more sample: one call instead of one a timestep.
+        batch, length = inputs.shape[:2]
+        flat = reshape(inputs, (batch * length, *inputs.shape[2:]))
+        flat_mask = None if mask is None else reshape(mask, (batch * length, *mask.shape[2:]))
+        outputs = self._apply(flat, training, flat_mask)
+        return tree.map_structure(lambda y: reshape(y, (batch, length, *y.shape[1:])), outputs)
+
+    def _apply(self, inputs: Any, training: bool | None, mask: Any) -> Any:
+        names = call_signature(self.layer).names
+        kwargs = {"training": training} if "training" in names else {}
+        if mask is not None and "mask" in names:
+            kwargs["mask"] = mask
+        return self.layer(inputs, **kwargs)
+
+    def _looks_across_the_batch(self, training: bool | None) -> bool:
+        """Whether it matters which samples are in a batch: statistics, penalties of activities, kept states."""
+        if training and self.layer.non_trainable_weights:
+            return True
+        return any(
+            inner.activity_regularizer is not None or getattr(inner, "stateful", False)
+            for inner in self.layer._flatten_layers()
+        )
