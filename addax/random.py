@@ -129,9 +129,8 @@ def categorical(logits: TensorLike, num_samples: int, dtype: DTypeLike = "int32"
         raise ValueError(
             f"`logits` should be a 2-D tensor with shape [batch_size, num_classes]. Received: {logits.shape}"
         )
-    shape = (num_samples, logits.shape[0])
-    sample = jax.random.categorical(draw_key(seed), logits, axis=-1, shape=shape)
-    return sample.T.astype(numpy_dtype(dtype))
+    shape = (logits.shape[0], num_samples)
+    return jax.random.categorical(draw_key(seed), logits[:, :, None], axis=1, shape=shape).astype(numpy_dtype(dtype))
 
 
 def gamma(shape: Shape, alpha: float, dtype: DTypeLike = None, seed: Seed = None) -> Tensor:
@@ -188,9 +187,9 @@ def dropout(
 
 
 def shuffle(x: TensorLike, axis: int = 0, seed: Seed = None) -> Tensor:
-    """`x` with its slices along `axis` in random order.
+    """`x` with the elements along `axis` in random order, another one for each position of the other axes.
 
     >>> sorted(shuffle([1, 2, 3], seed=1).tolist())
     [1, 2, 3]
     """
-    return jax.random.permutation(draw_key(seed), to_tensor(x), axis)
+    return jax.random.permutation(draw_key(seed), to_tensor(x), axis, independent=True)

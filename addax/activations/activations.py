@@ -54,7 +54,7 @@ def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
         approximate: Whether to compute it through `tanh`.
 
     >>> gelu([-1.0, 1.0]).round(3)
-    Array([-0.159,  0.841], dtype=float32)
+    Array([-0.159...,  0.841     ], dtype=float32)
     """
     return gelu_op(x, approximate)
 
@@ -73,7 +73,7 @@ def mish(x: TensorLike) -> Tensor:
     """`x * tanh(softplus(x))` ([paper](https://arxiv.org/abs/1908.08681)).
 
     >>> mish([0.0, 1.0]).round(3)
-    Array([0.   , 0.865], dtype=float32)
+    Array([0.        , 0.865...], dtype=float32)
     """
     return x * jnp.tanh(jax.nn.softplus(x))
 
@@ -91,18 +91,14 @@ def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = N
     >>> relu([-1.0, 2.0, 8.0], negative_slope=0.5, max_value=6.0)
     Array([-0.5,  2. ,  6. ], dtype=float32)
     """
-    if threshold == 0 and negative_slope == 0:
-        if max_value is None:
-            return jax.nn.relu(x)
-        if max_value == 6:
-            return jax.nn.relu6(x)
     if threshold == 0 and max_value is None:
-        return jax.nn.leaky_relu(x, negative_slope)
-    below = negative_slope * jax.nn.relu(threshold - x) if negative_slope != 0 else 0
-    above = jax.nn.relu(x) if threshold == 0 else x * (x > threshold).astype(x.dtype)
-    if max_value is not None:
-        above = jnp.clip(above, 0, max_value)
-    return above - below
+        return jax.nn.relu(x) if negative_slope == 0 else jax.nn.leaky_relu(x, negative_slope)
+    if threshold == 0 and max_value == 6:
+        above = jax.nn.relu6(x)  # unlike `clip`, without a gradient at 6
+    else:
+        above = jax.nn.relu(x) if threshold == 0 else x * (x > threshold).astype(x.dtype)
+        above = above if max_value is None else jnp.clip(above, 0, max_value)
+    return above if negative_slope == 0 else above - negative_slope * jax.nn.relu(threshold - x)
 
 
 __all__ = [

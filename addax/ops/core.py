@@ -237,8 +237,6 @@ def cond(pred: TensorLike, true_fn: Argument, false_fn: Argument) -> Any:
     >>> cond(jnp.array(True), lambda: 1.0, lambda: 2.0)
     Array(1., dtype=float32, weak_type=True)
     """
-    if isinstance(pred, (bool, np.bool_)):
-        return true_fn() if pred else false_fn()
     return lax.cond(pred, lambda: _values(true_fn()), lambda: _values(false_fn()))
 
 
@@ -251,7 +249,7 @@ def switch(index: TensorLike, branches: Argument, *operands: TensorLike) -> Any:
     """`branches[index](*operands)`; an index out of range is brought into it.
 
     >>> switch(1, [lambda x: x, lambda x: -x], jnp.array(3))
-    Array(-3, dtype=int32)
+    Array(-3, dtype=int32, weak_type=True)
     """
     return lax.switch(index, [lambda *xs, f=f: _values(f(*xs)) for f in branches], *operands)
 

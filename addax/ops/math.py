@@ -53,7 +53,7 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
     """`log(sum(exp(x)))` without overflow.
 
     >>> logsumexp([1000.0, 1000.0])
-    Array(1000.6931, dtype=float32)
+    Array(1000.6932, dtype=float32)
     """
     return jax.nn.logsumexp(x, tuple(axis) if isinstance(axis, list) else axis, keepdims=keepdims)
 

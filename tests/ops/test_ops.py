@@ -53,9 +53,10 @@ def run(symbolic, x, value):
 @pytest.mark.parametrize("name", OPERATORS)
 def test_operators(name):
     function = OPERATORS[name]
-    expected = function(A, B)
+    expected = np.round(A, 1) if name == "round" else function(A, B)
     for left, right in ((Variable(A), B), (A, Variable(B)), (Variable(A), Variable(B))):
-        np.testing.assert_allclose(function(left, right), expected, rtol=1e-6)
+        if name != "round" or isinstance(left, Variable):
+            np.testing.assert_allclose(function(left, right), expected, rtol=1e-6)
     x = KerasTensor((2, 2))
     for left, right, value in ((x, B, A), (A, x, B), (x, Variable(B), A)):
         if (name, left is x) in (("negative", False), ("positive", False), ("round", False)):
@@ -178,7 +179,7 @@ def test_errors(call, message):
 
 def test_importing_the_ops_leaves_jax_out():
     code = (
-        "import sys, addax.ops, addax.random, addax.activations as a; a.get('relu'); addax.ops.add; addax.ops.image.resize;"
-        "addax.ops.conv; addax.ops.svd; addax.ops.fft; sys.exit('jax' in sys.modules)"
+        "import sys, addax.ops as ops, addax.random, addax.activations as a; a.get('relu'); ops.add; ops.image.resize;"
+        "ops.conv; ops.svd; ops.fft; sys.exit('jax' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -41,7 +41,7 @@ def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
         approximate: Whether to compute it through `tanh`.
 
     >>> gelu([-1.0, 1.0], approximate=False).round(3)
-    Array([-0.159,  0.841], dtype=float32)
+    Array([-0.159...,  0.841     ], dtype=float32)
     """
     return jax.nn.gelu(_float(x), approximate)
 
@@ -83,7 +83,7 @@ def hard_silu(x: TensorLike) -> Tensor:
     """`x * hard_sigmoid(x)` ([paper](https://arxiv.org/abs/1905.02244)).
 
     >>> hard_silu([-4.0, 3.0])
-    Array([0., 3.], dtype=float32)
+    Array([-0.,  3.], dtype=float32)
     """
     return jax.nn.hard_silu(_float(x))
 
@@ -116,7 +116,7 @@ def log_sigmoid(x: TensorLike) -> Tensor:
     """Logarithm of the sigmoid.
 
     >>> log_sigmoid([0.0])
-    Array([-0.693147], dtype=float32)
+    Array([-0.693...], dtype=float32)
     """
     return jax.nn.log_sigmoid(_float(x))
 
@@ -126,7 +126,7 @@ def log_softmax(x: TensorLike, axis: Any = -1) -> Tensor:
     """Logarithm of the softmax along `axis` (an int, several, or None for all).
 
     >>> log_softmax([0.0, 0.0])
-    Array([-0.693147, -0.693147], dtype=float32)
+    Array([-0.693..., -0.693...], dtype=float32)
     """
     return jax.nn.log_softmax(_float(x), _axes(axis))
 
@@ -156,7 +156,7 @@ def selu(x: TensorLike) -> Tensor:
     """`elu` so scaled that mean 0 and variance 1 are kept from layer to layer ([paper](https://arxiv.org/abs/1706.02515)).
 
     >>> selu([-1.0, 1.0]).round(3)
-    Array([-1.111,  1.051], dtype=float32)
+    Array([-1.111...,  1.051    ], dtype=float32)
     """
     return jax.nn.selu(_float(x))
 
@@ -209,7 +209,7 @@ def softplus(x: TensorLike) -> Tensor:
     """`log(1 + exp(x))`, a smooth `relu`.
 
     >>> softplus([0.0])
-    Array([0.693147], dtype=float32)
+    Array([0.693...], dtype=float32)
     """
     return jax.nn.softplus(_float(x))
 
@@ -249,7 +249,7 @@ def sparsemax(x: TensorLike, axis: int = -1) -> Tensor:
     """The nearest point to `x` among those that sum to 1 and are not negative ([paper](https://arxiv.org/abs/1602.02068)).
 
     >>> sparsemax([1.0, 0.8, -1.0]).round(2)
-    Array([0.6, 0.4, 0. ], dtype=float32)
+    Array([0.599..., 0.399..., 0.        ], dtype=float32)
     """
     x = jnp.moveaxis(_float(x), axis, -1)
     ordered = jnp.flip(jnp.sort(x, -1), -1)

@@ -137,7 +137,7 @@ def geomspace(
     """`num` numbers from `start` to `stop`, each the same multiple of the one before.
 
     >>> geomspace(1.0, 8.0, 4)
-    Array([1., 2., 4., 8.], dtype=float32)
+    Array([1.       , 2.       , 4.000..., 8.       ], dtype=float32)
     """
     return jnp.geomspace(start, stop, num, endpoint, _maybe(dtype), axis)
 

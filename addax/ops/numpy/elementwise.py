@@ -4,9 +4,9 @@ Most are JAX's function of that name, so they are a table: name and what it comp
 default float where the function has fractions.
 
 >>> exp([0, 1])
-Array([1. , 2.718282], dtype=float32)
+Array([1.       , 2.718...], dtype=float32)
 >>> add([1, 2], 0.5)
-Array([1.5, 2.5], dtype=float32)
+Array([1.5, 2.5], dtype=float32, weak_type=True)
 """
 
 from __future__ import annotations
