@@ -1,0 +1,3 @@
+"""The scripts here are programs to run, not modules to collect."""
+
+collect_ignore = ["scripts"]
