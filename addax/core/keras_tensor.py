@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any, NamedTuple, NoReturn
 
 from .dtypes import standardize_dtype, standardize_shape
+from .engine import is_loaded
 from .naming import auto_name
 from .operators import TensorOperators, op
 
@@ -32,8 +34,6 @@ class KerasTensor(TensorOperators):
     <KerasTensor shape=(None, 3), dtype=float32, sparse=False, ragged=False, name=x>
     """
 
-    __array_ufunc__ = None  # ndarray + KerasTensor goes to our __radd__
-
     def __init__(
         self,
         shape: Any,
@@ -54,6 +54,8 @@ class KerasTensor(TensorOperators):
         self.name = name or auto_name("keras_tensor")
         self._keras_history: KerasHistory | None = None
         self._keras_mask: Any = None
+        if not _jax_is_taught and is_loaded():
+            _teach_jax()
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -86,23 +88,25 @@ class KerasTensor(TensorOperators):
         return id(self)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        raise ValueError(
-            "A KerasTensor is symbolic: it's a placeholder for a shape and a dtype. It doesn't have any actual "
-            f"numerical value. You cannot convert it to a NumPy array. Use the function of `keras.ops` of the same "
-            f"name, or put the code in the `call` of a layer. Received: {self!r}"
-        )
+        raise ValueError(_refusal(self, None, "convert it to a NumPy array"))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        name = ufunc.__name__
+        if method == "__call__" and name in _OPERATORS and not kwargs:  # ndarray + KerasTensor comes here
+            return op(_OPERATORS[name])(*inputs)
+        if name in ("equal", "not_equal"):
+            return (name == "equal") == (inputs[0] is inputs[1])
+        name = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}.get(name, name)  # `np.sum`
+        raise ValueError(_refusal(self, f"numpy.{name}", f"use it in `numpy.{name}`"))
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> NoReturn:
+        raise ValueError(_refusal(self, f"numpy.{func.__name__}", f"use it in `numpy.{func.__name__}`"))
 
     @property
     def __jax_array__(self) -> NoReturn:
         # JAX looks this attribute up on whatever its functions are given, which is where a user who passes a
-        # symbolic tensor to `jax.numpy` can be told what to do instead.
-        name = _calling_jax_function()
-        remedy = f"`keras.ops.{name}`" if name else "the function of that name in `keras.ops`"
-        called = f"`jax.numpy.{name}`" if name else "A JAX function"
-        raise TypeError(
-            f"{called} was called on a symbolic KerasTensor, which has no values. Use {remedy}, or put the code in "
-            f"the `call` of a layer or in a `Lambda`. Received: {self!r}"
-        )
+        # symbolic tensor to `jax.numpy` can be told what to do instead. (It would wrap a TypeError in one of its own.)
+        _refuse_jax(self)
 
     def __float__(self) -> NoReturn:
         self._no_value("a float")
@@ -132,20 +136,69 @@ class KerasTensor(TensorOperators):
         )
 
 
+# The ufuncs that NumPy's operators call, and the op that does the same.
+_OPERATORS = {
+    **{name: name for name in ("add", "subtract", "multiply", "matmul", "floor_divide", "power")},
+    **{name: name for name in ("less", "less_equal", "greater", "greater_equal")},
+    "divide": "true_divide",
+    "remainder": "mod",
+    **{f"bitwise_{name}": f"logical_{name}" for name in ("and", "or", "xor")},
+}
+
+
+def _refusal(tensor: KerasTensor, function: str | None, what: str) -> str:
+    """What is said when a function that needs values is given a symbolic tensor."""
+    name = (function or "").rpartition(".")[2]
+    known = name in importlib.import_module("addax.ops").__all__
+    remedy = f"`keras.ops.{name}`" if known else "the function of that name in `keras.ops`"
+    return (
+        "A KerasTensor is symbolic: it's a placeholder for a shape and a dtype. It doesn't have any actual numerical "
+        f"value. You cannot {what}. Use {remedy}, or put the code in the `call` of a layer. Received: {tensor!r}"
+    )
+
+
+def _refuse_jax(tensor: KerasTensor) -> NoReturn:
+    name = _calling_jax_function()
+    raise ValueError(_refusal(tensor, name, f"use it in `{name}`" if name else "use it in a function of JAX"))
+
+
+_jax_is_taught = False
+
+
+def _teach_jax() -> None:
+    """Lets the functions of `jax.lax` and `jax.nn`, which don't look at `__jax_array__`, say the same."""
+    global _jax_is_taught
+    _jax_is_taught = True
+    handlers = getattr(importlib.import_module("jax.interpreters.xla"), "canonicalize_dtype_handlers", None)
+    if hasattr(handlers, "__setitem__"):
+        handlers[KerasTensor] = _refuse_jax
+
+
 def _calling_jax_function() -> str | None:
-    """The name of the JAX function that the user called, read off the stack."""
-    frame, name = sys._getframe(2), None
+    """The JAX function that the user called ("jax.numpy.exp"), read off the stack."""
+    frame: Any = sys._getframe(1)
+    found = None
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if not module.startswith(("jax", "numpy")):
-            return name
-        code = frame.f_code.co_name
-        if code == "__call__":  # a jnp.ufunc object
-            code = getattr(frame.f_locals.get("self"), "__name__", code)
-        if not code.startswith("_") and code not in ("cache_miss", "reraise_with_filtered_traceback"):
-            name = code
-        frame = frame.f_back  # type: ignore[assignment]
-    return name
+        if not module.startswith(("jax", "numpy", __name__)):
+            return found
+        # A function that JAX wraps is a local of the wrapper: `fun` of a jitted one, `self` of a `jnp.ufunc`.
+        for value in (frame.f_locals.get("self"), frame.f_locals.get("fun")):
+            found = _public_name(getattr(value, "__module__", None), getattr(value, "__name__", None)) or found
+        found = _public_name(module, frame.f_code.co_name) or found
+        frame = frame.f_back
+    return found
+
+
+def _public_name(module: Any, name: Any) -> str | None:
+    """`jax.numpy.exp` for `exp` of the modules behind it; None for what isn't public."""
+    if not isinstance(module, str) or not isinstance(name, str) or not module.startswith("jax"):
+        return None
+    for public in ("jax.numpy", "jax.nn", "jax.scipy", "jax.lax"):
+        owner = sys.modules.get(public)
+        if module.startswith((public, f"jax._src.{public[4:]}")) and hasattr(owner, name) and name[0] != "_":
+            return f"{public}.{name}"
+    return None
 
 
 def any_symbolic(*values: Any) -> bool:

@@ -12,6 +12,7 @@ from ..core.serialization import deserialize_keras_object, serialize_keras_objec
 from ..layers.calling import call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
+from ..training.guards import check_inputs
 from .functional import Functional
 from .model import Model
 
@@ -190,7 +191,11 @@ class Sequential(Model):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Runs the layers in order."""
         if self._functional is not None:
-            return self._functional.call(inputs, training=training, mask=mask)
+            try:
+                return self._functional.call(inputs, training=training, mask=mask)
+            except (TypeError, ValueError):
+                check_inputs(self, inputs)  # where the input is to blame it is named, not a layer inside
+                raise
         x = inputs
         for layer in self.layers:
             kwargs: dict[str, Any] = {}

@@ -86,7 +86,10 @@ def check_batch(model: Any, batch: tuple, labels: bool = True) -> None:
         for name, array, _ in _named(model, x, y if labels else None):
             _check_kind(name, array)
     if settings.get("check_shapes") and _inputs_by_name(model):
-        _check_inputs(model, x)
+        if model.input_spec is not None:
+            check_inputs(model, x)
+        elif not _fit_inputs(model, x):  # a Sequential takes what its layers take, so they are asked
+            model._prediction_spec(tree.map_structure(_spec, x))
 
 
 def _named(model: Any, x: Any, y: Any = None) -> Iterator[tuple[str, Any, KerasTensor | None]]:
@@ -135,7 +138,8 @@ def _check_kind(name: str, array: Any) -> None:
         )
 
 
-def _check_inputs(model: Any, x: Any) -> None:
+def check_inputs(model: Any, x: Any) -> None:
+    """Raises ValueError, with the name of the input, unless `x` has the structure and shapes of the model's inputs."""
     expected = _inputs_by_name(model)
     if isinstance(x, dict):
         missing = next((key for key in expected if key not in x), None)
@@ -160,9 +164,21 @@ def _check_inputs(model: Any, x: Any) -> None:
         if leaf is not None and not _fits(spec.shape[1:], leaf.shape[1:]):
             raise ValueError(
                 f"Input {i} with name '{name}' of model '{model.name}' is incompatible with the data: expected "
-                f"shape={(None, *spec.shape[1:])}, found shape={tuple(leaf.shape)}. "
-                f"{_shape_remedy(name, spec.shape, tuple(leaf.shape))}"
+                f"shape={(None, *spec.shape[1:])}, found shape={_plain(leaf.shape)}. "
+                f"{_shape_remedy(name, spec.shape, _plain(leaf.shape))}"
             )
+
+
+def _plain(shape: tuple) -> tuple:
+    return tuple(d if isinstance(d, int) else None for d in shape)
+
+
+def _fit_inputs(model: Any, x: Any) -> bool:
+    try:
+        check_inputs(model, x)
+    except ValueError:
+        return False
+    return True
 
 
 def _fits(expected: tuple, found: tuple) -> bool:
@@ -324,12 +340,16 @@ def _predictions(model: Any, x: Any) -> Any:
     """What the model predicts for `x`, as KerasTensors."""
     if getattr(model, "outputs", None):
         return model.output
-    specs = tree.map_structure(lambda a: None if a is None else KerasTensor((None, *a.shape[1:]), str(a.dtype)), x)
+    specs = tree.map_structure(_spec, x)
     key = str(tree.map_structure(lambda t: None if t is None else (t.shape, t.dtype), specs))
     known = model.__dict__.setdefault("_predictions_for", {})
     if key not in known:
         known[key] = model._prediction_spec(specs)
     return known[key]
+
+
+def _spec(a: Any) -> KerasTensor | None:
+    return None if a is None else KerasTensor((None, *a.shape[1:]), str(a.dtype))
 
 
 def _label_shape(y_shape: tuple, p_shape: tuple) -> tuple[tuple, tuple]:
