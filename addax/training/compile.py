@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import losses as losses_module
 from ..core import tree
+from ..core.abstract import abstract_call
 from ..losses import Loss
 from ..metrics import Mean, Metric
 from ..metrics.identifiers import resolve
@@ -148,6 +149,10 @@ class CompileMetrics(Metric):
                         key, n = f"{base}_{n}", n + 1
                     taken.add(key)
                     entries.append((i, key, metric, weighted))
+        for i, _, metric, _ in entries:
+            if hasattr(metric, "_build") or not type(metric).__module__.startswith("addax."):
+                # Its states may be made, or get their shapes, by the first update.
+                abstract_call(metric.update_state, (flat_true[i], flat_pred[i]), {})
         self.entries = entries
         self.built = True
 

@@ -309,13 +309,8 @@ def _warn_of_end() -> None:
 
 
 def _finalize(model: Any) -> None:
-    if model.optimizer is not None and epochs_done(model):
+    if model.optimizer is not None and int(model.optimizer.iterations) > 0:
         model.optimizer.finalize_variable_values(model.trainable_weights)
-
-
-def epochs_done(model: Any) -> bool:
-    """Whether the optimizer has made a step (before, there is nothing to finalise)."""
-    return int(model.optimizer.iterations.numpy()) > 0
 
 
 def _is_due(validation_freq: Any, epoch: int) -> bool:
