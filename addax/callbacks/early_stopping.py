@@ -26,7 +26,9 @@ class EarlyStopping(MonitorCallback):
     'val_accuracy'
     """
 
-    missing_text = "Early stopping conditioned on metric {name} which is not available."
+    missing_text = (
+        "Early stopping conditioned on metric `{name}` which is not available. Available metrics are: {available}"
+    )
 
     def __init__(
         self,

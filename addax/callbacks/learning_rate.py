@@ -78,7 +78,10 @@ class ReduceLROnPlateau(MonitorCallback):
     ValueError: ReduceLROnPlateau does not support a factor >= 1.0. Received factor=2.0
     """
 
-    missing_text = "Learning rate reduction is conditioned on metric {name} which is not available."
+    missing_text = (
+        "Learning rate reduction is conditioned on metric `{name}` which is not available. "
+        "Available metrics are: {available}."
+    )
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ class ModelCheckpoint(MonitorCallback):
     ValueError: The filepath provided must end in `.keras` (Keras model format). Received: filepath=best.txt
     """
 
-    missing_text = "Can save best model only with {name} available."
+    missing_text = "Can save best model only with {name} available. The logs have: {available}"
 
     def __init__(
         self,

@@ -33,8 +33,7 @@ class MonitorCallback(Callback):
         self.min_delta = abs(min_delta)
         self.monitor_op: Callable[[Any, Any], Any] | None = None
 
-    # What is said when the quantity is missing; {name} is its name.
-    missing_text = "{name} is not among the logs."
+    missing_text = "`{name}` is not among the logs: {available}"  # what is said when the quantity is missing
 
     @property
     def watched(self) -> str | None:
@@ -46,10 +45,8 @@ class MonitorCallback(Callback):
         logs = logs or {}
         value = logs.get(self.monitor)
         if value is None:
-            available = ",".join(logs)
-            warnings.warn(
-                f"{self.missing_text.format(name=f'`{self.monitor}`')} Available metrics are: {available}", stacklevel=3
-            )
+            text = self.missing_text.format(name=self.monitor, available=",".join(logs))
+            warnings.warn(text, stacklevel=3)
         return value
 
     def is_improvement(self, value: Any, reference: Any) -> bool:

@@ -9,7 +9,7 @@ from .output import print_msg
 
 
 class TerminateOnNaN(Callback):
-    """Ends training when the loss is NaN or infinite.
+    """Ends training when the loss is NaN or infinite, and says in which layer it began.
 
     Args:
         raise_error: Whether to raise a RuntimeError instead of ending quietly.
@@ -28,8 +28,17 @@ class TerminateOnNaN(Callback):
         if loss is None or np.isfinite(loss):
             return
         if self.raise_error:
-            raise RuntimeError(
+            error = RuntimeError(
                 f"NaN or Inf loss encountered at batch {batch}. Loss value: {loss}. Terminating training immediately."
             )
+            if self.model is not None:
+                error.add_note(self._explanation())
+            raise error
         print_msg(f"Batch {batch}: Invalid loss, terminating training")
+        print_msg(self._explanation())
         self.model.stop_training = True
+
+    def _explanation(self) -> str:
+        """Where it began: `fit` keeps what is needed to run the steps again."""
+        watch = self.model.__dict__.get("_nan_watch")
+        return watch.explain() if watch is not None else ""

@@ -1,0 +1,178 @@
+"""Summaries and graphs of models against Keras: the same text, byte for byte."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import addax
+
+keras = pytest.importorskip("keras")
+
+
+def dense(lib, *args, **kwargs):
+    return lib.layers.Dense(*args, **kwargs)
+
+
+def sequential(lib):
+    return lib.Sequential([lib.Input((16,)), dense(lib, 8, name="a"), dense(lib, 4, name="b")], name="s")
+
+
+def unbuilt(lib):
+    return lib.Sequential([dense(lib, 8, name="a"), dense(lib, 4, name="b")], name="u[bold]x")
+
+
+def frozen_and_compiled(lib):
+    model = sequential(lib)
+    model.layers[0].trainable = False
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def several(lib):
+    a, b = lib.Input((4,), name="a_in"), lib.Input((4,), name="b_in")
+    shared = dense(lib, 3, name="shared")
+    x, y = shared(a), shared(b)
+    long = dense(lib, 2, name="a_rather_long_layer_name_that_wraps_around_the_column")
+    return lib.Model([a, b], [lib.layers.Add(name="sum")([x, y]), long(x)], name="several")
+
+
+def inner(lib):
+    return lib.Sequential([lib.Input((4,)), dense(lib, 4, name="i1"), dense(lib, 5, name="i2")], name="inner")
+
+
+def nested(lib):
+    a = lib.Input((4,), name="a_in")
+    core = lib.Model(a, dense(lib, 7, name="d")(inner(lib)(a)), name="core")
+    b = lib.Input((4,), name="b_in")
+    return lib.Model(b, lib.layers.Add(name="sum")([core(b), dense(lib, 7, name="q")(b)]), name="nested")
+
+
+def stacked(lib):
+    return lib.Sequential([lib.Input((4,)), inner(lib), dense(lib, 4, name="mid")], name="stacked")
+
+
+def chain(lib):
+    a = lib.Input((4,), name="a")
+    return lib.Model(a, dense(lib, 2, name="q")(dense(lib, 3, name="p")(a)), name="chain")
+
+
+def ops(lib):
+    a = lib.Input((None, 4), name="a")
+    b = dense(lib, 4, name="b")(a)
+    return lib.Model(a, lib.ops.mean(lib.ops.stack([a, b, a], axis=1) * 2.0, axis=-1), name="ops")
+
+
+def subclassed(lib, build=False):
+    class Own(lib.Model):
+        def __init__(self):
+            super().__init__(name="own")
+            self.first = dense(lib, 3, name="first")
+            self.rest = [dense(lib, 2, name="second"), inner(lib)]
+
+        def call(self, x):
+            return self.rest[0](self.first(x))
+
+    model = Own()
+    if build:
+        model(lib.ops.ones((2, 4)))
+    return model
+
+
+def several_outputs(lib):
+    class Two(lib.layers.Layer):
+        def call(self, x):
+            return {"p": x, "q": x}
+
+    a = lib.Input((4,), name="a")
+    return lib.Model(a, Two(name="two")(a), name="outputs")
+
+
+def large(lib):
+    return lib.Sequential([lib.Input((1000,)), dense(lib, 2000, name="l", dtype="float16")], name="large")
+
+
+CASES = [
+    (sequential, {}),
+    (sequential, {"line_length": 60}),
+    (sequential, {"line_length": 120}),
+    (sequential, {"line_length": 33}),
+    (sequential, {"positions": [0.2, 0.3, 0.5]}),
+    (sequential, {"positions": [0.3, 0.6, 0.8], "show_trainable": True}),
+    (sequential, {"show_trainable": True}),
+    (sequential, {"layer_range": ["b", "b"]}),
+    (unbuilt, {}),
+    (lambda lib: lib.Sequential(name="empty"), {}),
+    (frozen_and_compiled, {"show_trainable": True}),
+    (several, {}),
+    (several, {"show_trainable": True}),
+    (several, {"line_length": 70}),
+    (several, {"layer_range": ["a_in", "shared"]}),
+    (nested, {}),
+    (nested, {"expand_nested": True, "show_trainable": True}),
+    (stacked, {"expand_nested": True}),
+    (chain, {}),
+    (ops, {}),
+    (subclassed, {}),
+    (lambda lib: subclassed(lib, build=True), {"expand_nested": True}),
+    (several_outputs, {}),
+    (large, {}),
+]
+
+
+@pytest.mark.parametrize("columns", [60, 100, 140])
+@pytest.mark.parametrize("make, arguments", CASES, ids=lambda v: getattr(v, "__name__", str(v)))
+def test_summary(make, arguments, columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    texts = []
+    for lib in (keras, addax):
+        lib.utils.clear_session()
+        text: list[str] = []
+        make(lib).summary(print_fn=text.append, **arguments)
+        texts.append(text)
+    assert texts[1] == texts[0]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"layer_range": ["a"]}, {"layer_range": ["nope", "b"]}, {"line_length": 12}], ids=str
+)
+def test_summary_errors(arguments):
+    texts = []
+    for lib in (keras, addax):
+        with pytest.raises(ValueError) as caught:
+            sequential(lib).summary(**arguments)
+        texts.append(str(caught.value))
+    assert texts[1].startswith(texts[0].rstrip("."))
+
+
+DOTS = [
+    (sequential, {}),
+    (sequential, {"show_layer_names": False, "rankdir": "LR", "dpi": 96, "splines": "curved"}),
+    (sequential, {"show_shapes": True, "show_dtype": True, "show_trainable": True, "show_layer_activations": True}),
+    (frozen_and_compiled, {"show_trainable": True}),
+    (several, {"show_shapes": True, "show_dtype": True}),
+    (nested, {"show_shapes": True}),
+    (nested, {"expand_nested": True}),
+    (stacked, {"expand_nested": True, "show_shapes": True}),
+    (stacked, {"subgraph": True}),
+    (several_outputs, {"show_shapes": True, "show_dtype": True}),
+    (lambda lib: subclassed(lib, build=True), {"show_layer_names": True}),
+]
+
+
+def numbered(dot: str) -> str:
+    """The text with the nodes' addresses numbered."""
+    names: dict[str, str] = {}
+    return re.sub(r"\b\d{9,}\b", lambda m: names.setdefault(m[0], f"n{len(names)}"), dot)
+
+
+@pytest.mark.parametrize("make, arguments", DOTS, ids=lambda v: getattr(v, "__name__", str(v)))
+def test_model_to_dot(make, arguments):
+    pytest.importorskip("pydot")
+    texts = []
+    for lib in (keras, addax):
+        lib.utils.clear_session()
+        texts.append(numbered(lib.utils.model_to_dot(make(lib), **arguments).to_string()))
+    assert texts[1] == texts[0]
