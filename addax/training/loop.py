@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..callbacks import CallbackList, check_monitors
+from ..callbacks import CallbackList, TerminateOnNaN, check_monitors
 from ..core import config as settings
 from ..core import tree
 from ..core.engine import jax, jnp
@@ -57,6 +57,11 @@ class Runner:
         self.steps = steps if steps is not None else source.steps
         self.limited = EpochSteps(source, steps)
         self.arrays: Any = None
+        self.watch: nans.Watch | None = None
+        self._order: Any = None
+        self._pending: list = []
+        # Arrays were looked at as a whole; of an iterable the batches of the first epoch are, one by one.
+        self._checks = not isinstance(source, ArrayBatches)
         if isinstance(source, ArrayBatches) and steps in (None, source.steps) and not self.program.eager:
             if source.nbytes <= DEVICE_BUDGET:
                 self.arrays = tree.map_structure(lambda a: None if a is None else jnp.asarray(a), source.arrays)
@@ -83,7 +88,11 @@ class Runner:
                 begin(first)
                 if self.watched:
                     state = program.read()  # a callback may have changed it
+                if self.watch is not None:
+                    self.watch.before(state, first, self._steps_data(first, last))
                 state, logs = run(state)
+                if self.watch is not None:
+                    self.watch.after(logs)
                 if self.watched:
                     program.settle()
                 if self.watched or self.shown:
@@ -93,7 +102,15 @@ class Runner:
         finally:
             program.settle()  # also after an error or Ctrl-C: never donated buffers
         self.source.on_epoch_end()
+        self._checks = False
         return logs
+
+    def _steps_data(self, first: int, last: int) -> list:
+        """For each step of a dispatch that is about to run its batch, or the rows that are its batch."""
+        if self.arrays is None:
+            return list(self._pending)
+        size = self.source.batch_size
+        return [self._order[i * size : (i + 1) * size] for i in range(first, last + 1)]
 
     def _on_batches(self) -> Iterator:
         per = self.model.steps_per_execution
@@ -110,7 +127,10 @@ class Runner:
             return run
 
         for batch in self.limited.epoch():
+            if self._checks:
+                guards.check_each(self.model, batch, step + len(pending))
             pending.append(batch)
+            self._pending = pending
             if len(pending) == per:
                 yield step, step + per - 1, run_all(pending)
                 step += per
@@ -124,7 +144,7 @@ class Runner:
         size, rows = source.batch_size, source.rows
         full, rest = divmod(rows, size)
         order = source.order()
-        order = np.arange(rows, dtype="int32") if order is None else order
+        order = self._order = np.arange(rows, dtype="int32") if order is None else order
         data = _trim(self.arrays)
         program = self.program
         fused = full > 1 and settings.get("fuse_steps") and program.can_fuse(program.read(), data, size)
@@ -257,7 +277,8 @@ def fit(
     callbacks = _callback_list(callbacks, model, verbose, add_history=True, epochs=epochs, steps=steps)
     watched = callbacks.has_batch_hooks
     runner = Runner(model, "train", source, steps_per_epoch, watched, shown=verbose == 1)
-    watch = nans.Watch(model, source) if debug_nans else None
+    if debug_nans or any(isinstance(c, TerminateOnNaN) for c in callbacks.callbacks):
+        runner.watch = model.__dict__["_nan_watch"] = nans.Watch(runner, raises=debug_nans)
     log_names = _log_names(model, validation is not None)
     if log_names is not None:
         check_monitors(callbacks, log_names)
@@ -270,8 +291,8 @@ def fit(
         for epoch in range(initial_epoch, epochs):
             model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            if watch is not None:
-                watch.note()
+            if runner.watch is not None:
+                runner.watch.epoch = epoch
             device_logs = runner.epoch(
                 lambda step: callbacks.on_train_batch_begin(step) if watched else None,
                 lambda step, read: callbacks.on_train_batch_end(step, read()),
@@ -284,8 +305,6 @@ def fit(
                 _warn_of_end()
                 model.stop_training |= source.one_pass
             epoch_logs = numpy_logs(device_logs)
-            if watch is not None:
-                watch.check(epoch_logs)
             if validation is not None and _is_due(validation_freq, epoch):
                 results = _run_test(validation, callbacks)
                 epoch_logs.update({f"val_{k}": v for k, v in results.items()})
@@ -294,6 +313,7 @@ def fit(
             if model.stop_training:
                 break
     finally:
+        model.__dict__.pop("_nan_watch", None)
         _finalize(model)
     callbacks.on_train_end(logs)
     return model.history
@@ -450,6 +470,7 @@ def on_batch(model: Any, kind: str, x: Any, y: Any, sample_weight: Any, class_we
     else:
         model._prepare(*batch)
         guards.check_labels(model, batch)
+        model.reset_metrics()  # the logs are this batch's own
     if class_weight is not None:
         sample_weight = _class_weighter(model, class_weight, batch)(y, sample_weight)
     program = model._program(kind)

@@ -535,7 +535,7 @@ class Trainer(Layer):
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One training step on a batch; returns the loss and metrics so far.
+        """One training step on a batch; returns its loss and metrics.
 
         Args:
             x, y, sample_weight, class_weight: The batch, as in `fit`.
@@ -546,7 +546,7 @@ class Trainer(Layer):
         return logs if return_dict else self._flatten_logs(logs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Evaluates a batch; returns the loss and metrics so far.
+        """Evaluates a batch; returns its loss and metrics.
 
         Args:
             x, y, sample_weight: The batch, as in `fit`.
