@@ -55,7 +55,7 @@ def circle(
     ref_labels = y_true if ref_labels is None else as_tensor(ref_labels, "int32")
     y_true, ref_labels = (squeeze(y, -1) if len(y.shape) == 2 else y for y in (y_true, ref_labels))
 
-    similarity = matmul(y_pred, transpose(ref_embeddings))
+    similarity = 1.0 - relu(1.0 - matmul(y_pred, transpose(ref_embeddings)))  # at most 1, also where lengths are not
     same = equal(y_true[:, None], ref_labels[None, :])
     other = logical_not(same)
     if remove_diagonal:

@@ -116,7 +116,7 @@ def _count(y_true: Tensor, y_pred: Tensor, weights: Tensor, thresholds: tuple[fl
         labels = y_true.astype(bool)
         parts = jnp.stack([labels * weights, ~labels * weights], axis=-1)
         above = y_pred[None, :] > jnp.asarray(thresholds, y_pred.dtype)[:, None]
-        positives = jnp.sum(jnp.where(above[..., None], parts[None], 0), axis=1)
+        positives = jnp.stack([jnp.sum(jnp.where(above, parts[:, i], 0), axis=1) for i in (0, 1)], axis=-1)
     negatives = jnp.sum(parts, axis=0) - positives
     return dict(zip(COUNTS, (positives[:, 0], positives[:, 1], negatives[:, 1], negatives[:, 0])))
 
