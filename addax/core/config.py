@@ -208,6 +208,7 @@ class ThreadState(threading.local):
         self.state_scope: Any = None  # core.state
         self.autocast: str | None = None  # core.variable: dtype that float variables read as
         self.call_context: Any = None  # layers.layer: the outermost layer call
+        self.probe: Any = None  # training.nans: sees what goes in and out of each layer and op
         self.name_scopes: list[str] = []  # core.naming
         self.custom_objects: dict[str, Any] = {}  # core.registry: custom_object_scope
         self.safe_mode: bool | None = None  # core.serialization

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from . import tree
 from .abstract import abstract_call
+from .config import thread
 from .convert import to_tensor, unwrap
 from .keras_tensor import KerasHistory, KerasTensor, any_symbolic
 from .naming import auto_name, to_snake_case
@@ -111,7 +112,10 @@ class Operation:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if any_symbolic(args, kwargs):
             return self.symbolic_call(*args, **kwargs)
-        return self.call(*args, **kwargs)
+        if thread.probe is None:
+            return self.call(*args, **kwargs)
+        args, kwargs = thread.probe.enter(self, (args, kwargs))
+        return thread.probe.leave(self.call(*args, **kwargs))
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """Records a node and returns its outputs."""

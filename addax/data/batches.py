@@ -58,7 +58,7 @@ class ArrayBatches(Batches):
         self.shuffle = shuffle
 
     def peek(self) -> Batch:
-        return self._rows(slice(0, min(self.batch_size, self.rows)))
+        return self.rows_of(slice(0, min(self.batch_size, self.rows)))
 
     def order(self) -> np.ndarray | None:
         """The order of the rows in the next epoch, int32; None for as they are."""
@@ -75,9 +75,10 @@ class ArrayBatches(Batches):
         order = self.order()
         for start in range(0, self.rows, self.batch_size):
             rows = slice(start, min(start + self.batch_size, self.rows))
-            yield self._rows(rows if order is None else order[rows])
+            yield self.rows_of(rows if order is None else order[rows])
 
-    def _rows(self, index: Any) -> Batch:
+    def rows_of(self, index: Any) -> Batch:
+        """The batch of the rows `index`."""
         return tree.map_structure(lambda a: None if a is None else a[index], self.arrays)
 
     @property

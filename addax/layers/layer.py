@@ -327,6 +327,10 @@ class Layer(LayerWeights, Operation):
         if training is None and spec.training_default is not None:
             training = spec.training_default
         outer_training, context.training = context.training, training
+        probe = None if symbolic else thread.probe
+        if probe is not None:
+            bound = probe.enter(self, bound)
+            first = next(iter(bound.values()), None)
         try:
             masks = self._input_masks(spec, bound)
             if "training" in spec.names:
@@ -339,6 +343,8 @@ class Layer(LayerWeights, Operation):
                 if self.activity_regularizer is not None:
                     for y in tree.flatten(outputs):
                         self.add_loss(self.activity_regularizer(y) / y.shape[0])  # a mean over the batch
+                if probe is not None:
+                    outputs = probe.leave(outputs)
             self._output_masks(first, masks, outputs)
         finally:
             context.training = outer_training
@@ -563,7 +569,7 @@ class Layer(LayerWeights, Operation):
         rest = auto_config(self, skip=(*_BASE_ARGUMENTS, *self._config_skip), upto=own)
         if "activity_regularizer" in rest and rest["activity_regularizer"] is None and not self._config_null_activity:
             del rest["activity_regularizer"]
-        elif "activity_regularizer" not in rest and self.activity_regularizer is not None:
+        elif self.activity_regularizer is not None and "activity_regularizer" not in (*rest, *self._config_skip):
             rest["activity_regularizer"] = self.activity_regularizer
         try:
             config.update({k: self._serialize_argument(k, v) for k, v in rest.items()})

@@ -24,6 +24,12 @@ def remember_origin(layer: Any) -> None:
         layer.__dict__["_origin"] = (frame.f_code.co_filename, frame.f_lineno)
 
 
+def made_at(layer: Any) -> str:
+    """Where the user's code made `layer`, to follow its name; empty where that is not known."""
+    origin = getattr(layer, "_origin", None)
+    return f", made at {origin[0]}:{origin[1]}" if origin is not None else ""
+
+
 def annotate(error: Exception, stack: list) -> None:
     """Adds a note to `error`, once: in which layer it began, where that was made, and the user's line that failed."""
     if getattr(error, "_addax_noted", False):
@@ -34,10 +40,7 @@ def annotate(error: Exception, stack: list) -> None:
         return
     layer = stack[-1]
     path = "/".join(inner.name for inner in stack)
-    note = f"In layer '{path}' ({type(layer).__name__})"
-    origin = getattr(layer, "_origin", None)
-    if origin is not None:
-        note += f", made at {origin[0]}:{origin[1]}"
+    note = f"In layer '{path}' ({type(layer).__name__}){made_at(layer)}"
     line = None
     tb = error.__traceback__
     while tb is not None:

@@ -215,6 +215,13 @@ def check_data(model: Any, source: Any, first: tuple) -> None:
         _check_logits(model)
 
 
+def check_each(model: Any, batch: tuple, number: int) -> None:
+    """The same of one batch of an iterable."""
+    if isinstance(tree.flatten(batch[0])[0], np.ndarray):
+        check_values(model, batch, f"batch {number + 1}")
+        check_labels(model, batch)
+
+
 def check_values(model: Any, batch: tuple, what: str = "the data") -> None:
     """Values of a batch (or of all the data) that aren't finite, or don't fit into 32 bits."""
     x, y, sample_weight = batch

@@ -91,6 +91,10 @@ class Program:
         """One step on a batch."""
         return self._run(self._on_batch, state, data)
 
+    def replay(self, state: State, data: Any) -> tuple[State, Any]:
+        """One step on a batch, of which the variables learn nothing. Takes over the buffers of `state`."""
+        return self._on_batch(state, data)
+
     def on_rows(self, state: State, arrays: Any, rows: Any) -> tuple[State, Any]:
         """One step on some rows of arrays that are on the device."""
         return self._run(self._rows if self.eager else self._on_rows, state, arrays, rows)
