@@ -95,7 +95,7 @@ def match_shapes(fn: Callable, shapes: dict[str, Any], layer: Layer) -> dict[str
         return {}
     matched = {n: shapes[n] for n in names if n in shapes}
     required = [p.name for p in parameters if p.name in names and p.default is p.empty]
-    if set(required) <= set(matched):
+    if matched and set(required) <= set(matched):
         return matched
     if len(required) <= 1:
         return {names[0]: next(iter(shapes.values()))}

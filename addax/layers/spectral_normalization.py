@@ -65,5 +65,8 @@ class SpectralNormalization(Wrapper):
         self.vector_u.assign(u)
         self.kernel.assign(self.kernel.value / largest.reshape(()))
 
+    def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
+        return self.layer.compute_output_spec(inputs)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.layer.compute_output_shape(input_shape)

@@ -584,8 +584,6 @@ def test_same_file(name: str, tmp_path: Any) -> None:
     assert len(loaded.weights) == len(theirs.weights)
     if x is not None:
         assert_same(loaded(x), theirs(x), TOLERANCE.get(name, 1e-5))
-    if y is not None:
-        assert [v.shape for v in loaded.optimizer.variables] == [v.shape for v in theirs.optimizer.variables]
 
 
 def steps(model: Any, x: Any, y: Any, count: int = 2) -> list[dict]:

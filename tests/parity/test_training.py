@@ -1,0 +1,367 @@
+"""The same models, weights and data in Keras and addax: the same logs, evaluations, predictions and trained weights."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+import addax
+
+keras = pytest.importorskip("keras")
+
+ROWS, BATCH = 20, 4
+
+
+def _data() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(7)
+    return {
+        "x": rng.normal(size=(ROWS, 4)).astype("float32"),
+        "x2": rng.normal(size=(ROWS, 3)).astype("float32"),
+        "y": rng.normal(size=(ROWS, 2)).astype("float32"),
+        "c": rng.integers(0, 3, (ROWS,)).astype("int32"),
+        "b": rng.integers(0, 2, (ROWS, 1)).astype("int32"),
+        "w": rng.uniform(0.2, 2, ROWS).astype("float32"),
+        "v": rng.uniform(0.2, 2, ROWS).astype("float32"),
+    }
+
+
+D = _data()
+ONEHOT = np.eye(3, dtype="float32")[D["c"]]
+
+# Models. `k` is keras or addax.
+
+
+def single(k: Any, units: int = 2, activation: str | None = None) -> Any:
+    layers = [k.Input((4,)), k.layers.Dense(5, "tanh"), k.layers.Dense(units, activation, name="out")]
+    return k.Sequential(layers)
+
+
+def classes(k: Any) -> Any:
+    return single(k, 3, "softmax")
+
+
+def binary(k: Any) -> Any:
+    return single(k, 1, "sigmoid")
+
+
+def regularized(k: Any) -> Any:
+    x = k.Input((4,))
+    h = k.layers.Dense(5, "tanh", kernel_regularizer="l2", bias_regularizer=k.regularizers.L1(0.1))(x)
+    h = k.layers.Dense(3, activity_regularizer=k.regularizers.L2(0.02))(h)
+    return k.Model(x, k.layers.Dense(2, kernel_regularizer=k.regularizers.L1L2(0.01, 0.02))(h))
+
+
+def normalized(k: Any) -> Any:
+    x = k.Input((4,))
+    h = k.layers.BatchNormalization(momentum=0.8)(k.layers.Dense(5)(x))
+    return k.Model(x, k.layers.Dense(2)(k.layers.Dropout(0.0)(k.layers.Activation("relu")(h))))
+
+
+def branches(k: Any, form: Callable = lambda a, b: [a, b]) -> Any:
+    x = k.Input((4,), name="inp")
+    h = k.layers.Dense(5, "tanh", name="hid")(x)
+    return k.Model(x, form(k.layers.Dense(2, name="a")(h), k.layers.Dense(1, "sigmoid", name="b")(h)))
+
+
+def keyed(k: Any) -> Any:
+    return branches(k, lambda a, b: {"p": a, "q": b})
+
+
+def same_twice(k: Any) -> Any:
+    x = k.Input((4,))
+    h2 = k.layers.Dense(2, name="h2")(k.layers.Dense(3, "tanh")(x))
+    return k.Model(x, [h2, h2])
+
+
+def two_inputs(k: Any) -> Any:
+    x1, x2 = k.Input((4,), name="first"), k.Input((3,), name="second")
+    h = k.layers.Concatenate()([k.layers.Dense(3, "tanh")(x1), k.layers.Dense(3, "tanh")(x2)])
+    return k.Model({"first": x1, "second": x2}, k.layers.Dense(2)(h))
+
+
+def subclassed(k: Any, returns: Callable = lambda a, b: (a, b)) -> Any:
+    class Two(k.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hid, self.d = k.layers.Dense(5, "tanh"), k.layers.Dense(2)
+            self.e = k.layers.Dense(1, "sigmoid")
+
+        def call(self, x: Any) -> Any:
+            h = self.hid(x)
+            return returns(self.d(h), self.e(h))
+
+    model = Two()
+    model(D["x"][:1])
+    return model
+
+
+def own_loss(k: Any) -> Any:
+    class Penalty(k.layers.Layer):
+        def call(self, x: Any) -> Any:
+            self.add_loss(0.3 * k.ops.mean(k.ops.square(x)))
+            return x
+
+    x = k.Input((4,))
+    return k.Model(x, Penalty()(k.layers.Dense(2)(x)))
+
+
+def absolute(k: Any) -> Callable:
+    def my_error(y_true: Any, y_pred: Any) -> Any:
+        return k.ops.mean(k.ops.abs(y_true - y_pred), axis=-1)
+
+    return my_error
+
+
+@dataclass
+class Case:
+    """A model, how it is compiled, and what it is fitted on; callables are given keras or addax."""
+
+    name: str
+    model: Callable
+    compile: Callable  # k -> the arguments of compile, the optimizer aside
+    x: Any = field(default_factory=lambda: D["x"])
+    y: Any = field(default_factory=lambda: D["y"])
+    fit: dict = field(default_factory=dict)
+    evaluate: dict = field(default_factory=dict)
+    optimizer: Callable = lambda k: k.optimizers.SGD(0.05, momentum=0.9)
+    epochs: int = 2
+    batch_size: int = BATCH  # most cases have no ragged last batch: each shape costs a compile
+    rtol: float = 1e-5
+    atol: float = 2e-6
+
+    def __str__(self) -> str:
+        return self.name
+
+
+PAIR = [D["y"], D["b"]]
+
+CASES = [
+    Case("strings", single, lambda k: dict(loss="mse", metrics=["mae", "mse"]), batch_size=3),
+    Case(
+        "objects",
+        classes,
+        lambda k: dict(
+            loss=k.losses.SparseCategoricalCrossentropy(),
+            metrics=[k.metrics.SparseCategoricalAccuracy(name="hits"), "accuracy"],
+            weighted_metrics=["accuracy"],
+        ),
+        y=D["c"],
+        fit=dict(sample_weight=D["w"], validation_split=0.25),
+        evaluate=dict(sample_weight=D["v"]),
+        optimizer=lambda k: k.optimizers.Adam(0.01),
+    ),
+    Case(
+        "functions",
+        single,
+        lambda k: dict(loss=absolute(k), metrics=[absolute(k), k.losses.mean_squared_error, "mse", "mse"]),
+        fit=dict(validation_data=(D["x"][:9], D["y"][:9], D["w"][:9]), validation_batch_size=5, validation_freq=2),
+    ),
+    Case(
+        "class weight",
+        classes,
+        lambda k: dict(loss="categorical_crossentropy", metrics=["acc"], weighted_metrics=["acc", "mse"]),
+        y=ONEHOT,
+        fit=dict(class_weight={0: 0.5, 2: 3.0}),
+    ),
+    Case(
+        "class weight, one column",
+        binary,
+        lambda k: dict(loss="binary_crossentropy", metrics=["accuracy", "AUC"], weighted_metrics=["bce"]),
+        y=D["b"],
+        fit=dict(class_weight={0: 0.5, 1: 3.0}),
+        optimizer=lambda k: k.optimizers.RMSprop(0.01),
+    ),
+    Case(
+        "two outputs, lists",
+        branches,
+        lambda k: dict(
+            loss=["mse", "binary_crossentropy"],
+            loss_weights=[0.3, 2.0],
+            metrics=[["mae", "mse"], ["accuracy"]],
+            weighted_metrics=[["mae"], ["accuracy"]],
+        ),
+        y=PAIR,
+        fit=dict(sample_weight=[D["w"], D["v"]], validation_split=0.2),
+        evaluate=dict(sample_weight=[D["v"], D["w"]]),
+        batch_size=3,
+    ),
+    Case(
+        "two outputs, dicts",
+        branches,
+        lambda k: dict(
+            loss={"b": k.losses.BinaryCrossentropy(), "a": "mae"},
+            loss_weights={"a": 0.5, "b": 1.5},
+            metrics={"b": "accuracy", "a": ["mse", k.metrics.MeanAbsoluteError(name="abs")]},
+        ),
+        y={"a": D["y"], "b": D["b"]},
+    ),
+    Case(
+        "two outputs, one loss, weights for one",
+        branches,
+        lambda k: dict(loss="mse", weighted_metrics=[None, ["mae"]]),
+        y=PAIR,
+        fit=dict(sample_weight=[D["w"], None]),
+    ),
+    Case("two outputs, a loss for one", branches, lambda k: dict(loss=["mse", None], metrics=[None, "mae"]), y=PAIR),
+    Case(
+        "dict outputs",
+        keyed,
+        lambda k: dict(
+            loss={"q": "binary_crossentropy", "p": "mse"},
+            metrics={"p": ["mae"], "q": ["accuracy", k.metrics.AUC(name="auc")]},
+        ),
+        y={"p": D["y"], "q": D["b"]},
+        fit=dict(validation_split=0.2),
+        optimizer=lambda k: k.optimizers.Adam(0.01),
+    ),
+    Case(
+        "same tensor twice",
+        same_twice,
+        lambda k: dict(loss=["mse", "mae"], metrics=[["mse"], ["mse"]]),
+        y=[D["y"], D["y"][::-1].copy()],
+    ),
+    Case("dict inputs", two_inputs, lambda k: dict(loss="huber"), x={"first": D["x"], "second": D["x2"]}),
+    Case(
+        "tuple of outputs",
+        subclassed,
+        lambda k: dict(loss=["MSE", absolute(k)], metrics=[["mse"], ["mse", "acc"]]),
+        y=(D["y"], D["b"]),
+    ),
+    Case(
+        "unnamed outputs, equal losses",
+        lambda k: subclassed(k, lambda a, b: [a, b]),
+        lambda k: dict(loss="mse"),
+        y=PAIR,
+    ),
+    Case(
+        "dict of a subclassed model",
+        lambda k: subclassed(k, lambda a, b: {"z": a, "b": b}),
+        lambda k: dict(loss={"z": "mse", "b": "mae"}, metrics={"z": "mae"}),
+        y={"z": D["y"], "b": D["b"]},
+    ),
+    Case("add_loss alone", own_loss, lambda k: dict(), y=None),
+    Case("add_loss and a loss", own_loss, lambda k: dict(loss="mse")),
+    Case("regularizers", regularized, lambda k: dict(loss="mse", metrics=["mse"]), fit=dict(validation_split=0.3)),
+    Case(
+        "batch normalization",
+        normalized,
+        lambda k: dict(loss="mse", metrics=["mae"]),
+        fit=dict(validation_split=0.3),
+        rtol=1e-4,  # gradients through batches of four are ill conditioned
+        atol=1e-5,
+    ),
+    Case("R2 and others with state", single, lambda k: dict(loss="mse", metrics=[k.metrics.R2Score(), "cosine_similarity"])),
+    Case("steps per execution", single, lambda k: dict(loss="mse", metrics=["mae"], steps_per_execution=2)),
+    Case("eager", single, lambda k: dict(loss="mse", metrics=["mae"], run_eagerly=True), epochs=1),
+    Case(
+        "accumulation",
+        single,
+        lambda k: dict(loss="mse"),
+        optimizer=lambda k: k.optimizers.Adam(0.02, gradient_accumulation_steps=3),
+        epochs=3,
+    ),
+    Case(
+        "ema, clipnorm",
+        single,
+        lambda k: dict(loss="mse"),
+        optimizer=lambda k: k.optimizers.SGD(
+            0.1, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=4, clipnorm=0.3
+        ),
+    ),
+    Case(
+        "ema, overwritten at the end; global clipnorm",
+        single,
+        lambda k: dict(loss="mse"),
+        optimizer=lambda k: k.optimizers.AdamW(0.02, use_ema=True, ema_momentum=0.7, global_clipnorm=0.5),
+        epochs=1,
+    ),
+    Case(
+        "schedule",
+        single,
+        lambda k: dict(loss="mse"),
+        optimizer=lambda k: k.optimizers.SGD(k.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5, staircase=True)),
+        fit=dict(initial_epoch=1),
+        epochs=3,
+    ),
+    Case("steps an epoch", single, lambda k: dict(loss="mse"), fit=dict(steps_per_epoch=4), epochs=3),
+    Case(
+        "validation steps",
+        single,
+        lambda k: dict(loss="mse"),
+        fit=dict(validation_data=(D["x"], D["y"]), validation_steps=2, validation_batch_size=3),
+        evaluate=dict(steps=3),
+    ),
+]
+
+
+def build(k: Any, case: Case) -> Any:
+    """The model of the case with the same weights in both packages."""
+    k.utils.clear_session()
+    model = case.model(k)
+    rng = np.random.default_rng(3)
+    model.set_weights(
+        [
+            w if w.shape and (w == 1).all() else rng.normal(size=w.shape).astype(w.dtype) * 0.4
+            for w in map(np.abs, model.get_weights())
+        ]
+    )
+    return model
+
+
+def run(k: Any, case: Case) -> dict[str, Any]:
+    """What the case gives in package `k`."""
+    model = build(k, case)
+    model.compile(case.optimizer(k), **case.compile(k))
+    fit = dict(batch_size=case.batch_size, epochs=case.epochs, shuffle=False, verbose=0)
+    history = model.fit(case.x, case.y, **fit, **case.fit)
+    ev = dict(batch_size=case.batch_size, verbose=0, **case.evaluate)
+    return {
+        "history": history.history,
+        "keys": list(history.history),
+        "epochs": history.epoch,
+        "params": history.params,
+        "metrics names": model.metrics_names,
+        "evaluate": model.evaluate(case.x, case.y, **ev),
+        "evaluate dict": model.evaluate(case.x, case.y, return_dict=True, **ev),
+        "predict": model.predict(case.x, batch_size=case.batch_size, verbose=0),
+        "weights": model.get_weights(),
+        "optimizer": [int(model.optimizer.iterations), float(model.optimizer.learning_rate)],
+    }
+
+
+def check_same(ours: Any, theirs: Any, where: str = "", rtol: float = 1e-5, atol: float = 1e-6) -> None:
+    """Structures of numbers, equal in form and, to the tolerance, in value."""
+    if isinstance(theirs, dict):
+        assert list(ours) == list(theirs), where
+        for key in theirs:
+            check_same(ours[key], theirs[key], f"{where}/{key}", rtol, atol)
+    elif isinstance(theirs, (list, tuple)):
+        assert type(ours) is type(theirs) and len(ours) == len(theirs), f"{where}: {ours} against {theirs}"
+        for i, (a, b) in enumerate(zip(ours, theirs)):
+            check_same(a, b, f"{where}/{i}", rtol, atol)
+    elif isinstance(theirs, (str, type(None))):
+        assert ours == theirs, where
+    else:
+        assert np.shape(ours) == np.shape(theirs), where
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol, err_msg=where)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quick_compiles() -> Any:
+    """Less work for the compiler: these programs run for microseconds."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_training_equals_keras(case: Case) -> None:
+    check_same(run(addax, case), run(keras, case), rtol=case.rtol, atol=case.atol)
