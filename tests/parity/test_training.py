@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,7 @@ class Case:
     optimizer: Callable = lambda k: k.optimizers.SGD(0.05, momentum=0.9)
     epochs: int = 2
     batch_size: int = BATCH  # most cases have no ragged last batch: each shape costs a compile
+    policy: str = "float32"
     rtol: float = 1e-5
     atol: float = 2e-6
 
@@ -255,7 +256,11 @@ CASES = [
         rtol=1e-4,  # gradients through batches of four are ill conditioned
         atol=1e-5,
     ),
-    Case("R2 and others with state", single, lambda k: dict(loss="mse", metrics=[k.metrics.R2Score(), "cosine_similarity"])),
+    Case(
+        "R2 and others with state",
+        single,
+        lambda k: dict(loss="mse", metrics=[k.metrics.R2Score(), "cosine_similarity"]),
+    ),
     Case("steps per execution", single, lambda k: dict(loss="mse", metrics=["mae"], steps_per_execution=2)),
     Case("eager", single, lambda k: dict(loss="mse", metrics=["mae"], run_eagerly=True), epochs=1),
     Case(
@@ -302,7 +307,11 @@ CASES = [
 def build(k: Any, case: Case) -> Any:
     """The model of the case with the same weights in both packages."""
     k.utils.clear_session()
-    model = case.model(k)
+    k.config.set_dtype_policy(case.policy)
+    try:
+        model = case.model(k)
+    finally:
+        k.config.set_dtype_policy("float32")
     rng = np.random.default_rng(3)
     model.set_weights(
         [
@@ -365,3 +374,131 @@ def _quick_compiles() -> Any:
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_training_equals_keras(case: Case) -> None:
     check_same(run(addax, case), run(keras, case), rtol=case.rtol, atol=case.atol)
+
+
+@pytest.mark.parametrize(("policy", "rtol"), [("mixed_bfloat16", 3e-2), ("mixed_float16", 4e-3)])
+def test_mixed_precision(policy: str, rtol: float) -> None:
+    # 16-bit rounding depends on what the compiler fuses, so the two agree to some units in the last place only.
+    case = Case(policy, binary, lambda k: dict(loss="bce", metrics=["mae"]), y=D["b"], epochs=3, policy=policy)
+    ours, theirs = run(addax, case), run(keras, case)
+    check_same(ours, theirs, rtol=rtol, atol=rtol)
+    assert str(ours["predict"].dtype) == str(theirs["predict"].dtype) == policy.removeprefix("mixed_")
+
+
+def test_dynamic_loss_scale_skips_the_same_steps() -> None:
+    def losses(k: Any) -> list:
+        model = build(k, replace(CASES[0], policy="mixed_float16"))
+        inner = k.optimizers.SGD(0.05)
+        model.compile(k.optimizers.LossScaleOptimizer(inner, initial_scale=2.0**24, dynamic_growth_steps=4), "mse")
+        history = model.fit(D["x"], D["y"], epochs=3, batch_size=4, shuffle=False, verbose=0)
+        scale = model.optimizer.dynamic_scale
+        return [history.history["loss"], float(np.asarray(scale)), int(inner.iterations)]
+
+    ours, theirs = losses(addax), losses(keras)
+    check_same(ours, theirs, rtol=4e-3)
+    assert ours[2] < 15  # some were skipped
+
+
+BATCHES = [
+    dict(x=D["x"][:4], y=[D["y"][:4], D["b"][:4]]),
+    dict(x=D["x"][4:8], y=[D["y"][4:8], D["b"][4:8]], sample_weight=[D["w"][:4], D["v"][:4]]),
+    dict(x=D["x"][8:12], y=[D["y"][8:12], D["b"][8:12]]),
+]
+
+
+def test_on_batch_methods() -> None:
+    def sequence(k: Any) -> list:
+        case = next(c for c in CASES if c.name == "two outputs, lists")
+        model = build(k, case)
+        model.compile(case.optimizer(k), **case.compile(k))
+        found: list = [model.train_on_batch(**b) for b in BATCHES]
+        model.reset_metrics()
+        found += [model.train_on_batch(**BATCHES[0], return_dict=True)]
+        model.reset_metrics()
+        found += [model.test_on_batch(**b) for b in BATCHES]
+        found += [model.test_on_batch(**BATCHES[1], return_dict=True), model.predict_on_batch(D["x"][:4])]
+        found += [model.get_metrics_result(), model.get_weights(), int(model.optimizer.iterations)]
+        return found
+
+    check_same(_numbers(sequence(addax)), _numbers(sequence(keras)), rtol=1e-5, atol=2e-6)
+
+
+def test_class_weight_on_batch() -> None:
+    def sequence(k: Any) -> list:
+        model = build(k, CASES[1])
+        model.compile("sgd", "sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
+        return [model.train_on_batch(D["x"][:8], D["c"][:8], class_weight={1: 4.0}), model.get_weights()]
+
+    check_same(_numbers(sequence(addax)), _numbers(sequence(keras)), rtol=1e-5, atol=2e-6)
+
+
+def _numbers(value: Any) -> Any:
+    """Logs may hold scalars of the engine."""
+    if isinstance(value, dict):
+        return {k: _numbers(v) for k, v in sorted(value.items())}
+    if isinstance(value, (list, tuple)):
+        return [_numbers(v) for v in value]
+    return np.asarray(value)
+
+
+def generator(count: int) -> Any:
+    for i in itertools.islice(itertools.cycle(range(0, ROWS, BATCH)), count):
+        yield D["x"][i : i + BATCH], D["y"][i : i + BATCH], D["w"][i : i + BATCH]
+
+
+def dataset(k: Any, **kwargs: Any) -> Any:
+    class Slices(k.utils.PyDataset):
+        def __len__(self) -> int:
+            return 5
+
+        def __getitem__(self, i: int) -> Any:
+            rows = slice(i * BATCH, (i + 1) * BATCH)
+            return D["x"][rows], D["y"][rows]
+
+    return Slices(**kwargs)
+
+
+FEEDS: dict[str, tuple] = {
+    "a generator": (lambda k: dict(x=generator(10), steps_per_epoch=5), {}),
+    "a generator, odd steps": (lambda k: dict(x=generator(30), steps_per_epoch=3), {}),
+    "a generator that ends": (lambda k: dict(x=generator(5)), dict(epochs=1)),
+    "PyDataset with class_weight": (lambda k: dict(x=dataset(k), class_weight={1: 3.0}), {}),
+    "PyDataset": (lambda k: dict(x=dataset(k), validation_data=dataset(k)), {}),
+    "PyDataset, steps": (lambda k: dict(x=dataset(k), steps_per_epoch=3), dict(epochs=4)),
+    "arrays, too many steps": (lambda k: dict(x=D["x"], y=D["y"], batch_size=BATCH, steps_per_epoch=7), {}),
+    "validation from a generator": (
+        lambda k: dict(x=D["x"], y=D["y"], validation_data=generator(2), validation_steps=2),
+        dict(epochs=1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FEEDS)
+@pytest.mark.filterwarnings("ignore")
+def test_feeds_equal_keras(name: str) -> None:
+    make, options = FEEDS[name]
+
+    def fitted(k: Any) -> list:
+        model = build(k, CASES[0])
+        model.compile("sgd", "mse", weighted_metrics=["mae"])
+        given = make(k)
+        history = model.fit(**given, shuffle=False, verbose=0, **({"epochs": 2} | options))
+        return [history.history, history.epoch, history.params, model.get_weights()]
+
+    check_same(fitted(addax), fitted(keras), rtol=1e-5, atol=2e-6)
+
+
+def test_interruptions_leave_what_keras_leaves() -> None:
+    def interrupted(k: Any) -> list:
+        class Stop(k.callbacks.Callback):
+            def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+                if batch == 2 and self.model.optimizer.iterations > 5:
+                    raise KeyboardInterrupt
+
+        model = build(k, CASES[0])
+        model.compile("sgd", "mse")
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(D["x"], D["y"], batch_size=4, epochs=3, shuffle=False, verbose=0, callbacks=[Stop()])
+        return [model.history.history, model.history.epoch, model.get_weights(), int(model.optimizer.iterations)]
+
+    check_same(interrupted(addax), interrupted(keras), rtol=1e-5, atol=2e-6)
