@@ -114,3 +114,11 @@ from .spectral_normalization import SpectralNormalization as SpectralNormalizati
 from .wrapper import Wrapper as Wrapper
 from .bidirectional import Bidirectional as Bidirectional
 from .time_distributed import TimeDistributed as TimeDistributed
+from .multi_head_attention import GroupQueryAttention as GroupQueryAttention
+from .multi_head_attention import MultiHeadAttention as MultiHeadAttention
+from .attention import AdditiveAttention as AdditiveAttention
+from .attention import Attention as Attention
+from .masking import Masking as Masking
+from .lambda_layer import Lambda as Lambda
+from .normalization_preprocessing import Normalization as Normalization
+from .normalization_preprocessing import Rescaling as Rescaling

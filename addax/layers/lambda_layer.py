@@ -1,0 +1,108 @@
+"""Lambda: a function as a layer."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from ..core import bytecode, tree
+from ..core.abstract import abstract_call
+from ..core.keras_tensor import KerasTensor
+from ..core.serialization import LAMBDA_MARK, deserialize_keras_object, load_lambda, serialize_keras_object
+from .layer import Layer
+
+
+class Lambda(Layer):
+    """A function of tensors as a layer. It has no weights; a function that needs some belongs in a layer of its own.
+
+    Args:
+        function: A function of the input; it may also take `mask` and `training`. To be saved, it should have a name
+            and be decorated with `@keras.saving.register_keras_serializable()`: a Python `lambda` is saved as bytecode,
+            which loads only in trusted files and in the same version of Python.
+        output_shape: Shape of the output without the batch axis, or a function from the input's shape to the output's;
+            None to find it out by running the function on no data.
+        mask: Mask of the output, or a function of the input and its mask; None for no mask.
+        arguments: Dict of further arguments of the function.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    >>> keras.layers.Lambda(lambda x: x**2)(np.array([1.0, 3.0]))
+    Array([1., 9.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        function: Callable,
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise TypeError(f"Argument `function` of layer '{self.name}' must be callable. Received: {function}")
+        if output_shape is not None and not (callable(output_shape) or tree.is_shape(output_shape)):
+            raise TypeError(
+                f"Argument `output_shape` of layer '{self.name}' must be a tuple of sizes, a function of the input's "
+                f"shape, or None. Received: output_shape={output_shape}"
+            )
+        self.function = function
+        self.arguments = arguments or {}
+        self.mask = mask
+        self.supports_masking = mask is not None
+        self._output_shape = output_shape
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        offered = {"mask": mask, "training": training}
+        try:
+            names = inspect.signature(self.function).parameters
+        except (TypeError, ValueError):  # a function written in C
+            names = {}
+        return self.function(inputs, **{**self.arguments, **{k: v for k, v in offered.items() if k in names}})
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self._output_shape is None:
+            return super().compute_output_shape(input_shape)
+        if callable(self._output_shape):
+            return self._output_shape(input_shape)
+        batch = (input_shape if tree.is_shape(input_shape) else tree.flatten(input_shape)[0:1])[0]
+        return (batch, *self._output_shape)
+
+    def compute_output_spec(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        if self._output_shape is None:
+            return abstract_call(lambda x: self._compute({"inputs": x, "training": training}), (inputs,), {})
+        shape = self.compute_output_shape(tree.map_structure(lambda x: tuple(x.shape), inputs))
+        return tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), shape)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
+
+    def get_config(self) -> dict[str, Any]:
+        base = Layer.get_config(self)
+        config = {k: base[k] for k in ("name", "trainable", "dtype")}
+        config["function"] = _write(self.function)
+        for name, value in (("output_shape", self._output_shape), ("mask", self.mask)):
+            if value is not None:
+                config[name] = _write(value) if callable(value) else serialize_keras_object(value)
+        config["arguments"] = serialize_keras_object(self.arguments)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Lambda:
+        config = dict(config)
+        for name in ("function", "output_shape", "mask"):
+            value = config.get(name)
+            if isinstance(value, dict) and value.get("class_name") == LAMBDA_MARK:
+                what = f"a `Lambda` layer whose `{name}` is a Python lambda"
+                config[name] = load_lambda(value["config"], what)
+            elif isinstance(value, dict):
+                config[name] = deserialize_keras_object(value)
+        config["arguments"] = deserialize_keras_object(config.get("arguments"))
+        return super().from_config(config)
+
+
+def _write(function: Callable) -> Any:
+    if getattr(function, "__name__", None) == "<lambda>":
+        parts = zip(("code", "defaults", "closure"), bytecode.encode(function))
+        return {"class_name": LAMBDA_MARK, "config": dict(parts)}
+    return serialize_keras_object(function)

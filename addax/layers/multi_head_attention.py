@@ -1,0 +1,455 @@
+"""Multi-head attention, and its form with fewer heads for keys and values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import constraints, initializers, regularizers
+from ..core.config import is_flash_attention_enabled
+from ..core.keras_tensor import KerasTensor
+from ..ops import (
+    arange,
+    broadcast_to,
+    cast,
+    einsum,
+    expand_dims,
+    logical_and,
+    multiply,
+    repeat,
+    reshape,
+    transpose,
+)
+from ..ops.nn import dot_product_attention
+from .activation import Softmax
+from .einsum_dense import EinsumDense
+from .layer import Layer, Shape
+from .regularization import Dropout
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def check_positive(layer: Layer, **sizes: Any) -> None:
+    """Raises ValueError unless each of the sizes is a positive int."""
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+            raise ValueError(
+                f"Received an invalid value for argument `{name}`, expected a positive integer. Received: "
+                f"{name}={size} (layer '{layer.name}')"
+            )
+
+
+class HeadsOfAttention(Layer):
+    """The base of attention with heads: projections, masks, and the attention itself.
+
+    A subclass sets `_query_heads`, `_key_heads`, `_query_size`, `_value_size` and `_axes_of_attention`, and names its
+    projections.
+    """
+
+    _config_skip: tuple[str, ...] = ("flash_attention",)
+    _config_null_activity = True
+
+    _query_heads: int
+    _key_heads: int
+    _query_size: int
+    _value_size: int
+    output_shape: tuple[int, ...] | None = None
+    attention_axes: Any = None
+    # Attributes that hold the projections, which are what files know them by.
+    _projections = ("_query_dense", "_key_dense", "_gate_dense", "_value_dense", "_output_dense")
+
+    def _set_up(self, arguments: dict[str, Any]) -> None:
+        """Takes over the arguments that both kinds have, given as the constructor's `locals()`."""
+        super().__init__(activity_regularizer=arguments["activity_regularizer"], **arguments["kwargs"])
+        window = arguments["sliding_window"]
+        if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window <= 0):
+            raise ValueError(
+                f"`sliding_window` must be `None` or a positive integer. Received: sliding_window={window}"
+            )
+        for name in ("dropout", "use_bias", "use_gate", "sliding_window", "flash_attention", "seed"):
+            setattr(self, name, arguments[name])
+        for name in ("kernel", "bias"):
+            setattr(self, f"{name}_initializer", initializers.get(arguments[f"{name}_initializer"]))
+            setattr(self, f"{name}_regularizer", regularizers.get(arguments[f"{name}_regularizer"]))
+            setattr(self, f"{name}_constraint", constraints.get(arguments[f"{name}_constraint"]))
+        self.supports_masking = True
+
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Any = None) -> None:
+        key_shape = value_shape if key_shape is None else key_shape
+        self._check_shapes(query_shape, value_shape, key_shape)
+        if self.attention_axes is None:
+            self.attention_axes = self._axes(len(query_shape))[0]
+        query, key, gate, value, output = self._projections
+        query_shape_out = (self._query_heads, self._query_size)
+        self._make(query, "query", query_shape, query_shape_out)
+        self._make(key, "key", key_shape, (self._key_heads, self._query_size))
+        if self.use_gate:
+            gated = (self._query_heads, self._value_size)
+            self._make(gate, "gate", query_shape, gated, activation="sigmoid")
+        self._make(value, "value", value_shape, (self._key_heads, self._value_size))
+        self._softmax = Softmax(axis=-1, dtype=self.dtype_policy)
+        self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
+        heads_shape = (*query_shape[:-1], self._query_heads, self._value_size)
+        self._make(output, "attention_output", heads_shape, self.output_shape or query_shape[-1:], contracted=2)
+
+    def _make(
+        self, attribute: str, name: str, input_shape: Shape, output: Sequence, contracted: int = 1, **kwargs: Any
+    ) -> None:
+        """Makes and builds the projection of the last `contracted` axes to `output`."""
+        free = len(input_shape) - contracted
+        letters = iter(_LETTERS)
+        kept, taken, given = ("".join(next(letters) for _ in range(n)) for n in (free, contracted, len(output)))
+        dense = EinsumDense(
+            f"{kept}{taken},{taken}{given}->{kept}{given}",
+            output_shape=(*[None] * (free - 1), *output),
+            bias_axes=given if self.use_bias else None,
+            kernel_initializer=_another(self.kernel_initializer),
+            bias_initializer=_another(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            dtype=self.dtype_policy,
+            name=name,
+            **kwargs,
+        )
+        setattr(self, attribute, dense)
+        dense.build(input_shape)
+
+    def _check_shapes(self, query_shape: Shape, value_shape: Shape, key_shape: Shape) -> None:
+        where = (
+            f"Received: query_shape={query_shape}, value_shape={value_shape}, key_shape={key_shape} "
+            f"(layer '{self.path}')"
+        )
+        if value_shape[1:-1] != key_shape[1:-1]:
+            raise ValueError(
+                "All dimensions of `value` and `key`, except the last one, must be equal. "
+                f"Received: value_shape={value_shape} and key_shape={key_shape} (layer '{self.path}')"
+            )
+        if len(query_shape) != len(value_shape) or len(query_shape) < 3:
+            raise ValueError(
+                "`query`, `value` and `key` must have the same number of dimensions, at least (batch, length, "
+                f"features). {where}"
+            )
+
+    # Shapes
+
+    def compute_output_shape(self, query_shape: Shape, value_shape: Shape, key_shape: Any = None) -> Shape:
+        self._check_shapes(query_shape, value_shape, value_shape if key_shape is None else key_shape)
+        return (*query_shape[:-1], *(self.output_shape or query_shape[-1:]))
+
+    def compute_output_spec(
+        self, query: Any, value: Any, key: Any = None, *, return_attention_scores: bool = False, **kwargs: Any
+    ) -> Any:
+        shape = self.compute_output_shape(query.shape, value.shape, None if key is None else key.shape)
+        output = KerasTensor(shape, self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        axes, others = self._axes(len(query.shape))
+        scores = (
+            query.shape[0],
+            *(query.shape[a] for a in others),
+            self._query_heads,
+            *(query.shape[a] for a in axes),
+            *(value.shape[a] for a in axes),
+        )
+        return output, KerasTensor(scores, self.compute_dtype)
+
+    def _axes(self, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The axes attended along, and the others besides batch and features."""
+        axes = self.attention_axes
+        if axes is None:
+            axes = tuple(range(1, rank - 1))
+        elif isinstance(axes, int):
+            axes = (axes,)
+        axes = tuple(a % rank for a in axes)
+        return axes, tuple(a for a in range(1, rank - 1) if a not in axes)
+
+    def compute_mask(
+        self,
+        query: Any,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+    ) -> Any:
+        return query_mask
+
+    # The computation
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        key = value if key is None else key
+        axes, others = self._axes(query.ndim)
+        q_shape, v_shape = query.shape, value.shape
+        mask = self._mask(q_shape, v_shape, axes, others, value_mask, key_mask, attention_mask, use_causal_mask)
+        q, k, gate, v = (getattr(self, name, None) for name in self._projections[:4])
+        heads = _as_sequences(q(query), axes, others)
+        output, scores = self._attend(
+            heads,
+            _as_sequences(k(key), axes, others),
+            _as_sequences(v(value), axes, others),
+            mask,
+            training,
+            return_attention_scores,
+        )
+        output = _as_before(output, q_shape, axes, others)
+        if gate is not None:
+            output = multiply(output, gate(query))
+        output = getattr(self, self._projections[4])(output)
+        if not return_attention_scores:
+            return output
+        lengths = (*(q_shape[a] for a in axes), *(v_shape[a] for a in axes))
+        return output, reshape(scores, (q_shape[0], *(q_shape[a] for a in others), self._query_heads, *lengths))
+
+    def _attend(self, query: Any, key: Any, value: Any, mask: Any, training: Any, with_scores: bool) -> tuple:
+        """Attention of `(batch, queries, heads, size)` to `(batch, keys, heads, size)`; output and scores or None."""
+        scale = self._query_size**-0.5
+        one_size = self._query_size == self._value_size  # the fused forms need it
+        if one_size and not with_scores and not (training and self.dropout):
+            flash = self.flash_attention if self.flash_attention is not None else is_flash_attention_enabled()
+            return dot_product_attention(query, key, value, mask=mask, scale=scale, flash_attention=flash), None
+        groups = self._query_heads // self._key_heads
+        if groups > 1:
+            key, value = repeat(key, groups, axis=2), repeat(value, groups, axis=2)
+        scores = self._softmax(einsum("bqhd,bkhd->bhqk", query * scale, key), mask=mask)
+        dropped = self._dropout_layer(scores, training=training) if self.dropout else scores
+        return einsum("bhqk,bkhd->bqhd", dropped, value), scores
+
+    def _mask(
+        self,
+        query_shape: tuple,
+        value_shape: tuple,
+        axes: tuple,
+        others: tuple,
+        value_mask: Any,
+        key_mask: Any,
+        attention_mask: Any,
+        causal: bool,
+    ) -> Any:
+        """What may be attended to: bool, `(batch * others, heads or 1, queries, keys)`, or None."""
+        batch = query_shape[0]
+        outer = tuple(query_shape[a] for a in others)
+        queries = tuple(query_shape[a] for a in axes)
+        keys = tuple(value_shape[a] for a in axes)
+        masks = []
+        if attention_mask is not None:
+            rank = 2 + len(outer) + len(queries) + len(keys)
+            attention_mask = cast(attention_mask, "bool")
+            while attention_mask.ndim < rank:
+                attention_mask = expand_dims(attention_mask, max(0, attention_mask.ndim - len(queries) - len(keys)))
+            masks.append(attention_mask)
+        blank = (1,) * (1 + len(outer) + 1)
+        for mask in (value_mask, key_mask):
+            if mask is None:
+                continue
+            mask = cast(mask, "bool")
+            if mask.ndim == len(value_shape) - 1:
+                mask = transpose(mask, (0, *others, *axes))
+                known = (mask.shape[0], *mask.shape[1 : 1 + len(outer)], 1)
+            elif len(axes) == 1 and mask.ndim == 2:
+                known = (mask.shape[0], *(1,) * len(outer), 1)
+            else:
+                raise ValueError(
+                    f"Layer '{self.path}': a mask of shape {tuple(mask.shape)} says nothing about which of the "
+                    f"positions of `value`, of shape {tuple(value_shape)}, may be attended to. Expected "
+                    f"{tuple(value_shape[:-1])}."
+                )
+            masks.append(reshape(mask, (*known, *(1,) * len(queries), *keys)))
+        if causal or self.sliding_window is not None:
+            if len(axes) > 1:
+                raise ValueError(
+                    f"Layer '{self.path}': `use_causal_mask` and `sliding_window` need one axis of attention, along "
+                    f"which there is a before and after. Received: attention_axes={axes}"
+                )
+            distance = expand_dims(arange(queries[0]), 1) - expand_dims(arange(keys[0]), 0)
+            near: list = [distance >= 0] if causal else []
+            if self.sliding_window is not None:
+                near += [distance < self.sliding_window, distance > -self.sliding_window]
+            masks += [reshape(m, (*blank, *queries, *keys)) for m in near]
+        if not masks:
+            return None
+        mask = masks[0]
+        for other in masks[1:]:
+            mask = logical_and(mask, other)
+        heads = mask.shape[1 + len(outer)]
+        full = broadcast_to(mask, (batch, *outer, heads, *queries, *keys))
+        return reshape(full, (_product((batch, *outer)), heads, _product(queries), _product(keys)))
+
+
+def _product(sizes: Sequence) -> Any:
+    total: Any = 1
+    for size in sizes:
+        total = total * size
+    return total
+
+
+def _another(initializer: Any) -> Any:
+    """An initializer like `initializer` that draws numbers of its own."""
+    if hasattr(initializer, "get_config"):
+        return type(initializer).from_config(initializer.get_config())
+    return initializer
+
+
+def _as_sequences(x: Any, axes: tuple, others: tuple) -> Any:
+    """`(batch, ..., heads, size)` as `(batch * others, positions, heads, size)`."""
+    if not others and len(axes) == 1:
+        return x
+    shape = x.shape
+    x = transpose(x, (0, *others, *axes, x.ndim - 2, x.ndim - 1))
+    batch, positions = _product((shape[0], *(shape[a] for a in others))), _product([shape[a] for a in axes])
+    return reshape(x, (batch, positions, *shape[-2:]))
+
+
+def _as_before(x: Any, shape: tuple, axes: tuple, others: tuple) -> Any:
+    """The inverse of `_as_sequences`, where `shape` is that of the layer's input."""
+    if not others and len(axes) == 1:
+        return x
+    order = (0, *others, *axes)
+    x = reshape(x, (*(shape[a] for a in order), *x.shape[-2:]))
+    back = sorted(range(len(order)), key=lambda i: order[i])
+    return transpose(x, (*back, x.ndim - 2, x.ndim - 1))
+
+
+class MultiHeadAttention(HeadsOfAttention):
+    """Attention with several heads ([paper](https://arxiv.org/abs/1706.03762)): each compares projections of queries
+    and keys, and sums the projected values with the weights that result.
+
+    Args:
+        num_heads: Number of heads.
+        key_dim: Size of each head's queries and keys.
+        value_dim: Size of each head's values; None for `key_dim`.
+        dropout: Fraction of the scores that is dropped in training.
+        use_bias: Whether the projections add learned biases.
+        output_shape: Sizes of the output's features; None for those of the query.
+        attention_axes: Axis or axes to attend along; None for all but batch and features.
+        sliding_window: A position sees only those closer than this; None for all.
+        flash_attention: Whether to use the device's fused kernel; None lets addax choose.
+        kernel_initializer, bias_initializer: How the weights begin.
+        kernel_regularizer, bias_regularizer: Penalties on the weights.
+        activity_regularizer: Penalty on the output.
+        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        use_gate: Whether a sigmoid gate, made from the query, multiplies the heads' outputs.
+        seed: An int that fixes the dropout.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Call arguments: `query` `(batch, ..., features)`; `value`; `key`, the value when None; their masks
+    `(batch, length)`; `attention_mask`, bool, `(batch, queries, keys)`, true where a query may see a key;
+    `return_attention_scores`; `use_causal_mask`: whether a position sees only itself and those before.
+
+    >>> layer = keras.layers.MultiHeadAttention(num_heads=2, key_dim=3)
+    >>> output, scores = layer(np.ones((1, 4, 6)), np.ones((1, 5, 6)), return_attention_scores=True)
+    >>> output.shape, scores.shape
+    ((1, 4, 6), (1, 2, 4, 5))
+    """
+
+    _projections = ("query_dense", "key_dense", "_gate_dense", "value_dense", "output_dense")
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        self._set_up(locals())
+        value_dim = key_dim if value_dim is None else value_dim
+        check_positive(self, num_heads=num_heads, key_dim=key_dim, value_dim=value_dim)
+        if attention_axes is not None and not isinstance(attention_axes, (int, list, tuple)):
+            raise ValueError(
+                f"`attention_axes` must be an int, list, or tuple. Received: attention_axes={attention_axes}"
+            )
+        self.num_heads = self._query_heads = self._key_heads = num_heads
+        self.key_dim = self._query_size = key_dim
+        self.value_dim = self._value_size = value_dim
+        self.attention_axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
+        if output_shape is not None:
+            self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+
+
+class GroupedQueryAttention(HeadsOfAttention):
+    """Attention in which several query heads share one head of keys and values
+    ([paper](https://arxiv.org/abs/2305.13245)). Public as `GroupQueryAttention`.
+
+    Args:
+        head_dim: Size of each head's queries, keys and values.
+        num_query_heads: Number of query heads.
+        num_key_value_heads: Number of key and value heads; divides `num_query_heads`.
+        dropout, use_bias, sliding_window, flash_attention: As for `MultiHeadAttention`.
+        kernel_initializer, bias_initializer: How the weights begin.
+        kernel_regularizer, bias_regularizer: Penalties on the weights.
+        activity_regularizer: Penalty on the output.
+        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        use_gate: Whether a sigmoid gate, made from the query, multiplies the heads' outputs.
+        seed: An int that fixes the dropout.
+        **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Call arguments: as for `MultiHeadAttention`, with inputs `(batch, length, features)`.
+
+    >>> layer = keras.layers.GroupQueryAttention(head_dim=3, num_query_heads=4, num_key_value_heads=2)
+    >>> layer(np.ones((1, 4, 6)), np.ones((1, 5, 6))).shape
+    (1, 4, 6)
+    """
+
+    keras_class = "GroupQueryAttention"
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        self._set_up(locals())
+        check_positive(
+            self, head_dim=head_dim, num_query_heads=num_query_heads, num_key_value_heads=num_key_value_heads
+        )
+        if num_query_heads % num_key_value_heads:
+            raise ValueError(
+                "`num_query_heads` must be divisible by `num_key_value_heads`. Received: "
+                f"num_query_heads={num_query_heads}, num_key_value_heads={num_key_value_heads} (layer '{self.name}')"
+            )
+        self.head_dim = self._query_size = self._value_size = head_dim
+        self.num_query_heads = self._query_heads = num_query_heads
+        self.num_key_value_heads = self._key_heads = num_key_value_heads
+
+
+GroupQueryAttention = GroupedQueryAttention
