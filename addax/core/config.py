@@ -39,7 +39,7 @@ _settings: dict[str, Any] = {
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
     "interactive_logging": True,
-    "traceback_filtering": True,
+    "traceback_filtering": os.environ.get("ADDAX_TRACEBACK_FILTERING", "on") != "off",
     "flash_attention": None,
     "unsafe_deserialization": False,
     "max_epochs": None,
@@ -136,12 +136,12 @@ def is_interactive_logging_enabled() -> bool:
 
 
 def enable_traceback_filtering() -> None:
-    """Hides addax's own frames from the tracebacks of layer errors (the default)."""
+    """Hides addax's own frames from the tracebacks of users' mistakes (the default)."""
     _settings["traceback_filtering"] = True
 
 
 def disable_traceback_filtering() -> None:
-    """Shows whole tracebacks."""
+    """Shows whole tracebacks; so does the environment variable `ADDAX_TRACEBACK_FILTERING=off`."""
     _settings["traceback_filtering"] = False
 
 

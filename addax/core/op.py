@@ -310,6 +310,25 @@ def _unwrap_all(xs: Any) -> Any:
     return [unwrap(x) for x in xs] if isinstance(xs, (list, tuple)) else unwrap(xs)
 
 
+def _note_call(error: Exception, definition: OpDefinition, args: tuple, kwargs: dict[str, Any]) -> None:
+    """Adds to `error`, once, which op was called on which shapes."""
+    if getattr(error, "_addax_op", None) is not None:
+        return
+    error._addax_op = definition  # type: ignore[attr-defined]
+    given = zip(definition.signature.parameters, args)
+    named = [f"{name}={_shown(value)}" for name, value in (*given, *kwargs.items())]
+    error.add_note(f"In `ops.{definition.name}({', '.join(named)})`.")
+
+
+def _shown(value: Any) -> str:
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{value.dtype}{[*value.shape]}"
+    if isinstance(value, (list, tuple)) and any(hasattr(v, "shape") for v in value):
+        return f"[{', '.join(_shown(v) for v in value)}]"
+    text = repr(value)
+    return text if len(text) < 60 else f"{text[:57]}..."
+
+
 def op(fn: F | None = None, *, keras_class: str | None = None, recorded: dict[str, Callable] | None = None) -> F:
     """Makes a function of arrays into an op.
 
@@ -335,9 +354,13 @@ def op(fn: F | None = None, *, keras_class: str | None = None, recorded: dict[st
 
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if any_symbolic(args, kwargs):
-            return definition.record(args, kwargs)
-        return definition.compute(args, kwargs)
+        try:
+            if any_symbolic(args, kwargs):
+                return definition.record(args, kwargs)
+            return definition.compute(args, kwargs)
+        except Exception as error:
+            _note_call(error, definition, args, kwargs)
+            raise
 
     wrapper.definition = definition  # type: ignore[attr-defined]
     return wrapper  # type: ignore[return-value]

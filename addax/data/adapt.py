@@ -182,6 +182,12 @@ def check_rows(x: Any, y: Any = None, sample_weight: Any = None) -> None:
     }
     distinct = {n for counts in sizes.values() for n in counts}
     if len(distinct) > 1:
+        rows = next(iter(sizes["y"]), None)
+        if rows == len(sizes["x"]) > 1 and len(set(sizes["x"])) == 1:
+            raise ValueError(
+                f"`x` is a list of {rows} arrays, which stands for a model with {rows} inputs, but `y` has as many "
+                "rows: one array with all rows was meant. Pass `np.stack(x)`."
+            )
         lines = "".join(f"'{name}' sizes: {', '.join(map(str, counts))}\n" for name, counts in sizes.items() if counts)
         raise ValueError(
             f"Data cardinality is ambiguous. Make sure all arrays contain the same number of samples.{lines}"

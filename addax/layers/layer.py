@@ -16,11 +16,11 @@ from ..core.config import thread
 from ..core.convert import to_tensor
 from ..core.dtypes import is_float, numpy_dtype
 from ..core.engine import is_jax_array
-from ..core.errors import describe
+from ..core.errors import describe, did_you_mean
 from ..core.keras_tensor import KerasTensor, any_symbolic
 from ..core.masks import get_mask, set_mask
 from ..core.naming import name_scope
-from ..core.op import Node, Operation
+from ..core.op import Node, Operation, init_parameters
 from ..core.seeds import SeedGenerator
 from ..core.serialization import auto_config, serialize_keras_object
 from ..core.state import StateScope, current_scope
@@ -102,7 +102,11 @@ class Layer(LayerWeights, Operation):
         self._input_shape_arg = legacy_input_shape(kwargs)
         initial_weights = kwargs.pop("weights", None)
         if kwargs:
-            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
+            known = [name for name in init_parameters(type(self)) if name != "self"]
+            raise ValueError(
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}. "
+                f"{did_you_mean(next(iter(kwargs)), known)}"
+            )
         self._initial_weights = initial_weights
         self._dtype_policy = policies.get(dtype)
         self.autocast = autocast
@@ -300,6 +304,8 @@ class Layer(LayerWeights, Operation):
             return self._call_in_context(context, args, kwargs)
         except Exception as error:
             layer_errors.annotate(error, context.stack)
+            if entry:
+                layer_errors.shorten(error)
             raise
         finally:
             context.stack.pop()

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from typing import Any
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
 
+from ..core.config import is_traceback_filtering_enabled
+
+F = TypeVar("F", bound=Callable)
+
+# What addax raises to tell the user something; anything else that begins inside addax is its own mistake.
+_MEANT = (ValueError, TypeError, FloatingPointError, NotImplementedError, OSError, RuntimeError)
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -13,6 +22,46 @@ def _is_user_file(filename: str) -> bool:
     return not filename.startswith((_HERE, "<frozen", sys.prefix + os.sep, sys.base_prefix + os.sep)) and (
         "site-packages" not in filename
     )
+
+
+def _is_machinery(filename: str) -> bool:
+    """Whether a frame of this file is hidden: addax's own, and JAX's."""
+    return filename.startswith((_HERE, "<frozen")) or f"site-packages{os.sep}jax" in filename
+
+
+def shorten(error: Exception) -> None:
+    """Leaves in the traceback of `error` what is the user's: the lines that called addax, and those it called."""
+    tb = error.__traceback__
+    if tb is None or not is_traceback_filtering_enabled():
+        return
+    entries = [tb]
+    while entries[-1].tb_next is not None:
+        entries.append(entries[-1].tb_next)
+    files = [entry.tb_frame.f_code.co_filename for entry in entries]
+    if files[-1].startswith(_HERE) and not isinstance(error, _MEANT):
+        return
+    kept: TracebackType | None = None
+    for entry, file in zip(reversed(entries[1:]), reversed(files[1:])):
+        if not _is_machinery(file):
+            kept = TracebackType(kept, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    error.__traceback__ = TracebackType(kept, tb.tb_frame, tb.tb_lasti, tb.tb_lineno)
+    notes = getattr(error, "__notes__", None)
+    if notes:
+        error.__notes__ = [n for n in notes if "JAX has removed its internal frames" not in n and n.strip("-")]
+
+
+def shortens(method: F) -> F:
+    """A decorator of what users call: errors leave it without addax's own frames."""
+
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
+
+    return wrapper  # type: ignore[return-value]
 
 
 def remember_origin(layer: Any) -> None:

@@ -268,9 +268,9 @@ def _forward(model: Any, probe: Probe, loss: Any, y_pred: Any, y: Any, sample_we
             continue
         bad = next(o for o in outs if not _all_finite(o))
         return (
-            f"forward, in {call.called}: its output has {_count(bad)}{_in_rows(bad, size, rows)}, its inputs {_range(ins)} are finite and so are "
-            "its weights. Look for a division by 0, the logarithm or root of a number that is 0 or less, or an "
-            "exponential or sum that is too large."
+            f"forward, in {call.called}: its output has {_count(bad)}{_in_rows(bad, size, rows)}, its inputs "
+            f"{_range(ins)} are finite and so are its weights. Look for a division by 0, the logarithm or root of a "
+            "number that is 0 or less, or an exponential or sum that is too large."
         )
     if not _all_finite(loss):
         outs = _floats(y_pred)

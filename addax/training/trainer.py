@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from ..core.serialization import deserialize_keras_object, serialize_keras_objec
 from ..core.state import StateScope
 from ..layers.calling import call_scope
 from ..layers.layer import Layer
+from ..layers.layer_errors import shortens
 from ..metrics import Mean
 from ..ops import sum
 from . import guards, loop, outputs
@@ -60,6 +62,7 @@ class Trainer(Layer):
 
     # Compiling
 
+    @shortens
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -144,7 +147,7 @@ class Trainer(Layer):
         if type(self).compile is not Trainer.compile and "optimizer" not in config:
             return
         config = dict(deserialize_keras_object(config))
-        known = ("auto_scale_loss", *Trainer.compile.__code__.co_varnames)
+        known = ("auto_scale_loss", *inspect.signature(Trainer.compile).parameters)
         self.compile(**{k: v for k, v in config.items() if k in known})
         if self.optimizer is not None and self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
@@ -410,6 +413,7 @@ class Trainer(Layer):
 
     # The loops
 
+    @shortens
     def fit(
         self,
         x: Any = None,
@@ -482,6 +486,7 @@ class Trainer(Layer):
             debug_nans=debug_nans,
         )
 
+    @shortens
     def evaluate(
         self,
         x: Any = None,
@@ -510,6 +515,7 @@ class Trainer(Layer):
         logs = loop.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
         return logs if return_dict else self._flatten_logs(logs)
 
+    @shortens
     def predict(
         self,
         x: Any,
@@ -532,6 +538,7 @@ class Trainer(Layer):
         """
         return loop.predict(self, x, batch_size, verbose, steps, callbacks)
 
+    @shortens
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -545,6 +552,7 @@ class Trainer(Layer):
         logs = loop.on_batch(self, "train", x, y, sample_weight, class_weight)
         return logs if return_dict else self._flatten_logs(logs)
 
+    @shortens
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Evaluates a batch; returns its loss and metrics.
 
@@ -556,6 +564,7 @@ class Trainer(Layer):
         logs = loop.on_batch(self, "test", x, y, sample_weight, None)
         return logs if return_dict else self._flatten_logs(logs)
 
+    @shortens
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         return loop.on_batch(self, "predict", x, None, None, None)
