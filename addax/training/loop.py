@@ -285,10 +285,11 @@ def fit(
 
     model.stop_training = False
     model.history = callbacks.history
+    model._initial_epoch = initial_epoch  # which a callback that restores a state moves on
     callbacks.on_train_begin()
     logs: dict[str, Any] = {}
     try:
-        for epoch in range(initial_epoch, epochs):
+        for epoch in range(model._initial_epoch, epochs):
             model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             if runner.watch is not None:

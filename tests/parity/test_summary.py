@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import pytest
@@ -9,6 +10,13 @@ import pytest
 import addax
 
 keras = pytest.importorskip("keras")
+
+
+@functools.cache
+def made(make, lib):
+    """The model that `make` makes, the same for all cases: Keras needs seconds to make some."""
+    lib.utils.clear_session()
+    return make(lib)
 
 
 def dense(lib, *args, **kwargs):
@@ -90,6 +98,10 @@ def several_outputs(lib):
     return lib.Model(a, Two(name="two")(a), name="outputs")
 
 
+def built_subclass(lib):
+    return subclassed(lib, build=True)
+
+
 def large(lib):
     return lib.Sequential([lib.Input((1000,)), dense(lib, 2000, name="l", dtype="float16")], name="large")
 
@@ -116,21 +128,20 @@ CASES = [
     (chain, {}),
     (ops, {}),
     (subclassed, {}),
-    (lambda lib: subclassed(lib, build=True), {"expand_nested": True}),
+    (built_subclass, {"expand_nested": True}),
     (several_outputs, {}),
     (large, {}),
 ]
 
 
-@pytest.mark.parametrize("columns", [60, 100, 140])
 @pytest.mark.parametrize("make, arguments", CASES, ids=lambda v: getattr(v, "__name__", str(v)))
-def test_summary(make, arguments, columns, monkeypatch):
-    monkeypatch.setenv("COLUMNS", str(columns))
+def test_summary(make, arguments, monkeypatch):
     texts = []
     for lib in (keras, addax):
-        lib.utils.clear_session()
-        text: list[str] = []
-        make(lib).summary(print_fn=text.append, **arguments)
+        model, text = made(make, lib), []
+        for columns in (60, 100, 140):
+            monkeypatch.setenv("COLUMNS", str(columns))
+            model.summary(print_fn=text.append, **arguments)
         texts.append(text)
     assert texts[1] == texts[0]
 
@@ -142,7 +153,7 @@ def test_summary_errors(arguments):
     texts = []
     for lib in (keras, addax):
         with pytest.raises(ValueError) as caught:
-            sequential(lib).summary(**arguments)
+            made(sequential, lib).summary(**arguments)
         texts.append(str(caught.value))
     assert texts[1].startswith(texts[0].rstrip("."))
 
@@ -158,7 +169,7 @@ DOTS = [
     (stacked, {"expand_nested": True, "show_shapes": True}),
     (stacked, {"subgraph": True}),
     (several_outputs, {"show_shapes": True, "show_dtype": True}),
-    (lambda lib: subclassed(lib, build=True), {"show_layer_names": True}),
+    (built_subclass, {"show_layer_names": True}),
 ]
 
 
@@ -173,6 +184,5 @@ def test_model_to_dot(make, arguments):
     pytest.importorskip("pydot")
     texts = []
     for lib in (keras, addax):
-        lib.utils.clear_session()
-        texts.append(numbered(lib.utils.model_to_dot(make(lib), **arguments).to_string()))
+        texts.append(numbered(lib.utils.model_to_dot(made(make, lib), **arguments).to_string()))
     assert texts[1] == texts[0]

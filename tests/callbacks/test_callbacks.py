@@ -1,0 +1,267 @@
+"""What callbacks do around a real training."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+import addax as keras
+from addax.callbacks import check_monitors
+
+
+def model_and_data(**compile_arguments):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(**{"optimizer": "sgd", "loss": "mse", **compile_arguments})
+    x = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
+    return model, x, x.sum(axis=1, keepdims=True)
+
+
+# Which callbacks must see each batch: the others let many steps run in one dispatch.
+
+
+class Watcher(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+class OldWatcher(keras.callbacks.Callback):
+    def on_batch_begin(self, batch, logs=None):
+        pass
+
+
+class EpochWatcher(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        pass
+
+
+BATCHES = [
+    (lambda c: EpochWatcher(), False),
+    (lambda c: Watcher(), True),
+    (lambda c: OldWatcher(), True),
+    (lambda c: c.EarlyStopping(), False),
+    (lambda c: c.ModelCheckpoint("a.keras"), False),
+    (lambda c: c.ModelCheckpoint("a.keras", save_freq=2), True),
+    (lambda c: c.BackupAndRestore("d"), False),
+    (lambda c: c.BackupAndRestore("d", save_freq=2), True),
+    (lambda c: c.TerminateOnNaN(), True),
+    (lambda c: c.LambdaCallback(on_epoch_end=print), False),
+    (lambda c: c.LambdaCallback(on_train_batch_begin=print), True),
+    (lambda c: c.LambdaCallback(on_test_batch_begin=print), False),
+]
+
+
+@pytest.mark.parametrize("make, expected", BATCHES)
+def test_who_sees_batches(make, expected):
+    callbacks = keras.callbacks.CallbackList([make(keras.callbacks)], add_history=True, add_progbar=True)
+    assert callbacks.has_batch_hooks is expected
+    assert not keras.callbacks.CallbackList(add_history=True, add_progbar=True).has_test_batch_hooks
+
+
+def test_who_sees_batches_of_evaluation():
+    callbacks = keras.callbacks.CallbackList(keras.callbacks.LambdaCallback(on_test_batch_end=print))
+    assert (callbacks.has_batch_hooks, callbacks.has_test_batch_hooks, callbacks.has_predict_batch_hooks) == (
+        False,
+        True,
+        False,
+    )
+
+
+WRONG = [
+    (lambda: keras.callbacks.CallbackList([keras.callbacks.History]), TypeError, r"Use `History\(\.\.\.\)`"),
+    (lambda: keras.callbacks.CallbackList([print]), TypeError, "wrap it: `LambdaCallback"),
+    (lambda: keras.callbacks.CallbackList([3]), TypeError, r"Received: 3 \(of type int\)"),
+    (lambda: keras.callbacks.LambdaCallback(on_epochend=print), ValueError, "Did you mean 'on_epoch_end'"),
+    (lambda: keras.callbacks.LambdaCallback(on_epoch_end=1), ValueError, "must be a function. Received: 1"),
+    (lambda: keras.callbacks.ReduceLROnPlateau(factr=0.1), TypeError, "factr"),
+]
+
+
+@pytest.mark.parametrize("make, error, match", WRONG)
+def test_mistakes(make, error, match):
+    with pytest.raises(error, match=match):
+        make()
+
+
+class AddsF1(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_f1"] = 1.0
+
+
+MONITORS = [
+    ("val_acc", ["loss", "accuracy", "val_loss", "val_accuracy"], [], ValueError, "EarlyStopping monitors 'val_acc'"),
+    ("acuracy", ["loss", "accuracy"], [], ValueError, "Did you mean 'accuracy'"),
+    ("val_loss", ["loss"], [], UserWarning, "There is no validation"),
+    ("val_f1", ["loss", "val_loss"], [AddsF1()], UserWarning, "which will not be logged"),
+    ("loss", ["loss"], [], None, ""),
+    ("learning_rate", ["loss"], [], None, ""),
+]
+
+
+@pytest.mark.parametrize("monitor, names, before, kind, match", MONITORS)
+def test_check_monitors(monitor, names, before, kind, match):
+    callbacks = keras.callbacks.CallbackList([*before, keras.callbacks.EarlyStopping(monitor)])
+    if kind is ValueError:
+        with pytest.raises(ValueError, match=match):
+            check_monitors(callbacks, names)
+    elif kind is UserWarning:
+        with pytest.warns(UserWarning, match=match):
+            check_monitors(callbacks, names)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            check_monitors(callbacks, names)
+
+
+def test_checkpoints_that_save_always_monitor_nothing():
+    check_monitors([keras.callbacks.ModelCheckpoint("a.keras", monitor="nope")], ["loss"])
+
+
+def test_direction_comes_from_the_metric():
+    model, x, y = model_and_data(metrics=["mae", keras.metrics.R2Score(name="r2")])
+    for monitor, better in (("r2", np.greater), ("val_r2", np.greater), ("mae", np.less), ("loss", np.less)):
+        callback = keras.callbacks.EarlyStopping(monitor)
+        model.fit(x, y, epochs=1, verbose=0, validation_split=0.5, callbacks=[callback])
+        assert callback.monitor_op is better
+    with pytest.raises(ValueError, match="automatically determine whether that metric should be maximized"):
+        callback = keras.callbacks.EarlyStopping("unknown")
+        callback.set_model(model)
+        callback.on_epoch_end(0, {"unknown": 1.0})
+
+
+def test_early_stopping_restores_the_best_weights():
+    model, x, y = model_and_data(optimizer=keras.optimizers.SGD(10.0))  # gets worse each epoch
+    callback = keras.callbacks.EarlyStopping("loss", patience=2, restore_best_weights=True)
+    history = model.fit(x, y, epochs=10, verbose=0, callbacks=[callback])
+    assert len(history.epoch) == 3
+    for now, best in zip(model.get_weights(), callback.best_weights):
+        np.testing.assert_array_equal(now, best)
+
+
+def test_model_checkpoint_keeps_the_best(tmp_path):
+    model, x, y = model_and_data()
+    path = tmp_path / "deep" / "best-{epoch}.keras"
+    callback = keras.callbacks.ModelCheckpoint(path, monitor="loss", save_best_only=True)
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[callback])
+    loaded = keras.models.load_model(tmp_path / "deep" / "best-2.keras")
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+    with pytest.raises(KeyError, match=r"nope.*The names that exist are"):
+        keras.callbacks.ModelCheckpoint("{nope}.keras")._save(0, None, {"loss": 1.0})
+
+
+def test_reduce_lr_is_logged_and_takes_effect():
+    model, x, y = model_and_data(optimizer=keras.optimizers.SGD(0.5))
+    callback = keras.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=100)
+    history = model.fit(x, y, epochs=3, verbose=0, callbacks=[callback])
+    np.testing.assert_allclose(history.history["learning_rate"], [0.5, 0.5, 0.05], rtol=1e-6)
+    assert float(model.optimizer.learning_rate.numpy()) == pytest.approx(0.005)
+
+
+def test_terminate_on_nan(capsys):
+    model, x, y = model_and_data(optimizer=keras.optimizers.SGD(1e30))
+    history = model.fit(x, y, epochs=5, batch_size=4, verbose=0, callbacks=[keras.callbacks.TerminateOnNaN()])
+    assert history.epoch == [0]
+    assert "Invalid loss, terminating training" in capsys.readouterr().out
+    with pytest.raises(RuntimeError, match="NaN or Inf loss encountered at batch"):
+        model.fit(x, y, verbose=0, callbacks=[keras.callbacks.TerminateOnNaN(raise_error=True)])
+
+
+class Interrupt(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("damage", [False, True])
+def test_backup_and_restore_goes_on_as_if_nothing_had_happened(tmp_path, damage):
+    arguments = {"epochs": 4, "batch_size": 4, "verbose": 0, "shuffle": False}
+    whole, x, y = model_and_data(optimizer="adam")
+    whole.fit(x, y, **arguments)
+    folder = tmp_path / "backup"
+
+    def backup(**more):
+        return keras.callbacks.BackupAndRestore(folder, double_checkpoint=damage, **more)
+
+    model, x, y = model_and_data(optimizer="adam")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, callbacks=[backup(), Interrupt()], **arguments)
+    assert json.loads((folder / "training_metadata.json").read_text()) == {"epoch": 2, "batch": 0}
+    if damage:
+        (folder / "latest.weights.h5").write_bytes(b"not a file of weights")
+    model, x, y = model_and_data(optimizer="adam")
+    history = model.fit(x, y, callbacks=[backup()], **arguments)
+    assert history.epoch == ([1, 2, 3] if damage else [2, 3])
+    for a, b in zip(model.get_weights(), whole.get_weights()):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert not folder.exists()
+
+
+def test_backup_needs_a_built_model(tmp_path):
+    callback = keras.callbacks.BackupAndRestore(tmp_path)
+    callback.set_model(keras.Sequential([keras.layers.Dense(1)]))
+    with pytest.raises(ValueError, match="must be built before you call `fit"):
+        callback.on_train_begin()
+
+
+@pytest.mark.parametrize("swap_on_epoch", [False, True])
+def test_swap_ema_weights(swap_on_epoch):
+    model, x, y = model_and_data(optimizer=keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5))
+    swap = keras.callbacks.SwapEMAWeights(swap_on_epoch)
+    seen = {}
+
+    def look(when):
+        def hook(*args):
+            average = model.optimizer._averages[0].numpy()
+            seen.setdefault(when, []).append(np.array_equal(model.get_weights()[0], average))
+
+        return hook
+
+    spy = keras.callbacks.LambdaCallback(
+        on_epoch_end=look("epoch end"), on_epoch_begin=look("epoch begin"), on_test_begin=look("test begin")
+    )
+    model.fit(x, y, epochs=3, batch_size=2, verbose=0, validation_split=0.5, callbacks=[swap, spy])
+    assert seen["test begin"] == [True] * 3
+    assert seen["epoch end"] == [swap_on_epoch] * 3
+    assert seen["epoch begin"][1:] == [False] * 2  # training goes on from the weights, not their average
+    np.testing.assert_array_equal(model.get_weights()[0], model.optimizer._averages[0].numpy())
+
+
+def test_swap_ema_weights_needs_averages():
+    model, x, y = model_and_data()
+    with pytest.raises(ValueError, match="use_ema=True"):
+        model.fit(x, y, verbose=0, callbacks=[keras.callbacks.SwapEMAWeights()])
+
+
+def test_history_plot(tmp_path):
+    pytest.importorskip("matplotlib").use("Agg")
+    history = keras.callbacks.History()
+    with pytest.raises(ValueError, match="Call `fit` first"):
+        history.plot()
+    history.on_train_begin()
+    for epoch in range(4):
+        logs = {"loss": 1 / (epoch + 1), "accuracy": epoch / 4}
+        history.on_epoch_end(epoch, {**logs, **({"val_loss": 2.0 / (epoch + 1)} if epoch % 2 else {})})
+    figure = history.plot()
+    loss, accuracy = figure.axes
+    assert [a.get_title() for a in figure.axes] == ["loss", "accuracy"]
+    training, validation = loss.lines
+    np.testing.assert_array_equal(training.get_xydata(), [[1, 1], [2, 1 / 2], [3, 1 / 3], [4, 1 / 4]])
+    np.testing.assert_array_equal(validation.get_xydata(), [[2, 1], [4, 1 / 2]])  # validated every second epoch
+    assert len(accuracy.lines) == 1
+    assert [a.get_title() for a in history.plot(["accuracy"]).axes] == ["accuracy"]
+    with pytest.raises(ValueError, match="Did you mean 'loss'"):
+        history.plot(["los"])
+    figure.savefig(tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+def test_logging_off(capsys):
+    keras.config.disable_interactive_logging()
+    try:
+        keras.utils.Progbar(2, verbose=2).update(2)
+    finally:
+        keras.config.enable_interactive_logging()
+    assert capsys.readouterr().out == ""

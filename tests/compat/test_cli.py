@@ -1,0 +1,109 @@
+"""The command `addax`, as a person runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import addax
+from addax import demo
+from addax.compat import install, uninstall
+from addax.compat.imports import KerasFinder
+
+
+def command(*words: str, cwd=None, rc: int = 0) -> tuple[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "addax", *words],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "100"},
+    )
+    assert done.returncode == rc, done.stderr
+    return done.stdout, done.stderr
+
+
+def test_version():
+    out, _ = command("--version")
+    assert out.startswith(f"addax {addax.__version__} (Keras API 3.15.1, jax ")
+
+
+def test_run_code_and_module(tmp_path):
+    (tmp_path / "program.py").write_text("import keras, sys\nprint(keras.__name__, __name__, sys.argv[1:])\n")
+    code = "import sys; sys.path.insert(0, '.'); import keras; print(keras.__name__, sys.argv); import program"
+    out, _ = command("run", "-c", code, "a", "-b", cwd=tmp_path)
+    assert out == "addax ['-c', 'a', '-b']\naddax program ['a', '-b']\n"
+    out, _ = command("run", "-m", "program", "--epochs", "3", cwd=tmp_path)
+    assert out == "addax __main__ ['--epochs', '3']\n"
+
+
+def test_errors_of_scripts_are_theirs(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import tensorflow as tf\nx = tf.constant(1)\n")
+    _, error = command("run", str(script), rc=1)
+    assert error.startswith(f'Traceback (most recent call last):\n  File "{script}", line 2, in <module>')
+    assert "There is no `tensorflow.constant` here. addax provides Keras" in error and "runpy" not in error
+    script.write_text("raise SystemExit(7)\n")
+    command("run", str(script), rc=7)
+
+
+@pytest.mark.parametrize(
+    "words, match",
+    [
+        (["run"], "what to run is missing"),
+        (["run", "no.py"], "no such file"),
+        (["run", "-m"], "needs a module"),
+        ([], "required"),
+    ],
+)
+def test_mistakes(words, match):
+    _, error = command(*words, rc=2)
+    assert match in error
+
+
+def test_summary_of_a_file(tmp_path):
+    model = addax.Sequential([addax.Input((4,)), addax.layers.Dense(3, name="only")], name="saved")
+    model.save(tmp_path / "model.keras")
+    out, _ = command("summary", str(tmp_path / "model.keras"))
+    text: list[str] = []
+    model.summary(print_fn=text.append)
+    assert 'Model: "saved"' in out and "│ only (Dense)" in out and " Total params: 15 (60.00 B)" in out
+    out, _ = command("summary", str(tmp_path / "model.keras"), "--style", "classic")
+    assert "only (Dense)                 (None, 3)                 15        \n" in out
+
+
+def test_the_hook_leaves_no_trace():
+    before = {n: m for n, m in sys.modules.items() if n.partition(".")[0] in ("keras", "tensorflow")}
+    spec = addax.__spec__
+    install()
+    install()  # once is enough
+    try:
+        import keras as found
+
+        assert found is addax and addax.__spec__ is spec
+        assert sys.meta_path.count(KerasFinder) == 1
+    finally:
+        uninstall()
+    assert KerasFinder not in sys.meta_path
+    assert {n: m for n, m in sys.modules.items() if n.partition(".")[0] in ("keras", "tensorflow")} == before
+
+
+def test_demo(tmp_path, capsys):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    assert demo.main(picture=str(tmp_path / "curves.png")) == 0
+    out = capsys.readouterr().out
+    assert 'Model: "digits"' in out and "Epoch 15/15" in out and "45/45" in out
+    found = {
+        label: float(out.split(label)[1].split("%")[0])
+        for label in ("Accuracy on the held-out digits: ", "digits: digit ", ", even ")
+        if label != "Accuracy on the held-out digits: "
+    }
+    first = float(out.split("s. Accuracy on the held-out digits: ")[1].split("%")[0])
+    assert first >= 98
+    assert found["digits: digit "] >= 96 and found[", even "] >= 97
+    assert f"Training curves: {tmp_path / 'curves.png'}" in out
+    assert (tmp_path / "curves.png").stat().st_size > 20_000
