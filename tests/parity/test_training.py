@@ -142,138 +142,138 @@ class Case:
 PAIR = [D["y"], D["b"]]
 
 CASES = [
-    Case("strings", single, lambda k: dict(loss="mse", metrics=["mae", "mse"]), batch_size=3),
+    Case("strings", single, lambda k: {"loss": "mse", "metrics": ["mae", "mse"]}, batch_size=3),
     Case(
         "objects",
         classes,
-        lambda k: dict(
-            loss=k.losses.SparseCategoricalCrossentropy(),
-            metrics=[k.metrics.SparseCategoricalAccuracy(name="hits"), "accuracy"],
-            weighted_metrics=["accuracy"],
-        ),
+        lambda k: {
+            "loss": k.losses.SparseCategoricalCrossentropy(),
+            "metrics": [k.metrics.SparseCategoricalAccuracy(name="hits"), "accuracy"],
+            "weighted_metrics": ["accuracy"],
+        },
         y=D["c"],
-        fit=dict(sample_weight=D["w"], validation_split=0.25),
-        evaluate=dict(sample_weight=D["v"]),
+        fit={"sample_weight": D["w"], "validation_split": 0.25},
+        evaluate={"sample_weight": D["v"]},
         optimizer=lambda k: k.optimizers.Adam(0.01),
     ),
     Case(
         "functions",
         single,
-        lambda k: dict(loss=absolute(k), metrics=[absolute(k), k.losses.mean_squared_error, "mse", "mse"]),
-        fit=dict(validation_data=(D["x"][:9], D["y"][:9], D["w"][:9]), validation_batch_size=5, validation_freq=2),
+        lambda k: {"loss": absolute(k), "metrics": [absolute(k), k.losses.mean_squared_error, "mse", "mse"]},
+        fit={"validation_data": (D["x"][:9], D["y"][:9], D["w"][:9]), "validation_batch_size": 5, "validation_freq": 2},
     ),
     Case(
         "class weight",
         classes,
-        lambda k: dict(loss="categorical_crossentropy", metrics=["acc"], weighted_metrics=["acc", "mse"]),
+        lambda k: {"loss": "categorical_crossentropy", "metrics": ["acc"], "weighted_metrics": ["acc", "mse"]},
         y=ONEHOT,
-        fit=dict(class_weight={0: 0.5, 2: 3.0}),
+        fit={"class_weight": {0: 0.5, 2: 3.0}},
     ),
     Case(
         "class weight, one column",
         binary,
-        lambda k: dict(loss="binary_crossentropy", metrics=["accuracy", "AUC"], weighted_metrics=["bce"]),
+        lambda k: {"loss": "binary_crossentropy", "metrics": ["accuracy", "AUC"], "weighted_metrics": ["bce"]},
         y=D["b"],
-        fit=dict(class_weight={0: 0.5, 1: 3.0}),
+        fit={"class_weight": {0: 0.5, 1: 3.0}},
         optimizer=lambda k: k.optimizers.RMSprop(0.01),
     ),
     Case(
         "two outputs, lists",
         branches,
-        lambda k: dict(
-            loss=["mse", "binary_crossentropy"],
-            loss_weights=[0.3, 2.0],
-            metrics=[["mae", "mse"], ["accuracy"]],
-            weighted_metrics=[["mae"], ["accuracy"]],
-        ),
+        lambda k: {
+            "loss": ["mse", "binary_crossentropy"],
+            "loss_weights": [0.3, 2.0],
+            "metrics": [["mae", "mse"], ["accuracy"]],
+            "weighted_metrics": [["mae"], ["accuracy"]],
+        },
         y=PAIR,
-        fit=dict(sample_weight=[D["w"], D["v"]], validation_split=0.2),
-        evaluate=dict(sample_weight=[D["v"], D["w"]]),
+        fit={"sample_weight": [D["w"], D["v"]], "validation_split": 0.2},
+        evaluate={"sample_weight": [D["v"], D["w"]]},
         batch_size=3,
     ),
     Case(
         "two outputs, dicts",
         branches,
-        lambda k: dict(
-            loss={"b": k.losses.BinaryCrossentropy(), "a": "mae"},
-            loss_weights={"a": 0.5, "b": 1.5},
-            metrics={"b": "accuracy", "a": ["mse", k.metrics.MeanAbsoluteError(name="abs")]},
-        ),
+        lambda k: {
+            "loss": {"b": k.losses.BinaryCrossentropy(), "a": "mae"},
+            "loss_weights": {"a": 0.5, "b": 1.5},
+            "metrics": {"b": "accuracy", "a": ["mse", k.metrics.MeanAbsoluteError(name="abs")]},
+        },
         y={"a": D["y"], "b": D["b"]},
     ),
     Case(
         "two outputs, one loss, weights for one",
         branches,
-        lambda k: dict(loss="mse", weighted_metrics=[None, ["mae"]]),
+        lambda k: {"loss": "mse", "weighted_metrics": [None, ["mae"]]},
         y=PAIR,
-        fit=dict(sample_weight=[D["w"], None]),
+        fit={"sample_weight": [D["w"], None]},
     ),
-    Case("two outputs, a loss for one", branches, lambda k: dict(loss=["mse", None], metrics=[None, "mae"]), y=PAIR),
+    Case("two outputs, a loss for one", branches, lambda k: {"loss": ["mse", None], "metrics": [None, "mae"]}, y=PAIR),
     Case(
         "dict outputs",
         keyed,
-        lambda k: dict(
-            loss={"q": "binary_crossentropy", "p": "mse"},
-            metrics={"p": ["mae"], "q": ["accuracy", k.metrics.AUC(name="auc")]},
-        ),
+        lambda k: {
+            "loss": {"q": "binary_crossentropy", "p": "mse"},
+            "metrics": {"p": ["mae"], "q": ["accuracy", k.metrics.AUC(name="auc")]},
+        },
         y={"p": D["y"], "q": D["b"]},
-        fit=dict(validation_split=0.2),
+        fit={"validation_split": 0.2},
         optimizer=lambda k: k.optimizers.Adam(0.01),
     ),
     Case(
         "same tensor twice",
         same_twice,
-        lambda k: dict(loss=["mse", "mae"], metrics=[["mse"], ["mse"]]),
+        lambda k: {"loss": ["mse", "mae"], "metrics": [["mse"], ["mse"]]},
         y=[D["y"], D["y"][::-1].copy()],
     ),
-    Case("dict inputs", two_inputs, lambda k: dict(loss="huber"), x={"first": D["x"], "second": D["x2"]}),
+    Case("dict inputs", two_inputs, lambda k: {"loss": "huber"}, x={"first": D["x"], "second": D["x2"]}),
     Case(
         "tuple of outputs",
         subclassed,
-        lambda k: dict(loss=["MSE", absolute(k)], metrics=[["mse"], ["mse", "acc"]]),
+        lambda k: {"loss": ["MSE", absolute(k)], "metrics": [["mse"], ["mse", "acc"]]},
         y=(D["y"], D["b"]),
     ),
     Case(
         "unnamed outputs, equal losses",
         lambda k: subclassed(k, lambda a, b: [a, b]),
-        lambda k: dict(loss="mse"),
+        lambda k: {"loss": "mse"},
         y=PAIR,
     ),
     Case(
         "dict of a subclassed model",
         lambda k: subclassed(k, lambda a, b: {"z": a, "b": b}),
-        lambda k: dict(loss={"z": "mse", "b": "mae"}, metrics={"z": "mae"}),
+        lambda k: {"loss": {"z": "mse", "b": "mae"}, "metrics": {"z": "mae"}},
         y={"z": D["y"], "b": D["b"]},
     ),
-    Case("add_loss alone", own_loss, lambda k: dict(), y=None),
-    Case("add_loss and a loss", own_loss, lambda k: dict(loss="mse")),
-    Case("regularizers", regularized, lambda k: dict(loss="mse", metrics=["mse"]), fit=dict(validation_split=0.3)),
+    Case("add_loss alone", own_loss, lambda k: {}, y=None),
+    Case("add_loss and a loss", own_loss, lambda k: {"loss": "mse"}),
+    Case("regularizers", regularized, lambda k: {"loss": "mse", "metrics": ["mse"]}, fit={"validation_split": 0.3}),
     Case(
         "batch normalization",
         normalized,
-        lambda k: dict(loss="mse", metrics=["mae"]),
-        fit=dict(validation_split=0.3),
+        lambda k: {"loss": "mse", "metrics": ["mae"]},
+        fit={"validation_split": 0.3},
         rtol=1e-4,  # gradients through batches of four are ill conditioned
         atol=1e-5,
     ),
     Case(
         "R2 and others with state",
         single,
-        lambda k: dict(loss="mse", metrics=[k.metrics.R2Score(), "cosine_similarity"]),
+        lambda k: {"loss": "mse", "metrics": [k.metrics.R2Score(), "cosine_similarity"]},
     ),
-    Case("steps per execution", single, lambda k: dict(loss="mse", metrics=["mae"], steps_per_execution=2)),
-    Case("eager", single, lambda k: dict(loss="mse", metrics=["mae"], run_eagerly=True), epochs=1),
+    Case("steps per execution", single, lambda k: {"loss": "mse", "metrics": ["mae"], "steps_per_execution": 2}),
+    Case("eager", single, lambda k: {"loss": "mse", "metrics": ["mae"], "run_eagerly": True}, epochs=1),
     Case(
         "accumulation",
         single,
-        lambda k: dict(loss="mse"),
+        lambda k: {"loss": "mse"},
         optimizer=lambda k: k.optimizers.Adam(0.02, gradient_accumulation_steps=3),
         epochs=3,
     ),
     Case(
         "ema, clipnorm",
         single,
-        lambda k: dict(loss="mse"),
+        lambda k: {"loss": "mse"},
         optimizer=lambda k: k.optimizers.SGD(
             0.1, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=4, clipnorm=0.3
         ),
@@ -281,25 +281,25 @@ CASES = [
     Case(
         "ema, overwritten at the end; global clipnorm",
         single,
-        lambda k: dict(loss="mse"),
+        lambda k: {"loss": "mse"},
         optimizer=lambda k: k.optimizers.AdamW(0.02, use_ema=True, ema_momentum=0.7, global_clipnorm=0.5),
         epochs=1,
     ),
     Case(
         "schedule",
         single,
-        lambda k: dict(loss="mse"),
+        lambda k: {"loss": "mse"},
         optimizer=lambda k: k.optimizers.SGD(k.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5, staircase=True)),
-        fit=dict(initial_epoch=1),
+        fit={"initial_epoch": 1},
         epochs=3,
     ),
-    Case("steps an epoch", single, lambda k: dict(loss="mse"), fit=dict(steps_per_epoch=4), epochs=3),
+    Case("steps an epoch", single, lambda k: {"loss": "mse"}, fit={"steps_per_epoch": 4}, epochs=3),
     Case(
         "validation steps",
         single,
-        lambda k: dict(loss="mse"),
-        fit=dict(validation_data=(D["x"], D["y"]), validation_steps=2, validation_batch_size=3),
-        evaluate=dict(steps=3),
+        lambda k: {"loss": "mse"},
+        fit={"validation_data": (D["x"], D["y"]), "validation_steps": 2, "validation_batch_size": 3},
+        evaluate={"steps": 3},
     ),
 ]
 
@@ -326,7 +326,7 @@ def run(k: Any, case: Case) -> dict[str, Any]:
     """What the case gives in package `k`."""
     model = build(k, case)
     model.compile(case.optimizer(k), **case.compile(k))
-    fit = dict(batch_size=case.batch_size, epochs=case.epochs, shuffle=False, verbose=0)
+    fit = {"batch_size": case.batch_size, "epochs": case.epochs, "shuffle": False, "verbose": 0}
     history = model.fit(case.x, case.y, **fit, **case.fit)
     ev = dict(batch_size=case.batch_size, verbose=0, **case.evaluate)
     return {
@@ -379,7 +379,7 @@ def test_training_equals_keras(case: Case) -> None:
 @pytest.mark.parametrize(("policy", "rtol"), [("mixed_bfloat16", 3e-2), ("mixed_float16", 4e-3)])
 def test_mixed_precision(policy: str, rtol: float) -> None:
     # 16-bit rounding depends on what the compiler fuses, so the two agree to some units in the last place only.
-    case = Case(policy, binary, lambda k: dict(loss="bce", metrics=["mae"]), y=D["b"], epochs=3, policy=policy)
+    case = Case(policy, binary, lambda k: {"loss": "bce", "metrics": ["mae"]}, y=D["b"], epochs=3, policy=policy)
     ours, theirs = run(addax, case), run(keras, case)
     check_same(ours, theirs, rtol=rtol, atol=rtol)
     assert str(ours["predict"].dtype) == str(theirs["predict"].dtype) == policy.removeprefix("mixed_")
@@ -400,9 +400,9 @@ def test_dynamic_loss_scale_skips_the_same_steps() -> None:
 
 
 BATCHES = [
-    dict(x=D["x"][:4], y=[D["y"][:4], D["b"][:4]]),
-    dict(x=D["x"][4:8], y=[D["y"][4:8], D["b"][4:8]], sample_weight=[D["w"][:4], D["v"][:4]]),
-    dict(x=D["x"][8:12], y=[D["y"][8:12], D["b"][8:12]]),
+    {"x": D["x"][:4], "y": [D["y"][:4], D["b"][:4]]},
+    {"x": D["x"][4:8], "y": [D["y"][4:8], D["b"][4:8]], "sample_weight": [D["w"][:4], D["v"][:4]]},
+    {"x": D["x"][8:12], "y": [D["y"][8:12], D["b"][8:12]]},
 ]
 
 
@@ -459,16 +459,16 @@ def dataset(k: Any, **kwargs: Any) -> Any:
 
 
 FEEDS: dict[str, tuple] = {
-    "a generator": (lambda k: dict(x=generator(10), steps_per_epoch=5), {}),
-    "a generator, odd steps": (lambda k: dict(x=generator(30), steps_per_epoch=3), {}),
-    "a generator that ends": (lambda k: dict(x=generator(5)), dict(epochs=1)),
-    "PyDataset with class_weight": (lambda k: dict(x=dataset(k), class_weight={1: 3.0}), {}),
-    "PyDataset": (lambda k: dict(x=dataset(k), validation_data=dataset(k)), {}),
-    "PyDataset, steps": (lambda k: dict(x=dataset(k), steps_per_epoch=3), dict(epochs=4)),
-    "arrays, too many steps": (lambda k: dict(x=D["x"], y=D["y"], batch_size=BATCH, steps_per_epoch=7), {}),
+    "a generator": (lambda k: {"x": generator(10), "steps_per_epoch": 5}, {}),
+    "a generator, odd steps": (lambda k: {"x": generator(30), "steps_per_epoch": 3}, {}),
+    "a generator that ends": (lambda k: {"x": generator(5)}, {"epochs": 1}),
+    "PyDataset with class_weight": (lambda k: {"x": dataset(k), "class_weight": {1: 3.0}}, {}),
+    "PyDataset": (lambda k: {"x": dataset(k), "validation_data": dataset(k)}, {}),
+    "PyDataset, steps": (lambda k: {"x": dataset(k), "steps_per_epoch": 3}, {"epochs": 4}),
+    "arrays, too many steps": (lambda k: {"x": D["x"], "y": D["y"], "batch_size": BATCH, "steps_per_epoch": 7}, {}),
     "validation from a generator": (
-        lambda k: dict(x=D["x"], y=D["y"], validation_data=generator(2), validation_steps=2),
-        dict(epochs=1),
+        lambda k: {"x": D["x"], "y": D["y"], "validation_data": generator(2), "validation_steps": 2},
+        {"epochs": 1},
     ),
 }
 
