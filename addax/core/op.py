@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from . import tree
 from .abstract import abstract_call
@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable)
 # How the ops' annotations name what is converted to an array (TensorLike), and what is not converted but stands with
 # the tensors among the arguments of a call (Argument: an index, a function); all else is a setting of the op.
 Tensor = Any
-TensorLike = Any
+TensorLike = Annotated[Any, "Tensor"]
 Argument = Any
 Axis = int | Sequence[int] | None
 DTypeLike = Any
