@@ -94,8 +94,10 @@ class KerasTensor(TensorOperators):
         name = ufunc.__name__
         if method == "__call__" and name in _OPERATORS and not kwargs:  # ndarray + KerasTensor comes here
             return op(_OPERATORS[name])(*inputs)
-        if name in ("equal", "not_equal"):
-            return (name == "equal") == (inputs[0] is inputs[1])
+        if name == "equal":  # which compares identity, see `__eq__`
+            return inputs[0] is inputs[1]
+        if name == "not_equal":
+            return op(name)(*inputs)
         name = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}.get(name, name)  # `np.sum`
         raise ValueError(_refusal(self, f"numpy.{name}", f"use it in `numpy.{name}`"))
 
