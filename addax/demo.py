@@ -126,7 +126,8 @@ def _draw(histories: list[Any], path: str) -> str:
     figure = plt.figure(figsize=(11, 7), layout="constrained")
     titles = ("Which digit?", "Which digit, and is it even?")
     curves = (["loss", "accuracy"], ["loss", "digit_accuracy", "even_accuracy"])
-    for part, history, title, names in zip(figure.subfigures(len(histories), 1), histories, titles, curves):
+    parts: Any = figure.subfigures(len(histories), 1)
+    for part, history, title, names in zip(parts, histories, titles, curves):
         part.suptitle(title, fontweight="bold")
         history.plot(names, figure=part)
     path = os.path.abspath(path)

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
@@ -47,7 +48,7 @@ class KerasFinder:
         return ModuleSpec(name, _AliasLoader(_addax_module(name, inner)), is_package=True)
 
 
-class _AliasLoader:
+class _AliasLoader(Loader):
     """Makes a module name stand for a module of addax."""
 
     def __init__(self, target: str):
@@ -61,15 +62,13 @@ class _AliasLoader:
         sys.modules[module.__name__] = importlib.import_module(self.target)
 
 
-class _TensorFlowLoader:
+class _TensorFlowLoader(Loader):
     """Makes the stand-in for `tensorflow`: a module with `keras` and nothing else."""
 
-    @staticmethod
-    def create_module(spec: ModuleSpec) -> ModuleType:
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _TensorFlow(spec.name, "A stand-in: `tensorflow.keras` is addax, and nothing else is here.")
 
-    @staticmethod
-    def exec_module(module: ModuleType) -> None:
+    def exec_module(self, module: ModuleType) -> None:
         module.__path__ = []
         config.set("summary_style", "classic")
 

@@ -64,7 +64,7 @@ def model_to_dot(
             "a batch of data."
         )
     if subgraph:
-        dot = pydot.Cluster(style="dashed", graph_name=model.name)
+        dot: Any = pydot.Cluster(style="dashed", graph_name=model.name)
         dot.set("label", model.name)
         dot.set("labeljust", "l")
     else:
@@ -202,7 +202,7 @@ def _box(layer: Any, names: bool, activations: bool, dtype: bool, shapes: bool, 
     rows = f'<tr><td colspan="{columns}" bgcolor="black"><font point-size="16" color="white">{title}</font></td></tr>'
     activation = getattr(layer, "activation", None)
     if activations and activation is not None:
-        name = getattr(activation, "__name__", None) or getattr(activation, "name", type(activation).__name__)
+        name = str(getattr(activation, "__name__", None) or getattr(activation, "name", type(activation).__name__))
         rows += (
             f'<tr><td bgcolor="white" colspan="{columns}"><font point-size="14">Activation: '
             f"<b>{html.escape(name)}</b></font></td></tr>"
@@ -233,7 +233,7 @@ def _tensors(layer: Any) -> tuple[list, list]:
         node = layer._inbound_nodes[-1]
         return node.input_tensors, node.outputs
     if isinstance(layer, (Functional, Sequential)) and layer.built:
-        return layer.inputs, layer.outputs
+        return layer.inputs or [], layer.outputs or []
     return [], []
 
 

@@ -96,7 +96,7 @@ def class_name(layer: Any) -> str:
 def output_shape(layer: Any) -> str:
     """The output shape as summaries write it; "?" where unknown."""
     if isinstance(layer, (Functional, Sequential)) and not layer._inbound_nodes and layer.built:
-        shapes = [t.shape for t in layer.outputs]
+        shapes = [t.shape for t in layer.outputs or ()]
     elif layer._inbound_nodes:
         shapes = [t.shape for t in layer._inbound_nodes[-1].outputs]
     else:
@@ -166,11 +166,10 @@ class Totals(NamedTuple):
 def totals(model: Any) -> Totals:
     """The sizes of the model's weights and of its optimizer's variables."""
     optimizer = getattr(model, "optimizer", None)
-    has_state = optimizer is not None and getattr(optimizer, "built", False)
     return Totals(
         _size(model.trainable_weights),
         _size(model.non_trainable_weights),
-        _size(optimizer.variables) if has_state else None,
+        _size(optimizer.variables) if optimizer is not None and optimizer.built else None,
     )
 
 
