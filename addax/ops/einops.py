@@ -67,7 +67,8 @@ def rearrange(tensor: TensorLike, pattern: str, **axes_lengths: int) -> Tensor:
 
     def merged(group: list[str]) -> int:
         """The size of an axis made of `group`; -1 where one of them is unknown."""
-        return -1 if any(sizes[n] is None for n in group) else math.prod(sizes[n] for n in group)
+        known = [n for n in (sizes[name] for name in group) if n is not None]
+        return math.prod(known) if len(known) == len(group) else -1
 
     x = reshape(tensor, tuple(merged([n]) for n in before)) if len(before) != len(left) else tensor
     if before != after:

@@ -102,7 +102,8 @@ def lu_factor(x: TensorLike) -> tuple[Tensor, Tensor]:
     Array([0, 1], dtype=int32)
     """
     _matrices(x)
-    return tuple(jax.scipy.linalg.lu_factor(x))
+    factors, rows = jax.scipy.linalg.lu_factor(x)
+    return factors, rows
 
 
 @op

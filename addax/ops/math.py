@@ -106,7 +106,8 @@ def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     >>> [v.tolist() for v in top_k([1, 5, 3], 2)]
     [[5, 3], [1, 2]]
     """
-    return tuple(lax.top_k(x, k))
+    values, indices = lax.top_k(x, k)
+    return values, indices
 
 
 @op

@@ -61,6 +61,8 @@ def test_operators(name):
     for left, right, value in ((x, B, A), (A, x, B), (x, Variable(B), A)):
         if (name, left is x) in (("negative", False), ("positive", False), ("round", False)):
             continue  # nothing symbolic in it
+        if name == "not_equal" and left is A:
+            continue  # a question of identity, as `==`
         out = function(left, right)
         assert (out.shape, out.dtype) == (expected.shape, expected.dtype)
         np.testing.assert_allclose(run(out, x, value), expected, rtol=1e-6)

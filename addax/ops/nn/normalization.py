@@ -14,6 +14,10 @@ def _axes(axis: Any) -> Any:
     return tuple(axis) if isinstance(axis, (list, tuple)) else axis
 
 
+def _several(axis: Any) -> tuple[int, ...]:
+    return (axis,) if isinstance(axis, int) else tuple(axis)
+
+
 @op
 def moments(x: TensorLike, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
     """Mean and variance along `axes`; computed in float32 for float16.
@@ -99,7 +103,7 @@ def layer_normalization(
     dtype = x.dtype
     compute = jnp.result_type(dtype, "float32")
     x = x.astype(compute)
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = _several(axis)
     shape = [1] * x.ndim
     for a in axes:
         shape[a] = x.shape[a]
@@ -137,7 +141,7 @@ def rms_normalization(
     x = x.astype(jnp.result_type(dtype, "float32"))
     out = x * lax.rsqrt(jnp.mean(jnp.square(x), _axes(axis), keepdims=True) + epsilon)
     if scale is not None:
-        axes = (axis,) if isinstance(axis, int) else tuple(axis)
+        axes = _several(axis)
         shape = [1] * x.ndim
         for a in axes:
             shape[a] = x.shape[a]
@@ -164,8 +168,8 @@ def normalize(x: TensorLike, axis: Axis = -1, order: Any = 2, epsilon: float | N
     if order == 2:
         square = jnp.sum(jnp.square(x), _axes(axis), keepdims=True)
         return x * lax.rsqrt(jnp.maximum(square, epsilon**2))
-    axes = (axis,) if isinstance(axis, int) else axis
-    norm = jnp.linalg.norm(x, order, axes[0] if len(axes) == 1 else tuple(axes), keepdims=True)
+    axes = _several(axis)
+    norm = jnp.linalg.norm(x, order, axes[0] if len(axes) == 1 else axes, keepdims=True)
     return x / jnp.maximum(norm, epsilon)
 
 

@@ -268,4 +268,4 @@ def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | 
     >>> where([True, False], [1, 2], 0)
     Array([1, 0], dtype=int32)
     """
-    return jnp.where(condition, x1, x2)
+    return jnp.where(condition) if x1 is None and x2 is None else jnp.where(condition, x1, x2)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from ...core.engine import jnp
 from ...core.op import Axis, DTypeLike, Tensor, TensorLike, op
 
 
-def _axes(axis: Axis) -> int | tuple[int, ...] | None:
+def _axes(axis: Axis) -> Any:
     return tuple(axis) if isinstance(axis, (list, tuple)) else axis
 
 

@@ -243,7 +243,7 @@ def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tens
     >>> rot90([[1, 2], [3, 4]]).tolist()
     [[2, 4], [1, 3]]
     """
-    return jnp.rot90(array, k, tuple(axes))
+    return jnp.rot90(array, k, (axes[0], axes[1]))
 
 
 @op
