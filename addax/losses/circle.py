@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..core.op import DTypeLike, Tensor, TensorLike
 from ..ops import (
     equal,
@@ -12,7 +14,6 @@ from ..ops import (
     relu,
     softplus,
     squeeze,
-    stop_gradient,
     transpose,
     where,
 )
@@ -59,13 +60,12 @@ def circle(
     same = equal(y_true[:, None], ref_labels[None, :])
     other = logical_not(same)
     if remove_diagonal:
-        rows, columns = range(int(same.shape[0])), range(int(same.shape[1]))
-        same = logical_and(same, as_tensor([[i != j for j in columns] for i in rows]))
+        same = logical_and(same, as_tensor(~np.eye(*same.shape, dtype=bool)))
 
-    pull = relu(1.0 + margin - similarity)  # how much a pair is moved grows with how far off it is,
-    push = relu(similarity + margin)  # but is itself no reason to move
-    of_same = -stop_gradient(pull) * (similarity - (1.0 - margin)) * gamma
-    of_other = stop_gradient(push) * (similarity - margin) * gamma
+    # The further a pair is off, the more it weighs. (As in Keras, the gradient flows through these weights too.)
+    pull, push = relu(1.0 + margin - similarity), relu(similarity + margin)
+    of_same = -pull * (similarity - (1.0 - margin)) * gamma
+    of_other = push * (similarity - margin) * gamma
     return softplus(logsumexp(where(same, of_same, -1e9), axis=1) + logsumexp(where(other, of_other, -1e9), axis=1))
 
 

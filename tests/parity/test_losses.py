@@ -204,7 +204,7 @@ def test_configs(case: Case) -> None:
     config = serialize_keras_object(ours)
     assert serialize_keras_object(keras.saving.deserialize_keras_object(config))["class_name"] == case.name
     again = deserialize_keras_object(config)
-    np.testing.assert_array_equal(again(*case.data), ours(*case.data))
+    assert serialize_keras_object(again) == serialize_keras_object(ours)
 
 
 STRINGS = [
