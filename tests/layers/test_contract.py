@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.layers.cases import CASES
+from tests.layers.cases import CASES, INTEGERS
 from tests.layers.contract import check_layer
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [*CASES, *INTEGERS], ids=str)
 def test_contract(case):
     check_layer(case)
