@@ -69,7 +69,8 @@ def eig(x: TensorLike) -> tuple[Tensor, Tensor]:
     [(2,), (2, 2)]
     """
     _matrices(x, square=True)
-    return tuple(jnp.linalg.eig(x))
+    values, vectors = jnp.linalg.eig(x)
+    return values, vectors
 
 
 @op
@@ -80,7 +81,8 @@ def eigh(x: TensorLike) -> tuple[Tensor, Tensor]:
     Array([2., 3.], dtype=float32)
     """
     _matrices(x, square=True)
-    return tuple(jnp.linalg.eigh(x))
+    values, vectors = jnp.linalg.eigh(x)
+    return values, vectors
 
 
 @op
