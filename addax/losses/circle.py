@@ -60,7 +60,7 @@ def circle(
     same = equal(y_true[:, None], ref_labels[None, :])
     other = logical_not(same)
     if remove_diagonal:
-        same = logical_and(same, as_tensor(~np.eye(*same.shape, dtype=bool)))
+        same = logical_and(same, as_tensor(np.eye(*same.shape) == 0))
 
     # The further a pair is off, the more it weighs. (As in Keras, the gradient flows through these weights too.)
     pull, push = relu(1.0 + margin - similarity), relu(similarity + margin)

@@ -241,7 +241,7 @@ def test_configs(case: Case) -> None:
     config = json.loads(json.dumps(serialize_keras_object(ours)))
     assert type(keras.saving.deserialize_keras_object(config)).__name__ == case.name
     again = deserialize_keras_object(config)
-    assert serialize_keras_object(again) == serialize_keras_object(ours)
+    assert json.loads(json.dumps(serialize_keras_object(again))) == config
 
 
 PUBLIC = [n for n in dir(keras.metrics) if n[0] != "_"]
