@@ -12,12 +12,25 @@ class LazyModule(ModuleType):
     """A stand-in for a module that imports it at the first attribute access."""
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(importlib.import_module(self.__name__), name)
+        value = getattr(_import(self.__name__), name)
         setattr(self, name, value)  # the next access is an ordinary attribute
         return value
 
     def __dir__(self) -> list[str]:
         return dir(importlib.import_module(self.__name__))
+
+
+def _import(name: str) -> ModuleType:
+    """The module `name`. Importing JAX draws from NumPy's global stream: what the user seeded is put back."""
+    if name in sys.modules:
+        return sys.modules[name]
+    import numpy as np
+
+    state = np.random.get_state()
+    try:
+        return importlib.import_module(name)
+    finally:
+        np.random.set_state(state)
 
 
 def lazy(name: str) -> Any:
