@@ -408,8 +408,23 @@ class Trainer(Layer):
     def _program(self, kind: str) -> Program:
         program = self._programs.get(kind)
         if program is None or program.key != program_key(self, kind):
+            if kind == "train" and type(self).train_step is Trainer.train_step:
+                self._check_optimizer()
             program = self._programs[kind] = Program(self, kind)
         return program
+
+    def _check_optimizer(self) -> None:
+        """Raises ValueError where weights were frozen or unfrozen after the optimizer was built for them."""
+        known = getattr(self.optimizer, "inner_optimizer", self.optimizer)._trainable_variables
+        now = self.trainable_variables
+        changed = [v for v in (*now, *known) if any(v is k for k in known) != any(v is n for n in now)]
+        if changed:
+            raise ValueError(
+                f"The trainable weights of model '{self.name}' have changed since its optimizer was built: "
+                f"'{changed[0].path}' was {'frozen' if len(now) < len(known) else 'unfrozen or added'} (the optimizer "
+                f"has {len(known)} variables to train, the model {len(now)}). Call `compile()` again after setting "
+                "`trainable`."
+            )
 
     # The loops
 
