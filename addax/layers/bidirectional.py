@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core import tree
 from ..core.errors import describe
+from ..core.keras_tensor import KerasTensor
 from ..core.serialization import deserialize_keras_object
 from ..core.variable import Variable
 from ..ops import add, concatenate, flip, multiply
@@ -140,6 +141,12 @@ class Bidirectional(Layer):
         if self.return_state:
             return (*outputs, *states, *more)
         return outputs if self.merge_mode is None else output
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        return tree.map_structure(
+            lambda t: KerasTensor(t.shape, self.forward_layer.compute_dtype),
+            super().compute_output_spec(*args, **kwargs),
+        )
 
     def compute_mask(self, _: Any, mask: Any) -> Any:
         output = tree.flatten(mask)[0] if self.return_sequences else None

@@ -26,6 +26,7 @@ class Masking(Layer):
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.mask_value = mask_value
+        self.built = True
         self.supports_masking = True
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:

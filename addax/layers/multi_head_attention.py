@@ -113,6 +113,7 @@ class HeadsOfAttention(Layer):
             name=name,
             **kwargs,
         )
+        dense.supports_masking = True  # what the masks mean for the result is said in `compute_mask`
         setattr(self, attribute, dense)
         dense.build(input_shape)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -185,9 +185,9 @@ def _batches(data: Any) -> Iterator[np.ndarray]:
     if hasattr(data, "shape") or (isinstance(data, (list, tuple)) and np.isscalar(_first(data))):
         yield np.asarray(data)
         return
-    if not isinstance(data, Iterable):  # a PyDataset
-        data = (data[i] for i in range(len(data)))
-    for batch in data:
+    # A PyDataset has no iterator of its own that ends.
+    batches = (data[i] for i in range(len(data))) if hasattr(type(data), "__getitem__") else data
+    for batch in batches:
         batch = batch[0] if isinstance(batch, (tuple, list)) and hasattr(batch[0], "shape") else batch
         yield np.asarray(batch)
 

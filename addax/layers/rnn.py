@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
+from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope, to_snake_case
 from ..core.registry import is_builtin
 from ..core.serialization import deserialize_keras_object
@@ -162,6 +163,10 @@ class RNN(Layer):
         if not self.return_state:
             return output
         return (output, *state_shapes(self.cell.state_size, batch))
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        dtype = getattr(self.cell, "compute_dtype", self.compute_dtype)
+        return tree.map_structure(lambda t: KerasTensor(t.shape, dtype), super().compute_output_spec(*args, **kwargs))
 
     def compute_mask(self, _: Any, mask: Any) -> Any:
         mask = tree.flatten(mask)[0]

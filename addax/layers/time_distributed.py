@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core import tree
+from ..core.keras_tensor import KerasTensor
 from ..ops import reshape, stack
 from .layer import Layer, Shape, call_signature
 from .wrapper import Wrapper
@@ -46,6 +47,11 @@ class TimeDistributed(Wrapper):
     def compute_output_shape(self, input_shape: Shape) -> Any:
         found = self.layer.compute_output_shape(self._step_shape(input_shape))
         return tree.map_shape_structure(lambda s: (s[0], input_shape[1], *s[1:]), found)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        return tree.map_structure(
+            lambda t: KerasTensor(t.shape, self.layer.compute_dtype), super().compute_output_spec(*args, **kwargs)
+        )
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if self._looks_across_the_batch(training):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from addax import layers
 from tests.layers.contract import Case
 from tests.parity.layer_check import check_parity
 
@@ -50,11 +51,42 @@ CASES = [
     heads(GRID, SCORES, attention_axes=(1, 2)),
     heads(GRID, {"attention_mask": np.random.default_rng(1).random((2, 3, 4, 3, 4)) < 0.5}),
     heads(layer="GroupQueryAttention"),
-    heads(QVK, {"value_mask": VALUE_MASK, **SCORES}, layer="GroupQueryAttention", use_gate=True),
+    heads([*QV, (2, 6, 7)], {"value_mask": VALUE_MASK, **SCORES}, layer="GroupQueryAttention", use_gate=True),
     heads(QV, {"use_causal_mask": True}, layer="GroupQueryAttention", sliding_window=2, use_bias=False),
+]
+
+
+def pairs(layer="Attention", call=None, shape=QV, **kwargs) -> Case:
+    return Case(layer, kwargs, shape, call=call or {}, parity=("config", "grad"))
+
+
+CASES += [
+    pairs(),
+    pairs(call={"mask": [QUERY_MASK, VALUE_MASK], **SCORES}, use_scale=True),
+    pairs(call={"use_causal_mask": True, "mask": [None, VALUE_MASK]}, shape=[*QV, QV[1]]),
+    pairs(call=SCORES, score_mode="concat", use_scale=True),
+    pairs("AdditiveAttention", {"mask": [QUERY_MASK, VALUE_MASK], **SCORES}),
+    pairs("AdditiveAttention", {"use_causal_mask": True}, use_scale=False, shape=[*QV, QV[1]]),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_parity(case):
     check_parity(case)
+
+
+@pytest.mark.parametrize(
+    "name, arguments",
+    [("MultiHeadAttention", (2, 3)), ("GroupQueryAttention", (3, 4, 2)), ("Attention", ()), ("AdditiveAttention", ())],
+)
+def test_dropout_is_the_same_from_the_same_seed(name, arguments):
+    inputs = Case("", shape=QV).inputs()
+    theirs, ours = (getattr(room, name)(*arguments, dropout=0.4, seed=1) for room in (keras.layers, layers))
+    call_with = inputs if name.endswith("ryAttention") or name.startswith("Multi") else [inputs]
+    for layer in (theirs, ours):
+        layer(*call_with)
+    ours.set_weights(theirs.get_weights())
+    for _ in range(2):
+        found, expected = (layer(*call_with, training=True, return_attention_scores=True) for layer in (ours, theirs))
+        for a, b in zip(found, expected):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
