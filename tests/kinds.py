@@ -1,7 +1,7 @@
 """Which kinds of model run: each is built, summarised, trained, evaluated, saved, and read by the real Keras.
 
-    python tests/kinds.py            prints the table of README.md
-    python tests/kinds.py --write    puts it into README.md
+python tests/kinds.py            prints the table of README.md
+python tests/kinds.py --write    puts it into README.md
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def ints(n: int, *shape: int) -> np.ndarray:
 
 
 def mlp(k):
-    model = k.Sequential([k.Input((16,)), k.layers.Dense(8, activation="relu"), k.layers.Dense(3, activation="softmax")])
+    hidden, out = k.layers.Dense(8, activation="relu"), k.layers.Dense(3, activation="softmax")
+    model = k.Sequential([k.Input((16,)), hidden, out])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model, normal(64, 16), ints(3, 64)
 
@@ -96,7 +97,8 @@ def two_outputs(k):
     even = k.layers.Dense(1, activation="sigmoid", name="even")(h)
     model = k.Model(x, [digit, even])
     losses = {"digit": "sparse_categorical_crossentropy", "even": "binary_crossentropy"}
-    model.compile("adam", losses, loss_weights={"digit": 1.0, "even": 0.5}, metrics={"digit": "accuracy", "even": "accuracy"})
+    weights, metrics = {"digit": 1.0, "even": 0.5}, {"digit": "accuracy", "even": "accuracy"}
+    model.compile("adam", losses, loss_weights=weights, metrics=metrics)
     labels = ints(5, 64)
     return model, normal(64, 6), {"digit": labels, "even": labels % 2}
 

@@ -1,0 +1,41 @@
+"""The README's table of model kinds is what its command prints."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def load_kinds():
+    spec = importlib.util.spec_from_file_location("kinds", ROOT / "tests" / "kinds.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def rows_of_readme(kinds):
+    text = (ROOT / "README.md").read_text()
+    return text.split(kinds.MARKS[0])[1].split(kinds.MARKS[1])[0].strip().splitlines()
+
+
+def test_the_table_lists_every_kind():
+    kinds = load_kinds()
+    names = [row.split("|")[1].strip() for row in rows_of_readme(kinds)[2:]]
+    assert names == list(kinds.KINDS)
+
+
+@pytest.mark.parametrize("name", ["Sequential, built by its data", "Custom layer, `add_loss`, regularizer"])
+def test_rows_are_what_running_them_gives(name):
+    pytest.importorskip("keras")
+    kinds = load_kinds()
+    row = next(r for r in rows_of_readme(kinds) if r.split("|")[1].strip() == name)
+    results = kinds.check(kinds.KINDS[name])
+    assert row == f"| {name} | {' | '.join('yes' if r else 'NO' for r in results)} |"
+
+
+@pytest.mark.slow
+def test_the_whole_table():
+    kinds = load_kinds()
+    assert rows_of_readme(kinds) == kinds.table().splitlines()
