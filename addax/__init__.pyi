@@ -18,12 +18,12 @@ from . import saving as saving
 from . import tree as tree
 from . import utils as utils
 from .core.keras_tensor import KerasTensor as KerasTensor
+from .core.naming import name_scope as name_scope
 from .core.op import Operation as Operation
 from .core.policy import DTypePolicy as DTypePolicy
 from .core.policy import FloatDTypePolicy as FloatDTypePolicy
 from .core.state import StatelessScope as StatelessScope
 from .core.variable import Variable as Variable
-from .core.naming import name_scope as name_scope
 from .initializers import Initializer as Initializer
 from .layers import Input as Input
 from .layers import InputSpec as InputSpec

@@ -19,11 +19,13 @@ def class_weighter(class_weight: dict, names: list, place: Callable) -> Callable
     Raises:
         ValueError: One dict for several outputs, or a class that isn't an integer.
     """
+    if not isinstance(class_weight, dict):
+        raise ValueError(f"`class_weight` must be a dict from class to weight, `{{0: 1.0, ...}}`. Got {class_weight!r}")
     per_output = any(isinstance(v, dict) for v in class_weight.values())
     if not per_output and len(names) > 1:
         raise ValueError(
-            f"`class_weight` is one dict, but the model has {len(names)} outputs {names}. Say which output each is for: "
-            f"`class_weight={{{names[0]!r}: {{0: 1.0, ...}}}}`."
+            f"`class_weight` is one dict, but the model has {len(names)} outputs {names}. Say which output each is "
+            f"for: `class_weight={{{names[0]!r}: {{0: 1.0, ...}}}}`."
         )
     if per_output:
         unknown = [k for k in class_weight if k not in names]
