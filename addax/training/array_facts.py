@@ -44,7 +44,7 @@ class Scan:
     @property
     def bounds(self) -> tuple[Any, Any]:
         """The least and the greatest value."""
-        return self._fact("bounds", lambda a: (a.min(), a.max()) if a.size else (0, 0))
+        return self._fact("bounds", lambda a: (a.min().item(), a.max().item()) if a.size else (0, 0))
 
     @property
     def whole(self) -> bool:
@@ -92,7 +92,8 @@ def _is_finite(array: np.ndarray) -> bool:
     if array.dtype.kind == "V" or array.dtype.itemsize < 4 or not array.flags.c_contiguous:
         return all(np.isfinite(part.astype("float32", copy=False)).all() for part in _parts(array))
     # The product of an array with itself is finite unless a value isn't, or the sum is too large: then look closely.
-    return all(np.isfinite(np.dot(part, part)) or np.isfinite(part).all() for part in _parts(array.reshape(-1)))
+    with np.errstate(all="ignore"):
+        return all(np.isfinite(np.dot(part, part)) or np.isfinite(part).all() for part in _parts(array.reshape(-1)))
 
 
 def _parts(array: np.ndarray) -> Any:
