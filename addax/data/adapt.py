@@ -49,6 +49,8 @@ def adapt(
             bw = class_weight(by, bw)
         return bx, by, bw
 
+    if shuffle not in (True, False, "batch"):
+        raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={shuffle!r}")
     if is_array_data(x):
         if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
             raise ValueError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size!r}")
@@ -151,6 +153,10 @@ def _array(leaf: Any, name: str) -> Any:
         leaf = leaf.detach().cpu().numpy()
     elif _is_frame(leaf):
         leaf = leaf.to_numpy()
+    elif hasattr(leaf, "toarray"):  # a sparse matrix of SciPy
+        leaf = leaf.toarray()
+    elif callable(getattr(leaf, "numpy", None)):  # a tensor of another library
+        leaf = leaf.numpy()
     array = to_host(leaf)
     if not is_jax_array(array) and array.dtype == object:
         try:
@@ -171,7 +177,7 @@ def _why_object(array: np.ndarray) -> str:
     )
     if len(shapes) > 1:
         return f"its rows have different shapes ({', '.join(shapes[:3])}, ...)"
-    return f"it holds {', '.join(kinds[:3])}"
+    return f"it holds values of type {', '.join(kinds)}"
 
 
 def check_rows(x: Any, y: Any = None, sample_weight: Any = None) -> None:

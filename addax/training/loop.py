@@ -272,6 +272,11 @@ def fit(
     validation: Runner | None = None
     if validation_data is not None:
         validation = _validation(model, validation_data, validation_batch_size or batch_size, validation_steps)
+        if validation.source.one_pass and validation.limited.steps is None and epochs - initial_epoch > 1:
+            raise ValueError(
+                "`validation_data` is a generator, which is read once, and this training validates several times: give "
+                "`validation_steps`, or pass an object that can be iterated over again."
+            )
 
     steps = steps_per_epoch if steps_per_epoch is not None else source.steps
     callbacks = _callback_list(callbacks, model, verbose, add_history=True, epochs=epochs, steps=steps)
