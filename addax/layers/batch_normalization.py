@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.dtypes import is_float, standardize_dtype
+from ..core.dtypes import standardize_dtype
 from ..core.variable import Variable
 from ..ops.core import cast, stop_gradient
 from ..ops.nn import batch_normalization, moments
@@ -156,7 +156,7 @@ class BatchNormalization(Layer):
                 "The mask should have one dimension less than the inputs. Layer "
                 f"'{self.path}' received inputs of shape {tuple(inputs.shape)} and a mask of shape {tuple(mask.shape)}."
             )
-        if dtype in ("float16", "bfloat16"):
+        if dtype not in ("float32", "float64"):
             inputs = cast(inputs, "float32")
         mean, variance = self.moving_mean.value, self.moving_variance.value
         if training and self.trainable:
@@ -167,7 +167,7 @@ class BatchNormalization(Layer):
                 _move(self.moving_mean, mean, self.momentum)
                 _move(self.moving_variance, variance, self.momentum)
         out = batch_normalization(inputs, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
-        return cast(out, self.compute_dtype) if is_float(dtype) else out
+        return cast(out, self.compute_dtype)
 
     def _renormalized(self, mean: Any, variance: Any) -> tuple[Any, Any]:
         """The mean and variance that bring the batch to what the running averages would make of it

@@ -23,6 +23,9 @@ from addax.core.keras_tensor import KerasTensor
 from addax.core.serialization import deserialize_keras_object, serialize_keras_object
 from addax.layers import Layer
 
+# Programs that run once: what XLA takes to make them faster is longer than they run.
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
 
 class Make:
     """An argument that must be made anew for each package and layer: `Make(lambda layers: layers.Dense(2))`."""
@@ -185,9 +188,9 @@ def check_jit_and_gradients(case: Case, layer: Layer, inputs: Any, eager: Any) -
         parts = [a for a in _arrays(out) if is_float(a.dtype)]
         # Factors of several sizes and signs, so that what is invariant (the sum of a softmax) doesn't hide gradients.
         total = sum((a.astype("float32") * np.cos(np.arange(a.size)).reshape(a.shape)).sum() for a in parts)
-        return total, (out, state)
+        return jax.numpy.asarray(total, "float32"), (out, state)
 
-    step = jax.jit(jax.value_and_grad(loss, has_aux=True))
+    step = jax.jit(jax.value_and_grad(loss, has_aux=True), compiler_options=QUICK)
     trainable = [v.value for v in layer.trainable_variables]
     others = [v.value for v in layer.non_trainable_variables]
     (_, (out, state)), gradients = step(trainable, others, inputs)

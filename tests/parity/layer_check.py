@@ -15,7 +15,7 @@ import pytest
 from addax import layers
 from addax.core.dtypes import is_float
 from addax.core.serialization import serialize_keras_object
-from tests.layers.contract import Case
+from tests.layers.contract import QUICK, Case
 
 keras = pytest.importorskip("keras")
 
@@ -57,9 +57,11 @@ def run(layer: Any, case: Case, inputs: Any, training: Any) -> dict[str, Any]:
     if "grad" in case.parity:
         inexact = all(is_float(str(x.dtype)) for x in jax.tree.leaves(inputs))
         gradient = jax.value_and_grad(loss, argnums=(0, 1) if inexact else 0, has_aux=True)
-        (_, (found["outputs"], found["state"])), found["gradients"] = jax.jit(gradient)(trainable, inputs)
+        (_, (found["outputs"], found["state"])), found["gradients"] = jax.jit(gradient, compiler_options=QUICK)(
+            trainable, inputs
+        )
     else:
-        found["outputs"], found["state"] = jax.jit(loss)(trainable, inputs)[1]
+        found["outputs"], found["state"] = jax.jit(loss, compiler_options=QUICK)(trainable, inputs)[1]
     if case.random:
         del found["state"]  # of generators with seeds of their own
     return found
