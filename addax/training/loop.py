@@ -109,7 +109,7 @@ class Runner:
         """For each step of a dispatch that is about to run its batch, or the rows that are its batch."""
         if self.arrays is None:
             return list(self._pending)
-        size = self.source.batch_size
+        size = self.source.batch_size or 0
         return [self._order[i * size : (i + 1) * size] for i in range(first, last + 1)]
 
     def _on_batches(self) -> Iterator:
@@ -243,6 +243,7 @@ def fit(
             raise ValueError(f"`{name}` must be a non-negative integer. Received: {name}={value!r}")
     if steps_per_epoch is not None and steps_per_epoch < 1:
         raise ValueError(f"`steps_per_epoch` must be a positive integer. Received: {steps_per_epoch!r}")
+    _is_due(validation_freq, 0)  # says what is wrong with it
     epochs = min(epochs, settings.max_epochs() or epochs)
     if validation_split and validation_data is None:
         if not is_array_data(x):
@@ -330,7 +331,7 @@ def _warn_of_end() -> None:
         "Your input ran out of data; interrupting training. Make sure that your dataset or generator can generate at "
         "least `steps_per_epoch * epochs` batches. A generator is read once: for several epochs pass an object that "
         "can be iterated over again.",
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
