@@ -219,13 +219,13 @@ def scan_cell(
         output, states, aux, extra = run(states, aux, inputs)
         return (states, aux, None if return_sequences else output), (output if return_sequences else None, extra)
 
-    last = None
+    last: Any = None
+    found: Any
     if not return_sequences:
         first = jax.tree.map(lambda x: x[0], time_first)
         last = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(run, states, aux, first)[0])
-    (states, aux, last), (outputs, extra) = lax.scan(
-        body, (states, aux, last), time_first, reverse=reverse, unroll=unroll or 1
-    )
+    (states, aux, last), found = lax.scan(body, (states, aux, last), time_first, reverse=reverse, unroll=unroll or 1)
+    outputs, extra = found
     if return_sequences:
         last = jax.tree.map(lambda y: jnp.moveaxis(jnp.flip(y, 0) if reverse else y, 0, 1), outputs)
     return last, states, aux, extra

@@ -44,10 +44,10 @@ class Bidirectional(Layer):
 
     def __init__(
         self,
-        layer: Layer,
+        layer: Any,
         merge_mode: str | None = "concat",
         weights: Any = None,
-        backward_layer: Layer | None = None,
+        backward_layer: Any = None,
         **kwargs: Any,
     ):
         if not isinstance(layer, Layer):
@@ -71,15 +71,15 @@ class Bidirectional(Layer):
         super().__init__(weights=weights, **kwargs)
         self.forward_layer = _copy(layer, "forward")
         if backward_layer is None:
-            self.backward_layer = _copy(layer, "backward", go_backwards=not layer.go_backwards)
+            self.backward_layer = _copy(layer, "backward", go_backwards=not self.forward_layer.go_backwards)
         else:
             # A layer the user gave is used as it is.
             self.backward_layer = backward_layer
         self._check_pair()
         self.merge_mode = merge_mode
-        self.stateful = layer.stateful
-        self.return_sequences = layer.return_sequences
-        self.return_state = layer.return_state
+        self.stateful = self.forward_layer.stateful
+        self.return_sequences = self.forward_layer.return_sequences
+        self.return_state = self.forward_layer.return_state
         self.supports_masking = True
         self.trainable = self._trainable
         # Masked steps must not add to the other direction's output.
@@ -157,7 +157,7 @@ class Bidirectional(Layer):
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:
         kwargs = {"mask": tree.flatten(mask)[0], "training": training}
-        starts = [{}, {}]
+        starts: list[dict[str, Any]] = [{}, {}]
         if initial_state is not None:
             half = len(initial_state) // 2
             starts = [{"initial_state": initial_state[:half]}, {"initial_state": initial_state[half:]}]

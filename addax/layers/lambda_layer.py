@@ -54,6 +54,7 @@ class Lambda(Layer):
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         offered = {"mask": mask, "training": training}
+        names: Any
         try:
             names = inspect.signature(self.function).parameters
         except (TypeError, ValueError):  # a function written in C

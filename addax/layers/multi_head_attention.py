@@ -53,6 +53,18 @@ class HeadsOfAttention(Layer):
     _key_heads: int
     _query_size: int
     _value_size: int
+    dropout: float
+    use_bias: bool
+    use_gate: bool
+    sliding_window: int | None
+    flash_attention: bool | None
+    seed: int | None
+    kernel_initializer: Any
+    bias_initializer: Any
+    kernel_regularizer: Any
+    bias_regularizer: Any
+    kernel_constraint: Any
+    bias_constraint: Any
     output_shape: tuple[int, ...] | None = None
     attention_axes: Any = None
     # Attributes that hold the projections, which are what files know them by.
@@ -194,7 +206,8 @@ class HeadsOfAttention(Layer):
         axes, others = self._axes(query.ndim)
         q_shape, v_shape = query.shape, value.shape
         mask = self._mask(q_shape, v_shape, axes, others, value_mask, key_mask, attention_mask, use_causal_mask)
-        q, k, gate, v = (getattr(self, name, None) for name in self._projections[:4])
+        projections: list[Any] = [getattr(self, name, None) for name in self._projections]
+        q, k, gate, v, out = projections
         heads = _as_sequences(q(query), axes, others)
         output, scores = self._attend(
             heads,
@@ -207,7 +220,7 @@ class HeadsOfAttention(Layer):
         output = _as_before(output, q_shape, axes, others)
         if gate is not None:
             output = multiply(output, gate(query))
-        output = getattr(self, self._projections[4])(output)
+        output = out(output)
         if not return_attention_scores:
             return output
         lengths = (*(q_shape[a] for a in axes), *(v_shape[a] for a in axes))
@@ -243,7 +256,7 @@ class HeadsOfAttention(Layer):
         outer = tuple(query_shape[a] for a in others)
         queries = tuple(query_shape[a] for a in axes)
         keys = tuple(value_shape[a] for a in axes)
-        masks = []
+        masks: list[Any] = []
         if attention_mask is not None:
             rank = 2 + len(outer) + len(queries) + len(keys)
             attention_mask = cast(attention_mask, "bool")

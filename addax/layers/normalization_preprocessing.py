@@ -72,10 +72,12 @@ class Normalization(Layer):
                 "When setting values directly, both `mean` and `variance` must be set. Received: "
                 f"mean={mean} and variance={variance} (layer '{self.name}')"
             )
+        self.input_mean: Any
+        self.input_variance: Any
         self.input_mean, self.input_variance = (
             None if x is None else np.asarray(x, "float32") for x in (mean, variance)
         )
-        if mean is not None and self.input_mean.shape != self.input_variance.shape:  # type: ignore[union-attr]
+        if mean is not None and self.input_mean.shape != self.input_variance.shape:
             raise ValueError(
                 "When setting values directly, `mean` and `variance` must have the same shape. Received: mean shape "
                 f"{np.shape(mean)} and variance shape {np.shape(variance)} (layer '{self.name}')"
@@ -98,7 +100,9 @@ class Normalization(Layer):
                     f"inputs.shape={input_shape}, with unknown axis at index {a} (layer '{self.path}')"
                 )
         shape = tuple(input_shape[a] for a in self._kept)
-        self._broadcast = tuple(input_shape[a] if a in self._kept else 1 for a in range(rank)) if self._kept else ()
+        self._broadcast: Any = (
+            tuple(input_shape[a] if a in self._kept else 1 for a in range(rank)) if self._kept else ()
+        )
         if self.input_mean is not None:
             try:
                 for value in (self.input_mean, self.input_variance):
@@ -125,7 +129,7 @@ class Normalization(Layer):
         return self._as_array(self.input_variance if self.input_variance is not None else self.adapt_variance)
 
     def _as_array(self, value: Any) -> Any:
-        array = cast(value.value if isinstance(value, Variable) else to_tensor(value), self.compute_dtype)
+        array: Any = cast(value.value if isinstance(value, Variable) else to_tensor(value), self.compute_dtype)
         size = int(np.prod(self._broadcast, dtype=int))
         return reshape(array, self._broadcast) if array.size == size else array
 

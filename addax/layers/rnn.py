@@ -62,6 +62,7 @@ class RNN(Layer):
     """
 
     _config_skip: tuple[str, ...] = ()
+    states: Any  # the Variables of a stateful layer, in the structure of the cell's states; else None
 
     def __init__(
         self,

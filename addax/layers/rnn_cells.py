@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from .. import activations, constraints, initializers, regularizers
@@ -46,7 +45,7 @@ class RecurrentCell(Layer):
     gates = 1
     state_count = 1
     gate_activations: tuple[str, ...] = ("activation",)
-    step: Callable
+    step: Any
 
     units: int
     use_bias: bool
@@ -275,12 +274,11 @@ def initial_state(cell: Any, batch_size: Any, dtype: str) -> list:
 
 def build_cell(cell: Any, input_shape: Shape) -> None:
     """Builds `cell` for inputs of one timestep."""
-    if not isinstance(cell, Layer) or cell.built:
+    if getattr(cell, "built", True):  # or it is no layer
         return
     inputs = KerasTensor(input_shape, cell.input_dtype)
-    states = tree.map_shape_structure(
-        lambda s: KerasTensor(s, cell.compute_dtype), state_shapes(cell.state_size, input_shape[0])
-    )
+    shapes = state_shapes(cell.state_size, input_shape[0])
+    states = tree.map_shape_structure(lambda s: KerasTensor(s, cell.compute_dtype), shapes)
     cell._maybe_build(call_signature(cell).bind((inputs, states), {}))
 
 

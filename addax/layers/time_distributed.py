@@ -33,7 +33,7 @@ class TimeDistributed(Wrapper):
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any = None) -> None:
         super().build(self._step_shape(input_shape))
 
     def _step_shape(self, input_shape: Any) -> Shape:
@@ -62,7 +62,7 @@ class TimeDistributed(Wrapper):
             return tree.map_structure(lambda *outputs: stack(outputs, axis=1), *steps)
         # Every timestep of every sample is one more sample: one call instead of one a timestep.
         batch, length = inputs.shape[:2]
-        flat = reshape(inputs, (batch * length, *inputs.shape[2:]))
+        flat: Any = reshape(inputs, (batch * length, *inputs.shape[2:]))
         flat_mask = None if mask is None else reshape(mask, (batch * length, *mask.shape[2:]))
         outputs = self._apply(flat, training, flat_mask)
         return tree.map_structure(lambda y: reshape(y, (batch, length, *y.shape[1:])), outputs)
