@@ -171,7 +171,7 @@ def _teach_jax() -> None:
     """Lets the functions of `jax.lax` and `jax.nn`, which don't look at `__jax_array__`, say the same."""
     global _jax_is_taught
     _jax_is_taught = True
-    handlers = getattr(importlib.import_module("jax.interpreters.xla"), "canonicalize_dtype_handlers", None)
+    handlers: Any = getattr(importlib.import_module("jax.interpreters.xla"), "canonicalize_dtype_handlers", None)
     if hasattr(handlers, "__setitem__"):
         handlers[KerasTensor] = _refuse_jax
 

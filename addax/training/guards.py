@@ -294,7 +294,7 @@ def _check_integers(name: str, array: Any, readers: list) -> None:
 
 
 def _x64() -> bool:
-    return is_loaded() and bool(jax.config.jax_enable_x64)
+    return is_loaded() and bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
 
 
 # Labels against what the losses want
@@ -313,7 +313,7 @@ def _computes_as_compiled(model: Any) -> bool:
 
 def _wants(loss: Any) -> str | None:
     """What a loss wants of labels; None for one that isn't built in."""
-    fn = getattr(loss, "fn", None)
+    fn: Any = getattr(loss, "fn", None)
     return _WANTS.get(fn.__name__) if getattr(fn, "__module__", "").startswith("addax.losses") else None
 
 

@@ -343,7 +343,7 @@ def _update(model: Any, variables: list, after: list) -> str:
     bad = [v.path for v, value in zip(variables, after[0]) if not _all_finite(value)]
     if not bad:
         return "run outside of the compiled program, the step has only finite values."
-    rate = getattr(model.optimizer, "learning_rate", None)
+    rate = model.optimizer.learning_rate
     return (
         f"in the optimizer's update ({type(model.optimizer).__name__}, learning_rate={float(rate):.3g}): the loss and "
         f"all gradients are finite, the new values of {', '.join(bad[:3])} are not. Try a smaller learning rate, or "

@@ -18,6 +18,11 @@ BAD = X.copy()
 BAD[200] = 0.0  # in the seventh batch of 32 when the rows keep their order
 
 
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    keras.utils.set_random_seed(5)
+
+
 class Log(layers.Layer):
     def call(self, inputs: Any) -> Any:
         return ops.log(inputs)
