@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, overload
 
 from . import tree
 from .abstract import abstract_call
@@ -329,7 +329,15 @@ def _shown(value: Any) -> str:
     return text if len(text) < 60 else f"{text[:57]}..."
 
 
-def op(fn: F | None = None, *, keras_class: str | None = None, recorded: dict[str, Callable] | None = None) -> F:
+@overload
+def op(fn: F, *, keras_class: str | None = None, recorded: dict[str, Callable] | None = None) -> F: ...
+
+
+@overload
+def op(*, keras_class: str | None = None, recorded: dict[str, Callable] | None = None) -> Callable[[F], F]: ...
+
+
+def op(fn: Any = None, *, keras_class: str | None = None, recorded: dict[str, Callable] | None = None) -> Any:
     """Makes a function of arrays into an op.
 
     Parameters annotated `TensorLike` take arrays, Variables, numbers, nested lists or KerasTensors (a parameter
@@ -349,7 +357,7 @@ def op(fn: F | None = None, *, keras_class: str | None = None, recorded: dict[st
     (None, 3)
     """
     if fn is None:
-        return functools.partial(op, keras_class=keras_class, recorded=recorded)  # type: ignore[return-value]
+        return functools.partial(op, keras_class=keras_class, recorded=recorded)
     definition = OpDefinition(fn, keras_class, recorded)
 
     @functools.wraps(fn)
@@ -363,7 +371,7 @@ def op(fn: F | None = None, *, keras_class: str | None = None, recorded: dict[st
             raise
 
     wrapper.definition = definition  # type: ignore[attr-defined]
-    return wrapper  # type: ignore[return-value]
+    return wrapper
 
 
 __all__ = [

@@ -142,9 +142,9 @@ class BatchNormalization(Layer):
 
     def _build_renorm(self, features: tuple) -> None:
         def stddev(shape: tuple, dtype: Any = None) -> Any:
-            return self.moving_variance_initializer(shape, dtype=dtype) ** 0.5
+            return self.moving_variance_initializer(shape, dtype=dtype) ** 0.5  # type: ignore[attr-defined]
 
-        options = {"trainable": False, "autocast": False}
+        options: dict[str, Any] = {"trainable": False, "autocast": False}
         self.moving_stddev = self.add_weight(features, stddev, name="moving_stddev", **options)
         self.renorm_mean = add_weight(self, "renorm_mean", features, options="moving_mean", **options)
         self.renorm_stddev = self.add_weight(features, stddev, name="renorm_stddev", **options)

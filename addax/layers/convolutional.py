@@ -30,6 +30,7 @@ class SpatialLayer(Layer):
     """What all convolutions share: sizes an axis, bias and activation. `rank` is the number of spatial axes."""
 
     rank: int
+    bias: Any
     paddings: tuple[str, ...] = ("valid", "same")
     _config_null_activity = True
 

@@ -84,7 +84,7 @@ class Dense(Layer):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
-        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})  # type: ignore[dict-item]
 
     def call(self, inputs: Any) -> Any:
         x = matmul(inputs, self.kernel)

@@ -37,7 +37,7 @@ class Flatten(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         rest = input_shape[1:]
-        return (input_shape[0], None if None in rest else math.prod(rest))  # type: ignore[type-var]
+        return (input_shape[0], None if None in rest else math.prod(rest))  # type: ignore[arg-type]
 
 
 class Reshape(Layer):

@@ -29,7 +29,7 @@ def add_weight(layer: Layer, name: str, shape: Sequence[int | None], options: st
         options: What its options begin with; the name when empty.
         **rest: Other arguments of `Layer.add_weight`.
     """
-    found = {kind: getattr(layer, f"{options or name}_{kind}", None) for kind in _FAMILIES}
+    found: dict[str, Any] = {kind: getattr(layer, f"{options or name}_{kind}", None) for kind in _FAMILIES}
     return layer.add_weight(name=name, shape=shape, **found, **rest)
 
 

@@ -35,7 +35,7 @@ class SpectralNormalization(Wrapper):
             )
         self.power_iterations = positive(self, "power_iterations", power_iterations)
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
         self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})  # type: ignore[dict-item]
         kernel = getattr(self.layer, "kernel", None)
