@@ -68,17 +68,13 @@ def _numbered(values: Any) -> Iterator[tuple[str, Any]]:
     counts: Counter[str] = Counter()
     for value in values:
         if isinstance(value, _KEPT):
-            name = to_snake_case(_class_name(value))
+            name = to_snake_case(type(value).__name__)
         elif isinstance(value, _CONTAINERS):
             name = "container"
         else:
             continue
         yield f"{name}_{counts[name]}" if counts[name] else name, value
         counts[name] += 1
-
-
-def _class_name(obj: Any) -> str:
-    return getattr(type(obj), "keras_class", type(obj).__name__)
 
 
 @functools.cache
