@@ -130,11 +130,13 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 def get_registered_name(obj: Any) -> str:
     """The name `obj` was registered under, else its own name."""
+    own = str(getattr(obj, "__name__", type(obj).__name__))
+    # A model's class that is given inputs and outputs becomes one of the same name, derived from it.
+    same = [c for c in obj.__mro__ if c.__name__ == own] if inspect.isclass(obj) else [obj]
     try:
-        name = _names.get(obj)
+        return next((_names[x] for x in same if x in _names), own)
     except TypeError:  # not hashable
-        name = None
-    return name or str(getattr(obj, "__name__", type(obj).__name__))
+        return own
 
 
 def get_registered_object(

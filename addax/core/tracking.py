@@ -23,7 +23,8 @@ class Tracker:
         """Notes `value`; returns it, containers in a form that notes what is added to them later."""
         kind = self._kind(value)
         if kind is not None:
-            if not any(value is v for v in self.lists[kind]):
+            # In whichever list: what was trainable when it came may be frozen now.
+            if not any(value is v for known in self.lists.values() for v in known):
                 if self.locked:
                     raise ValueError(self.locked)
                 self.lists[kind].append(value)
@@ -43,9 +44,9 @@ class Tracker:
 
     def untrack(self, value: Any) -> None:
         """Forgets `value` and what is in it."""
-        kind = self._kind(value)
-        if kind is not None:
-            self.lists[kind][:] = [v for v in self.lists[kind] if v is not value]
+        if self._kind(value) is not None:
+            for known in self.lists.values():
+                known[:] = [v for v in known if v is not value]
         elif isinstance(value, (TrackedList, TrackedSet, tuple)):
             for v in value:
                 self.untrack(v)

@@ -342,7 +342,7 @@ class Layer(LayerWeights, Operation):
             if "training" in spec.names:
                 bound["training"] = training
             if symbolic:
-                outputs = self._record(bound)
+                outputs = self._record(bound, args, kwargs)
             else:
                 with name_scope(self.name):
                     outputs = self._compute(bound, in_scope=True)
@@ -390,17 +390,24 @@ class Layer(LayerWeights, Operation):
         finally:
             thread.autocast = outer
 
-    def _record(self, bound: dict[str, Any]) -> Any:
+    def _record(self, bound: dict[str, Any], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Records a node; returns its symbolic outputs."""
-        recorded = {k: v for k, v in bound.items() if k != "training" or v is not None}
-        signature = call_signature(self)
-        if "mask" in signature.names and isinstance(next(iter(recorded.values()), None), KerasTensor):
-            recorded.setdefault("mask", None)  # as Keras's files have it
-        args, kwargs = unbind(signature.signature, recorded)
+        spec = call_signature(self)
         self._path_from_scope()
-        outputs = self.compute_output_spec(*args, **kwargs)
+        known = {k: v for k, v in bound.items() if k != "training" or v is not None}
+        all_args, all_kwargs = unbind(spec.signature, known)
+        outputs = self.compute_output_spec(*all_args, **all_kwargs)
+        if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor):
+            # A call on nothing but a tensor is recorded with its flag and mask, any other as it was written: so it is
+            # in Keras's files. Masks that are not recorded come with the arrays.
+            if spec.training_default is not None:
+                kwargs = {"training": bound["training"]}
+            if "mask" in spec.names:
+                kwargs = {**kwargs, "mask": bound.get("mask")}
+        else:
+            args, kwargs = (tree.map_structure(lambda x: self._to_input(x, ""), given) for given in (args, kwargs))
         # Two calls never share an output tensor, and an output is never an input.
-        inputs = {id(t) for t in tree.flatten((args, kwargs))}
+        inputs = {id(t) for t in tree.flatten((all_args, all_kwargs))}
         outputs = tree.map_structure(
             lambda t: KerasTensor(t.shape, t.dtype) if isinstance(t, KerasTensor) and id(t) in inputs else t, outputs
         )

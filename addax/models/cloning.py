@@ -136,7 +136,10 @@ def _clone_functional(model: Functional, input_tensors: Any, cloner: _Cloner) ->
     outputs = model._graph.run(model._inputs, model._outputs_struct, new, call)
     cls = type(model) if takes_graph(type(model)) else Functional
     inputs = tree.pack_sequence_as(model._inputs_struct, new)
-    return cls(inputs, outputs, name=model.name, trainable=model.trainable)
+    clone = cls(inputs, outputs, name=model.name)
+    if not model.trainable:  # True says nothing of the layers, each of which has its own
+        clone.trainable = False
+    return clone
 
 
 def _as_inputs(tensors: Any) -> list[KerasTensor]:

@@ -227,7 +227,10 @@ class Functional(Model):
         inputs, outputs = graph_from_config(config, custom_objects)
         if cls is Functional or not takes_graph(cls):
             cls = Functional
-        return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
+        model = cls(inputs, outputs, name=config.get("name"))
+        if config.get("trainable") is False:  # True says nothing of the layers, each of which has its own
+            model.trainable = False
+        return model
 
 
 def _check_dict_names(inputs: Any) -> None:

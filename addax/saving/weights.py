@@ -19,6 +19,7 @@ from ..optimizers import Optimizer
 from .hdf5 import Reader, Writer
 
 _KEPT = (Layer, Optimizer)
+_UNBUILT = ("iteration", "learning_rate")  # what an optimizer has before it is built
 _CONTAINERS = (list, tuple, dict)
 
 
@@ -82,7 +83,7 @@ def _own_names(cls: type) -> frozenset[str]:
     """The attributes that the machinery itself gives every object of this kind: nothing in them is the user's."""
     if issubclass(cls, Model):
         kept = {"optimizer"} if issubclass(cls, (Functional, Sequential)) else {"optimizer", "layers"}
-        return frozenset(set(dir(Model(name="reference"))) | {"_functional"}) - kept
+        return frozenset({*dir(Model(name="reference")), *dir(Functional), *dir(Sequential), "_functional"} - kept)
     if issubclass(cls, Layer):
         return frozenset(dir(Layer(name="reference")))
     return frozenset(dir(Optimizer(0.0, name="reference")))
@@ -147,8 +148,8 @@ def load(
     for path, obj in saveables(root, skip):
         arrays = reader.get(path)
         if isinstance(obj, Optimizer):
-            if not arrays:
-                continue  # a file of the weights only
+            if len(arrays) <= len(_UNBUILT) and len(arrays) != len(obj.variables):
+                continue  # a file of the weights only, or of an optimizer that had done nothing
             if obj is getattr(root, "optimizer", None) and root.built and not obj.built:
                 obj.build(root.trainable_variables)
         start = len(before)
