@@ -71,7 +71,10 @@ def built(room: Any, case: Case) -> Any:
     """The layer from `room`, built by a call on a symbolic input of known shape."""
     layer = case.make(room, name="layer_under_test")
     tensors = jax.tree.map(lambda x: room.Input(batch_shape=x.shape, dtype=str(x.dtype)), case.inputs())
-    layer(*case.arguments(tensors), **case.call)
+    # Keras's initializers are compiled shape by shape, for values that are replaced anyway.
+    with keras.StatelessScope(initialize_variables=False):
+        layer(*case.arguments(tensors), **case.call)
+    keras.utils.clear_session(free_memory=False)  # Keras would make the values at the end of a later scope
     return layer
 
 
