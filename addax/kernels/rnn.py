@@ -1,7 +1,8 @@
 """Recurrences over time, as plain `lax` references.
 
 What does not depend on the state (the products of all timesteps with the input kernel) is computed before the scan, as
-one matrix product; a step of the gated cells then is one product of the state with all gates' kernels side by side.
+one matrix product, except where that is slower (see `project_first`). A step of the gated cells is one product of the
+state with all gates' kernels side by side.
 """
 
 from __future__ import annotations
@@ -27,6 +28,21 @@ def by_gate(x: Any, kernel: Any, masks: Sequence[Any] | None = None) -> Any:
         return jnp.matmul(x, kernel)
     masks = [m.reshape((m.shape[0], *(1,) * (x.ndim - 2), m.shape[-1])) for m in masks]
     return jnp.concatenate([jnp.matmul(x * m, k) for m, k in zip(masks, jnp.split(kernel, len(masks), -1))], -1)
+
+
+def project(x: Any, kernel: Any, bias: Any = None, masks: Sequence[Any] | None = None) -> Any:
+    """What inputs, `(batch, features)` or `(batch, time, features)`, contribute to a step."""
+    x = by_gate(x, kernel, masks)
+    return x if bias is None else x + bias
+
+
+def project_first(kernel: Any) -> bool:
+    """Whether the inputs of all timesteps are projected at once.
+
+    On CPUs a kernel that stays in the cache is better applied step by step than results, several times as large as the
+    inputs, written to memory and read back: measured 1.5 to 2 times as fast for 64 features and 128 units.
+    """
+    return jax.default_backend() != "cpu" or kernel.size > 2**18
 
 
 def simple_step(x: Any, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
@@ -80,6 +96,7 @@ def where_mask(mask: Any, new: Any, old: Any) -> Any:
 
 def _recurrence(
     xs: Any,
+    projection: tuple,
     states: States,
     weights: tuple,
     dropout: tuple | None,
@@ -92,8 +109,11 @@ def _recurrence(
     unroll: bool,
     zero_output: bool,
 ) -> tuple[Any, States]:
+    first = project_first(projection[0])
+
     def body(states: States, inputs: tuple) -> tuple[States, Any]:
         x, m = inputs
+        x = x if first else project(x, *projection)
         new = step(x, states, weights, dropout, activations)
         if m is not None:
             new = tuple(where_mask(m, n, s) for n, s in zip(new, states))
@@ -101,6 +121,7 @@ def _recurrence(
             return new, None
         return new, where_mask(m, new[0], jnp.zeros_like(new[0])) if m is not None and zero_output else new[0]
 
+    xs = project(xs, *projection) if first else xs
     steps = (jnp.moveaxis(xs, 1, 0), None if mask is None else jnp.moveaxis(mask, 1, 0))
     states, outputs = lax.scan(body, states, steps, reverse=reverse, unroll=unroll or 1)
     if return_sequences:
@@ -122,6 +143,7 @@ def _compiled() -> Callable:
 def recurrence(
     step: Callable,
     xs: Any,
+    projection: tuple,
     states: States,
     weights: tuple,
     dropout: tuple | None = None,
@@ -138,7 +160,8 @@ def recurrence(
 
     Args:
         step: `(x, states, weights, dropout, activations) -> states`.
-        xs: What the inputs contribute to each step, `(batch, time, gates * units)`.
+        xs: Inputs, `(batch, time, features)`.
+        projection: Input kernel, `(features, gates * units)`, then optionally a bias and dropout masks: see `project`.
         states: The first states, each `(batch, units)`.
         weights: What the step takes beside: the recurrent kernel `(units, gates * units)`, a recurrent bias or None.
         dropout: Masks of the state, `(batch, units)`, one a gate; or None.
@@ -153,14 +176,15 @@ def recurrence(
     Returns:
         Outputs, `(batch, time, units)` or `(batch, units)`, and the last states.
 
-    >>> outputs, _ = recurrence(simple_step, jnp.ones((1, 3, 1)), (jnp.zeros((1, 1)),), (jnp.ones((1, 1)),),
-    ...                         activations=(jnp.negative,), return_sequences=True)
+    >>> outputs, _ = recurrence(simple_step, jnp.ones((1, 3, 1)), (jnp.ones((1, 1)),), (jnp.zeros((1, 1)),),
+    ...                         (jnp.ones((1, 1)),), activations=(jnp.negative,), return_sequences=True)
     >>> outputs[0, :, 0]
     Array([-1., -0., -1.], dtype=float32)
     """
     run = _compiled() if compiled else _recurrence
     return run(
         xs,
+        projection,
         states,
         weights,
         dropout,

@@ -252,10 +252,11 @@ class RNN(Layer):
     def _run_known_cell(self, sequences: Any, states: list, mask: Any, training: Any) -> tuple[Any, list]:
         cell = self.cell
         functions = cell.step_activations()
-        xs = cell.project(sequences, training)
+        projection = cell.projection(sequences, training)
         output, last = recurrence(
             cell.step,
-            xs,
+            sequences,
+            projection,
             tuple(states),
             cell.step_weights(),
             cell.recurrent_masks(states[0], training),

@@ -13,7 +13,7 @@ from ..core.keras_tensor import KerasTensor
 from ..core.op import init_parameters
 from ..core.seeds import SeedGenerator
 from ..core.serialization import deserialize_keras_object
-from ..kernels.rnn import by_gate
+from ..kernels.rnn import project
 from ..random import dropout
 from .calling import call_signature
 from .layer import Layer, Shape
@@ -98,14 +98,12 @@ class RecurrentCell(Layer):
 
     # The step in its two parts: what inputs contribute, which needs no state, and the rest
 
-    def project(self, inputs: Any, training: Any = False) -> Any:
-        """What `inputs`, `(batch, features)` or `(batch, time, features)`, contribute to a step."""
+    def projection(self, inputs: Any, training: Any = False) -> tuple:
+        """What `kernels.rnn.project` takes beside `inputs`, `(batch, features)` or `(batch, time, features)`."""
         masks = None
         if training and self.dropout:
             masks = _as_tuple(self.get_dropout_mask(inputs if inputs.ndim == 2 else inputs[:, 0]))
-        x = by_gate(inputs, self.kernel.value, masks)
-        bias = self._input_bias()
-        return x if bias is None else x + bias
+        return self.kernel.value, self._input_bias(), masks
 
     def recurrent_masks(self, state: Any, training: Any = False) -> tuple | None:
         """The dropout masks of the state, one a gate, or None."""
@@ -126,7 +124,7 @@ class RecurrentCell(Layer):
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple:
         states = tuple(states) if isinstance(states, (list, tuple)) else (states,)
-        x = self.project(inputs, training)
+        x = project(inputs, *self.projection(inputs, training))
         masks = self.recurrent_masks(states[0], training)
         new = self.step(x, states, self.step_weights(), masks, self.step_activations())
         return new[0], list(new)

@@ -216,3 +216,14 @@ def test_building_leaves_jax_out():
         "assert 'jax' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_inputs_projected_at_once_or_step_by_step_give_the_same(at_once, monkeypatch):
+    from addax.kernels import rnn as kernels
+
+    layer = layers.LSTM(3, return_sequences=True)
+    monkeypatch.setattr(kernels, "_compiled", lambda: kernels._recurrence)  # traced anew at each call
+    expected = layer(x())
+    monkeypatch.setattr(kernels, "project_first", lambda kernel: at_once)
+    np.testing.assert_allclose(layer(x()), expected, rtol=1e-5, atol=1e-6)
