@@ -331,7 +331,7 @@ def time_distributed(k: Any) -> tuple:
     return k.Model(i, x), rand(2, 4, 6, 6, 1), None
 
 
-@architecture
+@architecture(slow=True)
 def embedding_with_mask(k: Any) -> tuple:
     i = k.Input((6,), dtype="int32")
     x = k.layers.Embedding(10, 4, mask_zero=True)(i)
@@ -530,15 +530,6 @@ for _name, _arguments in {
 TRAINED = [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in ARCHITECTURES]
 # Float32 sums in another order; 16-bit layers round more.
 TOLERANCE = {"mixed_precision": 2e-2}
-
-
-@pytest.fixture(autouse=True)
-def _quick_compiles() -> Any:
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def fresh(k: Any, name: str) -> tuple:
