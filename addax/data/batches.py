@@ -26,6 +26,18 @@ class Batches:
     batch_size: int | None = None
     one_pass: bool = False
 
+    _standardize: Callable[[Any], Batch]
+
+    def weigh(self, weighter: Callable[[Any, Any], Any]) -> None:
+        """Gives each batch the sample weights `weighter(y, sample_weight)` from now on."""
+        plain = self._standardize
+
+        def standardize(raw: Any) -> Batch:
+            x, y, sample_weight = plain(raw)
+            return x, y, weighter(y, sample_weight)
+
+        self._standardize = standardize
+
     def peek(self) -> Batch:
         """The first batch, without consuming it."""
         raise NotImplementedError
@@ -118,12 +130,12 @@ class IteratorBatches(Batches):
         if not self._first:
             self._iterator = self._make()
             try:
-                self._first = [self._standardize(next(self._iterator))]
+                self._first = [next(self._iterator)]
             except StopIteration:
                 raise ValueError(
                     "The data are empty: the first batch was asked for and there was none. Pass at least one batch."
                 ) from None
-        batch = self._first[0]
+        batch = self._standardize(self._first[0])
         first = next((a for a in tree.flatten(batch[0]) if a is not None), None)
         if self.batch_size is None and first is not None and getattr(first, "ndim", 0):
             self.batch_size = int(first.shape[0])
@@ -131,8 +143,7 @@ class IteratorBatches(Batches):
 
     def epoch(self) -> Iterator[Batch]:
         if self._first:  # what `peek` read belongs to the first epoch
-            pending, self._first = self._first, []
-            yield from pending
+            yield self._standardize(self._first.pop())
         elif self._iterator is None or not self.one_pass:
             self._iterator = self._make()
         assert self._iterator is not None

@@ -261,7 +261,7 @@ def fit(
         model._prepare(*peeked)
         weighter = _class_weighter(model, class_weight, peeked)
         if not isinstance(source, ArrayBatches):
-            source = _reweighted(source, weighter)
+            source.weigh(weighter)
             x, y, sample_weight, weighter = source, None, None, None
     source = adapt(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=weighter)
     steps_per_epoch = _limit_steps(steps_per_epoch, source.steps)
@@ -510,21 +510,6 @@ def _spec(a: Any) -> Any:
     from ..core.keras_tensor import KerasTensor
 
     return None if a is None else KerasTensor(a.shape, str(a.dtype))
-
-
-def _reweighted(source: Any, weighter: Callable) -> Batches:
-    """`source` with class weights applied to each batch."""
-    plain = source._standardize
-
-    def standardize(raw: Any) -> Any:
-        x, y, sample_weight = plain(raw)
-        return x, y, weighter(y, sample_weight)
-
-    source._standardize = standardize
-    if getattr(source, "_first", None):
-        x, y, sample_weight = source._first[0]
-        source._first = [(x, y, weighter(y, sample_weight))]
-    return source
 
 
 def _log_names(model: Any, validated: bool) -> list[str] | None:
