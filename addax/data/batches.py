@@ -137,7 +137,7 @@ class IteratorBatches(Batches):
                 ) from None
         batch = self._standardize(self._first[0])
         first = next((a for a in tree.flatten(batch[0]) if a is not None), None)
-        if self.batch_size is None and first is not None and getattr(first, "ndim", 0):
+        if self.batch_size is None and first is not None and np.ndim(first) > 0:
             self.batch_size = int(first.shape[0])
         return batch
 
