@@ -122,6 +122,12 @@ def dtype_policy() -> DTypePolicy:
     return DTypePolicy(floatx()) if _global is None else _global
 
 
+def reset() -> None:
+    """Goes back to the policy of `floatx`."""
+    global _global
+    _global = None
+
+
 def set_dtype_policy(policy: Any) -> None:
     """Changes the policy of layers that are not given one.
 

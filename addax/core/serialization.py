@@ -64,7 +64,8 @@ def serialize_keras_object(obj: Any) -> Any:
     """
     if thread.written is not None:
         return _serialize(obj)
-    thread.written = written = {}
+    written: dict[int, Any] = {}
+    thread.written = written
     try:
         config = _serialize(obj)
     finally:

@@ -24,7 +24,7 @@ class Tracker:
         kind = self._kind(value)
         if kind is not None:
             # In whichever list: what was trainable when it came may be frozen now.
-            if not any(value is v for known in self.lists.values() for v in known):
+            if not any(id(value) in map(id, known) for known in self.lists.values()):
                 if self.locked:
                     raise ValueError(self.locked)
                 self.lists[kind].append(value)

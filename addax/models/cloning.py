@@ -56,7 +56,7 @@ def clone_model(
                 f"Functional models only. Received model of type '{type(model).__name__}', with "
                 f"call_function={call_function}"
             )
-        clone = _clone_sequential(model, input_tensors, _Cloner(clone_function, None, recursive))
+        clone: Any = _clone_sequential(model, input_tensors, _Cloner(clone_function, None, recursive))
     elif isinstance(model, Functional):
         clone = _clone_functional(model, input_tensors, _Cloner(clone_function, call_function, recursive))
     elif as_it_is:

@@ -52,7 +52,8 @@ def saveables(root: Any, skip: Sequence[Any] = ()) -> Iterator[tuple[str, Any]]:
 
 def _attributes(obj: Any) -> Iterator[tuple[str, Any]]:
     """Name and value of the attributes that may hold saveables: public ones first, each kind in alphabetical order."""
-    names = sorted(set(dir(obj)) - _own_names(type(obj)), key=lambda name: (name.startswith("_"), name))
+    own = _own_names(type(obj))  # type: ignore[arg-type]
+    names = sorted(set(dir(obj)) - own, key=lambda name: (name.startswith("_"), name))
     if isinstance(obj, (Functional, Sequential)):
         names = ["layers", *names]
     for name in names:
@@ -150,7 +151,7 @@ def load(
         if isinstance(obj, Optimizer):
             if len(arrays) <= len(_UNBUILT) and len(arrays) != len(obj.variables):
                 continue  # a file of the weights only, or of an optimizer that had done nothing
-            if obj is getattr(root, "optimizer", None) and root.built and not obj.built:
+            if isinstance(root, Model) and obj is root.optimizer and root.built and not obj.built:
                 obj.build(root.trainable_variables)
         start = len(before)
         # A value is replaced, never written into, so keeping the old ones costs nothing.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gc
 
-from ..core import naming
+from ..core import naming, policy
 from ..core.config import is_interactive_logging_enabled
 
 __all__ = ["clear_session", "is_interactive_logging_enabled"]
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Starts the numbering of automatic names anew, as in a fresh process.
+    """Starts the numbering of automatic names anew, with the default dtype policy, as in a fresh process.
 
     Args:
         free_memory: Whether to collect what nothing refers to any more.
@@ -20,5 +20,6 @@ def clear_session(free_memory: bool = True) -> None:
     'dense'
     """
     naming.reset()
+    policy.reset()
     if free_memory:
         gc.collect()
