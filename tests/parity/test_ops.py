@@ -36,6 +36,9 @@ class X:
         self.shape = tuple(np.shape(value)) if value is not None else shape
         self.dtype, self.low, self.high, self.unknown = dtype, low, high, unknown
 
+    def __repr__(self):
+        return f"X{self.shape}"
+
     def array(self, seed):
         if self.given is not None:
             return np.asarray(self.given, self.dtype)
