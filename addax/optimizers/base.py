@@ -97,6 +97,19 @@ class Optimizer(Configurable):
     _trainable_variables: list[Variable]
     _undecayed: tuple[list[Variable], list[str]]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # What `help()` shows: the options that `**kwargs` passes on to the base, by name.
+        own = inspect.signature(cls.__init__).parameters.get("kwargs")  # type: ignore[misc]
+        if own is None or "OptimizerOptions" not in str(own.annotation):
+            cls.__signature__ = None  # type: ignore[attr-defined]
+            return
+        passed_on = [p for p in init_parameters(cls).values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        needed = [p for p in passed_on if p.default is p.empty]
+        optional = [p for p in passed_on if p.default is not p.empty]
+        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+        cls.__signature__ = inspect.Signature([*needed, *optional, rest])  # type: ignore[attr-defined]
+
     def __init__(
         self,
         learning_rate: LearningRate,

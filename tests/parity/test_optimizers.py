@@ -1,5 +1,6 @@
 """Every optimizer against the real one: variables, configs, and five steps on the same gradients."""
 
+import inspect
 import json
 
 import numpy as np
@@ -269,3 +270,12 @@ def test_names():
         assert type(ours.get(name)).__name__ == type(theirs.get(name)).__name__
     assert type(ours.get({"class_name": "Adam", "config": {"learning_rate": 0.5}})).__name__ == "Adam"
     assert float(ours.get({"class_name": "adam", "config": {"learning_rate": 0.5}}).learning_rate) == 0.5
+
+
+@pytest.mark.parametrize("name", sorted(n for n in dir(keras.optimizers) if n[0].isupper() and hasattr(ours, n)))
+def test_signatures_are_the_same(name):
+    def parameters(optimizers):
+        found = inspect.signature(getattr(optimizers, name)).parameters.values()
+        return [(p.name, p.default) for p in found]
+
+    assert parameters(ours) == parameters(keras.optimizers)

@@ -170,7 +170,10 @@ def test_arrays_round_trip() -> None:
         np.testing.assert_array_equal(back, value)
 
 
-@pytest.mark.parametrize("value", [{1, 2}, range(3), 1 + 2j, object(), keras.layers.Dense], ids=lambda v: type(v).__name__)
+UNWRITABLE = [{1, 2}, range(3), 1 + 2j, object(), keras.layers.Dense]
+
+
+@pytest.mark.parametrize("value", UNWRITABLE, ids=lambda v: type(v).__name__)
 def test_values_that_no_file_can_hold(value: Any) -> None:
     with pytest.raises(TypeError, match="Cannot serialize object"):
         serialize_keras_object(value)
