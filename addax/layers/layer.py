@@ -205,6 +205,8 @@ class Layer(LayerWeights, Operation):
         self._check_super_called()
         if any(not layer.built for layer in self._layers) and args:
             self._build_by_running(args[0] if len(args) == 1 else args)
+        if args or kwargs:
+            self._build_shapes = {"input_shape": args[0]} if args else kwargs
         self.built = True
 
     def _build_by_running(self, input_shape: Any) -> None:

@@ -200,12 +200,11 @@ def _read_all(group: Any) -> Arrays:
     if not isinstance(group, h5py.Group):
         raise ValueError(f"'{group.name}' in the weights file is not a group of arrays: the file is damaged.")
     found: Arrays = {}
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
+    for name, item in group.items():
+        if isinstance(item, h5py.Group):
+            found.update({f"{name}/{inner}": value for inner, value in _read_all(item).items()})
+        else:
             found[name] = _read(item)
-
-    group.visititems(visit)
     return found
 
 

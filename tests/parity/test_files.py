@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import addax
+from addax.core.serialization import serialize_keras_object
 
 keras = pytest.importorskip("keras")
 
@@ -593,6 +595,13 @@ def test_same_file(name: str, tmp_path: Any) -> None:
     )
     found = differences(without_ids(our_config), without_ids(their_config)) + differences(our_arrays, their_arrays)
     assert not found, "\n".join(found)
+    again = json.loads(addax.models.model_from_json(theirs.to_json()).to_json())
+    found = differences(without_ids(again), without_ids(their_config))
+    assert not found, "\n".join(found)
+    config = json.loads(json.dumps(serialize_keras_object(ours.get_config())))
+    again = json.loads(json.dumps(serialize_keras_object(type(ours).from_config(config).get_config())))
+    found = differences(without_ids(again), without_ids(config))
+    assert not found, "\n".join(found)
     loaded = addax.saving.load_model(tmp_path / "keras.keras")
     assert type(loaded).__name__ == type(theirs).__name__
     assert [v.path for v in ours.weights] == [v.path for v in theirs.weights]
@@ -638,3 +647,81 @@ def test_there_and_back(name: str, tmp_path: Any) -> None:
 
 def test_number_of_architectures() -> None:
     assert len(ARCHITECTURES) - len(SLOW) >= 25
+
+
+# Weights alone
+
+
+@pytest.mark.parametrize("shards", [None, 1e-7])
+@pytest.mark.parametrize(("writer", "reader"), [(addax, keras), (keras, addax)], ids=["to_keras", "to_addax"])
+def test_weights(writer: Any, reader: Any, shards: Any, tmp_path: Any) -> None:
+    path = str(tmp_path / ("w.weights.json" if shards else "w.weights.h5"))
+    source, x, _ = fresh(writer, "nested_models")
+    source.save_weights(path, max_shard_size=shards)
+    assert len(list(tmp_path.iterdir())) == (4 if shards else 1)
+    target, *_ = fresh(reader, "nested_models")
+    for variable in target.weights:
+        variable.assign(np.zeros(variable.shape))
+    target.load_weights(path)
+    assert_same(target(x), source(x))
+
+
+def test_shards_are_laid_out_alike(tmp_path: Any) -> None:
+    for k in (keras, addax):
+        (tmp_path / k.__name__).mkdir()
+        fresh(k, "nested_models")[0].save_weights(tmp_path / k.__name__ / "w.weights.json", max_shard_size=1e-7)
+    theirs, ours = (tmp_path / n for n in ("keras", "addax"))
+    assert json.loads((ours / "w.weights.json").read_text()) == json.loads((theirs / "w.weights.json").read_text())
+    assert sorted(p.name for p in ours.iterdir()) == sorted(p.name for p in theirs.iterdir())
+
+
+def test_lambdas_that_are_trusted(tmp_path: Any) -> None:
+    x = rand(3, 4)
+    for writer, reader in ((addax, keras), (keras, addax)):
+        model = writer.Sequential([writer.Input((4,)), writer.layers.Lambda(lambda v: v * 3.0)])
+        with pytest.warns(UserWarning, match="lambda") if writer is addax else contextlib.nullcontext():
+            model.save(tmp_path / "m.keras")
+        with pytest.raises(ValueError, match="`Lambda` layer whose `function` is a Python lambda"):
+            reader.saving.load_model(tmp_path / "m.keras")
+        assert_same(reader.saving.load_model(tmp_path / "m.keras", safe_mode=False)(x), 3 * x)
+
+
+@pytest.mark.slow
+def test_loss_scale(tmp_path: Any) -> None:
+    """Under mixed_float16 the optimizer is wrapped, and its scale is in the file."""
+    x, y = rand(5, 4), rand(5, 2)
+    models = {}
+    for k in (addax, keras):
+        k.mixed_precision.set_dtype_policy("mixed_float16")
+        try:
+            model = k.Sequential([k.Input((4,)), k.layers.Dense(3, activation="relu"), k.layers.Dense(2)])
+            model.compile("adam", "mse")
+        finally:
+            k.mixed_precision.set_dtype_policy("float32")
+        steps(model, x, y)
+        model.save(tmp_path / f"{k.__name__}.keras")
+        models[k] = members(tmp_path / f"{k.__name__}.keras")[1]
+    assert models[addax].keys() == models[keras].keys()
+    theirs = keras.saving.load_model(tmp_path / "addax.keras")
+    back = addax.saving.load_model(tmp_path / "addax.keras")
+    for ours_now, theirs_now in zip(steps(back, x, y), steps(theirs, x, y)):
+        assert_same(ours_now, theirs_now, 1e-2)  # sums in float16
+
+
+def test_user_object_that_is_not_registered(tmp_path: Any) -> None:
+    """`custom_objects` names the classes of a file, in either direction."""
+
+    def make(k: Any) -> type:
+        class Twice(k.layers.Layer):
+            def call(self, inputs: Any) -> Any:
+                return 2 * inputs
+
+        return Twice
+
+    x = rand(3, 4)
+    for writer, reader in ((addax, keras), (keras, addax)):
+        writer.Sequential([writer.Input((4,)), make(writer)()]).save(tmp_path / "m.keras")
+        with pytest.raises(TypeError, match="Could not locate class 'Twice'"):
+            reader.saving.load_model(tmp_path / "m.keras")
+        model = reader.saving.load_model(tmp_path / "m.keras", custom_objects={"Twice": make(reader)})
+        assert_same(model(x), 2 * x)
