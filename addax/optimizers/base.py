@@ -101,7 +101,7 @@ class Optimizer(Configurable):
         super().__init_subclass__(**kwargs)
         # What `help()` shows: the options that `**kwargs` passes on to the base, by name.
         own = inspect.signature(cls.__init__).parameters.get("kwargs")  # type: ignore[misc]
-        if own is None or "OptimizerOptions" not in str(own.annotation):
+        if own is None or "Options" not in str(own.annotation):
             cls.__signature__ = None  # type: ignore[attr-defined]
             return
         passed_on = [p for p in init_parameters(cls).values() if p.kind is p.POSITIONAL_OR_KEYWORD]
