@@ -80,7 +80,8 @@ class Case:
 
     def __str__(self) -> str:
         name = self.layer if isinstance(self.layer, str) else self.layer.__name__
-        arguments = ",".join(f"{k}={v}" for k, v in self.kwargs.items())
+        # Functions by name: test processes must agree on the names of cases.
+        arguments = ",".join(f"{k}={getattr(v, '__name__', v)}" for k, v in self.kwargs.items())
         shape = self.shape if isinstance(self.shape, tuple) else list(self.shape)
         return f"{name}({arguments}){shape}".replace(" ", "")
 
