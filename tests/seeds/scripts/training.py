@@ -4,6 +4,8 @@ from keras import Input, Model, Sequential
 from keras.layers import Conv2D, Dense
 from sklearn.datasets import load_diabetes, load_iris
 
+keras.utils.set_random_seed(1)
+
 x, y = load_diabetes(return_X_y=True)
 x, y = x.astype("float32"), (y / 100).astype("float32")[:, None]
 
