@@ -153,7 +153,8 @@ class Operation:
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def init_parameters(cls: type) -> dict[str, inspect.Parameter]:
+@functools.lru_cache(maxsize=1024)  # signatures are slow to work out, and every config asks for one
+def init_parameters(cls: Any) -> dict[str, inspect.Parameter]:
     """The constructor's parameters, those that pass through `**kwargs` to the bases included; own ones first."""
     found: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__:
