@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar, overload
 
@@ -153,9 +154,14 @@ class Operation:
         return f"<{type(self).__name__} name={self.name}>"
 
 
-@functools.lru_cache(maxsize=1024)  # signatures are slow to work out, and every config asks for one
-def init_parameters(cls: Any) -> dict[str, inspect.Parameter]:
+# Signatures are slow to work out, and every config asks for one.
+_parameters: weakref.WeakKeyDictionary[type, dict[str, inspect.Parameter]] = weakref.WeakKeyDictionary()
+
+
+def init_parameters(cls: type) -> dict[str, inspect.Parameter]:
     """The constructor's parameters, those that pass through `**kwargs` to the bases included; own ones first."""
+    if cls in _parameters:
+        return _parameters[cls]
     found: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__:
         init = base.__dict__.get("__init__")
@@ -170,6 +176,7 @@ def init_parameters(cls: Any) -> dict[str, inspect.Parameter]:
                 found.setdefault(p.name, p)
         if not passes_on:
             break
+    _parameters[cls] = found
     return found
 
 
