@@ -282,8 +282,3 @@ def _to_array(value: Any, dtype: Any) -> Any:
     if dtype is not None:
         value = value.astype(dtypes.numpy_dtype(dtype))
     return value
-
-
-def shape_equal(a: tuple, b: tuple) -> bool:
-    """Whether two shapes agree where both are known."""
-    return len(a) == len(b) and all(x == y or x is None or y is None for x, y in zip(a, b))

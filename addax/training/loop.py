@@ -493,23 +493,13 @@ def _class_weighter(model: Any, class_weight: dict, first: tuple) -> Callable:
     loss = model._compile_loss
     if loss is None:
         raise ValueError("`class_weight` needs a `loss` in `compile()`.")
-    y_pred = _structure(model, first)
+    y_pred = model._prediction_spec(first[0])
     names = loss.names if loss.names != [None] else ["output"]
 
     def place(y: Any) -> list:
         return outputs.flatten_labels(y, y_pred, loss.names, loss.alternatives)
 
     return class_weighter(class_weight, names, place)
-
-
-def _structure(model: Any, first: tuple) -> Any:
-    return model._prediction_spec(tree.map_structure(_spec, first[0]))
-
-
-def _spec(a: Any) -> Any:
-    from ..core.keras_tensor import KerasTensor
-
-    return None if a is None else KerasTensor(a.shape, str(a.dtype))
 
 
 def _log_names(model: Any, validated: bool) -> list[str] | None:

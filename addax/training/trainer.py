@@ -402,8 +402,8 @@ class Trainer(Layer):
             self.optimizer.build(self.trainable_variables)
         self.__dict__["_prepared_for"] = key
 
-    def _prediction_spec(self, x_spec: Any) -> Any:
-        return abstract_call(lambda x: self(x, **self._training_argument(False)), (x_spec,), {})
+    def _prediction_spec(self, x: Any) -> Any:
+        return abstract_call(lambda x: self(x, **self._training_argument(False)), (tree.map_structure(_spec, x),), {})
 
     def _program(self, kind: str) -> Program:
         program = self._programs.get(kind)
