@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow test-torch lint format types contracts docs clean
+.PHONY: demo test test-slow test-torch bench lint format types contracts docs clean
 
 $(VENV)/.made: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ test-slow: $(VENV)/.made-test  ## the long tests
 
 test-torch: $(VENV)/.made-test  ## needs torch: `pip install torch` in the environment
 	$(BIN)/python -m pytest -m torch
+
+bench: $(VENV)/.made  ## addax beside Keras, hand-written JAX and PyTorch; QUICK=1: a part, in a few minutes
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH)
 
 lint: $(VENV)/.made-test
 	$(BIN)/ruff check .

@@ -1,0 +1,57 @@
+"""The environments of the implementations, made under `.bench/` when they are missing or out of date."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from .implementations import ENVIRONMENTS
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / ".bench"
+
+_VERSIONS = """
+import importlib.metadata as m, json, platform
+names = ("addax", "keras", "jax", "jaxlib", "tensorflow-cpu", "torch", "numpy")
+found = {n: m.version(n) for n in names if any(True for _ in m.distributions(name=n))}
+print(json.dumps({"python": platform.python_version(), **found}))
+"""
+
+
+def python(name: str) -> Path:
+    """The interpreter of environment `name`."""
+    return FOLDER / name / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
+def _wanted(name: str) -> str:
+    requirements = list(ENVIRONMENTS[name])
+    if "--editable" in requirements:  # the project's own requirements decide too
+        requirements.append((ROOT / "pyproject.toml").read_text().partition("[tool.")[0])
+    return json.dumps([sys.version.split()[0], *requirements])
+
+
+def ensure(name: str) -> None:
+    """Makes environment `name` unless it is there with the requirements of now."""
+    stamp = FOLDER / name / "made.json"
+    wanted = _wanted(name)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"making environment .bench/{name}: {' '.join(ENVIRONMENTS[name])}", flush=True)
+    if not python(name).exists():
+        FOLDER.mkdir(exist_ok=True)
+        venv.create(FOLDER / name, with_pip=True, symlinks=os.name != "nt")
+    subprocess.run(
+        [str(python(name)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *ENVIRONMENTS[name]],
+        cwd=ROOT,
+        check=True,
+    )
+    stamp.write_text(wanted)
+
+
+def versions(name: str) -> dict[str, str]:
+    """The versions of what matters in environment `name`."""
+    return json.loads(subprocess.run([str(python(name)), "-c", _VERSIONS], check=True, capture_output=True).stdout)
