@@ -1,13 +1,34 @@
-"""Pooling of any rank, as plain `lax` references."""
+"""Pooling of any rank: the plain `lax` references, and forms for CPUs made of strided slices.
+
+XLA:CPU takes the gradient of a maximum over windows one element at a time (`select_and_scatter`). Here the places that
+won are kept as small numbers, and gradients flow through elementwise code that XLA fuses. Forward mode, vmap and second
+derivatives work: only the tangent of the maximum is written by hand, the rest is JAX's.
+
+Milliseconds of CPU time, float32, reference -> slices (2 cores, AVX-512):
+
+| | forward | forward and gradient |
+|---|---|---|
+| max 2x2 of 64x32x32x32 | 0.57 -> 0.29 | 22.5 -> 1.8 |
+| max 3x3 by steps of 2 of 32x57x57x64 | 9.2 -> 2.7 | 99 -> 16 |
+| average 2x2 of 64x32x32x32 | 0.85 -> 0.40 | 5.2 -> 2.1 |
+| average 3x3 by steps of 2 of 32x57x57x64 | 3.9 -> 2.2 | 49 -> 6 |
+"""
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from ..core.engine import jnp, lax
+from ..core.engine import jax, jnp, lax
 from .conv import Sizes, per_axis
+
+# Windows with more elements than this are left to XLA: each is a slice, and code and compile time grow with them.
+_MOST_SLICES = 25
 
 
 def _window(inputs: Any, pool_size: Sizes, strides: Sizes | None, data_format: str) -> tuple[tuple, tuple]:
@@ -19,6 +40,65 @@ def _window(inputs: Any, pool_size: Sizes, strides: Sizes | None, data_format: s
     return (1, 1, *size), (1, 1, *step)
 
 
+def use_slices(inputs: Any, size: tuple, step: tuple, *, summed: bool = False) -> bool:
+    """The rule: whether windows become strided slices.
+
+    On CPUs, for sizes that are numbers and small windows. With channels first, overlapping slices of rows are no
+    faster than the reference; and nor are sums over windows that don't overlap where these are large.
+
+    Args:
+        inputs: What is pooled.
+        size, step: The window's size and steps, one number an axis.
+        summed: Whether it is for an average.
+    """
+    if jax.default_backend() != "cpu" or not all(isinstance(n, int) for n in inputs.shape[1:]):
+        return False
+    if size[-1] > 1 and step != size:
+        return False
+    return math.prod(size) <= (9 if summed else _MOST_SLICES)
+
+
+def _padded(inputs: Any, size: tuple, step: tuple, padding: str, value: Any) -> Any:
+    if padding == "valid":
+        return inputs
+    pads = lax.padtype_to_pads(inputs.shape, size, step, "SAME")
+    return lax.pad(inputs, jnp.asarray(value, inputs.dtype), [(low, high, 0) for low, high in pads])
+
+
+def _slices(x: Any, size: tuple, step: tuple) -> Iterator[Any]:
+    """The first elements of all windows, the second ones, ..., in the order in which they lie in the window."""
+    counts = [(n - k) // s + 1 if k > 1 or s > 1 else n for n, k, s in zip(x.shape, size, step)]
+    for start in itertools.product(*(range(k) for k in size)):
+        yield x[tuple(slice(a, a + (n - 1) * s + 1, s) for a, n, s in zip(start, counts, step))]
+
+
+def _greatest(x: Any, size: tuple, step: tuple) -> Any:
+    return functools.reduce(jnp.maximum, _slices(x, size, step))
+
+
+@functools.cache
+def _max_of_slices() -> Callable:
+    pool = jax.custom_jvp(_greatest, nondiff_argnums=(1, 2))
+
+    @pool.defjvp
+    def tangent(size: tuple, step: tuple, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+        best, *others = _slices(primals[0], size, step)
+        winner = jnp.zeros(best.shape, "uint8")
+        for i, x in enumerate(others, 1):
+            winner = jnp.where(x > best, np.uint8(i), winner)
+            best = jnp.maximum(best, x)
+        moved = [jnp.where(winner == np.uint8(i), t, 0) for i, t in enumerate(_slices(tangents[0], size, step))]
+        return best, functools.reduce(jnp.add, moved)
+
+    # Compiled by itself, so that a call outside of a program is one dispatch.
+    return jax.jit(pool, static_argnums=(1, 2))
+
+
+@functools.cache
+def _sum_of_slices() -> Callable:
+    return jax.jit(lambda x, size, step: functools.reduce(jnp.add, _slices(x, size, step)), static_argnums=(1, 2))
+
+
 def max_pool(
     inputs: Any,
     pool_size: Sizes,
@@ -26,7 +106,7 @@ def max_pool(
     padding: str = "valid",
     data_format: str = "channels_last",
 ) -> Any:
-    """The greatest element of each window.
+    """The greatest element of each window; of equal ones the first gets the whole gradient.
 
     Args:
         inputs: `(batch, *spatial, channels)`, or channels second for "channels_first".
@@ -39,6 +119,8 @@ def max_pool(
     floats = jnp.issubdtype(inputs.dtype, jnp.floating)
     # A NumPy scalar: with one that JAX may trace, `reduce_window` has no gradient.
     lowest = np.array(-np.inf if floats else jnp.iinfo(inputs.dtype).min, inputs.dtype)
+    if use_slices(inputs, size, step):
+        return _max_of_slices()(_padded(inputs, size, step, padding, lowest), size, step)
     return lax.reduce_window(inputs, lowest, lax.max, size, step, padding.upper())
 
 
@@ -58,12 +140,12 @@ def average_pool(
     if not jnp.issubdtype(inputs.dtype, jnp.floating):
         inputs = inputs.astype("float32")
     zero = np.zeros((), inputs.dtype)
-    sums = lax.reduce_window(inputs, zero, lax.add, size, step, padding.upper())
+    if use_slices(inputs, size, step, summed=True):
+        sums = _sum_of_slices()(_padded(inputs, size, step, padding, zero), size, step)
+    else:
+        sums = lax.reduce_window(inputs, zero, lax.add, size, step, padding.upper())
     if padding == "valid":
-        count = 1
-        for n in size:
-            count *= n
-        return sums / count
+        return sums / math.prod(size)
     shape = tuple(1 if n == 1 else d for n, d in zip(size, inputs.shape))
     counts = lax.reduce_window(jnp.ones(shape, inputs.dtype), zero, lax.add, size, step, padding.upper())
     return sums / counts
