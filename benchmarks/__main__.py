@@ -102,22 +102,23 @@ def main(arguments: list[str] | None = None) -> int:
     }
     failed = False
     began = time.perf_counter()
-    for name in names:
-        workload = workloads[name]
-        print(f"{name}: {workload.title}", flush=True)
-        ways = [i for i in workload.implementations if i in implementations]
-        if not ways:
-            continue
-        found = session.run(workload, ways, settings, repeats, starts, seconds)
-        found |= {"name": name, "title": workload.title, "family": workload.family, "date": results["date"]}
-        found["disagreements"] = report.disagreements(found["samples"], workload.rtol)
-        show(found)
-        failed |= bool(found["errors"] or found["disagreements"])
-        results["workloads"][name] = found
-        order = {n: results["workloads"][n] for n in workloads if n in results["workloads"]}
-        results["workloads"] = order
-        FOLDER.mkdir(exist_ok=True)
-        path.write_text(json.dumps(results, indent=1) + "\n")
+    with session.Session(settings, repeats, starts, seconds, share=options.quick) as measuring:
+        for name in names:
+            workload = workloads[name]
+            print(f"{name}: {workload.title}", flush=True)
+            ways = [i for i in workload.implementations if i in implementations]
+            if not ways:
+                continue
+            found = measuring.run(workload, ways)
+            found |= {"name": name, "title": workload.title, "family": workload.family, "date": results["date"]}
+            found["disagreements"] = report.disagreements(found["samples"], workload.rtol)
+            show(found)
+            failed |= bool(found["errors"] or found["disagreements"])
+            results["workloads"][name] = found
+            order = {n: results["workloads"][n] for n in workloads if n in results["workloads"]}
+            results["workloads"] = order
+            FOLDER.mkdir(exist_ok=True)
+            path.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nGoals ({time.perf_counter() - began:.0f} s)\n")
     run = {**results, "workloads": {n: results["workloads"][n] for n in names if n in results["workloads"]}}
     goal = None
@@ -129,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
     if whole and not options.quick:
         report.write_into(PAGE, report.table(results))
         print(f"\nTable: {PAGE.relative_to(environments.ROOT)}")
-    print(f"Results: {path.relative_to(environments.ROOT)}")
+    print(f"Results: {path.relative_to(environments.ROOT)}", flush=True)
     if failed:
         print("Some implementations failed, or their losses disagree: see above.", file=sys.stderr)
     return int(failed)

@@ -43,7 +43,8 @@ def values_of(samples: Samples, name: str, measure: str) -> list[float]:
     if measure == PEAK_MEMORY:
         peaks: dict[int, int] = {}
         for s in samples.get(name, {}).get("fit", []):
-            peaks[s["start"]] = max(peaks.get(s["start"], 0), s["peak_memory"])
+            if "peak_memory" in s:
+                peaks[s["start"]] = max(peaks.get(s["start"], 0), s["peak_memory"])
         return list(map(float, peaks.values()))
     return [s["seconds"] for s in samples.get(name, {}).get(measure, [])]
 

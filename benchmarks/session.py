@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 from . import environments
 from .implementations import IMPLEMENTATIONS, Implementation
+from .worker import START
 from .workloads.base import Measure, Settings, Workload
 
 TIME_LIMIT = 900  # seconds that a measurement may take
@@ -24,24 +26,22 @@ class Failed(Exception):
 
 
 class Worker:
-    """A process of one implementation of one workload.
+    """A process of one implementation.
 
     Args:
-        workload: The workload.
         implementation: The implementation.
         settings: The size of the run.
         cache: The folder of the compilation cache that the process is given.
     """
 
-    def __init__(self, workload: Workload, implementation: Implementation, settings: Settings, cache: str):
-        self.implementation = implementation
+    def __init__(self, implementation: Implementation, settings: Settings, cache: str):
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by stop()
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "KERAS_", "JAX_", "XLA_"))}
         environment |= {"KERAS_BACKEND": implementation.backend, "ADDAX_CACHE_DIR": cache, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        what = [workload.module, workload.name, implementation.name, vars(settings)]
+        what = json.dumps([implementation.name, vars(settings)])
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
-            [environments.python(implementation.environment), "-m", "benchmarks.worker", json.dumps(what)],
+            [environments.python(implementation.environment), "-m", "benchmarks.worker", what],
             cwd=environments.ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -50,11 +50,11 @@ class Worker:
             text=True,
         )
 
-    def run(self, measure: str) -> dict[str, Any]:
+    def run(self, workload: Workload, measure: str) -> dict[str, Any]:
         """Runs a measurement and waits for its result."""
         assert self.process.stdin and self.process.stdout
         try:
-            self.process.stdin.write(json.dumps(measure) + "\n")
+            self.process.stdin.write(json.dumps([workload.module, workload.name, measure]) + "\n")
             self.process.stdin.flush()
         except OSError as error:
             raise Failed(f"the process has ended: {self._end_of_log()}") from error
@@ -80,79 +80,97 @@ class Worker:
         self.log.close()
 
 
-def run(
-    workload: Workload,
-    names: list[str],
-    settings: Settings,
-    repeats: int,
-    starts: int,
-    seconds: float,
-) -> dict[str, Any]:
-    """Measures a workload.
+class Session:
+    """Measures workloads.
 
     Args:
-        workload: The workload.
-        names: The implementations.
         settings: The size of the run.
         repeats: The most times that a warm measurement is repeated in each process; all implementations as often.
         starts: How many times each implementation is started: each start gives one first epoch.
         seconds: No repeat of a measurement begins after its repeats have taken this long; two are always made.
-
-    Returns:
-        `{"samples": {implementation: {measure: [result, ...]}}, "errors": {implementation: text}}`; the samples of one
-        measure were taken in turns: those at the same place in the lists belong together.
+        share: Whether one process runs all workloads of an implementation. That saves the time of their starts, and
+            leaves nothing to say of the memory of each.
     """
-    samples: dict[str, dict[str, list]] = {name: {} for name in names}
-    errors: dict[str, str] = {}
-    caches = {name: tempfile.mkdtemp(prefix="addax-bench-") for name in names}
 
-    def sample(name: str, measure: Measure, worker: Worker, start: int) -> None:
-        try:
-            answer = worker.run(measure.name)
-        except Failed as failure:
-            errors[name] = str(failure)
-            print(f"    {name} failed: {str(failure).splitlines()[-1]}", flush=True)
-            return
-        if measure.fresh:
-            answer.setdefault("seconds", time.perf_counter() - worker.began)
-        samples[name].setdefault(measure.name, []).append({**answer, "start": start})
+    def __init__(self, settings: Settings, repeats: int, starts: int, seconds: float, share: bool = False):
+        self.settings, self.repeats, self.starts, self.seconds, self.share = settings, repeats, starts, seconds, share
+        self._folder = Path(tempfile.mkdtemp(prefix="addax-bench-"))
+        self._workers: dict[str, Worker] = {}
+        self._caches = 0
 
-    try:
-        for start in range(1 if all(m.fresh for m in workload.measures()) else starts):
-            workers: dict[str, Worker] = {}
-            try:
-                for measure in workload.measures():
-                    wanted, began = measure.repeats or repeats, time.perf_counter()
-                    for turn in range(wanted):
-                        if turn >= min(2, wanted) and time.perf_counter() - began > seconds:
-                            break
-                        for name in names:
-                            if name in errors:
-                                continue
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _stop(self) -> None:
+        for worker in self._workers.values():
+            worker.stop()
+        self._workers.clear()
+
+    def _empty_cache(self) -> str:
+        self._caches += 1
+        return str(self._folder / str(self._caches))
+
+    def run(self, workload: Workload, names: list[str]) -> dict[str, Any]:
+        """Measures a workload in some implementations.
+
+        Returns:
+            `{"samples": {implementation: {measure: [result, ...]}}, "errors": {implementation: text}}`. The samples of
+            a measure were taken in turns: those at the same place in the lists belong together.
+        """
+        samples: dict[str, dict[str, list]] = {name: {} for name in names}
+        errors: dict[str, str] = {}
+        measures = workload.measures(self.settings)
+        fresh = any(m.fresh for m in measures)
+        caches = {name: self._empty_cache() for name in names}
+        for start in range(1 if fresh or self.share else self.starts):
+            begun: set[str] = set()
+            for measure in measures:
+                turns, began = measure.repeats or self.repeats, time.perf_counter()
+                for turn in range(turns):
+                    if turn >= min(2, turns) and time.perf_counter() - began > self.seconds:
+                        break
+                    for name in names:
+                        if name in errors:
+                            continue
+                        try:
                             if measure.fresh:
-                                fresh = Worker(workload, IMPLEMENTATIONS[name], settings, caches[name])
-                                try:
-                                    sample(name, measure, fresh, start)
-                                finally:
-                                    fresh.stop()
-                                continue
-                            if name not in workers:
-                                cache = f"{caches[name]}/{start}"  # empty: a first epoch compiles
-                                workers[name] = Worker(workload, IMPLEMENTATIONS[name], settings, cache)
-                                try:
-                                    workers[name].run("start")
-                                except Failed as failure:
-                                    errors[name] = str(failure)
-                                    print(f"    {name} failed: {str(failure).splitlines()[-1]}", flush=True)
-                                    continue
-                            sample(name, measure, workers[name], start)
-            finally:
-                for worker in workers.values():
-                    worker.stop()
-    finally:
-        for cache in caches.values():
-            shutil.rmtree(cache, ignore_errors=True)
-    return {"samples": samples, "errors": errors}
+                                answer = self._run_fresh(workload, measure, name, caches[name])
+                            else:
+                                answer = self._run_warm(workload, measure, name, begun)
+                        except Failed as failure:
+                            errors[name] = str(failure)
+                            print(f"    {name} failed: {str(failure).splitlines()[-1]}", flush=True)
+                            if name in self._workers:
+                                self._workers.pop(name).stop()
+                            continue
+                        if self.share:
+                            del answer["peak_memory"]
+                        samples[name].setdefault(measure.name, []).append({**answer, "start": start})
+            if not self.share:
+                self._stop()
+        return {"samples": samples, "errors": errors}
+
+    def _run_fresh(self, workload: Workload, measure: Measure, name: str, cache: str) -> dict[str, Any]:
+        worker = Worker(IMPLEMENTATIONS[name], self.settings, cache)
+        try:
+            answer = worker.run(workload, measure.name)
+            answer.setdefault("seconds", time.perf_counter() - worker.began)
+            return answer
+        finally:
+            worker.stop()
+
+    def _run_warm(self, workload: Workload, measure: Measure, name: str, begun: set[str]) -> dict[str, Any]:
+        if name not in self._workers:
+            # An empty cache: a first epoch compiles.
+            self._workers[name] = Worker(IMPLEMENTATIONS[name], self.settings, self._empty_cache())
+        if name not in begun:
+            self._workers[name].run(workload, START)
+            begun.add(name)
+        return self._workers[name].run(workload, measure.name)
 
 
 def machine() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A process of one implementation of one workload, that runs the measurements it is told to.
+"""A process of one implementation, that runs the measurements it is told to.
 
 It reads a line of JSON for each from standard input and answers with a line of JSON. Only the standard library is
 imported before the first measurement, so that workloads about start-up measure what they say.
@@ -6,6 +6,7 @@ imported before the first measurement, so that workloads about start-up measure 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -15,6 +16,8 @@ import traceback
 from typing import Any
 
 from .implementations import IMPLEMENTATIONS
+
+START = "start"  # begins a session of a workload, which the first measurement does otherwise
 
 
 def peak_memory() -> int:
@@ -54,21 +57,22 @@ class Compiles:
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print goes to the log
-    module, name, implementation_name, settings = json.loads(sys.argv[1])
+    name, settings = json.loads(sys.argv[1])
     from .workloads.base import Settings
 
-    workload = importlib.import_module(module).WORKLOADS[name]
-    implementation = IMPLEMENTATIONS[implementation_name]
     compiles = Compiles()
     session: Any = None
     for line in sys.stdin:
-        measure = json.loads(line)
+        module, workload, measure = json.loads(line)
         try:
-            if session is None:
-                session = workload.start(implementation, Settings(**settings))
+            if session is None or measure == START:
+                session = None  # what the last one held is free before the next begins
+                gc.collect()
+                started = importlib.import_module(module).WORKLOADS[workload]
+                session = started.start(IMPLEMENTATIONS[name], Settings(**settings))
             compiles.listen()
             before, cpu = (compiles.count, compiles.cached), time.process_time()
-            answer = {} if measure == "start" else session.run(measure)
+            answer = {} if measure == START else session.run(measure)
             compiles.listen()
             answer["cpu_seconds"] = time.process_time() - cpu
             if compiles.listening:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-MODULES = ("dense", "images", "sequences")
+MODULES = ("startup", "building", "dense", "images", "sequences", "custom", "feeding", "small_calls")
 
 
 def all_workloads() -> dict[str, Any]:

@@ -88,7 +88,7 @@ class Workload:
 
         return module_of(self.name)
 
-    def measures(self) -> list[Measure]:
+    def measures(self, settings: Settings) -> list[Measure]:
         raise NotImplementedError
 
     def start(self, implementation: Implementation, settings: Settings) -> Any:
@@ -137,7 +137,7 @@ class Fit(Workload):
         by_hand = [name for name, made in (("raw-jax", self.raw_jax), ("raw-torch", self.raw_torch)) if made]
         return tuple(name for name in (*KERAS_LIKE, *by_hand) if name not in self.without)
 
-    def measures(self) -> list[Measure]:
+    def measures(self, settings: Settings) -> list[Measure]:
         found = [Measure("first_epoch", 1), Measure("fit")]
         if self.inference:
             found += [
