@@ -195,7 +195,7 @@ def table(results: dict[str, Any]) -> str:
         if losses:
             lines += ["", losses]
         for name, text in workload["errors"].items():
-            lines += ["", f"**Failed**: {IMPLEMENTATIONS[name].title}: {text.splitlines()[-1][:200]}"]
+            lines += ["", f"**Failed**: {IMPLEMENTATIONS[name].title}: {' '.join(text.split())[:200]}"]
         for text in workload["disagreements"]:
             lines += ["", f"**Losses disagree**: {text}"]
         lines.append("")

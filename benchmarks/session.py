@@ -67,7 +67,8 @@ class Worker:
             raise Failed(f"the process ended: {self._end_of_log()}")
         answer = json.loads(line)
         if "error" in answer:
-            raise Failed(answer["error"].strip())
+            print(answer["traceback"], file=sys.stderr)
+            raise Failed(answer["error"])
         return answer
 
     def _end_of_log(self) -> str:
@@ -143,7 +144,7 @@ class Session:
                                 answer = self._run_warm(workload, measure, name, begun)
                         except Failed as failure:
                             errors[name] = str(failure)
-                            print(f"    {name} failed: {str(failure).splitlines()[-1]}", flush=True)
+                            print(f"    {name} failed: {str(failure)[:300]}", flush=True)
                             if name in self._workers:
                                 self._workers.pop(name).stop()
                             continue

@@ -78,8 +78,8 @@ def main() -> None:
             if compiles.listening:
                 answer.setdefault("compiles", compiles.count - before[0] - (compiles.cached - before[1]))
             answer["peak_memory"] = peak_memory()
-        except Exception:
-            answer = {"error": traceback.format_exc()}
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

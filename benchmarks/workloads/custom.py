@@ -55,7 +55,7 @@ def _vae(keras: Any) -> Any:
         if backend == "jax":
 
             def loss_and_updates(self, trainable: Any, non_trainable: Any, x: Any) -> Any:
-                outputs, non_trainable = self.stateless_call(trainable, non_trainable, x, training=True)
+                outputs, non_trainable = self.stateless_call(trainable, non_trainable, x)
                 return self.loss_of(x, outputs), non_trainable
 
             def train_step(self, state: Any, data: Any) -> Any:
@@ -77,7 +77,7 @@ def _vae(keras: Any) -> Any:
 
                 x = data[0] if isinstance(data, tuple) else data
                 with tf.GradientTape() as tape:
-                    loss = self.loss_of(x, self(x, training=True))
+                    loss = self.loss_of(x, self(x))
                 grads = tape.gradient(loss, self.trainable_weights)
                 self.optimizer.apply_gradients(zip(grads, self.trainable_weights))
                 self.loss_tracker.update_state(loss)
@@ -90,7 +90,7 @@ def _vae(keras: Any) -> Any:
 
                 x = data[0] if isinstance(data, tuple) else data
                 self.zero_grad()
-                loss = self.loss_of(x, self(x, training=True))
+                loss = self.loss_of(x, self(x))
                 loss.backward()
                 grads = [v.value.grad for v in self.trainable_weights]
                 with torch.no_grad():

@@ -87,7 +87,7 @@ def test_goals_compare_with_the_fastest() -> None:
 
 def test_table_goes_between_the_markers(tmp_path: Path) -> None:
     results = _results(_samples(addax=[0.001, 0.002], keras_jax=[0.002, 0.004]))
-    results["workloads"]["w"]["errors"] = {"raw-torch": "Traceback\nValueError: no"}
+    results["workloads"]["w"]["errors"] = {"raw-torch": "ValueError: no"}
     page = tmp_path / "PAGE.md"
     page.write_text(f"prose\n{report.BEGIN}\nold\n{report.END}\nmore prose\n")
     report.write_into(page, report.table(results))
