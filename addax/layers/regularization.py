@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import random
 from ..core.config import standardize_data_format
 from ..core.seeds import SeedGenerator
+from ..kernels import noise
 from ..regularizers import L1L2
 from .activation import Elementwise
 from .input_spec import InputSpec
@@ -80,7 +80,7 @@ class Dropout(Noise):
         self.noise_shape = _noise_shape(self, noise_shape)
 
     def disturb(self, inputs: Any) -> Any:
-        return random.dropout(inputs, self.rate, self.noise_shape, self.seed_generator)
+        return noise.dropout(inputs, self.seed_generator.next(), self.rate, _concrete(self.noise_shape, inputs))
 
 
 class AlphaDropout(Noise):
@@ -108,8 +108,7 @@ class AlphaDropout(Noise):
     def disturb(self, inputs: Any) -> Any:
         from ..core.engine import jnp
 
-        drawn = random.uniform(_concrete(self.noise_shape, inputs), seed=self.seed_generator)
-        keep = drawn >= self.rate
+        keep = noise.keep_mask(self.seed_generator.next(), self.rate, _concrete(self.noise_shape, inputs))
         # An affine map brings mean 0 and variance 1 back.
         scale = ((1 - self.rate) * (1 + self.rate * self.lowest**2)) ** -0.5
         shift = -scale * self.lowest * self.rate
@@ -138,7 +137,7 @@ class SpatialDropout(Noise):
     def disturb(self, inputs: Any) -> Any:
         ones = (1,) * self.rank
         shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
-        return random.dropout(inputs, self.rate, shape, self.seed_generator)
+        return noise.dropout(inputs, self.seed_generator.next(), self.rate, _concrete(shape, inputs))
 
     def get_config(self) -> dict[str, Any]:
         """As Keras writes it: without `trainable`, and with the variables' dtype in place of the policy."""
@@ -212,8 +211,7 @@ class GaussianNoise(Noise):
         self.stddev = self._take_strength("stddev", stddev, seed)
 
     def disturb(self, inputs: Any) -> Any:
-        noise = random.normal(inputs.shape, 0.0, self.stddev, dtype=inputs.dtype, seed=self.seed_generator)
-        return inputs + noise
+        return inputs + self.stddev * noise.normal(self.seed_generator.next(), inputs.shape, inputs.dtype)
 
 
 class GaussianDropout(Noise):
@@ -234,7 +232,7 @@ class GaussianDropout(Noise):
 
     def disturb(self, inputs: Any) -> Any:
         stddev = math.sqrt(self.rate / (1.0 - self.rate))
-        return inputs * random.normal(inputs.shape, 1.0, stddev, dtype=inputs.dtype, seed=self.seed_generator)
+        return inputs * (1 + stddev * noise.normal(self.seed_generator.next(), inputs.shape, inputs.dtype))
 
 
 class ActivityRegularization(Elementwise):
