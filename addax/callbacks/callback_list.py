@@ -99,21 +99,21 @@ def _for_each(hook: str) -> Callable[..., None]:
     if hook.endswith(("train_begin", "train_end", "test_begin", "test_end", "predict_begin", "predict_end")):
 
         def call(self: CallbackList, logs: Any = None) -> None:
-            logs = logs or {}
+            logs = {} if logs is None else logs
             for callback in self.callbacks:
                 getattr(callback, hook)(logs)
 
     elif "epoch" in hook:
 
         def call(self: CallbackList, index: int, logs: Any = None) -> None:  # type: ignore[misc]
-            logs = logs or {}
+            logs = {} if logs is None else logs
             for callback in self.callbacks:
                 getattr(callback, hook)(index, logs)
 
     else:
 
         def call(self: CallbackList, index: int, logs: Any = None) -> None:  # type: ignore[misc]
-            logs = logs or {}
+            logs = {} if logs is None else logs
             for callback in self.callbacks:
                 getattr(callback, hook)(index, logs=logs)
 

@@ -51,6 +51,10 @@ _settings: dict[str, Any] = {
     "check_logits": True,
     "check_dtypes": True,
     "fuse_steps": True,  # many steps in one dispatch where nothing looks between them
+    "compile_calls": True,  # `model(x)` is one compiled call, where it is known to do nothing else
+    "pad_batches": True,  # batches of odd sizes run in programs that are compiled already, where results stay the same
+    "allocator": os.environ.get("ADDAX_ALLOCATOR", "on") != "off",  # see `core.tuning`
+    "compile_cache": os.environ.get("ADDAX_COMPILE_CACHE", "on") != "off",  # see `core.tuning`
 }
 
 
@@ -73,6 +77,11 @@ def set(name: str, value: Any) -> None:
     """
     get(name)
     _settings[name] = value
+
+
+def snapshot() -> tuple:
+    """All settings, as a value that can be compared."""
+    return tuple(_settings.values())
 
 
 def floatx() -> str:
@@ -209,6 +218,8 @@ class ThreadState(threading.local):
         self.autocast: str | None = None  # core.variable: dtype that float variables read as
         self.call_context: Any = None  # layers.layer: the outermost layer call
         self.probe: Any = None  # training.nans: sees what goes in and out of each layer and op
+        self.program: Any = None  # training.program: whose step is traced
+        self.valid_rows: Any = None  # training.padding: how many rows of the batch are real
         self.name_scopes: list[str] = []  # core.naming
         self.custom_objects: dict[str, Any] = {}  # core.registry: custom_object_scope
         self.safe_mode: bool | None = None  # core.serialization

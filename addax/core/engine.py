@@ -22,15 +22,26 @@ class LazyModule(ModuleType):
 
 def _import(name: str) -> ModuleType:
     """The module `name`. Importing JAX draws from NumPy's global stream: what the user seeded is put back."""
-    if name in sys.modules:
-        return sys.modules[name]
+    if name in _imported:
+        return importlib.import_module(name)
     import numpy as np
+
+    from . import tuning
 
     state = np.random.get_state()
     try:
-        return importlib.import_module(name)
+        if not _imported:
+            tuning.before_jax()
+        module = importlib.import_module(name)
+        if not _imported:
+            tuning.after_jax(importlib.import_module("jax"))
+        _imported.add(name)
+        return module
     finally:
         np.random.set_state(state)
+
+
+_imported: set[str] = set()  # what this module imported: the user may have imported JAX before
 
 
 def lazy(name: str) -> Any:
@@ -46,6 +57,14 @@ else:
     jax = lazy("jax")
     jnp = lazy("jax.numpy")
     lax = lazy("jax.lax")
+
+
+def put(x: Any) -> Any:
+    """A NumPy array on the device. Where memory allows the array is used as it is, so it must not be changed after.
+
+    Unlike `jnp.asarray`, this compiles nothing.
+    """
+    return jax.device_put(x)
 
 
 def is_loaded() -> bool:

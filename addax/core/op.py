@@ -227,6 +227,11 @@ class OpDefinition:
         self.recorded = recorded or {}
         self.keras_class = keras_class or "".join(part.capitalize() for part in fn.__name__.split("_"))
 
+    public: Any = None  # what the user calls
+
+    def _computes(self) -> Any:
+        return self.public
+
     @functools.cached_property
     def signature(self) -> inspect.Signature:
         return inspect.signature(self.fn)
@@ -379,6 +384,7 @@ def op(fn: Any = None, *, keras_class: str | None = None, recorded: dict[str, Ca
             raise
 
     wrapper.definition = definition  # type: ignore[attr-defined]
+    definition.public = wrapper
     return wrapper
 
 

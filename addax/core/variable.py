@@ -10,7 +10,7 @@ import numpy as np
 
 from . import dtypes
 from .config import thread
-from .engine import is_jax_array, is_tracer, jax, jnp
+from .engine import is_jax_array, is_tracer, jax, jnp, put
 from .naming import auto_name, scoped
 from .operators import TensorOperators
 
@@ -129,7 +129,7 @@ class Variable(TensorOperators):
         """The variable's own value on the device, made now if it was not needed before; ignores any scope."""
         if not is_jax_array(self._value):
             with jax.ensure_compile_time_eval():  # the first use may be inside a trace
-                self._value = jnp.asarray(self._host_value())
+                self._value = put(self._host_value())
         return self._value
 
     def _host_value(self) -> Any:

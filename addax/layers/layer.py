@@ -17,6 +17,7 @@ from ..core.convert import to_tensor
 from ..core.dtypes import is_float, numpy_dtype
 from ..core.engine import is_jax_array
 from ..core.errors import describe, did_you_mean
+from ..core.fingerprint import ONLY_ABOUT, changes
 from ..core.keras_tensor import KerasTensor, any_symbolic
 from ..core.masks import get_mask, set_mask
 from ..core.naming import name_scope
@@ -125,6 +126,8 @@ class Layer(LayerWeights, Operation):
         tracker = self.__dict__.get("_tracker")
         if tracker is None:
             raise RuntimeError(f"In layer '{type(self).__name__}', `__new__` was overridden without calling super's.")
+        if name not in ONLY_ABOUT:
+            changes.count += 1
         if name not in ("_inbound_nodes", "_outbound_nodes", "_losses"):
             if "_losses" not in self.__dict__ and isinstance(value, (Layer, Variable)) and name != "_tracker":
                 raise RuntimeError(

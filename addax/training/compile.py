@@ -12,6 +12,7 @@ from ..metrics import Mean, Metric
 from ..metrics.identifiers import resolve
 from ..ops import cast, multiply
 from . import outputs
+from .padding import row_count, row_weights
 
 
 def is_empty(value: Any) -> bool:
@@ -57,6 +58,10 @@ class CompiledLoss:
             self.trackers = [Mean(name=f"{label}_loss") for _, label, _, _ in self.entries]
         self.built = True
 
+    def _computes(self) -> Any:
+        # Labels that are matched by name come as dicts, for which there is a program of their own.
+        return self.built, [(i, loss, weight) for i, _, loss, weight in self.entries], self.trackers
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The weighted sum of the losses; the trackers take note."""
         flat_pred = tree.flatten(y_pred)
@@ -71,7 +76,7 @@ class CompiledLoss:
                 )
             value = widened(loss(flat_true[i], flat_pred[i], sample_weight=flat_weight[i]))
             if self.trackers:
-                self.trackers[k].update_state(value, sample_weight=flat_pred[i].shape[0] if flat_pred[i].ndim else 1)
+                self.trackers[k].update_state(value, sample_weight=row_count(flat_pred[i]))
             if weight is not None:
                 value = multiply(value, weight)
             total = value if total is None else total + value
@@ -121,6 +126,10 @@ class CompileMetrics(Metric):
         self.given_weighted = weighted_metrics
         self.built = False
         self.entries: list[tuple[int, str, Metric, bool]] = []
+
+    def _computes(self) -> Any:
+        several = len(self.names) > 1 if self.built else True
+        return self.built, [(i, key if several else metric.name, metric, w) for i, key, metric, w in self.entries]
 
     def build(self, model: Any, y_true: Any, y_pred: Any) -> None:
         """Matches metrics to the outputs and picks those that depend on shapes ("accuracy")."""
@@ -192,7 +201,7 @@ class CompileMetrics(Metric):
         flat_weight = outputs.flatten_labels(sample_weight, y_pred, self.names, self.alternatives, "sample_weight")
         for i, _, metric, weighted in self.entries:
             weight = flat_weight[i] if weighted else None
-            metric.update_state(flat_true[i], flat_pred[i], sample_weight=weight)
+            metric.update_state(flat_true[i], flat_pred[i], sample_weight=row_weights(weight, flat_pred[i]))
 
     def result(self) -> dict[str, Any]:
         """The results by log name; those of a metric that returns a dict are merged in."""

@@ -17,11 +17,13 @@ import numpy as np
 from ..callbacks import CallbackList, TerminateOnNaN, check_monitors
 from ..core import config as settings
 from ..core import tree
-from ..core.engine import jax, jnp
+from ..core.engine import jax, put
+from ..core.fingerprint import changes
 from ..data.adapt import adapt, is_array_data, split, standardize_arrays
-from ..data.batches import ArrayBatches, Batches, EpochSteps
+from ..data.batches import ArrayBatches, Batches, EpochSteps, to_host
 from ..data.class_weight import class_weighter
 from . import guards, nans, outputs
+from .padding import pad
 from .program import Program
 
 DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
@@ -33,6 +35,41 @@ def numpy_logs(logs: dict[str, Any]) -> dict[str, Any]:
     """Logs on the host, sorted by name: floats, and arrays where a metric has several values."""
     fetched = jax.device_get(dict(logs)) if logs else {}
     return {k: float(fetched[k]) if np.ndim(fetched[k]) == 0 else np.asarray(fetched[k]) for k in sorted(fetched)}
+
+
+class LazyLogs(dict):
+    """Logs that come from the device when they are first looked at: a callback that doesn't look needn't wait."""
+
+    def __init__(self, logs: dict[str, Any]):
+        super().__init__()
+        self._on_device: dict[str, Any] | None = logs
+
+    def _fetch(self) -> dict[str, Any]:
+        if self._on_device is not None:
+            on_device, self._on_device = self._on_device, None
+            super().update(numpy_logs(on_device))
+        return self
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
+
+
+def _fetched(name: str) -> Callable:
+    method = getattr(dict, name)
+
+    def call(self: LazyLogs, *args: Any, **kwargs: Any) -> Any:
+        self._fetch()
+        return method(self, *args, **kwargs)
+
+    call.__name__ = name
+    return call
+
+
+for _name in (
+    "__contains__ __delitem__ __eq__ __getitem__ __ior__ __iter__ __len__ __ne__ __or__ __repr__ __reversed__ __ror__ "
+    "__setitem__ clear copy get items keys pop popitem setdefault update values"
+).split():
+    setattr(LazyLogs, _name, _fetched(_name))
 
 
 class Runner:
@@ -64,14 +101,14 @@ class Runner:
         self._checks = not isinstance(source, ArrayBatches)
         if isinstance(source, ArrayBatches) and steps in (None, source.steps) and not self.program.eager:
             if source.nbytes <= DEVICE_BUDGET:
-                self.arrays = tree.map_structure(lambda a: None if a is None else jnp.asarray(a), source.arrays)
+                self.arrays = tree.map_structure(lambda a: None if a is None else put(a), source.arrays)
 
     def epoch(self, begin: Callable[[int], None], end: Callable[[int, Any], None], stop: Callable[[], bool]) -> Any:
         """Runs one epoch.
 
         Args:
             begin: Called with the number of the first step of a dispatch.
-            end: Called with the number of the last step of a dispatch and a function that returns the logs.
+            end: Called with the number of the last step of a dispatch and its logs.
             stop: Whether to leave the epoch now.
 
         Returns:
@@ -96,7 +133,7 @@ class Runner:
                 if self.watched:
                     program.settle()
                 if self.watched or self.shown:
-                    end(last, lambda logs=logs: numpy_logs(logs))
+                    end(last, LazyLogs(logs))
                 if stop():
                     break
         finally:
@@ -147,19 +184,26 @@ class Runner:
         order = self._order = np.arange(rows, dtype="int32") if order is None else order
         data = _trim(self.arrays)
         program = self.program
-        fused = full > 1 and settings.get("fuse_steps") and program.can_fuse(program.read(), data, size)
-        device_order = jnp.asarray(order)
+        state = program.read()
+        # A last batch that isn't full runs in the same program as the others where its missing rows can be left out.
+        ragged = bool(rest) and full > 0 and program.may_pad
+        steps = full + ragged
+        total = rows if ragged else None
+        fused = steps > 1 and settings.get("fuse_steps") and program.can_fuse(state, data, size, ragged)
+        if rest and full and not ragged:
+            program.compile_ahead(state, data, order[full * size :])
         step = 0
+        # What is beyond the last row is never a real one.
+        padded = np.concatenate([order, np.zeros(size, "int32")])
         if fused:
-            # The padding keeps the last slice in bounds; it is never read.
-            padded = jnp.asarray(np.concatenate([order, np.zeros(size, "int32")]))
+            device_order = put(padded)
             fixed = self.model.steps_per_execution if self.watched else None
-            chunk = fixed or (1 if self.shown else full)
-            while step < full:
-                count = min(chunk, full - step)
+            chunk = fixed or (1 if self.shown else steps)
+            while step < steps:
+                count = min(chunk, steps - step)
 
                 def run(state: Any, step: int = step, count: int = count) -> Any:
-                    return program.many(state, data, padded, step, count, size)
+                    return program.many(state, data, device_order, step, count, size, total)
 
                 began = time.perf_counter()
                 yield step, step + count - 1, run
@@ -167,22 +211,23 @@ class Runner:
                 if fixed is None:
                     # How many steps a dispatch has changes no result: the same compiled loop runs them.
                     took = max(time.perf_counter() - began, 1e-6)
-                    chunk = max(1, min(full, int(count * _REDRAW / took))) if step > count else max(1, full // 20)
+                    chunk = max(1, min(steps, int(count * _REDRAW / took))) if step > count else max(1, steps // 20)
         else:
             per = self.model.steps_per_execution
-            while step < full:
-                count = min(per, full - step)
+            while step < steps:
+                count = min(per, steps - step)
 
                 def run(state: Any, step: int = step, count: int = count) -> Any:
                     logs = None
                     for i in range(step, step + count):
-                        state, logs = program.on_rows(state, data, device_order[i * size : (i + 1) * size])
+                        valid = min(size, rows - i * size) if ragged else None
+                        state, logs = program.on_rows(state, data, padded[i * size : (i + 1) * size], valid)
                     return state, logs
 
                 yield step, step + count - 1, run
                 step += count
-        if rest:
-            yield step, step, lambda state: program.on_rows(state, data, device_order[full * size :])
+        if rest and not ragged:
+            yield step, step, lambda state: program.on_rows(state, data, order[full * size :])
 
 
 def _trim(batch: tuple) -> tuple:
@@ -302,7 +347,7 @@ def fit(
                 runner.watch.epoch = epoch
             device_logs = runner.epoch(
                 lambda step: callbacks.on_train_batch_begin(step) if watched else None,
-                lambda step, read: callbacks.on_train_batch_end(step, read()),
+                lambda step, logs: callbacks.on_train_batch_end(step, logs),
                 lambda: model.stop_training and watched,
             )
             if device_logs is None:
@@ -374,7 +419,7 @@ def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
     callbacks.on_test_begin()
     device_logs = runner.epoch(
         lambda step: callbacks.on_test_batch_begin(step) if runner.watched else None,
-        lambda step, read: callbacks.on_test_batch_end(step, read()),
+        lambda step, logs: callbacks.on_test_batch_end(step, logs),
         lambda: model.stop_evaluating,
     )
     if device_logs is None:
@@ -411,6 +456,10 @@ def evaluate(
 
 def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
     """See `Trainer.predict`."""
+    if not verbose and callbacks is None and steps is None:
+        quick = _predict_quickly(model, x, batch_size or 32)
+        if quick is not None:
+            return quick
     verbose = _verbosity(verbose)
     source = adapt(x, batch_size=batch_size)
     first = source.peek()
@@ -422,6 +471,7 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
         callbacks, model, verbose, add_history=False, epochs=1, steps=steps if steps is not None else source.steps
     )
     program = model._program("predict")
+    program.checked.update(_spec(x))
     state = program.read()
     found: list = []
     group: list = []  # the outputs of the steps between two calls of the callbacks
@@ -432,7 +482,7 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
 
     def finish_group(step: int) -> None:
         if watched:
-            callbacks.on_predict_batch_end(step, {"outputs": _concatenate(jax.device_get(group))})
+            callbacks.on_predict_batch_end(step, {"outputs": _concatenate([_fetch(*one) for one in group])})
         elif verbose == 1:
             callbacks.on_predict_batch_end(step, None)
         found.extend(group)
@@ -442,12 +492,14 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
     for step, batch in enumerate(EpochSteps(source, steps).epoch()):
         if watched and not group:
             callbacks.on_predict_batch_begin(step)
-        state, out = program.on_batch(state, (batch[0],))
-        group.append(out)
+        rows, data = _sized(program, batch[0], exact=step == 0 and source.steps != 1)
+        new, out = program.on_batch(state, (data,))
+        state = [state[0], new[1]]
+        group.append((out, rows))
         if len(group) == model.steps_per_execution:
             finish_group(step)
         if len(found) > _IN_FLIGHT:  # outputs leave the device while the next steps run
-            found[-_IN_FLIGHT] = jax.device_get(found[-_IN_FLIGHT])
+            found[-_IN_FLIGHT] = (_fetch(*found[-_IN_FLIGHT]), None)
         if model.stop_predicting:
             break
     if group:
@@ -457,7 +509,42 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
     callbacks.on_predict_end()
     if not found:
         raise ValueError("The data to predict gave no batch.")
-    return _concatenate(jax.device_get(found))
+    return _concatenate([_fetch(*one) for one in found])
+
+
+def _sized(program: Program, x: Any, exact: bool) -> tuple[int | None, Any]:
+    """A batch as the program takes it, and how many of its rows are real where that isn't all of them."""
+    if not program.may_pad:
+        return None, x
+    rows = next(a.shape[0] for a in tree.flatten(x) if a is not None)
+    size = program.sizes.for_rows(rows, exact)
+    return (None, x) if size == rows else (rows, pad(x, size))
+
+
+def _fetch(out: Any, rows: int | None) -> Any:
+    """Outputs on the host, without the rows that are not real."""
+    if rows is None:
+        return jax.device_get(out)
+    return jax.tree.map(lambda a: np.asarray(a)[:rows], out)
+
+
+def _spec(x: Any) -> list:
+    """What is known of `x` when another array has been found to be right: no more than shape and dtype."""
+    return [(x.shape[1:], x.dtype)] if isinstance(x, np.ndarray) and x.ndim else []
+
+
+def _predict_quickly(model: Any, x: Any, most: int) -> Any:
+    """Predictions for one batch, like one that was looked at before; None for any other."""
+    program = model._programs.get("predict")
+    if type(x) is not np.ndarray or program is None or program.stamp != changes.count or program.eager:
+        return None
+    rows = x.shape[0] if x.ndim else 0
+    if not 0 < rows <= most or (x.shape[1:], x.dtype) not in program.checked:
+        return None
+    rows_or_none, data = _sized(program, to_host(x), False)
+    _, out = program.on_batch(program.read(), (data,))
+    program.settle()
+    return _fetch(out, rows_or_none)
 
 
 def _concatenate(found: list) -> Any:
@@ -508,11 +595,11 @@ def _log_names(model: Any, validated: bool) -> list[str] | None:
 
     if type(model).train_step is not Trainer.train_step or type(model).compute_metrics is not Trainer.compute_metrics:
         return None
-    if any(not hasattr(m, "entries") and _gives_dict(m) for m in model.metrics):
+    if any(not _is_builtin(m) and isinstance(m.result(), dict) for m in model.metrics):
         return None
     names = model._ordered_log_names()
     return [*names, *(f"val_{n}" for n in names)] if validated else names
 
 
-def _gives_dict(metric: Any) -> bool:
-    return isinstance(metric.result(), dict)
+def _is_builtin(metric: Any) -> bool:
+    return type(metric).__module__.startswith("addax.")

@@ -2,22 +2,77 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from ..core import config as settings
 from ..core import tree
+from ..core.config import thread
 from ..core.engine import jax, jnp, lax
+from ..core.fingerprint import changes, fingerprint
 from ..core.variable import Variable
+from .padding import Sizes, can_leave_out, is_rowwise, valid_rows
 
 State = list[list[Any]]
 
-# The groups of variables that each kind of step is given, in the order of Keras's custom steps; and how many of them
-# stay as they are in built-in evaluation, so that a loop need not carry them.
+# The groups of variables that each kind of step is given, in the order of Keras's custom steps.
 GROUPS = {
     "train": ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables"),
     "test": ("trainable_variables", "non_trainable_variables", "metrics_variables"),
     "predict": ("trainable_variables", "non_trainable_variables"),
 }
+
+
+class Steps:
+    """The compiled steps of one kind, for every model that computes the same.
+
+    They hold no model: while JAX traces one, it is the running program's.
+
+    Args:
+        kind: "train", "test" or "predict".
+    """
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        self.compiles = 0  # how many programs were traced: tests hold it still
+        self.ready: dict[Any, Any] = {}  # programs that are compiled, or being compiled, by another thread
+        self.loops_well: dict[Any, bool] = {}
+        self._jitted: dict[str, Any] = {}
+
+    def compiled(self, name: str, static: tuple = ()) -> Any:
+        """The method `name` of the running program, compiled."""
+        if name not in self._jitted:
+
+            def run(*args: Any) -> Any:
+                self.compiles += name != "_update"  # which is a part of others
+                return getattr(thread.program, name)(*args)
+
+            run.__name__ = run.__qualname__ = f"{self.kind}{name}"
+            donate = (0,) if self.kind == "train" else ()
+            self._jitted[name] = jax.jit(run, donate_argnums=donate, static_argnums=static)
+        return self._jitted[name]
+
+
+# The steps of the models met last, by what they compute.
+_shared: OrderedDict[Any, Steps] = OrderedDict()
+_SHARED = 32
+_lock = threading.Lock()
+
+
+def shared_steps(kind: str, key: Any) -> Steps:
+    """The steps for what `key` says is computed; steps of their own where it is None."""
+    if key is None:
+        return Steps(kind)
+    with _lock:
+        steps = _shared.pop((kind, key), None) or Steps(kind)
+        _shared[kind, key] = steps
+        while len(_shared) > _SHARED:
+            _shared.popitem(last=False)
+    return steps
 
 
 class Program:
@@ -33,19 +88,37 @@ class Program:
         self.kind = kind
         self.groups: list[list[Variable]] = [_group(model, name) for name in GROUPS[kind]]
         self.key = program_key(model, kind)
-        self.compiles = 0  # how often a step was traced: tests hold it still
         self._step = getattr(model, f"{kind}_step")
         self._builtin = kind != "predict" and all(
             _is_builtin(getattr(model, name)) for name in (f"{kind}_step", "compute_metrics")
         )
-        eager = model.run_eagerly or not model.supports_jit
-        self.eager = eager
-        donate = (0,) if kind == "train" else ()
-        self._on_batch = self._on_data if eager else jax.jit(self._on_data, donate_argnums=donate)
-        self._on_rows = jax.jit(self._rows, donate_argnums=donate)
-        self._many = jax.jit(self._loop, donate_argnums=donate)
-        self._fusable: dict[Any, bool] = {}
+        self.eager = model.run_eagerly or not model.supports_jit
+        whole = self._builtin and all(
+            _is_builtin(getattr(model, name)) for name in ("compute_loss", "compute_loss_and_updates")
+        )
+        # Whether a batch may have rows that are not real.
+        self.may_pad = not self.eager and settings.get("pad_batches")
+        if kind == "predict":
+            self.may_pad &= _is_builtin(model.predict_step) and is_rowwise(model)
+        else:
+            self.may_pad &= whole and can_leave_out(model, kind)
+        self.sizes = Sizes()
+        self.checked: set = set()  # shapes and dtypes of data that were found to be right
+        self.stamp = changes.count  # when it was last known to be the model's
+        self.steps = Steps(kind) if self.eager else shared_steps(kind, self._fingerprint())
         self._kept: list[tuple[State, Any]] = []
+
+    def _fingerprint(self) -> Any:
+        model = self.model
+        if self.kind == "predict":
+            return fingerprint(self.groups, model)
+        found = fingerprint(self.groups, model, model.optimizer if self.kind == "train" else None)
+        return None if found is None else (found, *model._ordered_log_names())
+
+    @property
+    def compiles(self) -> int:
+        """How many programs were traced."""
+        return self.steps.compiles
 
     # State
 
@@ -71,35 +144,77 @@ class Program:
         The step takes over the buffers of the state it is given, so its result must not get lost: `extend` and `map`
         put it into the list without returning to the interpreter, where Ctrl-C would be raised.
         """
-        self._kept.extend(map(compiled, *([a] for a in args)))
+        thread.program = self
+        try:
+            self._kept.extend(map(compiled, *([a] for a in args)))
+        finally:
+            thread.program = None
         del self._kept[:-1]
         return self._kept[0]
 
     # Steps
 
-    def _on_data(self, state: State, data: Any) -> tuple[State, Any]:
-        self.compiles += 1
+    def _batch(self, state: State, data: Any) -> tuple[State, Any]:
         out, new = self._step(tuple(state), data)
         if self.kind == "predict":
-            new = [state[0], list(new)]
+            new = [(), new]  # the trainable variables stay as they are
         return [list(group) for group in new], out
 
-    def _rows(self, state: State, arrays: Any, rows: Any) -> tuple[State, Any]:
-        return self._on_data(state, _take(arrays, rows))
+    def _rows(self, state: State, arrays: Any, rows: Any, valid: Any) -> tuple[State, Any]:
+        with valid_rows(valid):
+            return self._batch(state, _take(arrays, rows))
 
     def on_batch(self, state: State, data: Any) -> tuple[State, Any]:
         """One step on a batch."""
-        return self._run(self._on_batch, state, data)
+        return self._run(self._batch if self.eager else self.steps.compiled("_batch"), state, data)
 
     def replay(self, state: State, data: Any) -> tuple[State, Any]:
         """One step on a batch, of which the variables learn nothing. Takes over the buffers of `state`."""
-        return self._on_batch(state, data)
+        thread.program = self
+        return (self._batch if self.eager else self.steps.compiled("_batch"))(state, data)
 
-    def on_rows(self, state: State, arrays: Any, rows: Any) -> tuple[State, Any]:
-        """One step on some rows of arrays that are on the device."""
-        return self._run(self._rows if self.eager else self._on_rows, state, arrays, rows)
+    def on_rows(self, state: State, arrays: Any, rows: Any, valid: int | None = None) -> tuple[State, Any]:
+        """One step on some rows of arrays that are on the device.
 
-    def many(self, state: State, arrays: Any, order: Any, start: int, count: int, size: int) -> tuple[State, Any]:
+        Args:
+            state: Values of the variables.
+            arrays: The data, on the device.
+            rows: Which rows, int32.
+            valid: How many of them, from the first, are real; None for all.
+        """
+        run = self._rows if self.eager else self.steps.compiled("_rows")
+        if (ready := self.steps.ready.get(_rows_key(arrays, rows, valid))) is not None:
+            run = ready()
+        return self._run(run, state, arrays, rows, valid)
+
+    def compile_ahead(self, state: State, arrays: Any, rows: Any) -> None:
+        """Compiles the step on these rows in another thread, while this one runs others."""
+        key = _rows_key(arrays, rows, None)
+        if self.eager or key in self.steps.ready:
+            return
+        found: list = []
+        step = self.steps.compiled("_rows")
+        specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), (state, arrays, rows))
+
+        def work() -> None:
+            thread.program = self
+            try:
+                found.append(step.lower(*specs, None).compile())
+            except Exception:
+                found.append(step)  # which will say what is wrong when it is its turn
+
+        worker = threading.Thread(target=work, daemon=True, name="addax-compile")
+        worker.start()
+
+        def ready() -> Callable:
+            worker.join()
+            return found[0]
+
+        self.steps.ready[key] = ready
+
+    def many(
+        self, state: State, arrays: Any, order: Any, start: int, count: int, size: int, total: int | None = None
+    ) -> tuple[State, Any]:
         """`count` steps in one dispatch.
 
         Args:
@@ -109,55 +224,66 @@ class Program:
             start: The first step.
             count: How many steps; any number runs the same compiled program.
             size: Rows a batch.
+            total: How many rows are real, where the last batch is not full; else None.
 
         Returns:
             The new state and the last step's logs.
         """
-        return self._run(self._many, state, arrays, order, jnp.int32(start), jnp.int32(count), jnp.arange(size))
+        loop = self.steps.compiled("_loop", static=(5,))
+        numbers = (np.int32(start), np.int32(count), size, None if total is None else np.int32(total))
+        return self._run(loop, state, arrays, order, *numbers)
 
-    def _loop(self, state: State, arrays: Any, order: Any, start: Any, count: Any, lane: Any) -> tuple[State, Any]:
-        size = lane.shape[0]
-
+    def _loop(
+        self, state: State, arrays: Any, order: Any, start: Any, count: Any, size: int, total: Any
+    ) -> tuple[State, Any]:
         def rows(i: Any) -> Any:
             return lax.dynamic_slice_in_dim(order, i * size, size)
 
+        def valid(i: Any) -> Any:
+            return None if total is None else jnp.minimum(total - i * size, size)
+
         if self._builtin:
             # The logs follow from the metrics' state, so they are worked out once, after the last step.
-            update = self.model._train_update if self.kind == "train" else self.model._test_update
-            fixed = state[0] if self.kind == "test" else None
+            update = self.steps.compiled("_update")
+            fixed = state[0] if self.kind == "test" else None  # a loop need not carry what doesn't change
 
             def body(i: Any, carry: Any) -> Any:
-                self.compiles += 1
-                given = [fixed, *carry] if fixed is not None else carry
-                new = [list(g) for g in update(tuple(given), _take(arrays, rows(i)))[0]]
+                new = update([fixed, *carry] if fixed is not None else carry, arrays, rows(i), valid(i))
                 return new[1:] if fixed is not None else new
 
             carry = lax.fori_loop(start, start + count, body, state[1:] if fixed is not None else state)
             state = [fixed, *carry] if fixed is not None else carry
             return state, self.model._logs_of(state[-1])
 
-        shapes = jax.eval_shape(lambda s: self._on_data(s, _take(arrays, rows(0)))[1], state)
+        shapes = jax.eval_shape(lambda s: self._batch(s, _take(arrays, rows(0)))[1], state)
         logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
 
         def step(i: Any, carry: Any) -> Any:
-            return self._on_data(carry[0], _take(arrays, rows(i)))
+            return self._batch(carry[0], _take(arrays, rows(i)))
 
         return lax.fori_loop(start, start + count, step, (state, logs))
 
-    def can_fuse(self, state: State, arrays: Any, size: int) -> bool:
+    def _update(self, state: State, arrays: Any, rows: Any, valid: Any) -> State:
+        """The state after a built-in step; compiled by itself so that one tracing serves all that it is part of."""
+        update = self.model._train_update if self.kind == "train" else self.model._test_update
+        with valid_rows(valid):
+            return [list(g) for g in update(tuple(state), _take(arrays, rows))[0]]
+
+    def can_fuse(self, state: State, arrays: Any, size: int, ragged: bool) -> bool:
         """Whether a loop over steps runs well on this device: on a CPU not with convolutions inside."""
         if self.eager or self.kind == "predict":
             return False
         if jax.default_backend() != "cpu":
             return True
-        key = tuple((a.shape, str(a.dtype)) for a in tree.flatten(arrays) if a is not None)
-        if key not in self._fusable:
+        key = (_spec_of(arrays), size, ragged)
+        if key not in self.steps.loops_well:
+            thread.program = self
             rows = jax.ShapeDtypeStruct((size,), "int32")
-            before = self.compiles
-            jaxpr = self._on_rows.trace(state, arrays, rows).jaxpr  # kept by JAX for the step itself
-            self.compiles = before
-            self._fusable[key] = not _has_primitive(jaxpr, "conv_general_dilated")
-        return self._fusable[key]
+            valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
+            # JAX keeps what it traces, so the program itself need not trace it again.
+            jaxpr = self.steps.compiled("_update" if self._builtin else "_rows").trace(state, arrays, rows, valid).jaxpr
+            self.steps.loops_well[key] = not _has_primitive(jaxpr, "conv_general_dilated")
+        return self.steps.loops_well[key]
 
 
 def _group(model: Any, name: str) -> list[Variable]:
@@ -173,6 +299,14 @@ def program_key(model: Any, kind: str) -> tuple:
 
 def _is_builtin(method: Callable) -> bool:
     return (getattr(method, "__module__", None) or "").partition(".")[0] == "addax"
+
+
+def _spec_of(arrays: Any) -> tuple:
+    return tuple((a.shape, str(a.dtype)) for a in tree.flatten(arrays) if a is not None)
+
+
+def _rows_key(arrays: Any, rows: Any, valid: Any) -> tuple:
+    return (_spec_of(arrays), rows.shape, valid is None)
 
 
 def _take(arrays: Any, rows: Any) -> Any:

@@ -13,6 +13,7 @@ from .. import optimizers
 from ..core import tree
 from ..core.abstract import abstract_call
 from ..core.engine import jax, jnp
+from ..core.fingerprint import changes
 from ..core.keras_tensor import KerasTensor
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.state import StateScope
@@ -21,7 +22,8 @@ from ..layers.layer import Layer
 from ..layers.layer_errors import shortens
 from ..metrics import Mean
 from ..ops import sum
-from . import guards, loop, outputs
+from . import guards, loop, outputs, padding
+from .calls import compiled_call
 from .compile import CompiledLoss, CompileMetrics, is_empty, widened
 from .program import Program, program_key
 
@@ -36,6 +38,10 @@ class Trainer(Layer):
     _compile_arguments: dict[str, Any] | None
     _programs: dict[str, Program]
     _prepared_for: str | None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        found = compiled_call(self, args, kwargs)
+        return super().__call__(*args, **kwargs) if found is NotImplemented else found
 
     def _symbolic_build(self, x: Any) -> None:
         """Builds an unbuilt model for data like `x`, a structure of arrays or specs with the batch axis."""
@@ -269,6 +275,7 @@ class Trainer(Layer):
         pairs = self._pairs(trainable_variables, non_trainable_variables, metrics_variables)
         with StateScope(pairs) as scope, call_scope(self):
             y_pred = self(x, **self._training_argument(training))
+            padding.mark_rows(y_pred)
             loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
         scaled = loss
         if training and self.optimizer is not None:
@@ -342,8 +349,7 @@ class Trainer(Layer):
         logs = None
         variables = self.metrics_variables
         with StateScope(zip(variables, metrics)) as scope:
-            rows = next((a.shape[0] for a in tree.flatten(x) if a is not None and a.ndim), 1)
-            self._loss_tracker.update_state(loss, sample_weight=rows)
+            self._loss_tracker.update_state(loss, sample_weight=padding.row_count(x))
             if type(self).compute_metrics is Trainer.compute_metrics:
                 self._update_metrics(y, y_pred, sample_weight)  # without working out results that nobody reads
             else:
@@ -411,6 +417,7 @@ class Trainer(Layer):
             if kind == "train" and type(self).train_step is Trainer.train_step:
                 self._check_optimizer()
             program = self._programs[kind] = Program(self, kind)
+        program.stamp = changes.count
         return program
 
     def _check_optimizer(self) -> None:
