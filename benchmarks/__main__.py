@@ -86,9 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
         environments.ensure(environment)
 
     settings = Settings(options.quick)
-    repeats = options.repeats or (3 if options.quick else 4)
+    repeats = options.repeats or (3 if options.quick else 5)
     starts = options.starts or (1 if options.quick else 2)
-    seconds = options.seconds if options.seconds is not None else (4 if options.quick else 40)
+    seconds = options.seconds if options.seconds is not None else (3 if options.quick else 10)
     whole = not (options.only or options.impl)
     results: dict[str, Any] = {"workloads": {}}
     if path.exists() and not whole:

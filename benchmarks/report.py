@@ -11,11 +11,13 @@ from typing import Any
 
 from .goals import GOALS, PEAK_MEMORY, Goal
 from .implementations import IMPLEMENTATIONS
+from .workloads.base import SAME_MODEL
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 SUBJECT = "addax"
 REFERENCE = "keras-jax"
 ALMOST_ZERO = 2e-3  # losses below it differ by rounding alone
+SAME_MODEL_RTOL, WIDE_RTOL = 1e-3, 0.1
 
 Samples = dict[str, dict[str, list[dict[str, Any]]]]  # implementation -> measure -> results
 
@@ -57,8 +59,8 @@ def ratio(samples: Samples, name: str, measure: str, subject: str = SUBJECT) -> 
 
 
 def measures_of(samples: Samples) -> list[str]:
-    """The measures that have samples, in their order."""
-    return list(dict.fromkeys(m for by_measure in samples.values() for m in by_measure))
+    """The measures whose times count, in their order."""
+    return [m for m in dict.fromkeys(m for found in samples.values() for m in found) if m != SAME_MODEL]
 
 
 def agree(value: float, reference: float, rtol: float) -> bool:
@@ -69,18 +71,19 @@ def agree(value: float, reference: float, rtol: float) -> bool:
 def disagreements(samples: Samples, rtol: tuple[float, float]) -> list[str]:
     """What losses, and means of predictions, are not those of the reference.
 
-    The first epoch is held to `rtol[0]`, what comes after it to `rtol[1]`.
+    The first epoch is held to `rtol[0]`, what comes after it to `rtol[1]`, the predictions of the untrained model to
+    `SAME_MODEL_RTOL`. What is predicted after training with random numbers, whose `rtol` is wide, is not compared.
     """
     names = list(samples)
     reference = REFERENCE if samples.get(REFERENCE) else next((n for n in names if samples[n]), None)
     found = []
-    for measure in measures_of(samples):
-        for key in ("loss", "check"):
+    for measure in [*measures_of(samples), SAME_MODEL]:
+        limit = {"first_epoch": rtol[0], SAME_MODEL: SAME_MODEL_RTOL}.get(measure, rtol[1])
+        for key in ("loss", "check") if limit < WIDE_RTOL else ("loss",):
             by_name = {n: samples[n][measure][-1].get(key) for n in names if measure in samples[n]}
             expected = by_name.get(reference) if reference else None
             if expected is None:
                 continue
-            limit = rtol[0] if measure == "first_epoch" else rtol[1]
             for name, value in by_name.items():
                 if value is not None and not agree(value, expected, limit):
                     found.append(
@@ -238,11 +241,12 @@ def caption(results: dict[str, Any]) -> str:
 
 
 def write_into(path: Path, text: str) -> None:
-    """Puts `text` between the markers in a Markdown file, which is made where it does not exist."""
-    before, after = "# Performance\n\n", "\n"
-    if path.exists():
-        before, begin, rest = path.read_text().partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if not begin or not end:
-            raise ValueError(f"{path} has no {BEGIN} ... {END}")
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    """Puts `text` between the markers in a Markdown file; at its end where it has none, as a new file has."""
+    page = path.read_text() if path.exists() else "# Performance\n"
+    if BEGIN not in page:
+        page = f"{page.rstrip()}\n\n{BEGIN}\n{END}\n"
+    before, _, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{path} has {BEGIN} without {END}")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")

@@ -41,6 +41,7 @@ class Settings:
         return quick if self.quick else full
 
 
+SAME_MODEL = "same_model"  # no time counts: the predictions of the untrained model, the same in all implementations
 Result = dict[str, Any]  # "seconds", and perhaps "loss", "check", "p50", "p99", "compiles", ...
 
 
@@ -139,7 +140,7 @@ class Fit(Workload):
 
     def measures(self, settings: Settings) -> list[Measure]:
         found = [Measure("first_epoch", 1), Measure("fit")]
-        if self.inference:
+        if self.inference and (self.one_row or not settings.quick):
             found += [
                 Measure("evaluate_first", 1),
                 Measure("evaluate"),
@@ -148,6 +149,8 @@ class Fit(Workload):
             ]
         if self.one_row:
             found += [Measure("predict_row"), Measure("call_row")]
+        if self.inference:
+            found.append(Measure(SAME_MODEL, 1))
         return found
 
     def start(self, implementation: Implementation, settings: Settings) -> Any:
@@ -215,14 +218,21 @@ class KerasSession:
 
     evaluate_first, predict_first = evaluate, predict
 
+    def same_model(self) -> Result:
+        from . import weights
+
+        self.model.set_weights(weights.of_model(self.model))
+        seconds, out = timed(lambda: self.model.predict(_rows(self.x, self.workload.batch_size), verbose=0))
+        return {"seconds": seconds, "check": _check(out)}
+
     def predict_row(self) -> Result:
-        row = _row(self.x)
+        row = _rows(self.x, 1)
         for _ in range(3):
             self.model.predict(row, verbose=0)
         return latencies(lambda: self.model.predict(row, verbose=0), 50)
 
     def call_row(self) -> Result:
-        row, to_numpy = _row(self.x), self.keras.ops.convert_to_numpy
+        row, to_numpy = _rows(self.x, 1), self.keras.ops.convert_to_numpy
         for _ in range(3):
             to_numpy(self.model(row))
         return latencies(lambda: to_numpy(self.model(row)), 100)
@@ -237,6 +247,7 @@ class RawSession:
     def __init__(self, workload: Fit, make: Callable[..., Any], x: Any, y: Any):
         self.workload = workload
         self.x, self.y = x, y
+        self.make = make
         self.training = make(x, y, workload.batch_size)
 
     def _fit(self, epochs: int) -> Result:
@@ -259,8 +270,13 @@ class RawSession:
 
     evaluate_first, predict_first = evaluate, predict
 
+    def same_model(self) -> Result:
+        untrained = self.make(self.x, self.y, self.workload.batch_size)
+        seconds, out = timed(lambda: untrained.predict(_rows(self.x, self.workload.batch_size)))
+        return {"seconds": seconds, "check": _check(out)}
+
     def call_row(self) -> Result:
-        row = _row(self.x)
+        row = _rows(self.x, 1)
         for _ in range(3):
             self.training.predict(row)
         return latencies(lambda: self.training.predict(row), 100)
@@ -271,8 +287,8 @@ class RawSession:
         return getattr(self, measure)()
 
 
-def _row(x: Any) -> Any:
-    return {k: v[:1] for k, v in x.items()} if isinstance(x, dict) else x[:1]
+def _rows(x: Any, count: int) -> Any:
+    return {k: v[:count] for k, v in x.items()} if isinstance(x, dict) else x[:count]
 
 
 def _check(out: Any) -> float:

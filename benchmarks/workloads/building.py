@@ -127,6 +127,7 @@ WORKLOADS = {
             name="build-transformer24",
             title="making a transformer of 24 blocks, d128",
             build=lambda keras: transformer(keras, blocks=24),
+            quick=False,
             batch=_token_batch,
             parameters=5_015_528,
         ),

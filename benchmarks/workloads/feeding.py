@@ -76,7 +76,6 @@ def _fed(name: str, title: str, train: Any, **arguments: Any) -> Fit:
         "compile": logits_loss,
         "epochs": 2,
         "inference": False,
-        "quick": True,
         **arguments,
     }
     return Fit(name=name, title=title, train=train, **settings)
@@ -101,6 +100,7 @@ WORKLOADS = {
             "batch-callback",
             "MLP 784-128-10 with a per-batch callback, 20,000 rows, batch 128",
             _with_callback,
+            quick=True,
             without=("keras-jax-32",),  # which calls it after every 32 batches alone
         ),
         _fed(

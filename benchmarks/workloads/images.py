@@ -302,8 +302,7 @@ WORKLOADS = {
             build=_digits_demo,
             compile=lambda keras: {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]},
             epochs=2,
-            quick=True,
-            rtol=(0.1, 0.3),
+            rtol=(0.1, 0.1),
         ),
         Fit(
             name="mnist-cnn",
@@ -330,7 +329,7 @@ WORKLOADS = {
             raw_jax=_cnn_raw_jax,
             raw_torch=_cnn_raw_torch,
             quick=True,
-            rtol=(0.1, 0.3),
+            rtol=(0.1, 0.1),
         ),
         Fit(
             name="separable",
@@ -354,7 +353,7 @@ WORKLOADS = {
             batch_size=64,
             build=resnet20,
             compile=logits_loss,
-            rtol=(2e-2, 0.3),
+            rtol=(2e-2, 0.2),
         ),
         Fit(
             name="autoencoder",

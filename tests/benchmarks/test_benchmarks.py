@@ -14,7 +14,7 @@ from benchmarks.implementations import IMPLEMENTATIONS
 from benchmarks.report import PEAK_MEMORY, Spread
 from benchmarks.session import Session
 from benchmarks.workloads import all_workloads
-from benchmarks.workloads.base import Measure, Settings, Workload
+from benchmarks.workloads.base import SAME_MODEL, Measure, Settings, Workload
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,7 +105,7 @@ def test_a_workload_by_hand_computes_what_addax_does(name: str) -> None:
     for implementation in ("addax", "raw-jax"):
         session = workload.start(IMPLEMENTATIONS[implementation], Settings(quick=True))
         losses[implementation] = [session.run(m)["loss"] for m in ("first_epoch", "fit", "evaluate")]
-        losses[implementation].append(session.run("predict")["check"])
+        losses[implementation] += [session.run(m)["check"] for m in ("predict", SAME_MODEL)]
     assert losses["addax"] == pytest.approx(losses["raw-jax"], rel=1e-4)
 
 
