@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar, overload
@@ -154,8 +155,19 @@ class Operation:
         return f"<{type(self).__name__} name={self.name}>"
 
 
-# Signatures are slow to work out, and every config asks for one.
+# Signatures are slow to work out, and every config and call asks for some.
 _parameters: weakref.WeakKeyDictionary[type, dict[str, inspect.Parameter]] = weakref.WeakKeyDictionary()
+_signatures: weakref.WeakKeyDictionary[Any, inspect.Signature] = weakref.WeakKeyDictionary()
+_EMPTY = inspect.Signature()
+
+
+def signature_of(fn: Any) -> inspect.Signature:
+    """The signature of a function, worked out once; a method is told apart from its function by `self`."""
+    if isinstance(fn, types.FunctionType):
+        if fn not in _signatures:
+            _signatures[fn] = inspect.signature(fn)
+        return _signatures[fn]
+    return _EMPTY if fn is object.__init__ else inspect.signature(fn)
 
 
 def init_parameters(cls: type) -> dict[str, inspect.Parameter]:
@@ -167,7 +179,7 @@ def init_parameters(cls: type) -> dict[str, inspect.Parameter]:
         init = base.__dict__.get("__init__")
         if init is None or base is object:
             continue
-        parameters = list(inspect.signature(init).parameters.values())[1:]
+        parameters = list(signature_of(init).parameters.values())[1:]
         passes_on = False
         for p in parameters:
             if p.kind is p.VAR_KEYWORD:
@@ -184,7 +196,7 @@ def init_arguments(instance: Any) -> dict[str, Any]:
     """What `instance` was constructed with, by parameter name, defaults included."""
     args, kwargs = instance._init_args
     parameters = init_parameters(type(instance))
-    own = list(inspect.signature(type(instance).__init__).parameters.values())[1:]
+    own = list(signature_of(type(instance).__init__).parameters.values())[1:]
     positional = [p.name for p in own if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     values = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
     values.update(zip(positional, args))

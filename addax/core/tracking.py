@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterable
 from typing import Any
+
+_PLAIN = frozenset((type(None), bool, int, float, str, bytes, types.FunctionType))  # most of what is assigned
 
 
 class Tracker:
@@ -21,6 +24,8 @@ class Tracker:
 
     def track(self, value: Any) -> Any:
         """Notes `value`; returns it, containers in a form that notes what is added to them later."""
+        if type(value) in _PLAIN:
+            return value
         kind = self._kind(value)
         if kind is not None:
             # In whichever list: what was trainable when it came may be frozen now.
@@ -44,6 +49,8 @@ class Tracker:
 
     def untrack(self, value: Any) -> None:
         """Forgets `value` and what is in it."""
+        if type(value) in _PLAIN:
+            return
         if self._kind(value) is not None:
             for known in self.lists.values():
                 known[:] = [v for v in known if v is not value]

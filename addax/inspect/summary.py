@@ -79,15 +79,20 @@ def _print_rich(
 ) -> None:
     # Only these modules: `import rich` whole costs more.
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Column, Table
+    from rich.text import Text
 
-    def bold(text: str, color: str = "") -> str:
-        return f"[bold {color}]{text}[/]" if color else f"[bold]{text}[/]"
+    def bold(text: str, color: str = "") -> Text:
+        return Text(text, f"bold {color}".strip())
 
-    def numbers(text: str, pattern: str = r"\d+") -> str:
-        text = re.sub(rf"\b({pattern})\b", r"[green]\1[/]", text)
-        return re.sub(r"\b(None)\b", r"[bright_cyan]\1[/]", text)
+    def numbers(text: str) -> Text:
+        cell = Text(text)
+        for found in re.finditer(r"\b(?:\d+|None)\b", text):
+            cell.stylize("bright_cyan" if found[0] == "None" else "green", *found.span())
+        return cell
+
+    def joined(*parts: Any) -> Text:
+        return Text.assemble(*parts)
 
     connected = not is_sequential_like(model)
     header = ["Layer (type)", "Output Shape", "Param #"]
@@ -126,22 +131,23 @@ def _print_rich(
         indent = f"{'   ' * depth}└ " if depth else ""
         count = parameter_count(layer)
         cells = [
-            f"{indent}{escape(layer.name)} ([bright_blue]{escape(class_name(layer))}[/])",
-            numbers(escape(output_shape(layer))),
-            "[green]0[/] (unbuilt)" if count is None else f"[green]{count:,}[/]",
+            joined(f"{indent}{layer.name} (", (class_name(layer), "bright_blue"), ")"),
+            numbers(output_shape(layer)),
+            joined(("0", "green"), " (unbuilt)") if count is None else Text(f"{count:,}", "green"),
         ]
         if connected:
-            found = connections(layer, relevant)
-            cells.append(
-                ", ".join(f"{escape(name)}\\[[green]{call}[/]][[green]{out}[/]]" for name, call, out in found) or "-"
-            )
+            parts: list[Any] = []
+            for name, call, out in connections(layer, relevant):
+                parts += [", "] if parts else []
+                parts += [f"{name}[", (str(call), "green"), "][", (str(out), "green"), "]"]
+            cells.append(joined(*(parts or ["-"])))
         if show_trainable:
             mark = trainable_mark(layer)
             cells.append(bold(mark, {"Y": "green", "N": "bright_red"}.get(mark, "")))
         table.add_row(*cells)
 
     with console.capture() as capture:
-        console.print(bold(f'Model: "{escape(model.name)}"'), soft_wrap=True)
+        console.print(bold(f'Model: "{model.name}"'), soft_wrap=True)
         console.print(table)
         sizes = totals(model)
         for label, size in (
@@ -151,7 +157,8 @@ def _print_rich(
             ("Optimizer params", sizes.optimizer),
         ):
             if size is not None:
-                console.print(f"{bold(f' {label}: ')}[green]{size[0]:,}[/] ({readable_bytes(size[1])})")
+                amount = (f"{size[0]:,}", "green")
+                console.print(joined((f" {label}: ", "bold"), amount, f" ({readable_bytes(size[1])})"))
     if print_fn is None:
         print_msg(capture.get(), line_break=False)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from ..core.config import thread
 from ..core.engine import is_jax_array
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope
+from ..core.op import signature_of
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -40,7 +40,7 @@ def around_build(build: Callable) -> Callable:
             finally:
                 self.__dict__["_building"] = False
         try:
-            shapes = dict(inspect.signature(build).bind(self, *args, **kwargs).arguments)
+            shapes = dict(signature_of(build).bind(self, *args, **kwargs).arguments)
             shapes.pop(next(iter(shapes)))
             self._build_shapes = shapes
         except TypeError:
@@ -87,7 +87,7 @@ def shapes_of(bound: dict[str, Any]) -> dict[str, Any]:
 
 def match_shapes(fn: Callable, shapes: dict[str, Any], layer: Layer) -> dict[str, Any]:
     """The arguments for `build` or `compute_output_shape`: by name, or the first shape where there is one parameter."""
-    parameters = list(inspect.signature(fn).parameters.values())[1:]
+    parameters = list(signature_of(fn).parameters.values())[1:]
     names = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     if not names:
         return dict(shapes) if any(p.kind is p.VAR_KEYWORD for p in parameters) else {}

@@ -18,6 +18,7 @@ _MEANT = (ValueError, TypeError, FloatingPointError, NotImplementedError, OSErro
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
+@functools.lru_cache(1024)
 def _is_user_file(filename: str) -> bool:
     return not filename.startswith((_HERE, "<frozen", sys.prefix + os.sep, sys.base_prefix + os.sep)) and (
         "site-packages" not in filename
