@@ -111,7 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
                 continue
             found = measuring.run(workload, ways)
             found |= {"name": name, "title": workload.title, "family": workload.family, "date": results["date"]}
-            found["disagreements"] = report.disagreements(found["samples"], workload.rtol)
+            found["disagreements"] = report.disagreements(found["samples"], workload.rtol, workload.differs)
+            found["differs"] = {i: why for i, why in workload.differs.items() if i in ways}
             show(found)
             failed |= bool(found["errors"] or found["disagreements"])
             results["workloads"][name] = found

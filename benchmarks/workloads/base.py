@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from ..implementations import KERAS_LIKE, Implementation
+
+SPARSE_ADAM = MappingProxyType(
+    {"keras-tensorflow": "its Adam squares the gradients of an embedding's row one by one, where a batch has it twice"}
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Workload:
         family: The row of the table of goals that it counts for.
         quick: Whether a quick run has it.
         rtol: How far losses may be from those of Keras/JAX, relatively: after the first epoch and after the last.
+        differs: Implementations whose losses are others for a known reason, and the reason.
     """
 
     name: str
@@ -77,6 +83,7 @@ class Workload:
     family: str
     quick: bool
     rtol: tuple[float, float]
+    differs: Mapping[str, str] = MappingProxyType({})
 
     @property
     def implementations(self) -> tuple[str, ...]:
@@ -113,6 +120,7 @@ class Fit(Workload):
         epochs: Epochs of each warm measurement, whose time is divided by them.
         one_row: Whether the latency of one row is measured.
         inference: Whether evaluate and predict are measured.
+        without: Implementations that are not measured.
     """
 
     name: str
@@ -131,7 +139,8 @@ class Fit(Workload):
     inference: bool = True
     quick: bool = False
     rtol: tuple[float, float] = (2e-4, 5e-3)
-    without: tuple[str, ...] = field(default=())
+    without: tuple[str, ...] = ()
+    differs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def implementations(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import weights
-from .base import Fit
+from .base import SPARSE_ADAM, Fit
 
 
 def logits_loss(keras: Any) -> dict[str, Any]:
@@ -153,6 +153,7 @@ WORKLOADS = {
             build=_tabular,
             compile=lambda keras: {"loss": "binary_crossentropy"},
             epochs=2,
+            differs=SPARSE_ADAM,
         ),
         Fit(
             name="deep-auc",

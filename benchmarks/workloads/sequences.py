@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import weights
-from .base import Fit
+from .base import SPARSE_ADAM, Fit
 from .dense import logits_loss
 
 LENGTH, WORDS, SIZE, HEADS, BLOCKS = 64, 1000, 128, 4, 2
@@ -271,6 +271,7 @@ WORKLOADS = {
             raw_torch=_transformer_raw_torch,
             quick=True,
             rtol=(2e-4, 1e-2),
+            differs=SPARSE_ADAM,
         ),
         Fit(
             name="lstm",
