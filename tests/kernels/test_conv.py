@@ -26,6 +26,15 @@ DEPTHWISE = [
 POINTWISE = [((7,), 1, "valid"), ((6, 5), 1, "same"), ((7, 6), (2, 3), "same"), ((3, 4, 5), 2, "valid")]
 
 
+# channels, channels a group, filters, groups merged, data format
+GROUPED = [
+    (6, 2, 6, 1, "channels_last"),
+    (8, 2, 16, 2, "channels_last"),
+    (8, 1, 8, 4, "channels_first"),
+    (6, 3, 4, 2, "channels_first"),
+]
+
+
 def arrays(*shapes, dtype="float32"):
     rng = np.random.default_rng(0)
     return [jnp.asarray(rng.normal(size=s), dtype) for s in shapes]
@@ -97,6 +106,37 @@ def test_pointwise(size, strides, padding, monkeypatch):
     np.testing.assert_allclose(y, taken @ np.asarray(k, "float64").reshape(3, 5), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("channels,per_group,filters,merged,data_format", GROUPED)
+def test_grouped(channels, per_group, filters, merged, data_format, monkeypatch):
+    x, k = arrays((2, 5, 6, channels), (3, 2, per_group, filters))
+    groups = channels // per_group
+    expected = np.concatenate(
+        [
+            sum(
+                by_numpy(x[..., g * per_group + i, None], k[:, :, i, None, a:b], (2, 1), "same", 1)
+                for i in range(per_group)
+            )
+            for g in range(groups)
+            for a, b in [(g * filters // groups, (g + 1) * filters // groups)]
+        ],
+        -1,
+    )
+    if data_format == "channels_first":
+        x, expected = jnp.moveaxis(x, -1, 1), np.moveaxis(expected, -1, 1)
+
+    def run(x, k):
+        return conv.conv(x, k, (2, 1), "same", data_format)
+
+    results = []
+    monkeypatch.setattr(conv, "use_shifts", lambda *args: False)
+    for number in (merged, None):
+        monkeypatch.setattr(conv, "merged_groups", lambda *args, number=number: number)
+        results.append(value_and_gradients(run, x, k))
+    for a, b in zip(*results):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(results[0][0], expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision(dtype, monkeypatch):
     x, k = arrays((2, 6, 6, 4), (3, 3, 4, 1), dtype=dtype)
@@ -161,6 +201,10 @@ def test_rules():
     assert depthwise.use_shifts((8, 32, 32, 4), (3, 3, 4, 1), "float32") is on_cpu
     assert not depthwise.use_shifts((8, 32, 32, 4), (3, 3, 4, 16), "float32")
     assert not depthwise.use_shifts((8, 32, 32, 4), (9, 9, 4, 1), "float32")
+    # Channels, channels a group -> groups in one convolution.
+    cases = {(64, 64): None, (128, 4): 8, (128, 64): 1, (128, 16): 2, (1024, 32): 4, (6, 2): 3, (64, 1): 32}
+    for arguments, merged in cases.items():
+        assert conv.merged_groups(*arguments) == (merged if on_cpu else None)
     (n,) = jax.export.symbolic_shape("n")
     assert not depthwise.use_shifts((8, n, 32, 4), (3, 3, 4, 1), "float32")
     k = jnp.ones((1, 1, 4, 2))
