@@ -6,8 +6,9 @@ from typing import Any
 
 from ...core.config import epsilon as default_epsilon
 from ...core.dtypes import floatx
-from ...core.engine import jax, jnp, lax
+from ...core.engine import jnp, lax
 from ...core.op import Argument, Axis, Tensor, TensorLike, op
+from ...kernels.attention import attend
 
 
 def _axes(axis: Any) -> Any:
@@ -205,33 +206,5 @@ def dot_product_attention(
             "`dot_product_attention` only supports 4D inputs. "
             f"Received: query.shape={query.shape}, key.shape={key.shape}, value.shape={value.shape}."
         )
-    if attn_logits_soft_cap is not None:
-        return _capped_attention(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap)
-    return jax.nn.dot_product_attention(
-        query,
-        key,
-        value,
-        bias,
-        None if mask is None else mask.astype(bool),
-        scale=scale,
-        is_causal=is_causal,
-        implementation="cudnn" if flash_attention else "xla",
-    )
-
-
-def _capped_attention(q: Any, k: Any, v: Any, bias: Any, mask: Any, scale: Any, is_causal: bool, cap: float) -> Any:
-    groups = q.shape[2] // k.shape[2]
-    k, v = (jnp.repeat(x, groups, 2) for x in (k, v))
-    scale = q.shape[-1] ** -0.5 if scale is None else scale
-    logits = jnp.einsum("bqhd,bkhd->bhqk", q, k, preferred_element_type="float32") * scale
-    logits = cap * jnp.tanh(logits / cap)
-    if bias is not None:
-        logits = logits + bias
-    allowed = jnp.ones(logits.shape[-2:], bool)
-    if is_causal:
-        allowed = jnp.tril(allowed)
-    if mask is not None:
-        allowed = jnp.logical_and(allowed, mask.astype(bool))
-    logits = jnp.where(allowed, logits, jnp.finfo(logits.dtype).min)
-    weights = jax.nn.softmax(logits, -1).astype(q.dtype)
-    return jnp.einsum("bhqk,bkhd->bqhd", weights, v)
+    mask = None if mask is None else mask.astype(bool)
+    return attend(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap, flash_attention)

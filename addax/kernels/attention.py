@@ -1,0 +1,110 @@
+"""Attention: cuDNN's fused kernel where it fits, matrix products with heads beside the batch on CPUs, else JAX's form.
+
+Milliseconds of CPU time, forward and backward, 32 x 64 positions, 4 heads of 32: `jax.nn.dot_product_attention` 9.0,
+an einsum of four axes 7.2, here 6.1 (forward alone 3.5 -> 2.7 against the einsum): XLA:CPU runs products with one
+leading batch axis best.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.engine import jax, jnp, lax
+
+
+def use_cudnn(query: Any, key: Any, value: Any, bias: Any = None) -> bool:
+    """The rule: whether cuDNN's kernel computes it.
+
+    On NVIDIA GPUs from compute capability 8.0, in 16 bits, heads of at most 128 in multiples of 8, lengths known and
+    even, and without a bias, whose gradient it restricts.
+    """
+    if jax.default_backend() != "gpu" or bias is not None:
+        return False
+    try:
+        capable = float(jax.devices()[0].compute_capability) >= 8.0
+    except (AttributeError, TypeError, ValueError):  # another maker's
+        return False
+    sizes = (*query.shape[1:], *key.shape[1:], *value.shape[1:])
+    return (
+        capable
+        and all(isinstance(n, int) for n in sizes)
+        and query.dtype == key.dtype == value.dtype
+        and query.dtype in (jnp.float16, jnp.bfloat16)
+        and query.shape[-1] == key.shape[-1] == value.shape[-1] <= 128
+        and query.shape[-1] % 8 == 0
+        and query.shape[1] % 2 == key.shape[1] % 2 == 0
+    )
+
+
+def attend(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    cap: float | None = None,
+    flash: bool | None = None,
+) -> Any:
+    """Softmax of the products of queries and keys, times the values.
+
+    Args:
+        query: `(batch, queries, heads, dim)`.
+        key, value: `(batch, keys, key_heads, dim)`; `key_heads` divides `heads`.
+        bias: Added to the logits; broadcasts to `(batch, heads, queries, keys)`.
+        mask: Bools, likewise: what may be attended to.
+        scale: Factor of the logits; None for `1 / sqrt(dim)`.
+        is_causal: Whether a query sees only keys up to its own position.
+        cap: Bounds the logits smoothly to this absolute value.
+        flash: True for cuDNN's kernel whatever the rule says, False for none, None for the rule.
+    """
+    implementation: Any
+    if cap is None:
+        if flash or (flash is None and use_cudnn(query, key, value, bias)):
+            implementation = "cudnn"
+        elif jax.default_backend() != "cpu":
+            implementation = "xla"
+        else:
+            return by_products(query, key, value, bias, mask, scale, is_causal)
+        return jax.nn.dot_product_attention(
+            query, key, value, bias, mask, scale=scale, is_causal=is_causal, implementation=implementation
+        )
+    return by_products(query, key, value, bias, mask, scale, is_causal, cap)
+
+
+def by_products(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    cap: float | None = None,
+) -> Any:
+    """`attend` as two matrix products with a leading axis of batch and key heads; logits and softmax in 32 bits."""
+    batch, queries, heads, dim = query.shape
+    keys, key_heads = key.shape[1:3]
+    groups = heads // key_heads
+    scale = dim**-0.5 if scale is None else scale
+    # The queries of all heads that share a key head lie below each other.
+    q = query.reshape((batch, queries, key_heads, groups, dim)).transpose(0, 2, 3, 1, 4)
+    q = q.reshape((batch * key_heads, groups * queries, dim))
+    k, v = (x.transpose(0, 2, 1, 3).reshape((batch * key_heads, keys, x.shape[-1])) for x in (key, value))
+    wide = jnp.promote_types(query.dtype, "float32")
+    logits = lax.dot_general(q, k, (((2,), (2,)), ((0,), (0,))), preferred_element_type=wide)
+    logits = logits.reshape((batch, heads, queries, keys)) * jnp.asarray(scale, wide)
+    if cap is not None:
+        logits = cap * jnp.tanh(logits / cap)
+    if bias is not None:
+        logits = logits + bias
+    if is_causal:
+        before = jnp.tril(jnp.ones((queries, keys), bool))
+        mask = before if mask is None else jnp.logical_and(mask, before)
+    if mask is not None:
+        logits = jnp.where(mask, logits, jnp.finfo(logits.dtype).min)
+    weights = jax.nn.softmax(logits, -1).astype(query.dtype).reshape((batch * key_heads, groups * queries, keys))
+    y = lax.dot_general(weights, v, (((2,), (1,)), ((0,), (0,))))
+    y = y.reshape((batch, key_heads, groups, queries, v.shape[-1])).transpose(0, 3, 1, 2, 4)
+    return y.reshape((batch, queries, heads, v.shape[-1]))
