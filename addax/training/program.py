@@ -269,6 +269,50 @@ class Program:
         with valid_rows(valid):
             return [list(g) for g in update(tuple(state), _take(arrays, rows))[0]]
 
+    def sweep(self, state: State, data: Any, count: int, size: int) -> tuple[State, Any]:
+        """`count` steps of prediction in one dispatch.
+
+        Args:
+            state: Values of the variables.
+            data: The rows of as many batches as the program is compiled for.
+            count: Of how many batches the outputs are wanted.
+            size: Rows a batch.
+
+        Returns:
+            The new state and the outputs, those of batches after `count` undefined.
+        """
+        return self._run(self.steps.compiled("_sweep", static=(3,)), state, data, np.int32(count), size)
+
+    def _sweep(self, state: State, data: Any, count: Any, size: int) -> tuple[State, Any]:
+        def part(i: Any) -> Any:
+            return tree.map_structure(lambda a: lax.dynamic_slice_in_dim(a, i * size, size), data)
+
+        def body(i: Any, carry: Any) -> Any:
+            others, found = carry
+            new, out = self._batch([state[0], others], (part(i),))
+            place = lax.dynamic_update_slice_in_dim
+            return new[1], jax.tree.map(lambda all_, one: place(all_, one, i * size, 0), found, out)
+
+        rows = next(a.shape[0] for a in tree.flatten(data) if a is not None)
+        shapes = jax.eval_shape(lambda s: self._batch(s, (part(0),))[1], state)
+        found = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), shapes)
+        others, found = lax.fori_loop(0, count, body, (state[1], found))
+        return [[], others], found
+
+    def can_sweep(self, state: State, x: Any, size: int) -> bool:
+        """Whether many batches can be predicted in one dispatch: as for `can_fuse`, and outputs have a row for each."""
+        if self.eager or not settings.get("fuse_steps"):
+            return False
+        key = ("sweep", _spec_of(x), size)
+        if key not in self.steps.loops_well:
+            thread.program = self
+            specs = tree.map_structure(lambda a: None if a is None else _rows_spec(a, size), x)
+            traced = self.steps.compiled("_batch").trace(state, (specs,))
+            rows = [len(s.shape) > 0 and s.shape[0] == size for s in jax.tree.leaves(traced.out_info[1])]
+            plain = jax.default_backend() != "cpu" or not _has_primitive(traced.jaxpr, "conv_general_dilated")
+            self.steps.loops_well[key] = all(rows) and plain
+        return self.steps.loops_well[key]
+
     def can_fuse(self, state: State, arrays: Any, size: int, ragged: bool) -> bool:
         """Whether a loop over steps runs well on this device: on a CPU not with convolutions inside."""
         if self.eager or self.kind == "predict":
@@ -303,6 +347,10 @@ def _is_builtin(method: Callable) -> bool:
 
 def _spec_of(arrays: Any) -> tuple:
     return tuple((a.shape, str(a.dtype)) for a in tree.flatten(arrays) if a is not None)
+
+
+def _rows_spec(a: Any, size: int) -> Any:
+    return jax.ShapeDtypeStruct((size, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype))
 
 
 def _rows_key(arrays: Any, rows: Any, valid: Any) -> tuple:

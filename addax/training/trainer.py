@@ -22,9 +22,10 @@ from ..layers.layer import Layer
 from ..layers.layer_errors import shortens
 from ..metrics import Mean
 from ..ops import sum
-from . import guards, loop, outputs, padding
+from . import guards, loop, outputs, padding, prediction
 from .calls import compiled_call
 from .compile import CompiledLoss, CompileMetrics, is_empty, widened
+from .profile import profiling
 from .program import Program, program_key
 
 
@@ -455,6 +456,7 @@ class Trainer(Layer):
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
         debug_nans: bool = False,
+        profile: bool = False,
     ) -> Any:
         """Trains the model.
 
@@ -479,6 +481,8 @@ class Trainer(Layer):
             validation_batch_size: Rows a validation step; `batch_size` when None.
             validation_freq: Validate every so many epochs, or in the epochs of this list.
             debug_nans: At the first loss that isn't finite, replay the batch and name the layer where it began.
+            profile: Find out where the time goes, and print it at the end unless `verbose` is 0; see `utils.profile`.
+                The result is the `profile` of what is returned. Each dispatch is waited for, which takes some time.
 
         Returns:
             A `History`, whose `history` is a dict from log name to a list with one value an epoch.
@@ -487,26 +491,28 @@ class Trainer(Layer):
             ValueError: The data don't fit the model, its losses or each other; nothing has been trained then.
         """
         self._check_compiled("fit")
-        return loop.fit(
-            self,
-            x,
-            y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-            debug_nans=debug_nans,
-        )
+        with profiling(self, profile, callbacks, verbose) as make_runner:
+            return loop.fit(
+                self,
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+                debug_nans=debug_nans,
+                make_runner=make_runner,
+            )
 
     @shortens
     def evaluate(
@@ -558,7 +564,7 @@ class Trainer(Layer):
         Returns:
             Arrays in the structure of the model's outputs.
         """
-        return loop.predict(self, x, batch_size, verbose, steps, callbacks)
+        return prediction.predict(self, x, batch_size, verbose, steps, callbacks)
 
     @shortens
     def train_on_batch(

@@ -1,0 +1,258 @@
+"""Runners: how programs are run over data.
+
+Arrays are put on the device once; then many steps run in one dispatch when nothing looks between them (no callback
+with batch hooks), and one step a dispatch otherwise. Which way is taken depends on the program, the data and the
+settings alone, so a run repeats bit for bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..callbacks import CallbackList
+from ..core import config as settings
+from ..core import tree
+from ..core.engine import jax, put
+from ..data.batches import ArrayBatches, Batches, EpochSteps
+from . import guards, nans
+from .program import Program
+
+DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
+_REDRAW = 0.1  # seconds of steps between two looks of the progress bar
+
+
+def numpy_logs(logs: dict[str, Any]) -> dict[str, Any]:
+    """Logs on the host, sorted by name: floats, and arrays where a metric has several values."""
+    fetched = jax.device_get(dict(logs)) if logs else {}
+    return {k: float(fetched[k]) if np.ndim(fetched[k]) == 0 else np.asarray(fetched[k]) for k in sorted(fetched)}
+
+
+class LazyLogs(dict):
+    """Logs that come from the device when they are first looked at: a callback that doesn't look needn't wait."""
+
+    def __init__(self, logs: dict[str, Any]):
+        super().__init__()
+        self._on_device: dict[str, Any] | None = logs
+
+    def _fetch(self) -> dict[str, Any]:
+        if self._on_device is not None:
+            on_device, self._on_device = self._on_device, None
+            super().update(numpy_logs(on_device))
+        return self
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
+
+
+def _fetched(name: str) -> Callable:
+    method = getattr(dict, name)
+
+    def call(self: LazyLogs, *args: Any, **kwargs: Any) -> Any:
+        self._fetch()
+        return method(self, *args, **kwargs)
+
+    call.__name__ = name
+    return call
+
+
+for _name in (
+    "__contains__ __delitem__ __eq__ __getitem__ __ior__ __iter__ __len__ __ne__ __or__ __repr__ __reversed__ __ror__ "
+    "__setitem__ clear copy get items keys pop popitem setdefault update values"
+).split():
+    setattr(LazyLogs, _name, _fetched(_name))
+
+
+class Runner:
+    """Runs the steps of one kind over data.
+
+    Args:
+        model: The model.
+        kind: "train" or "test".
+        source: The batches.
+        steps: Steps an epoch, or None for what the source has.
+        watched: Whether something looks after every step (a callback's batch hook).
+        shown: Whether something shows progress now and then.
+    """
+
+    def __init__(self, model: Any, kind: str, source: Batches, steps: int | None, watched: bool, shown: bool):
+        self.model = model
+        self.kind = kind
+        self.source = source
+        self.watched = watched
+        self.shown = shown
+        self.program: Program = model._program(kind)
+        self.steps = steps if steps is not None else source.steps
+        self.limited = EpochSteps(source, steps)
+        self.arrays: Any = None
+        self.watch: nans.Watch | None = None
+        self.fused = False  # whether the epoch's steps run in a loop on the device
+        self._order: Any = None
+        self._pending: list = []
+        # Arrays were looked at as a whole; of an iterable the batches of the first epoch are, one by one.
+        self._checks = not isinstance(source, ArrayBatches)
+        if isinstance(source, ArrayBatches) and steps in (None, source.steps) and not self.program.eager:
+            if source.nbytes <= DEVICE_BUDGET:
+                self.arrays = tree.map_structure(lambda a: None if a is None else put(a), source.arrays)
+
+    def epoch(self, begin: Callable[[int], None], end: Callable[[int, Any], None], stop: Callable[[], bool]) -> Any:
+        """Runs one epoch.
+
+        Args:
+            begin: Called with the number of the first step of a dispatch.
+            end: Called with the number of the last step of a dispatch and its logs.
+            stop: Whether to leave the epoch now.
+
+        Returns:
+            The last logs, on the device.
+        """
+        program = self.program = self.model._program(self.kind)
+        if self.kind == "test":  # which begins from the start each time
+            self.limited = EpochSteps(self.source, self.limited.steps)
+        self.source.on_epoch_begin()
+        logs: Any = None
+        try:
+            state = program.read()
+            for first, last, run in self._on_arrays() if self.arrays is not None else self._on_batches():
+                begin(first)
+                if self.watched:
+                    state = program.read()  # a callback may have changed it
+                if self.watch is not None:
+                    self.watch.before(state, first, self._steps_data(first, last))
+                state, logs = run(state)
+                if self.watch is not None:
+                    self.watch.after(logs)
+                if self.watched:
+                    program.settle()
+                if self.watched or self.shown:
+                    end(last, LazyLogs(logs))
+                if stop():
+                    break
+        finally:
+            program.settle()  # also after an error or Ctrl-C: never donated buffers
+        self.source.on_epoch_end()
+        self._checks = False
+        return logs
+
+    def _steps_data(self, first: int, last: int) -> list:
+        """For each step of a dispatch that is about to run its batch, or the rows that are its batch."""
+        if self.arrays is None:
+            return list(self._pending)
+        size = self.source.batch_size or 0
+        return [self._order[i * size : (i + 1) * size] for i in range(first, last + 1)]
+
+    def _on_batches(self) -> Iterator:
+        per = self.model.steps_per_execution
+        pending: list = []
+        step = 0
+
+        def run_all(batches: list) -> Callable:
+            def run(state: Any) -> Any:
+                logs = None
+                for batch in batches:
+                    state, logs = self.program.on_batch(state, trim(batch))
+                return state, logs
+
+            return run
+
+        for batch in self.limited.epoch():
+            if self._checks:
+                guards.check_each(self.model, batch, step + len(pending))
+            pending.append(batch)
+            self._pending = pending
+            if len(pending) == per:
+                yield step, step + per - 1, run_all(pending)
+                step += per
+                pending = []
+        if pending:
+            yield step, step + len(pending) - 1, run_all(pending)
+
+    def _on_arrays(self) -> Iterator:
+        source = self.source
+        assert isinstance(source, ArrayBatches)
+        size, rows = source.batch_size, source.rows
+        full, rest = divmod(rows, size)
+        order = source.order()
+        order = self._order = np.arange(rows, dtype="int32") if order is None else order
+        data = trim(self.arrays)
+        program = self.program
+        state = program.read()
+        # A last batch that isn't full runs in the same program as the others where its missing rows can be left out.
+        ragged = bool(rest) and full > 0 and program.may_pad
+        steps = full + ragged
+        total = rows if ragged else None
+        fused = self.fused = steps > 1 and settings.get("fuse_steps") and program.can_fuse(state, data, size, ragged)
+        if rest and full and not ragged:
+            program.compile_ahead(state, data, order[full * size :])
+        step = 0
+        # What is beyond the last row is never a real one.
+        padded = np.concatenate([order, np.zeros(size, "int32")])
+        if fused:
+            device_order = put(padded)
+            fixed = self.model.steps_per_execution if self.watched else None
+            chunk = fixed or (1 if self.shown else steps)
+            while step < steps:
+                count = min(chunk, steps - step)
+
+                def run(state: Any, step: int = step, count: int = count) -> Any:
+                    return program.many(state, data, device_order, step, count, size, total)
+
+                began = time.perf_counter()
+                yield step, step + count - 1, run
+                step += count
+                if fixed is None:
+                    # How many steps a dispatch has changes no result: the same compiled loop runs them.
+                    took = max(time.perf_counter() - began, 1e-6)
+                    chunk = max(1, min(steps, int(count * _REDRAW / took))) if step > count else max(1, steps // 20)
+        else:
+            per = self.model.steps_per_execution
+            while step < steps:
+                count = min(per, steps - step)
+
+                def run(state: Any, step: int = step, count: int = count) -> Any:
+                    logs = None
+                    for i in range(step, step + count):
+                        valid = min(size, rows - i * size) if ragged else None
+                        state, logs = program.on_rows(state, data, padded[i * size : (i + 1) * size], valid)
+                    return state, logs
+
+                yield step, step + count - 1, run
+                step += count
+        if rest and not ragged:
+            yield step, step, lambda state: program.on_rows(state, data, order[full * size :])
+
+
+def trim(batch: tuple) -> tuple:
+    """A batch without the parts that are None at its end: what custom steps expect to unpack."""
+    x, y, sample_weight = batch
+    if y is None and sample_weight is None:
+        return (x,)
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def verbosity(verbose: Any) -> int:
+    """`verbose` as a number: 0 silent, 1 a progress bar, 2 a line an epoch."""
+    if verbose == "auto":
+        return 1 if settings.is_interactive_logging_enabled() else 2
+    if verbose not in (0, 1, 2, True, False):
+        raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
+    return int(verbose)
+
+
+def limit_steps(steps: int | None, have: int | None) -> int | None:
+    """`steps`, but no more than the setting `max_steps_per_epoch`; `have` is what the data have."""
+    limit = settings.max_steps_per_epoch()
+    if limit is None:
+        return steps
+    known = steps if steps is not None else have
+    return limit if known is None else min(known, limit)
+
+
+def callback_list(callbacks: Any, model: Any, verbose: int, **kwargs: Any) -> CallbackList:
+    """The callbacks of a run, with those that it always has."""
+    if isinstance(callbacks, CallbackList):
+        return callbacks
+    return CallbackList(callbacks, add_progbar=verbose != 0, verbose=verbose, model=model, **kwargs)
