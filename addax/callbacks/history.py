@@ -13,12 +13,15 @@ class History(Callback):
     Attributes:
         epoch: The numbers of the epochs, counted from 0.
         history: Dict from the name of a loss or metric to its values, one an epoch.
+        profile: Where the time went, after `fit(..., profile=True)`.
 
     >>> history = keras.callbacks.History()
     >>> history.on_train_begin(); history.on_epoch_end(0, {"loss": 0.5}); history.on_epoch_end(1, {"loss": 0.25})
     >>> history.history
     {'loss': [0.5, 0.25]}
     """
+
+    profile: Any = None
 
     def __init__(self) -> None:
         super().__init__()

@@ -25,6 +25,7 @@ _LAZY = {
     "unpack_x_y_sample_weight": "addax.training.trainer",
     "model_to_dot": "addax.inspect.plotting",
     "plot_model": "addax.inspect.plotting",
+    "profile": "addax.training.profile",
 }
 
 
@@ -55,6 +56,7 @@ __all__ = [
     "model_to_dot",
     "normalize",
     "plot_model",
+    "profile",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",

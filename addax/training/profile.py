@@ -1,0 +1,423 @@
+"""Where the time of training goes: input, compiling, dispatch, device, callbacks.
+
+A profiled `fit` runs the same programs on the same batches. It waits for each dispatch before it goes on, so that the
+time of the device can be told from that of the host; unprofiled, the two overlap.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..callbacks import Callback
+from ..core import config as settings
+from ..core import seeds, tree
+from ..core.config import thread
+from ..core.engine import jax
+from ..data.adapt import adapt
+from ..data.batches import ArrayBatches
+from .program import Program, _has_primitive
+from .runner import Runner, trim
+
+# The phases in the order of the table: what each is, and what helps where steps spend most of their time in it.
+PHASES = {
+    "setup": ("looking at the data, building, putting arrays on the device", ""),
+    "trace": ("making programs of the Python code of steps", ""),
+    "compile": ("compiling programs, or reading them from disk", ""),
+    "input": ("making batches and moving them to the device", "make batches faster or ahead, or pass arrays"),
+    "dispatch": ("starting steps; on a CPU small ones are computed here", "larger batches make fewer, larger steps"),
+    "device": ("computing", "the host keeps the device busy"),
+    "callbacks": ("callbacks and progress, reading logs", "what looks at every batch costs most"),
+    "validation": ("validation, without its compiling", "`validation_freq` makes it less often"),
+}
+_ONCE = ("setup", "trace", "compile")
+
+# JAX's events that say how long something took, once it is done.
+_EVENTS = {
+    "/jax/core/compile/jaxpr_trace_duration": "trace",
+    "/jax/core/compile/jaxpr_to_mlir_module_duration": "trace",
+    "/jax/core/compile/backend_compile_duration": "compile",
+}
+_COMPILED = "/jax/core/compile/backend_compile_duration"
+_CACHE_HIT = "/jax/compilation_cache/cache_hits"
+
+
+@dataclass
+class Profile:
+    """Where the time of a training went; printing it shows a table.
+
+    Attributes:
+        seconds: Seconds by phase; they add up to the whole time.
+        steps: How many training steps there were.
+        dispatches: In how many dispatches they ran.
+        path: Which way the steps were run, and why.
+        programs: The names of the programs that were compiled, as often as they were.
+        cached: How many of them were found on disk.
+        background: Seconds of compiling in other threads, while steps ran.
+        flops: Floating point operations of a step, where known.
+        device: What computed.
+    """
+
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
+    steps: int = 0
+    dispatches: int = 0
+    path: str = ""
+    programs: list[str] = field(default_factory=list)
+    cached: int = 0
+    background: float = 0.0
+    flops: float | None = None
+    device: str = ""
+
+    @property
+    def total(self) -> float:
+        """Seconds of everything."""
+        return sum(self.seconds.values())
+
+    @property
+    def step_seconds(self) -> float:
+        """Seconds a step, without what is done once and without validation."""
+        once = sum(self.seconds[p] for p in (*_ONCE, "validation"))
+        return (self.total - once) / max(self.steps, 1)
+
+    @property
+    def flops_per_second(self) -> float | None:
+        """Floating point operations a second while steps were run, where known."""
+        running = self.seconds["dispatch"] + self.seconds["device"]
+        return self.flops * self.steps / running if self.flops and running else None
+
+    def __str__(self) -> str:
+        # Only these modules: `import rich` whole costs more.
+        from rich.console import Console
+        from rich.table import Column, Table
+
+        columns = [Column(name, justify="right") for name in ("seconds", "ms a step", "%")]
+        table = Table("phase", *columns, "what it is", box=None, pad_edge=False)
+        total = self.total or 1.0
+        for phase, (what, _) in PHASES.items():
+            seconds = self.seconds[phase]
+            if phase == "validation" and not seconds:
+                continue
+            each = "" if phase in _ONCE or not self.steps else _short(1000 * seconds / self.steps)
+            table.add_row(phase, f"{seconds:.3f}", each, f"{100 * seconds / total:.0f}", what)
+        table.add_row("total", f"{self.total:.3f}", "", "100", "")
+        console = Console(width=100, color_system=None, highlight=False)
+        with console.capture() as capture:
+            console.print(table)
+        lines = [line.rstrip() for line in capture.get().splitlines()]
+        return "\n".join([*lines, "", *self._notes()])
+
+    def _notes(self) -> Iterator[str]:
+        yield f"{_count(self.steps, 'step')} in {_count(self.dispatches, 'dispatch')}: {self.path}."
+        if self.steps:
+            rate = f"{_short(1 / self.step_seconds)} steps/s" if self.step_seconds else ""
+            if self.flops and (speed := self.flops_per_second):
+                rate += f"; {_short(speed / 1e9)} GFLOP/s while computing ({_short(self.flops / 1e6)} MFLOP a step)"
+            yield f"{rate} on {self.device}."
+        yield f"{_count(len(self.programs), 'program')} compiled{', '.join(self._about_programs())}."
+        phase = max((p for p in PHASES if p not in _ONCE), key=lambda p: self.seconds[p])
+        yield f"Once compiled, most of the time is {phase}: {PHASES[phase][1]}."
+
+    def _about_programs(self) -> Iterator[str]:
+        if self.programs:
+            yield f": {', '.join(dict.fromkeys(self.programs))}"
+        if self.cached:
+            yield f"{self.cached} of them found on disk"
+        if self.background:
+            yield f"{self.background:.3f} s of it in the background"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's' if what[-1] != 'h' else 'es'}"
+
+
+def _short(value: float) -> str:
+    """A number in three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+class _Profiler:
+    """Says at each moment of a training what it is doing, and adds up the time.
+
+    Args:
+        callbacks: What the user passed, to tell who looks at every batch.
+    """
+
+    def __init__(self, callbacks: Any):
+        self.result = Profile()
+        self.callbacks = callbacks
+        self.last: _ProfiledRunner | None = None  # that ran an epoch of training
+        self._phase = "setup"
+        self._since = time.perf_counter()
+        self._thread = threading.get_ident()
+        self._nested: dict[int, list[tuple[float, float]]] = {}  # by thread: when what JAX told of began and ended
+
+    def switch(self, phase: str) -> None:
+        """From now on, time goes to `phase`."""
+        now = time.perf_counter()
+        self.result.seconds[self._phase] += now - self._since
+        self._phase, self._since = phase, now
+        self._nested.pop(self._thread, None)  # what came before is inside nothing that is to come
+
+    def heard(self, event: str, duration_secs: float, **kwargs: Any) -> None:
+        """Takes what JAX says that it has just done out of the phase in which it did it."""
+        if event not in _EVENTS:
+            return
+        if event == _COMPILED:
+            self.result.programs.append(str(kwargs.get("fun_name", "?")).removeprefix("jit(").removesuffix(")"))
+        now, me = time.perf_counter(), threading.get_ident()
+        inside = self._nested.setdefault(me, [])
+        began, alone = now - duration_secs, duration_secs
+        # Tracing a function traces those it calls, which JAX told of already.
+        while inside and inside[-1][0] >= began:
+            alone -= inside.pop()[1]
+        inside.append((began, duration_secs))
+        if me == self._thread:
+            self.result.seconds[_EVENTS[event]] += alone
+            self.result.seconds[self._phase] -= alone
+        else:
+            self.result.background += alone
+
+    def counted(self, event: str, **kwargs: Any) -> None:
+        """Counts programs found on disk."""
+        self.result.cached += event == _CACHE_HIT
+
+    def finish(self) -> Profile:
+        """The result, when training has ended."""
+        self.switch("callbacks")
+        if self.last is not None:
+            self.result.path = _way(self.last, self.callbacks)
+            self.result.device = jax.devices()[0].device_kind
+            self.result.flops = _flops(self.last)
+        return self.result
+
+    def runner(self, *args: Any, **kwargs: Any) -> Runner:
+        """A `Runner` whose time is measured."""
+        return _ProfiledRunner(self, *args, **kwargs)
+
+
+class _ProfiledRunner(Runner):
+    """A `Runner` that tells a profiler what it is doing.
+
+    Args:
+        profiler: The profiler.
+        *args: What `Runner` takes.
+    """
+
+    def __init__(self, profiler: _Profiler, *args: Any, **kwargs: Any):
+        self.profiler = profiler
+        super().__init__(*args, **kwargs)
+        jax.block_until_ready(self.arrays)
+
+    def _on_arrays(self) -> Iterator:
+        return self._measured(super()._on_arrays())
+
+    def _on_batches(self) -> Iterator:
+        return self._measured(super()._on_batches())
+
+    def _measured(self, dispatches: Iterator) -> Iterator:
+        train = self.kind == "train"
+        switch = self.profiler.switch
+        switch("input" if train else "validation")
+        for first, last, run in dispatches:
+            switch("callbacks" if train else "validation")
+            yield first, last, partial(self._run, run, last - first + 1)
+            switch("input" if train else "validation")
+        switch("callbacks")
+        if train:
+            self.profiler.last = self
+
+    def _run(self, run: Callable, steps: int, state: Any) -> Any:
+        if self.kind != "train":
+            return jax.block_until_ready(run(state))
+        switch, result = self.profiler.switch, self.profiler.result
+        if self.arrays is None and not self.program.eager:
+            switch("input")
+            # In place, as the dispatch has this very list.
+            self._pending[:] = jax.block_until_ready(jax.device_put(self._pending))
+        switch("dispatch")
+        out = run(state)
+        switch("device")
+        jax.block_until_ready(out)
+        switch("callbacks")
+        result.steps += steps
+        result.dispatches += 1 if self.fused else steps
+        return out
+
+
+def _way(runner: _ProfiledRunner, callbacks: Any) -> str:
+    """Which way the steps are run, and why."""
+    model, source, program = runner.model, runner.source, runner.program
+    looks = [type(c).__name__ for c in tree.flatten(callbacks or []) if _looks(c)]
+    per = model.steps_per_execution
+    if runner.fused:
+        if not runner.watched:
+            return "many steps a dispatch, as nothing looks between them"
+        many = "one step" if per == 1 else f"{per} steps"
+        return f"{many} a dispatch, as {', '.join(looks) or 'a callback'} looks at every batch"
+    if program.eager:
+        why = "as `run_eagerly` is on" if model.run_eagerly else "as a layer of the model can't be compiled"
+    elif not isinstance(source, ArrayBatches):
+        why = "as the batches come one by one"
+    elif runner.arrays is None and runner.steps != source.steps:
+        why = f"as `steps_per_epoch` is {runner.steps} and the arrays have {source.steps} batches"
+    elif runner.arrays is None:
+        why = f"as {source.nbytes / 2**30:.1f} GiB of data are not kept on the device"
+    elif source.rows < 2 * source.batch_size:
+        why = "as an epoch has one full batch"
+    elif not settings.get("fuse_steps"):
+        why = "as the setting `fuse_steps` is off"
+    else:
+        why = "as convolutions don't run well in loops on CPUs"
+    if looks:
+        why += f"; {', '.join(looks)} looks at every batch"
+    return f"one step a dispatch, {why}"
+
+
+def _looks(callback: Any) -> bool:
+    needs = getattr(callback, "needs_batches", None)
+    return needs is None or needs("train")
+
+
+def _flops(runner: _ProfiledRunner) -> float | None:
+    """Floating point operations of one full step as XLA counts them; None where it can't."""
+    program, source = runner.program, runner.source
+    if program.eager:
+        return None
+    state = _specs(program.read())
+    name: str
+    args: tuple
+    try:
+        if runner.arrays is None:
+            name, args = "_batch", (state, _specs(trim(runner._pending[0])))
+        else:
+            rows = jax.ShapeDtypeStruct((min(source.batch_size or 1, source.rows),), "int32")  # type: ignore[attr-defined]
+            name = "_update" if runner.fused and program._builtin else "_rows"  # what has been traced already
+            args = (state, _specs(trim(runner.arrays)), rows, None)
+        traced = _traced(program, name, args)
+        # Of a loop inside the step XLA counts one turn.
+        if any(_has_primitive(traced.jaxpr, loop_of) for loop_of in ("scan", "while")):
+            return None
+        return float(traced.lower().cost_analysis()["flops"])
+    except Exception:  # not every device and step can be asked
+        return None
+
+
+def _traced(program: Program, name: str, args: tuple) -> Any:
+    thread.program = program
+    compiles = program.steps.compiles
+    try:
+        return program.steps.compiled(name).trace(*args)
+    finally:
+        thread.program = None
+        program.steps.compiles = compiles
+
+
+def _specs(arrays: Any) -> Any:
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arrays)
+
+
+@contextmanager
+def profiling(model: Any, wanted: bool, callbacks: Any, verbose: Any) -> Iterator[Callable[..., Runner]]:
+    """What makes the runners of a `fit`; where profiling is wanted, `model.history` has the result after it."""
+    if not wanted:
+        yield Runner
+        return
+    profiler = _Profiler(callbacks)
+    monitoring = jax.monitoring
+    monitoring.register_event_duration_secs_listener(profiler.heard)
+    monitoring.register_event_listener(profiler.counted)
+    try:
+        yield profiler.runner
+    finally:
+        monitoring.unregister_event_duration_listener(profiler.heard)
+        monitoring.unregister_event_listener(profiler.counted)
+    result = profiler.finish()
+    if model.history is not None:
+        model.history.profile = result
+    if verbose:
+        print(result)
+
+
+def profile(
+    model: Any, x: Any, y: Any = None, batch_size: int | None = None, steps: int | None = None, **kwargs: Any
+) -> Profile:
+    """Tells where the time of training goes, and leaves the model as it was.
+
+    The model trains on the data as `fit` would. Then its weights, optimizer, metrics and random streams get back what
+    they had. A generator is read; of arrays nothing changes.
+
+    Args:
+        model: The model, compiled.
+        x, y, batch_size: The data, as in `fit`.
+        steps: How many steps; default: those of an epoch.
+        **kwargs: Other arguments of `fit`: the callbacks and validation of the training that is asked about.
+
+    Returns:
+        A `Profile`. Printing it shows a table.
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> found = keras.utils.profile(model, np.ones((64, 4)), np.ones((64, 1)))
+    >>> found.steps, found.path
+    (2, 'many steps a dispatch, as nothing looks between them')
+    """
+    model._check_compiled("profile")
+    if steps is not None:
+        if steps < 1:
+            raise ValueError(f"`steps` must be a positive integer. Received: steps={steps!r}")
+        x, y, kwargs = _first_steps(x, y, batch_size, steps, kwargs)
+    state = _AsItWas(model)
+    callbacks = [state, *tree.flatten(kwargs.pop("callbacks", None) or [])]
+    arguments = {"verbose": 0, **kwargs, "profile": True}
+    try:
+        return model.fit(x, y, batch_size=batch_size, callbacks=callbacks, **arguments).profile
+    finally:
+        state.restore()
+
+
+class _AsItWas(Callback):
+    """Gives a model and the random streams back what they had when training began, when it is left."""
+
+    def __init__(self, model: Any):
+        super().__init__()
+        self._of_model = {n: model.__dict__.get(n) for n in ("history", "stop_training", "_initial_epoch")}
+        self._values: list[tuple[Any, np.ndarray]] = []
+        self._streams: Any = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        # By now all is built, which is the one thing that stays.
+        model, default = self.model, seeds._default
+        variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+        variables += [default.state] if default is not None else []
+        # Copies, as the buffers of the values are given to the first step.
+        self._values = [(v, np.array(v.stored_value())) for v in variables]
+        self._streams = random.getstate(), np.random.get_state(), default
+
+    def restore(self) -> None:
+        """Puts everything back."""
+        for variable, value in self._values:
+            variable.assign(value)
+        if self._streams is not None:
+            python, numpy, seeds._default = self._streams
+            random.setstate(python)
+            np.random.set_state(numpy)
+        for name, value in self._of_model.items():
+            setattr(self.model, name, value)
+
+
+def _first_steps(x: Any, y: Any, batch_size: int | None, steps: int, kwargs: dict) -> tuple[Any, Any, dict]:
+    """The data of the first steps: fewer rows, so that steps run as they would on all of them."""
+    source = adapt(x, y, kwargs.get("sample_weight"), batch_size=batch_size)
+    if not isinstance(source, ArrayBatches):
+        return x, y, {**kwargs, "steps_per_epoch": steps}
+    rows = steps * source.batch_size
+    x, y, weight = tree.map_structure(lambda a: None if a is None else a[:rows], source.arrays)
+    return x, y, {**kwargs, "sample_weight": weight}
