@@ -11,6 +11,7 @@ from .model_checkpoint import ModelCheckpoint as ModelCheckpoint
 from .monitor import check_monitors as check_monitors
 from .progbar import ProgbarLogger as ProgbarLogger
 from .swap_ema_weights import SwapEMAWeights as SwapEMAWeights
+from .tensorboard import TensorBoard as TensorBoard
 from .terminate_on_nan import TerminateOnNaN as TerminateOnNaN
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
     "check_monitors",
 ]

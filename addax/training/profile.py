@@ -153,6 +153,7 @@ class _Profiler:
     def __init__(self, callbacks: Any):
         self.result = Profile()
         self.callbacks = callbacks
+        self.looks: list[str] = []  # which of them look at every batch
         self.last: _ProfiledRunner | None = None  # that ran an epoch of training
         self._phase = "setup"
         self._since = time.perf_counter()
@@ -193,7 +194,7 @@ class _Profiler:
         """The result, when training has ended."""
         self.switch("callbacks")
         if self.last is not None:
-            self.result.path = _way(self.last, self.callbacks)
+            self.result.path = _way(self.last, self.looks)
             self.result.device = jax.devices()[0].device_kind
             self.result.flops = _flops(self.last)
         return self.result
@@ -214,6 +215,8 @@ class _ProfiledRunner(Runner):
     def __init__(self, profiler: _Profiler, *args: Any, **kwargs: Any):
         self.profiler = profiler
         super().__init__(*args, **kwargs)
+        if self.kind == "train":
+            profiler.looks = [type(c).__name__ for c in tree.flatten(profiler.callbacks or []) if _looks(c)]
         jax.block_until_ready(self.arrays)
 
     def _on_arrays(self) -> Iterator:
@@ -252,10 +255,9 @@ class _ProfiledRunner(Runner):
         return out
 
 
-def _way(runner: _ProfiledRunner, callbacks: Any) -> str:
+def _way(runner: _ProfiledRunner, looks: list[str]) -> str:
     """Which way the steps are run, and why."""
     model, source, program = runner.model, runner.source, runner.program
-    looks = [type(c).__name__ for c in tree.flatten(callbacks or []) if _looks(c)]
     per = model.steps_per_execution
     if runner.fused:
         if not runner.watched:

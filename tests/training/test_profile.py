@@ -27,6 +27,10 @@ def make(layers=None, **compile_arguments):
     return model
 
 
+def dense_layers():
+    return [keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.3), keras.layers.Dense(1)]
+
+
 class Looks(keras.callbacks.Callback):
     """Looks at every batch, slowly."""
 
@@ -46,24 +50,28 @@ def batches():
 
 # What is trained, how, and what the profile says of the way it went: (steps, dispatches, words of `path`).
 WAYS = {
-    "arrays": ({}, dict(x=X, y=Y), (5, 1, "many steps a dispatch, as nothing looks between them")),
-    "ragged": ({}, dict(x=X[:37], y=Y[:37]), (5, None, "many steps a dispatch")),
-    "watched": ({}, dict(x=X, y=Y, callbacks=[Looks()]), (5, 5, "one step a dispatch, as Looks looks at every batch")),
+    "arrays": ({}, {"x": X, "y": Y}, (5, 1, "many steps a dispatch, as nothing looks between them")),
+    "ragged": ({}, {"x": X[:37], "y": Y[:37]}, (5, None, "many steps a dispatch")),
+    "watched": (
+        {},
+        {"x": X, "y": Y, "callbacks": [Looks()]},
+        (5, 5, "one step a dispatch, as Looks looks at every batch"),
+    ),
     "watched by threes": (
-        dict(steps_per_execution=3),
-        dict(x=X, y=Y, callbacks=[Looks()]),
+        {"steps_per_execution": 3},
+        {"x": X, "y": Y, "callbacks": [Looks()]},
         (5, 2, "3 steps a dispatch, as Looks looks at every batch"),
     ),
-    "generator": ({}, dict(x=batches), (5, 5, "one step a dispatch, as the batches come one by one")),
-    "eager": (dict(run_eagerly=True), dict(x=X, y=Y), (5, 5, "one step a dispatch, as `run_eagerly` is on")),
-    "convolution": (dict(layers=conv_layers), dict(x=X, y=Y), (5, 5, "convolutions don't run well in loops on CPUs")),
-    "no loops": ({}, dict(x=X, y=Y, fuse=False), (5, 5, "as the setting `fuse_steps` is off")),
+    "generator": ({}, {"x": batches}, (5, 5, "one step a dispatch, as the batches come one by one")),
+    "eager": ({"run_eagerly": True}, {"x": X, "y": Y}, (5, 5, "one step a dispatch, as `run_eagerly` is on")),
+    "convolution": ({"layers": conv_layers}, {"x": X, "y": Y}, (5, 5, "convolutions don't run well in loops on CPUs")),
+    "no loops": ({}, {"x": X, "y": Y, "fuse": False}, (5, 5, "as the setting `fuse_steps` is off")),
     "part of the arrays": (
         {},
-        dict(x=X, y=Y, steps_per_epoch=3),
+        {"x": X, "y": Y, "steps_per_epoch": 3},
         (3, 3, "as `steps_per_epoch` is 3 and the arrays have 5 batches"),
     ),
-    "one batch": ({}, dict(x=X[:8], y=Y[:8]), (1, 1, "as an epoch has one full batch")),
+    "one batch": ({}, {"x": X[:8], "y": Y[:8]}, (1, 1, "as an epoch has one full batch")),
 }
 
 
@@ -109,7 +117,7 @@ def test_phases_are_the_whole_time_and_each_gets_its_own():
             yield batch
 
     keras.utils.clear_session()
-    model = make([keras.layers.Dense(11, "tanh"), keras.layers.Dense(1)])
+    model = make(lambda: [keras.layers.Dense(11, "tanh"), keras.layers.Dense(1)])
     began = time.perf_counter()
     found = model.fit(slow(), verbose=0, callbacks=[Looks()], validation_data=(X, Y), profile=True).profile
     took = time.perf_counter() - began
@@ -147,7 +155,9 @@ def test_nested_tracing_is_counted_once():
 
 def test_flops_are_those_of_the_step():
     """Two products forward, three backward (the data need no gradient): 2 operations for each multiply-add."""
-    model = make([keras.layers.Dense(64, use_bias=False), keras.layers.Dense(32, use_bias=False)], optimizer="sgd")
+    model = make(
+        lambda: [keras.layers.Dense(64, use_bias=False), keras.layers.Dense(32, use_bias=False)], optimizer="sgd"
+    )
     y = np.zeros((40, 32), "float32")
     fused = model.fit(X, y, batch_size=8, verbose=0, profile=True).profile
     products = 2 * 8 * (2 * 6 * 64 + 3 * 64 * 32)
@@ -157,7 +167,7 @@ def test_flops_are_those_of_the_step():
     assert single.flops == fused.flops
     assert batch.flops == pytest.approx(fused.flops, rel=0.02)
     assert fused.flops_per_second > 0
-    recurrent = make([keras.layers.Reshape((3, 2)), keras.layers.LSTM(4), keras.layers.Dense(1)])
+    recurrent = make(lambda: [keras.layers.Reshape((3, 2)), keras.layers.LSTM(4), keras.layers.Dense(1)])
     assert recurrent.fit(X, Y, verbose=0, profile=True).profile.flops is None  # a loop's turns are not counted
 
 

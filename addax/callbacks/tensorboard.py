@@ -1,0 +1,366 @@
+"""TensorBoard."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.engine import jax
+from ..core.errors import did_you_mean
+from .callback import Callback, Logs
+
+_MAX_IMAGES = 3  # of a weight, as many as TensorBoard shows
+
+
+class TensorBoard(Callback):
+    """Writes what TensorBoard shows: losses, metrics, weights, the model's graph, and profiles of the device.
+
+    `pip install addax[tensorboard]` gets what it needs; `tensorboard --logdir logs` shows the result. Training's curves
+    are in the folder `train`, those of validation and `evaluate` in `validation`, under Keras's names.
+
+    With `update_freq="epoch"` and without `profile_batch` nothing is written between batches, so that many steps run
+    in one dispatch.
+
+    Args:
+        log_dir: Path of the folder, for this callback alone.
+        histogram_freq: Epochs between two histograms of each weight; 0 for none.
+        write_graph: Whether to write the model's graph (of `Sequential` and functional models).
+        write_images: Whether to write weights as images too, when histograms are written.
+        write_steps_per_second: Whether to write how many steps a second there were.
+        update_freq: "epoch", "batch", or the number of batches between two writes of the batch's losses and metrics.
+        profile_batch: The number of a batch, counted from 1, or a pair `(first, last)`: what host and device do then
+            is recorded by `jax.profiler`. 0 for none.
+        embeddings_freq: Epochs between two writes of the embeddings' tables for the projector; 0 for none.
+        embeddings_metadata: Path of a file with a label for each row of a table, or a dict of these by layer name.
+
+    Raises:
+        ImportError: The package `tensorboard` is missing.
+        ValueError: A setting that makes no sense.
+
+    >>> import tempfile; log_dir = tempfile.mkdtemp()
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> board = keras.callbacks.TensorBoard(log_dir)
+    >>> history = model.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0, callbacks=[board])
+    """
+
+    def __init__(
+        self,
+        log_dir: Any = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: str | int = "epoch",
+        profile_batch: int | tuple[int, int] = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: Any = None,
+    ):
+        super().__init__()
+        self.log_dir = str(log_dir)
+        self.histogram_freq = histogram_freq
+        self.write_graph = write_graph
+        self.write_images = write_images
+        self.write_steps_per_second = write_steps_per_second
+        self.update_freq = 1 if update_freq == "batch" else update_freq
+        if self.update_freq != "epoch" and not (_is_int(self.update_freq) and self.update_freq > 0):  # type: ignore[operator]
+            raise ValueError(
+                f"`update_freq` must be 'epoch', 'batch' or a positive integer. Received: update_freq={update_freq!r}"
+            )
+        self.embeddings_freq = embeddings_freq
+        self.embeddings_metadata = embeddings_metadata
+        self._profiled = _batches(profile_batch)
+        self._board = _Board(Path(self.log_dir))
+        self._profiling = False
+        self._mark: Any = None  # of the step, in the profile
+        self._step = 0  # batches of training so far
+        self._before = 0  # and before this epoch
+        self._batch_began = self._epoch_began = 0.0
+        self._epoch_began_at = 0
+
+    def needs_batches(self, phase: str) -> bool:
+        return phase == "train" and (self.update_freq != "epoch" or self._profiled is not None)
+
+    def set_model(self, model: Any) -> None:
+        super().set_model(model)
+        if self.write_graph and _is_graph(model):
+            self._board.graph("train", model.to_json())
+        if self.embeddings_freq:
+            self._board.projector(_metadata_of(_embeddings(model), self.embeddings_metadata))
+
+    # Training
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._step = self._before = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._before = self._step
+        self._epoch_began = time.perf_counter()
+        self._epoch_began_at = self._iterations()
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        self._batch_began = time.perf_counter()
+        if self._profiled is None:
+            return
+        number = self._before + batch + 1
+        # An execution may have several steps.
+        if not self._profiling and number + self.model.steps_per_execution > self._profiled[0]:
+            self._start_profile()
+        if self._profiling:
+            self._mark = jax.profiler.StepTraceAnnotation("train", step_num=number)
+            self._mark.__enter__()
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        last, self._step = self._step, self._before + batch + 1
+        if self._profiling and self._profiled is not None:
+            self._mark.__exit__(None, None, None)
+            if self._step >= self._profiled[1]:
+                self._stop_profile()
+        # With several steps an execution batches are skipped: a write is due when its batch has gone by.
+        if self.update_freq == "epoch" or self._step // self.update_freq == last // self.update_freq:  # type: ignore[operator]
+            return
+        if self.write_steps_per_second:
+            rate = (self._step - last) / (time.perf_counter() - self._batch_began)
+            self._board.scalar("train", "batch_steps_per_second", rate, self._step)
+        for name, value in (logs or {}).items():
+            self._board.scalar("train", f"batch_{name}", value, self._step)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        for name, value in self._with_learning_rate(logs or {}).items():
+            where = ("validation", name[4:]) if name.startswith("val_") else ("train", name)
+            self._board.scalar(where[0], f"epoch_{where[1]}", value, epoch)
+        if self.write_steps_per_second:
+            rate = (self._iterations() - self._epoch_began_at) / (time.perf_counter() - self._epoch_began)
+            self._board.scalar("train", "epoch_steps_per_second", rate, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            self._write_weights(epoch)
+        if self.embeddings_freq and epoch % self.embeddings_freq == 0:
+            for name, table in _embeddings(self.model).items():
+                self._board.table(name, table.numpy())
+        self._board.flush()
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        if self._profiling:
+            self._stop_profile()
+        self._board.close()
+
+    def _with_learning_rate(self, logs: dict[str, Any]) -> dict[str, Any]:
+        rate = getattr(self.model.optimizer, "learning_rate", None)
+        if rate is None:
+            return logs
+        return {**logs, "learning_rate": float(np.asarray(getattr(rate, "value", rate)))}
+
+    def _iterations(self) -> int:
+        return int(self.model.optimizer.iterations) if getattr(self.model, "optimizer", None) is not None else 0
+
+    def _write_weights(self, epoch: int) -> None:
+        for layer in self.model.layers:
+            for weight in layer.weights:
+                value = weight.numpy().astype("float64")
+                self._board.histogram(f"{weight.path}/histogram", value, epoch)
+                if self.write_images and (pictures := _pictures(value)) is not None:
+                    self._board.images(f"{weight.path}/image", pictures, epoch)
+
+    # Evaluation
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        if getattr(self.model, "optimizer", None) is None:
+            return
+        for name, value in (logs or {}).items():
+            self._board.scalar("validation", f"evaluation_{name}_vs_iterations", value, self._iterations())
+        self._board.flush()
+
+    # Profiles
+
+    def _start_profile(self) -> None:
+        self._wait()
+        try:
+            jax.profiler.start_trace(str(self._board.folder / "train"))
+            self._profiling = True
+        except RuntimeError as error:  # there is one at a time in a process
+            warnings.warn(f"TensorBoard's `profile_batch` recorded nothing: {error}", stacklevel=2)
+            self._profiled = None
+
+    def _stop_profile(self) -> None:
+        self._wait()
+        jax.profiler.stop_trace()
+        self._profiling, self._profiled = False, None
+
+    def _wait(self) -> None:
+        """Lets the device finish what it was given, so that it falls on the right side of the profile's edge."""
+        jax.block_until_ready([v.stored_value() for v in self.model.variables])
+
+
+class _Board:
+    """The files that TensorBoard reads, in their second format: each value a tensor and the name of who shows it.
+
+    Args:
+        folder: The folder of all files.
+    """
+
+    def __init__(self, folder: Path):
+        try:
+            import tensorboard.summary.writer.event_file_writer  # noqa: F401
+        except ImportError as error:
+            raise ImportError(
+                "The `TensorBoard` callback writes files with the package `tensorboard`. Run "
+                "`pip install addax[tensorboard]`, or `pip install tensorboard`."
+            ) from error
+        self.folder = folder
+        self._writers: dict[str, Any] = {}
+
+    def scalar(self, run: str, tag: str, value: Any, step: int) -> None:
+        """A number, a point of the curve `tag`; nothing where it is an array."""
+        if np.ndim(value) == 0:
+            self._write(run, tag, step, np.asarray(value, "float32"), "scalars", "DATA_CLASS_SCALAR")
+
+    def histogram(self, tag: str, values: np.ndarray, step: int) -> None:
+        """How values are distributed."""
+        self._write("train", tag, step, _buckets(values), "histograms", "DATA_CLASS_TENSOR")
+
+    def images(self, tag: str, pictures: np.ndarray, step: int) -> None:
+        """Pictures, uint8 of shape `(number, height, width)`."""
+        _, height, width = pictures.shape
+        content = [str(width).encode(), str(height).encode(), *map(_png, pictures[:_MAX_IMAGES])]
+        self._write("train", tag, step, content, "images", "DATA_CLASS_BLOB_SEQUENCE")
+
+    def graph(self, run: str, config: str) -> None:
+        """A model's graph, as its configuration."""
+        self._write(run, "keras", 0, [config.encode()], "graph_keras_model", "DATA_CLASS_BLOB_SEQUENCE", b"1")
+
+    def table(self, name: str, rows: np.ndarray) -> None:
+        """The rows that an embedding has learned so far."""
+        np.savetxt(self._place_of(name), rows.astype("float64"), fmt="%.7g", delimiter="\t")
+
+    def projector(self, metadata: dict[str, str | None]) -> None:
+        """Tells the projector of the embeddings: their names, each with the file of its rows' labels or None."""
+        from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+
+        config = ProjectorConfig()
+        for name, labels in metadata.items():
+            path = self._place_of(name).relative_to(self.folder)
+            config.embeddings.add(tensor_name=name, tensor_path=str(path), metadata_path=labels)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "projector_config.pbtxt").write_text(str(config))
+
+    def _place_of(self, name: str) -> Path:
+        folder = self.folder / "train"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"embedding-{name.replace(os.sep, '-')}.tsv"
+
+    def _write(
+        self, run: str, tag: str, step: int, value: Any, plugin: str, data_class: str, content: bytes = b""
+    ) -> None:
+        from tensorboard.compat.proto import event_pb2, summary_pb2
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+        from tensorboard.util.tensor_util import make_tensor_proto
+
+        metadata = summary_pb2.SummaryMetadata(
+            plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name=plugin, content=content),
+            data_class=getattr(summary_pb2, data_class),
+        )
+        entry = summary_pb2.Summary.Value(tag=tag, metadata=metadata, tensor=make_tensor_proto(value))
+        event = event_pb2.Event(wall_time=time.time(), step=step, summary=summary_pb2.Summary(value=[entry]))
+        if run not in self._writers:  # no run without events
+            self._writers[run] = EventFileWriter(str(self.folder / run), filename_suffix=".v2")
+        self._writers[run].add_event(event)
+
+    def flush(self) -> None:
+        """Puts on disk what has been written."""
+        for writer in self._writers.values():
+            writer.flush()
+
+    def close(self) -> None:
+        """Ends the files; what is written later goes to new ones."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _batches(profile_batch: Any) -> tuple[int, int] | None:
+    """The first and last batch to profile, or None."""
+    pair = profile_batch if isinstance(profile_batch, (tuple, list)) else (profile_batch, profile_batch)
+    if len(pair) != 2 or not all(map(_is_int, pair)) or pair[0] < 0 or pair[1] < pair[0]:
+        raise ValueError(
+            "profile_batch must be a non-negative integer or 2-tuple of positive integers. A pair of positive integers "
+            f"signifies a range of batches to profile. Found: {profile_batch}"
+        )
+    return (int(pair[0]), int(pair[1])) if pair[0] > 0 else None
+
+
+def _is_graph(model: Any) -> bool:
+    """Whether the model's configuration tells how its layers are connected; that of a user's own class doesn't."""
+    return type(model).__module__.startswith("addax.models.")
+
+
+def _embeddings(model: Any) -> dict[str, Any]:
+    """The tables of the model's embedding layers, by layer name."""
+    found = [layer for layer in model._flatten_layers() if type(layer).__name__ == "Embedding"]
+    return {layer.name: layer.embeddings for layer in found}
+
+
+def _metadata_of(embeddings: dict[str, Any], metadata: Any) -> dict[str, str | None]:
+    """For each embedding the file of its rows' labels, or None."""
+    if not isinstance(metadata, dict):
+        return dict.fromkeys(embeddings, None if metadata is None else str(metadata))
+    unknown = [name for name in metadata if name not in embeddings]
+    if unknown:
+        raise ValueError(
+            "Unrecognized `Embedding` layer names passed to `keras.callbacks.TensorBoard` `embeddings_metadata` "
+            f"argument: {unknown}. {did_you_mean(unknown[0], embeddings)}"
+        )
+    return {name: str(metadata[name]) if name in metadata else None for name in embeddings}
+
+
+def _buckets(values: np.ndarray, number: int = 30) -> np.ndarray:
+    """A histogram as TensorBoard takes it: rows of left edge, right edge and count."""
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        return np.zeros((number, 3))
+    low, high = values.min(), values.max()
+    if low == high:  # all in the last
+        edges, counts = np.full(number + 1, low), np.zeros(number)
+        counts[-1] = values.size
+    else:
+        counts, edges = np.histogram(values, bins=number, range=(low, high))
+    return np.stack([edges[:-1], edges[1:], counts], axis=1).astype("float64")
+
+
+def _pictures(weight: np.ndarray) -> np.ndarray | None:
+    """A weight as gray pictures, uint8 `(number, height, width)`: 0 and less is black, 1 and more is white.
+
+    None where it has more than three axes longer than 1, or none.
+    """
+    weight = weight.squeeze()
+    if weight.ndim == 1:
+        weight = weight[None, :, None]
+    elif weight.ndim == 2:  # wider than high
+        weight = (weight.T if weight.shape[0] > weight.shape[1] else weight)[None]
+    elif weight.ndim == 3:  # a picture for each of the last axis
+        weight = np.moveaxis(weight, -1, 0)
+    else:
+        return None
+    return np.minimum(np.nan_to_num(weight.clip(0, 1)) * 255.5, 255).astype("uint8")
+
+
+def _png(picture: np.ndarray) -> bytes:
+    """A gray picture, uint8 of shape `(height, width)`, as a PNG file (RFC 2083)."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width = picture.shape
+    lines = b"".join(b"\0" + line.tobytes() for line in picture)
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
