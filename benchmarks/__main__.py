@@ -16,6 +16,7 @@ from .workloads import all_workloads
 from .workloads.base import Settings
 
 FOLDER = Path(__file__).parent / "results"
+BUSY = 0.7  # load of the machine before a run above which times say little
 PAGE = environments.ROOT / "docs" / "PERFORMANCE.md"
 
 
@@ -85,6 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
     for environment in dict.fromkeys(IMPLEMENTATIONS[i].environment for i in IMPLEMENTATIONS if i in used):
         environments.ensure(environment)
 
+    machine = session.machine()
+    if machine["load"] > BUSY:
+        print(f"Something else runs here (load {machine['load']:.1f}): times, above all of PyTorch, will be too long.")
     settings = Settings(options.quick)
     repeats = options.repeats or (3 if options.quick else 5)
     starts = options.starts or (1 if options.quick else 2)
@@ -96,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     results |= {
         "command": "make bench QUICK=1" if options.quick else "make bench",
         "date": time.strftime("%Y-%m-%d"),
-        "machine": session.machine(),
+        "machine": machine,
         "versions": results.get("versions", {})
         | {e: environments.versions(e) for e in {IMPLEMENTATIONS[i].environment for i in used}},
     }

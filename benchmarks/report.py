@@ -236,12 +236,13 @@ def caption(results: dict[str, Any]) -> str:
     for found in versions.values():
         packages |= {k: v for k, v in found.items() if k not in ("addax", "jaxlib")}
     listed = ", ".join(f"{k} {v}" for k, v in sorted(packages.items()))
+    load = f" The load before the run was {machine['load']:.1f}." if machine.get("load", 0) > 0.3 else ""
     memory = f", {machine['memory'] / 2**30:.0f} GiB" if machine.get("memory") else ""
     cores = f"{machine['cores']} cores of {machine['processor']}{memory}, {machine['system']}"
     return (
         f"{results['date']}, {cores}; {listed}. Made by `{results['command']}`. In the column of addax the median "
         "time; in the others addax's time divided by theirs, below 1 where addax is faster: the median over the turns "
-        "in which both ran one after the other, and its quartiles."
+        f"in which both ran one after the other, and its quartiles.{load}"
     )
 
 

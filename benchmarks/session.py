@@ -175,7 +175,7 @@ class Session:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on: the processor and its cores. No names of hosts."""
+    """What the figures depend on: the processor and its cores, and what else runs. No names of hosts."""
     import platform
 
     model = platform.processor() or platform.machine()
@@ -187,4 +187,5 @@ def machine() -> dict[str, Any]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = f"{platform.system()} {platform.machine()}"
     pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    return {"processor": model, "cores": cores, "memory": pages, "system": system, "python": sys.version.split()[0]}
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return {"processor": model, "cores": cores, "memory": pages, "system": system, "load": load}

@@ -28,7 +28,7 @@ def _samples(**seconds: list[float]) -> report.Samples:
 
 def _results(samples: report.Samples, family: str = "small") -> dict:
     workload = {"name": "w", "title": "W", "family": family, "samples": samples, "errors": {}, "disagreements": []}
-    machine = {"processor": "P", "cores": 2, "memory": 2**34, "system": "Linux x86_64", "python": "3.11"}
+    machine = {"processor": "P", "cores": 2, "memory": 2**34, "system": "Linux x86_64", "load": 0.1}
     versions = {"jax": {"jax": "0.10.2", "addax": "0.1.0"}}
     return {
         "date": "2026-01-01",
