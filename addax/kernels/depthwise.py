@@ -9,13 +9,12 @@ Milliseconds of CPU time, 3x3, float32, XLA's convolution -> here (2 cores, AVX-
 
 | | output | `dx` | `dk` |
 |---|---|---|---|
-| 64x32x32x32 | 60 -> 3.5 | 75 -> 3.9 | 21 -> 18 |
-| 64x32x32x64 | 115 -> 9 | 170 -> 9 | 45 -> 38 |
-| 16x57x57x128, steps of 2 | | 980 -> 10 | -> 21 |
+| 64x32x32x32 | 60 -> 3.5 | 75 -> 3.9 | 21 -> 9 |
+| 64x32x32x64 | 115 -> 9 | 170 -> 9 | 45 -> 19 |
+| 16x57x57x128, steps of 2 | | 980 -> 10 | -> 14 |
 
-The kernel gradient is nine passes over `x` and `dy`, as fast as the memory, on all cores, where the convolution uses
-one. Sums over blocks that stay in the cache, in a loop over the batch, were no faster; nor were products with rows of
-ones, or the diagonal of a full product.
+The kernel gradient as nine reductions over the whole batch took 18, 40 and 17: XLA:CPU does not vectorise them.
+Products with rows of ones, the diagonal of a full product, and one reduction of nine operands were slower still.
 """
 
 from __future__ import annotations
@@ -30,6 +29,10 @@ from ..core.engine import jax, jnp, lax
 
 # Windows with more elements are left to XLA: each is a pass over the data, and code and compile time grow with them.
 _MOST_TAPS = 49
+# Into how many slices along the first axis of space a sample's sums are divided: the first that divides it.
+_ADDENDS = (4, 5, 3, 7, 2, 1)
+# Samples with fewer elements are not worth a step of a loop.
+_LEAST_SAMPLE = 4096
 
 
 class Geometry(NamedTuple):
@@ -136,14 +139,42 @@ def _kernel_gradient(x: Any, dy: Any, geometry: Geometry) -> Any:
     g, dtype = geometry, x.dtype
     x, dy = _wide(x, dy)
     multiplier = dy.shape[-1] // x.shape[-1]
-    axes = tuple(range(x.ndim - 1))
-    taps = _taps(_pad(x, g.pads), g.window, g.strides, g.dilation, g.output)
-    if multiplier == 1:
-        sums = [jnp.sum(t * dy, axes)[:, None] for t in taps]
+    x = _pad(x, g.pads)
+    if multiplier == 1 and isinstance(x.shape[0], int) and math.prod(dy.shape[1:]) >= _LEAST_SAMPLE:
+        sums = [s[:, None] for s in _sums_by_sample(x, dy, g)]
     else:
         dy = _split(dy, multiplier)
-        sums = [jnp.sum(t[..., None] * dy, axes) for t in taps]
+        taps = _taps(x, g.window, g.strides, g.dilation, g.output)
+        sums = [jnp.sum(t[..., None] * dy, tuple(range(x.ndim - 1))) for t in taps]
     return jnp.stack(sums).reshape((*g.window, x.shape[-1], multiplier)).astype(dtype)
+
+
+def _sums_by_sample(x: Any, dy: Any, geometry: Geometry) -> list[Any]:
+    """For each tap the sum of `x * dy` over batch and space, one sample after the other, which stays in the cache.
+
+    XLA:CPU does not vectorise reductions over leading axes, so a part of them is written out as additions of slices;
+    nor loops that read at a computed place, so the next sample is cut out beside the work on the current one.
+    """
+    rows = geometry.output[0]
+    count = next(n for n in _ADDENDS if rows % n == 0)
+    shape = (rows // count, *dy.shape[2:])
+
+    def sample(i: Any) -> tuple[Any, Any]:
+        return lax.dynamic_slice_in_dim(x, i, 1), lax.dynamic_slice_in_dim(dy, i, 1)
+
+    def body(i: Any, carry: tuple) -> tuple:
+        totals, one, gradient = carry
+        taps = _taps(one, geometry.window, geometry.strides, geometry.dilation, geometry.output)
+        new = []
+        for total, tap in zip(totals, taps):
+            for part, weight in zip(jnp.split(tap[0], count), jnp.split(gradient[0], count)):
+                total = total + part * weight
+            new.append(total)
+        return new, *sample(jnp.minimum(i + 1, x.shape[0] - 1))
+
+    zeros = [jnp.zeros(shape, x.dtype) for _ in range(math.prod(geometry.window))]
+    totals = lax.fori_loop(0, x.shape[0], body, (zeros, x[:1], dy[:1]))[0]
+    return [jnp.sum(t, tuple(range(t.ndim - 1))) for t in totals]
 
 
 def reference(x: Any, k: Any, geometry: Geometry) -> Any:

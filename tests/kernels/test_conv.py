@@ -90,7 +90,9 @@ def test_depthwise(size, window, channels, multiplier, strides, padding, dilatio
     expected = by_numpy(x, k, strides, padding, dilation)
     if data_format == "channels_first":
         x, expected = jnp.moveaxis(x, -1, 1), np.moveaxis(expected, -1, 1)
-    y = check(lambda x, k: conv.depthwise_conv(x, k, strides, padding, data_format, dilation), x, k, monkeypatch)
+    for least in (0, 10**9):  # the kernel gradient sample by sample, and at once
+        monkeypatch.setattr(depthwise, "_LEAST_SAMPLE", least)
+        y = check(lambda x, k: conv.depthwise_conv(x, k, strides, padding, data_format, dilation), x, k, monkeypatch)
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
     # The same as a convolution in as many groups as there are channels.
     flat = k.reshape((*window, 1, channels * multiplier))
@@ -144,8 +146,10 @@ def test_half_precision(dtype, monkeypatch):
     check(lambda x, k: conv.conv(x, k), *arrays((2, 6, 6, 4), (1, 1, 4, 3), dtype=dtype), monkeypatch, rtol=2e-2)
 
 
-def test_all_kinds_of_derivatives():
-    x, k, v, w = arrays((2, 5, 6, 2), (3, 2, 2, 2), (2, 5, 6, 2), (3, 2, 2, 2))
+@pytest.mark.parametrize("least", [0, 10**9])
+def test_all_kinds_of_derivatives(least, monkeypatch):
+    monkeypatch.setattr(depthwise, "_LEAST_SAMPLE", least)
+    x, k, v, w = arrays((2, 5, 6, 2), (3, 2, 2, 1), (2, 5, 6, 2), (3, 2, 2, 1))
     geometry = depthwise.Geometry((5, 6), (3, 2), (2, 1), ((1, 1), (0, 1)), (1, 2))
 
     def results(fn):
