@@ -78,7 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
     names = chosen([n for n, w in workloads.items() if w.quick or not options.quick or options.only], options.only)
-    implementations = chosen(list(IMPLEMENTATIONS), options.impl)
+    known = [n for n in IMPLEMENTATIONS if n != "keras-jax-32" or not options.quick or options.impl]
+    implementations = chosen(known, options.impl)
     if not names or not implementations:
         print("No workload or no implementation has such a name: see --list.", file=sys.stderr)
         return 2

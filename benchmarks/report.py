@@ -167,6 +167,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 1e-6:.3g} µs"
 
 
+def times(ratio: float) -> str:
+    """A ratio, with two digits that say something."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+
+
 def amount(measure: str, value: float) -> str:
     return f"{value / 2**20:.0f} MiB" if measure == PEAK_MEMORY else duration(value)
 
@@ -175,8 +180,8 @@ def _cell(samples: Samples, name: str, measure: str) -> str:
     compared = ratio(samples, name, measure)
     if compared is None:
         return ""
-    spread = f" ({compared.low:.2f}-{compared.high:.2f})" if compared.count > 1 else ""
-    return f"**{compared.median:.2f}**{spread}"
+    spread = f" ({times(compared.low)}-{times(compared.high)})" if compared.count > 1 else ""
+    return f"**{times(compared.median)}**{spread}"
 
 
 def table(results: dict[str, Any]) -> str:
