@@ -92,11 +92,14 @@ class TensorBoard(Callback):
             self._board.graph("train", model.to_json())
         if self.embeddings_freq:
             self._board.projector(_metadata_of(_embeddings(model), self.embeddings_metadata))
+        self._board.flush()
 
     # Training
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._step = self._before = 0
+        if self._profiling:  # the last training was interrupted
+            self._stop_profile()
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._before = self._step

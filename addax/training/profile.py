@@ -231,13 +231,13 @@ class _ProfiledRunner(Runner):
         switch("input" if train else "validation")
         for first, last, run in dispatches:
             switch("callbacks" if train else "validation")
-            yield first, last, partial(self._run, run, last - first + 1)
+            yield first, last, partial(self._run, run, first, last - first + 1)
             switch("input" if train else "validation")
         switch("callbacks")
         if train:
             self.profiler.last = self
 
-    def _run(self, run: Callable, steps: int, state: Any) -> Any:
+    def _run(self, run: Callable, first: int, steps: int, state: Any) -> Any:
         if self.kind != "train":
             return jax.block_until_ready(run(state))
         switch, result = self.profiler.switch, self.profiler.result
@@ -245,6 +245,10 @@ class _ProfiledRunner(Runner):
             switch("input")
             # In place, as the dispatch has this very list.
             self._pending[:] = jax.block_until_ready(jax.device_put(self._pending))
+        elif first + steps == self.steps and self.program.steps.ready:
+            switch("compile")  # what another thread has not compiled yet is waited for
+            for ready in self.program.steps.ready.values():
+                ready()
         switch("dispatch")
         out = run(state)
         switch("device")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import json
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections import defaultdict
 from pathlib import Path
 
@@ -303,6 +308,47 @@ def test_embeddings_for_the_projector(tmp_path):
         np.testing.assert_allclose(rows, model.get_layer("words").embeddings.numpy(), rtol=1e-5)
     with pytest.raises(ValueError, match=r"Unrecognized `Embedding` layer names.*'word'.*words"):
         train(tmp_path, model=make(), embeddings_freq=1, embeddings_metadata={"word": "w.tsv"})
+
+
+@pytest.mark.slow
+def test_tensorboard_shows_it(tmp_path):
+    """TensorBoard itself, asked as its page asks it."""
+    layers = [keras.layers.Embedding(7, 3, name="words"), keras.layers.Flatten(), keras.layers.Dense(1, name="d")]
+    model = keras.Sequential([keras.Input((4,)), *layers], name="net")
+    model.compile("sgd", "mse")
+    train(tmp_path, 2, model=model, histogram_freq=1, write_images=True, embeddings_freq=1)
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(tmp_path), "--port", str(port)]
+    server = subprocess.Popen([*command, "--load_fast=false"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def get(query):
+        return urllib.request.urlopen(f"http://localhost:{port}/data/plugin/{query}").read()
+
+    try:
+        for _ in range(120):
+            with contextlib.suppress(OSError):
+                if "validation" in json.loads(get("scalars/tags")):
+                    break
+            time.sleep(0.5)
+        assert len(json.loads(get("scalars/scalars?run=validation&tag=epoch_loss"))) == 2
+        assert "net/d/kernel/histogram" in json.loads(get("histograms/tags"))["train"]
+        assert "net/d/kernel/image" in json.loads(get("images/tags"))["train"]
+        graph = get("graphs/graph?run=train&tag=keras&conceptual=true").decode()
+        assert 'name: "net/words"' in graph and 'input: "net/words"' in graph
+        table = np.frombuffer(get("projector/tensor?run=.&name=words"), "float32").reshape(7, 3)
+        np.testing.assert_allclose(table, model.get_layer("words").embeddings.numpy(), rtol=1e-5)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_has_the_arguments_of_keras():
+    theirs = pytest.importorskip("keras").callbacks.TensorBoard
+    ours = inspect.signature(keras.callbacks.TensorBoard).parameters.values()
+    wanted = inspect.signature(theirs).parameters.values()
+    assert [(p.name, p.default) for p in ours] == [(p.name, p.default) for p in wanted]
 
 
 def test_says_what_is_wrong(tmp_path):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -15,20 +18,15 @@ X = np.random.default_rng(0).normal(size=(40, 6)).astype("float32")
 Y = X.sum(1, keepdims=True)
 
 
-def make(layers=None, **compile_arguments):
-    keras.utils.set_random_seed(3)
-    layers = (
-        layers()
-        if callable(layers)
-        else layers or [keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.3), keras.layers.Dense(1)]
-    )
-    model = keras.Sequential([keras.Input((6,)), *layers])
-    model.compile(**{"optimizer": "adam", "loss": "mse", "metrics": ["mae"], **compile_arguments})
-    return model
-
-
 def dense_layers():
     return [keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.3), keras.layers.Dense(1)]
+
+
+def make(layers=dense_layers, **compile_arguments):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((6,)), *layers()])
+    model.compile(**{"optimizer": "adam", "loss": "mse", "metrics": ["mae"], **compile_arguments})
+    return model
 
 
 class Looks(keras.callbacks.Callback):
@@ -43,6 +41,10 @@ def conv_layers():
     return [layers.Reshape((3, 2)), layers.Conv1D(4, 2), layers.Flatten(), layers.Dense(1)]
 
 
+def coupled_layers():
+    return [keras.layers.Dense(5), keras.layers.BatchNormalization(), keras.layers.Dense(1)]
+
+
 def batches():
     for i in range(0, 40, 8):
         yield X[i : i + 8], Y[i : i + 8]
@@ -52,6 +54,11 @@ def batches():
 WAYS = {
     "arrays": ({}, {"x": X, "y": Y}, (5, 1, "many steps a dispatch, as nothing looks between them")),
     "ragged": ({}, {"x": X[:37], "y": Y[:37]}, (5, None, "many steps a dispatch")),
+    "a tail of its own": (
+        {"layers": coupled_layers},
+        {"x": X[:37], "y": Y[:37]},
+        (5, 2, "many steps a dispatch, as nothing looks between them"),
+    ),
     "watched": (
         {},
         {"x": X, "y": Y, "callbacks": [Looks()]},
@@ -135,6 +142,22 @@ def test_phases_are_the_whole_time_and_each_gets_its_own():
     once_more = model.fit(X[:8], Y[:8], batch_size=8, verbose=0, callbacks=[Looks()], profile=True).profile
     assert again.programs and not once_more.programs
     assert once_more.seconds["compile"] == 0
+
+
+def test_programs_found_on_disk_are_counted(tmp_path):
+    script = (
+        "import numpy as np, addax as keras\n"
+        "model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n"
+        "model.compile('sgd', 'mse')\n"
+        "found = model.fit(np.ones((64, 3)), np.ones((64, 2)), verbose=0, profile=True).profile\n"
+        "print(found.programs, found.cached, 'found on disk' in str(found))"
+    )
+    environment = {**os.environ, "ADDAX_CACHE_DIR": str(tmp_path), "JAX_PLATFORMS": "cpu"}
+    runs = [
+        subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert [run.stdout.strip() for run in runs] == ["['train_loop'] 0 False", "['train_loop'] 1 True"]
 
 
 def test_nested_tracing_is_counted_once():
