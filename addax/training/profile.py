@@ -117,12 +117,15 @@ class Profile:
     def _notes(self) -> Iterator[str]:
         yield f"{_count(self.steps, 'step')} in {_count(self.dispatches, 'dispatch')}: {self.path}."
         if self.steps:
-            rate = f"{_short(1 / self.step_seconds)} steps/s" if self.step_seconds else ""
+            rate = f"{_short(1 / self.step_seconds)} steps/s, each dispatch waited for" if self.step_seconds else ""
             if self.flops and (speed := self.flops_per_second):
                 rate += f"; {_short(speed / 1e9)} GFLOP/s while computing ({_short(self.flops / 1e6)} MFLOP a step)"
             yield f"{rate} on {self.device}."
         yield f"{_count(len(self.programs), 'program')} compiled{', '.join(self._about_programs())}."
-        phase = max((p for p in PHASES if p not in _ONCE), key=lambda p: self.seconds[p])
+        shares = {p: self.seconds[p] for p in PHASES if p not in _ONCE}
+        if self.device == "cpu":  # where starting a small step is running it
+            shares["device"] += shares.pop("dispatch")
+        phase = max(shares, key=lambda p: shares[p])
         yield f"Once compiled, most of the time is {phase}: {PHASES[phase][1]}."
 
     def _about_programs(self) -> Iterator[str]:
@@ -154,7 +157,7 @@ class _Profiler:
         self.result = Profile()
         self.callbacks = callbacks
         self.looks: list[str] = []  # which of them look at every batch
-        self.last: _ProfiledRunner | None = None  # that ran an epoch of training
+        self.step: tuple[Program, str, tuple] | None = None  # a program's step, and the specs of its arguments
         self._phase = "setup"
         self._since = time.perf_counter()
         self._thread = threading.get_ident()
@@ -193,10 +196,9 @@ class _Profiler:
     def finish(self) -> Profile:
         """The result, when training has ended."""
         self.switch("callbacks")
-        if self.last is not None:
-            self.result.path = _way(self.last, self.looks)
-            self.result.device = jax.devices()[0].device_kind
-            self.result.flops = _flops(self.last)
+        self.result.device = jax.devices()[0].device_kind
+        if self.step is not None:
+            self.result.flops = _flops(*self.step)
         return self.result
 
     def runner(self, *args: Any, **kwargs: Any) -> Runner:
@@ -229,13 +231,16 @@ class _ProfiledRunner(Runner):
         train = self.kind == "train"
         switch = self.profiler.switch
         switch("input" if train else "validation")
-        for first, last, run in dispatches:
-            switch("callbacks" if train else "validation")
-            yield first, last, partial(self._run, run, first, last - first + 1)
-            switch("input" if train else "validation")
-        switch("callbacks")
-        if train:
-            self.profiler.last = self
+        try:
+            for first, last, run in dispatches:
+                switch("callbacks" if train else "validation")
+                yield first, last, partial(self._run, run, first, last - first + 1)
+                switch("input" if train else "validation")
+        finally:
+            if train:  # now, as the data are let go at the end
+                self.profiler.result.path = _way(self, self.profiler.looks)
+                self.profiler.step = _step(self)
+            switch("callbacks")
 
     def _run(self, run: Callable, first: int, steps: int, state: Any) -> Any:
         if self.kind != "train":
@@ -262,29 +267,28 @@ class _ProfiledRunner(Runner):
 def _way(runner: _ProfiledRunner, looks: list[str]) -> str:
     """Which way the steps are run, and why."""
     model, source, program = runner.model, runner.source, runner.program
-    per = model.steps_per_execution
-    if runner.fused:
-        if not runner.watched:
-            return "many steps a dispatch, as nothing looks between them"
-        many = "one step" if per == 1 else f"{per} steps"
-        return f"{many} a dispatch, as {', '.join(looks) or 'a callback'} looks at every batch"
+    per, watched = model.steps_per_execution, f"{', '.join(looks) or 'a callback'} looks at every batch"
+    if runner.fused and not runner.watched:
+        return "many steps a dispatch, as nothing looks between them"
+    if runner.fused and per > 1:
+        return f"{per} steps a dispatch, as {watched}"
     if program.eager:
-        why = "as `run_eagerly` is on" if model.run_eagerly else "as a layer of the model can't be compiled"
+        why = "`run_eagerly` is on" if model.run_eagerly else "a layer of the model can't be compiled"
     elif not isinstance(source, ArrayBatches):
-        why = "as the batches come one by one"
+        why = "the batches come one by one"
     elif runner.arrays is None and runner.steps != source.steps:
-        why = f"as `steps_per_epoch` is {runner.steps} and the arrays have {source.steps} batches"
+        why = f"`steps_per_epoch` is {runner.steps} and the arrays have {source.steps} batches"
     elif runner.arrays is None:
-        why = f"as {source.nbytes / 2**30:.1f} GiB of data are not kept on the device"
+        why = f"{source.nbytes / 2**30:.1f} GiB of data are not kept on the device"
     elif source.rows < 2 * source.batch_size:
-        why = "as an epoch has one full batch"
+        why = "an epoch has one full batch"
     elif not settings.get("fuse_steps"):
-        why = "as the setting `fuse_steps` is off"
+        why = "the setting `fuse_steps` is off"
+    elif runner.watched and per == 1:
+        return f"one step a dispatch, as {watched}"
     else:
-        why = "as convolutions don't run well in loops on CPUs"
-    if looks:
-        why += f"; {', '.join(looks)} looks at every batch"
-    return f"one step a dispatch, {why}"
+        why = "convolutions don't run well in loops on CPUs"
+    return f"one step a dispatch, as {why}{f'; {watched}' if runner.watched else ''}"
 
 
 def _looks(callback: Any) -> bool:
@@ -292,35 +296,31 @@ def _looks(callback: Any) -> bool:
     return needs is None or needs("train")
 
 
-def _flops(runner: _ProfiledRunner) -> float | None:
-    """Floating point operations of one full step as XLA counts them; None where it can't."""
+def _step(runner: _ProfiledRunner) -> tuple[Program, str, tuple] | None:
+    """A full step of the runner's program: its method, and the specs of what it is given."""
     program, source = runner.program, runner.source
-    if program.eager:
+    if program.eager or (runner.arrays is None and not runner._pending):
         return None
     state = _specs(program.read())
-    name: str
-    args: tuple
+    if runner.arrays is None:
+        return program, "_batch", (state, _specs(trim(runner._pending[0])))
+    rows = jax.ShapeDtypeStruct((min(source.batch_size or 1, source.rows),), "int32")  # type: ignore[attr-defined]
+    name = "_update" if runner.fused and program._builtin else "_rows"  # what has been traced already
+    return program, name, (state, _specs(trim(runner.arrays)), rows, None)
+
+
+def _flops(program: Program, name: str, args: tuple) -> float | None:
+    """Floating point operations of a step as XLA counts them; None where it can't."""
+    compiles = program.steps.compiles
+    thread.program = program
     try:
-        if runner.arrays is None:
-            name, args = "_batch", (state, _specs(trim(runner._pending[0])))
-        else:
-            rows = jax.ShapeDtypeStruct((min(source.batch_size or 1, source.rows),), "int32")  # type: ignore[attr-defined]
-            name = "_update" if runner.fused and program._builtin else "_rows"  # what has been traced already
-            args = (state, _specs(trim(runner.arrays)), rows, None)
-        traced = _traced(program, name, args)
+        traced = program.steps.compiled(name).trace(*args)
         # Of a loop inside the step XLA counts one turn.
         if any(_has_primitive(traced.jaxpr, loop_of) for loop_of in ("scan", "while")):
             return None
         return float(traced.lower().cost_analysis()["flops"])
     except Exception:  # not every device and step can be asked
         return None
-
-
-def _traced(program: Program, name: str, args: tuple) -> Any:
-    thread.program = program
-    compiles = program.steps.compiles
-    try:
-        return program.steps.compiled(name).trace(*args)
     finally:
         thread.program = None
         program.steps.compiles = compiles
