@@ -117,10 +117,11 @@ class Profile:
     def _notes(self) -> Iterator[str]:
         yield f"{_count(self.steps, 'step')} in {_count(self.dispatches, 'dispatch')}: {self.path}."
         if self.steps:
-            rate = f"{_short(1 / self.step_seconds)} steps/s, each dispatch waited for" if self.step_seconds else ""
+            rate = f"{_short(1 / self.step_seconds)} steps/s" if self.step_seconds else ""
+            line = f"{rate} on {self.device}, each dispatch waited for"
             if self.flops and (speed := self.flops_per_second):
-                rate += f"; {_short(speed / 1e9)} GFLOP/s while computing ({_short(self.flops / 1e6)} MFLOP a step)"
-            yield f"{rate} on {self.device}."
+                line += f"; {_short(speed / 1e9)} GFLOP/s while computing ({_short(self.flops / 1e6)} MFLOP a step)"
+            yield f"{line}."
         yield f"{_count(len(self.programs), 'program')} compiled{', '.join(self._about_programs())}."
         shares = {p: self.seconds[p] for p in PHASES if p not in _ONCE}
         if self.device == "cpu":  # where starting a small step is running it
