@@ -6,6 +6,7 @@ time of the device can be told from that of the host; unprofiled, the two overla
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -315,7 +316,7 @@ def _flops(program: Program, name: str, args: tuple) -> float | None:
     compiles = program.steps.compiles
     thread.program = program
     try:
-        traced = program.steps.compiled(name).trace(*args)
+        traced = program.steps.traced(name).trace(*args)
         # Of a loop inside the step XLA counts one turn.
         if any(_has_primitive(traced.jaxpr, loop_of) for loop_of in ("scan", "while")):
             return None
@@ -425,6 +426,7 @@ def _first_steps(x: Any, y: Any, batch_size: int | None, steps: int, kwargs: dic
     source = adapt(x, y, kwargs.get("sample_weight"), batch_size=batch_size)
     if not isinstance(source, ArrayBatches):
         return x, y, {**kwargs, "steps_per_epoch": steps}
-    rows = steps * source.batch_size
+    kept = 1 - (kwargs.get("validation_split") or 0)  # for training
+    rows = math.ceil(steps * source.batch_size / kept)
     x, y, weight = tree.map_structure(lambda a: None if a is None else a[:rows], source.arrays)
     return x, y, {**kwargs, "sample_weight": weight}

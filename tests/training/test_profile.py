@@ -243,6 +243,15 @@ def test_utils_profile_restores_after_an_error():
     assert keras.utils.profile(model, X, Y, batch_size=8, steps=3).steps == 3
 
 
+def test_utils_profile_runs_as_many_steps_as_asked():
+    weights = {"sample_weight": np.ones(40), "class_weight": None}
+    for arguments in ({}, weights, {"validation_split": 0.5}, {"epochs": 2}):
+        found = keras.utils.profile(make(), X, Y, batch_size=8, steps=2, **arguments)
+        assert found.steps == 2 * arguments.get("epochs", 1)
+        assert found.path == "many steps a dispatch, as nothing looks between them"
+    assert keras.utils.profile(make(), batches(), steps=2).steps == 2
+
+
 def test_utils_profile_says_what_is_wrong():
     with pytest.raises(ValueError, match="You must call `compile"):
         keras.utils.profile(keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)]), X, Y)
