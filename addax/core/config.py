@@ -53,6 +53,7 @@ _settings: dict[str, Any] = {
     "fuse_steps": True,  # many steps in one dispatch where nothing looks between them
     "compile_calls": True,  # `model(x)` is one compiled call, where it is known to do nothing else
     "pad_batches": True,  # batches of odd sizes run in programs that are compiled already, where results stay the same
+    "compiler_options": True,  # XLA is told what suits a program
     "allocator": os.environ.get("ADDAX_ALLOCATOR", "on") != "off",  # see `core.tuning`
     "compile_cache": os.environ.get("ADDAX_COMPILE_CACHE", "on") != "off",  # see `core.tuning`
 }

@@ -36,7 +36,7 @@ class CompiledCall:
         self.is_pure = self.fingerprint is not None
         self._adds_losses = True
         if self.is_pure:
-            self._run = shared_steps("call", self.fingerprint).compiled("_call", static=(2,))
+            self._steps = shared_steps("call", self.fingerprint)
         # JAX's class of arrays that hold values: checking for it is quicker than asking each array.
         self._array: Any = None
 
@@ -57,7 +57,8 @@ class CompiledCall:
             self._array = type(values[0])
         thread.program = self
         try:
-            out, written, losses, masks = self._run(values, x, training)
+            run = self._steps.compiled("_call", (values, x, training))
+            out, written, losses, masks = run(values, x, training)
         finally:
             thread.program = None
         for i, value in written.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -41,20 +42,61 @@ class Steps:
         self.compiles = 0  # how many programs were traced: tests hold it still
         self.ready: dict[Any, Any] = {}  # programs that are compiled, or being compiled, by another thread
         self.loops_well: dict[Any, bool] = {}
-        self._jitted: dict[str, Any] = {}
+        self._traced: dict[str, Any] = {}
+        self._compiled: dict[str, Any] = {}
+        self._options: dict[str, Any] | None = None
 
-    def compiled(self, name: str, static: tuple = ()) -> Any:
-        """The method `name` of the running program, compiled."""
-        if name not in self._jitted:
+    def traced(self, name: str) -> Any:
+        """The method `name` of the running program as a part of others, traced once for each kind of arguments."""
+        if name not in self._traced:
 
             def run(*args: Any) -> Any:
-                self.compiles += name != "_update"  # which is a part of others
+                self.compiles += name != "_update"  # which is no program of its own
                 return getattr(thread.program, name)(*args)
 
             run.__name__ = run.__qualname__ = f"{self.kind}{name}"
+            self._traced[name] = jax.jit(run, static_argnums=_STATIC.get(name))
+        return self._traced[name]
+
+    def compiled(self, name: str, args: tuple) -> Any:
+        """The method `name` of the running program as a program, with what suits the compiler; `args` are its first."""
+        if name not in self._compiled:
+            part = self.traced(name)
+            if self._options is None:
+                self._options = compiler_options(part.trace(*args).jaxpr)
+
+            def run(*args: Any) -> Any:
+                return part(*args)
+
+            run.__name__ = run.__qualname__ = part.__name__
             donate = (0,) if self.kind == "train" else ()
-            self._jitted[name] = jax.jit(run, donate_argnums=donate, static_argnums=static)
-        return self._jitted[name]
+            self._compiled[name] = jax.jit(
+                run, donate_argnums=donate, static_argnums=_STATIC.get(name), compiler_options=self._options
+            )
+        return self._compiled[name]
+
+
+_STATIC = {"_loop": (5,), "_sweep": (3,), "_call": (2,)}  # which arguments are not arrays
+
+# XLA's own convolutions run on one core of a CPU. Those of the library behind this option run on all of them.
+_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT,LIBRARY_FUSION_TYPE_REDUCE"}
+
+
+def compiler_options(jaxpr: Any) -> dict[str, Any]:
+    """The options with which XLA makes the best of a program on this device."""
+    if jax.default_backend() != "cpu" or not _has_primitive(jaxpr, "conv_general_dilated"):
+        return {}
+    return _CONVOLUTIONS if settings.get("compiler_options") and _are_known() else {}
+
+
+@functools.cache
+def _are_known() -> bool:
+    """Whether this version of XLA knows the options: it may drop them."""
+    try:
+        jax.jit(lambda: 0, compiler_options=_CONVOLUTIONS).lower().compile()
+    except Exception:
+        return False
+    return True
 
 
 # The steps of the models met last, by what they compute.
@@ -144,7 +186,6 @@ class Program:
         The step takes over the buffers of the state it is given, so its result must not get lost: `extend` and `map`
         put it into the list without returning to the interpreter, where Ctrl-C would be raised.
         """
-        thread.program = self
         try:
             self._kept.extend(map(compiled, *([a] for a in args)))
         finally:
@@ -161,17 +202,21 @@ class Program:
         return [list(group) for group in new], out
 
     def _rows(self, state: State, arrays: Any, rows: Any, valid: Any) -> tuple[State, Any]:
+        if self._builtin and not self.eager:
+            state = self.steps.traced("_update")(state, arrays, rows, valid)
+            return state, self.model._logs_of(state[-1])
         with valid_rows(valid):
             return self._batch(state, _take(arrays, rows))
 
     def on_batch(self, state: State, data: Any) -> tuple[State, Any]:
         """One step on a batch."""
-        return self._run(self._batch if self.eager else self.steps.compiled("_batch"), state, data)
+        thread.program = self
+        return self._run(self._batch if self.eager else self.steps.compiled("_batch", (state, data)), state, data)
 
     def replay(self, state: State, data: Any) -> tuple[State, Any]:
         """One step on a batch, of which the variables learn nothing. Takes over the buffers of `state`."""
         thread.program = self
-        return (self._batch if self.eager else self.steps.compiled("_batch"))(state, data)
+        return (self._batch if self.eager else self.steps.compiled("_batch", (state, data)))(state, data)
 
     def on_rows(self, state: State, arrays: Any, rows: Any, valid: int | None = None) -> tuple[State, Any]:
         """One step on some rows of arrays that are on the device.
@@ -182,7 +227,8 @@ class Program:
             rows: Which rows, int32.
             valid: How many of them, from the first, are real; None for all.
         """
-        run = self._rows if self.eager else self.steps.compiled("_rows")
+        thread.program = self
+        run = self._rows if self.eager else self.steps.compiled("_rows", (state, arrays, rows, valid))
         if (ready := self.steps.ready.get(_rows_key(arrays, rows, valid))) is not None:
             run = ready()
         return self._run(run, state, arrays, rows, valid)
@@ -193,7 +239,8 @@ class Program:
         if self.eager or key in self.steps.ready:
             return
         found: list = []
-        step = self.steps.compiled("_rows")
+        thread.program = self
+        step = self.steps.compiled("_rows", (state, arrays, rows, None))
         specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), (state, arrays, rows))
 
         def work() -> None:
@@ -229,9 +276,10 @@ class Program:
         Returns:
             The new state and the last step's logs.
         """
-        loop = self.steps.compiled("_loop", static=(5,))
         numbers = (np.int32(start), np.int32(count), size, None if total is None else np.int32(total))
-        return self._run(loop, state, arrays, order, *numbers)
+        args = (state, arrays, order, *numbers)
+        thread.program = self
+        return self._run(self.steps.compiled("_loop", args), *args)
 
     def _loop(
         self, state: State, arrays: Any, order: Any, start: Any, count: Any, size: int, total: Any
@@ -244,7 +292,7 @@ class Program:
 
         if self._builtin:
             # The logs follow from the metrics' state, so they are worked out once, after the last step.
-            update = self.steps.compiled("_update")
+            update = self.steps.traced("_update")
             fixed = state[0] if self.kind == "test" else None  # a loop need not carry what doesn't change
 
             def body(i: Any, carry: Any) -> Any:
@@ -281,7 +329,9 @@ class Program:
         Returns:
             The new state and the outputs, those of batches after `count` undefined.
         """
-        return self._run(self.steps.compiled("_sweep", static=(3,)), state, data, np.int32(count), size)
+        args = (state, data, np.int32(count), size)
+        thread.program = self
+        return self._run(self.steps.compiled("_sweep", args), *args)
 
     def _sweep(self, state: State, data: Any, count: Any, size: int) -> tuple[State, Any]:
         def part(i: Any) -> Any:
@@ -307,7 +357,7 @@ class Program:
         if key not in self.steps.loops_well:
             thread.program = self
             specs = tree.map_structure(lambda a: None if a is None else _rows_spec(a, size), x)
-            traced = self.steps.compiled("_batch").trace(state, (specs,))
+            traced = self.steps.traced("_batch").trace(state, (specs,))
             rows = [len(s.shape) > 0 and s.shape[0] == size for s in jax.tree.leaves(traced.out_info[1])]
             plain = jax.default_backend() != "cpu" or not _has_primitive(traced.jaxpr, "conv_general_dilated")
             self.steps.loops_well[key] = all(rows) and plain
@@ -325,7 +375,7 @@ class Program:
             rows = jax.ShapeDtypeStruct((size,), "int32")
             valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
             # JAX keeps what it traces, so the program itself need not trace it again.
-            jaxpr = self.steps.compiled("_update" if self._builtin else "_rows").trace(state, arrays, rows, valid).jaxpr
+            jaxpr = self.steps.traced("_update" if self._builtin else "_rows").trace(state, arrays, rows, valid).jaxpr
             self.steps.loops_well[key] = not _has_primitive(jaxpr, "conv_general_dilated")
         return self.steps.loops_well[key]
 

@@ -35,7 +35,7 @@ class LazyLogs(dict):
     """Logs that come from the device when they are first looked at: a callback that doesn't look needn't wait."""
 
     def __init__(self, logs: dict[str, Any]):
-        super().__init__()
+        super().__init__(dict.fromkeys(sorted(logs)))  # the names are known
         self._on_device: dict[str, Any] | None = logs
 
     def _fetch(self) -> dict[str, Any]:
@@ -184,7 +184,10 @@ class Runner:
         ragged = bool(rest) and full > 0 and program.may_pad
         steps = full + ragged
         total = rows if ragged else None
-        fused = self.fused = steps > 1 and settings.get("fuse_steps") and program.can_fuse(state, data, size, ragged)
+        per = self.model.steps_per_execution
+        # A loop of one step a dispatch would cost more than the step alone.
+        fused = steps > 1 and not (self.watched and per == 1) and settings.get("fuse_steps")
+        fused = self.fused = fused and program.can_fuse(state, data, size, ragged)
         if rest and full and not ragged:
             program.compile_ahead(state, data, order[full * size :])
         step = 0
@@ -192,7 +195,7 @@ class Runner:
         padded = np.concatenate([order, np.zeros(size, "int32")])
         if fused:
             device_order = put(padded)
-            fixed = self.model.steps_per_execution if self.watched else None
+            fixed = per if self.watched else None
             chunk = fixed or (1 if self.shown else steps)
             while step < steps:
                 count = min(chunk, steps - step)
@@ -208,7 +211,6 @@ class Runner:
                     took = max(time.perf_counter() - began, 1e-6)
                     chunk = max(1, min(steps, int(count * _REDRAW / took))) if step > count else max(1, steps // 20)
         else:
-            per = self.model.steps_per_execution
             while step < steps:
                 count = min(per, steps - step)
 

@@ -88,7 +88,7 @@ def test_the_same_architecture_is_not_compiled_again():
     models = [stack(layers.Dense(7, activation="tanh")) for _ in range(2)]
     for model in models:
         np.testing.assert_allclose(model(X), np.tanh(X @ model.get_weights()[0]), rtol=1e-5, atol=1e-6)
-    assert models[0]._call._run is models[1]._call._run
+    assert models[0]._call._steps is models[1]._call._steps
     assert models[0]._call.fingerprint == models[1]._call.fingerprint
 
 
