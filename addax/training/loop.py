@@ -129,7 +129,7 @@ def fit(
         model.__dict__.pop("_nan_watch", None)
         for used in (runner, validation):
             if used is not None:
-                used.arrays = None  # at once, not when the cycles of callbacks and models are collected
+                used.let_go()
         _finalize(model)
     callbacks.on_train_end(logs)
     return model.history

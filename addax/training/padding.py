@@ -32,6 +32,7 @@ _OPS = frozenset(  # ops on each element, that serve as operators in graphs
 # Files of losses whose value is a mean of the rows' own values, and of metrics that don't notice rows of weight 0.
 _LOSSES = frozenset(("regression", "crossentropy", "hinge"))
 _METRICS = frozenset(("reduction", "of_losses", "accuracy", "confusion", "curves"))
+_FEW = 64  # rows of a batch whose computing costs next to nothing
 _OFTEN = 16  # times that rows are added in vain before there is a program that doesn't need them
 
 
@@ -129,13 +130,14 @@ def _is_from(room: str, files: frozenset[str], x: Any) -> bool:
 class Sizes:
     """Chooses for batches of any number of rows the size of a program to run them with.
 
-    A size that has a program already is taken if it is large enough; else there will be one of the next power of two.
-    What comes again and again gets a program that fits it: batches of the same number of rows, and those for which a
-    much larger program has had to do.
+    The first batch gets a program that fits it. For others a size that has a program already is taken if it is large
+    enough; else there will be one of the next power of two, or of four while rows are few, as more sizes may follow.
+    What comes again and again gets a program that fits it, too: batches of the same number of rows, and those for which
+    a much larger program has had to do.
 
     >>> sizes = Sizes()
-    >>> [sizes.for_rows(n) for n in (5, 32, 20, 3, 7)]
-    [8, 32, 32, 8, 8]
+    >>> [sizes.for_rows(n) for n in (20, 5, 21, 60, 65, 100)]
+    [20, 20, 64, 64, 128, 128]
     """
 
     def __init__(self) -> None:
@@ -149,16 +151,18 @@ class Sizes:
         self._last = rows
         if rows in self._known:
             return rows
-        exact = exact or self._streak > _OFTEN
+        exact = exact or self._streak > _OFTEN or not self._known
         wanted = rows if exact else 1 << (rows - 1).bit_length()
         found = min((size for size in self._known if size >= wanted), default=None)
-        if found is not None and found > 2 * wanted:
+        if found is None and not exact and rows <= _FEW:
+            found = 1 << ((rows - 1).bit_length() + 1) // 2 * 2
+        elif found is not None and found > 2 * wanted:
             self._wasted[wanted] = self._wasted.get(wanted, 0) + 1
             if self._wasted[wanted] > _OFTEN:
                 found = None
         if found is None or (exact and found != rows):
             found = wanted
-            self._known.add(found)
+        self._known.add(found)
         return found
 
 

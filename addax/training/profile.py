@@ -25,7 +25,7 @@ from ..core.config import thread
 from ..core.engine import jax
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches
-from .program import Program, _has_primitive
+from .program import Program, _has_primitive, batch_spec
 from .runner import Runner, trim
 
 # The phases in the order of the table: what each is, and what helps where steps spend most of their time in it.
@@ -221,7 +221,9 @@ class _ProfiledRunner(Runner):
         super().__init__(*args, **kwargs)
         if self.kind == "train":
             profiler.looks = [type(c).__name__ for c in tree.flatten(profiler.callbacks or []) if _looks(c)]
-        jax.block_until_ready(self.arrays)
+
+    def place(self) -> Any:
+        return jax.block_until_ready(super().place())
 
     def _on_arrays(self) -> Iterator:
         return self._measured(super()._on_arrays())
@@ -305,10 +307,10 @@ def _step(runner: _ProfiledRunner) -> tuple[Program, str, tuple] | None:
         return None
     state = _specs(program.read())
     if runner.arrays is None:
-        return program, "_batch", (state, _specs(trim(runner._pending[0])))
-    rows = jax.ShapeDtypeStruct((min(source.batch_size or 1, source.rows),), "int32")  # type: ignore[attr-defined]
-    name = "_update" if runner.fused and program._builtin else "_rows"  # what has been traced already
-    return program, name, (state, _specs(trim(runner.arrays)), rows, None)
+        return program, "_batch", (state, _specs(trim(runner._pending[0])), None)
+    size = min(source.batch_size or 1, source.rows)  # type: ignore[attr-defined]
+    name = "_update" if program._builtin else "_batch"  # what has been traced already
+    return program, name, (state, batch_spec(trim(runner.arrays), size), None)
 
 
 def _flops(program: Program, name: str, args: tuple) -> float | None:

@@ -195,28 +195,34 @@ class Program:
 
     # Steps
 
-    def _batch(self, state: State, data: Any) -> tuple[State, Any]:
-        out, new = self._step(tuple(state), data)
+    def _batch(self, state: State, data: Any, valid: Any) -> tuple[State, Any]:
+        if self._builtin and not self.eager:
+            state = self.steps.traced("_update")(state, data, valid)
+            return state, self.model._logs_of(state[-1])
+        with valid_rows(valid):
+            out, new = self._step(tuple(state), data)
         if self.kind == "predict":
             new = [(), new]  # the trainable variables stay as they are
         return [list(group) for group in new], out
 
     def _rows(self, state: State, arrays: Any, rows: Any, valid: Any) -> tuple[State, Any]:
-        if self._builtin and not self.eager:
-            state = self.steps.traced("_update")(state, arrays, rows, valid)
-            return state, self.model._logs_of(state[-1])
-        with valid_rows(valid):
-            return self._batch(state, _take(arrays, rows))
+        return self._batch(state, _take(arrays, rows), valid)
 
-    def on_batch(self, state: State, data: Any) -> tuple[State, Any]:
-        """One step on a batch."""
-        thread.program = self
-        return self._run(self._batch if self.eager else self.steps.compiled("_batch", (state, data)), state, data)
+    def on_batch(self, state: State, data: Any, valid: int | None = None) -> tuple[State, Any]:
+        """One step on a batch.
+
+        Args:
+            state: Values of the variables.
+            data: What the step takes.
+            valid: How many rows of the batch, from the first, are real; None for all.
+        """
+        return self._one("_batch", (state, data, None if valid is None else np.int32(valid)))
 
     def replay(self, state: State, data: Any) -> tuple[State, Any]:
         """One step on a batch, of which the variables learn nothing. Takes over the buffers of `state`."""
         thread.program = self
-        return (self._batch if self.eager else self.steps.compiled("_batch", (state, data)))(state, data)
+        args = (state, data, None)
+        return (self._batch if self.eager else self.steps.compiled("_batch", args))(*args)
 
     def on_rows(self, state: State, arrays: Any, rows: Any, valid: int | None = None) -> tuple[State, Any]:
         """One step on some rows of arrays that are on the device.
@@ -227,26 +233,34 @@ class Program:
             rows: Which rows, int32.
             valid: How many of them, from the first, are real; None for all.
         """
-        thread.program = self
-        run = self._rows if self.eager else self.steps.compiled("_rows", (state, arrays, rows, valid))
-        if (ready := self.steps.ready.get(_rows_key(arrays, rows, valid))) is not None:
-            run = ready()
-        return self._run(run, state, arrays, rows, valid)
+        return self._one("_rows", (state, arrays, rows, None if valid is None else np.int32(valid)))
 
-    def compile_ahead(self, state: State, arrays: Any, rows: Any) -> None:
-        """Compiles the step on these rows in another thread, while this one runs others."""
-        key = _rows_key(arrays, rows, None)
+    def _one(self, name: str, args: tuple) -> tuple[State, Any]:
+        thread.program = self
+        if self.eager:
+            return self._run(getattr(self, name), *args)
+        ready = self.steps.ready and self.steps.ready.get((name, _spec_of(args[1:])))
+        return self._run(ready() if ready else self.steps.compiled(name, args), *args)
+
+    def compile_ahead(self, name: str, *args: Any) -> None:
+        """Compiles a step in another thread, while this one runs others.
+
+        Args:
+            name: "_batch" or "_rows".
+            *args: What it will be given, or arrays of the same shapes.
+        """
+        key = (name, _spec_of(args[1:]))
         if self.eager or key in self.steps.ready:
             return
         found: list = []
         thread.program = self
-        step = self.steps.compiled("_rows", (state, arrays, rows, None))
-        specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), (state, arrays, rows))
+        step = self.steps.compiled(name, args)
+        specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, jax.dtypes.canonicalize_dtype(a.dtype)), args)
 
         def work() -> None:
             thread.program = self
             try:
-                found.append(step.lower(*specs, None).compile())
+                found.append(step.lower(*specs).compile())
             except Exception:
                 found.append(step)  # which will say what is wrong when it is its turn
 
@@ -267,7 +281,7 @@ class Program:
         Args:
             state: Values of the variables.
             arrays: The data, on the device.
-            order: Order of the rows, int32 of shape `(rows,)`, padded by a batch.
+            order: Order of the rows, int32 of shape `(rows,)`, padded by a batch; None for as they are.
             start: The first step.
             count: How many steps; any number runs the same compiled program.
             size: Rows a batch.
@@ -284,8 +298,12 @@ class Program:
     def _loop(
         self, state: State, arrays: Any, order: Any, start: Any, count: Any, size: int, total: Any
     ) -> tuple[State, Any]:
-        def rows(i: Any) -> Any:
-            return lax.dynamic_slice_in_dim(order, i * size, size)
+        def batch(i: Any) -> Any:
+            if order is not None:
+                return _take(arrays, lax.dynamic_slice_in_dim(order, i * size, size))
+            return tree.map_structure(
+                lambda a: None if a is None else lax.dynamic_slice_in_dim(a, i * size, size), arrays
+            )
 
         def valid(i: Any) -> Any:
             return None if total is None else jnp.minimum(total - i * size, size)
@@ -296,26 +314,27 @@ class Program:
             fixed = state[0] if self.kind == "test" else None  # a loop need not carry what doesn't change
 
             def body(i: Any, carry: Any) -> Any:
-                new = update([fixed, *carry] if fixed is not None else carry, arrays, rows(i), valid(i))
+                given = [fixed, *carry] if fixed is not None else carry
+                new = update(given, batch(i), valid(i))
                 return new[1:] if fixed is not None else new
 
             carry = lax.fori_loop(start, start + count, body, state[1:] if fixed is not None else state)
             state = [fixed, *carry] if fixed is not None else carry
             return state, self.model._logs_of(state[-1])
 
-        shapes = jax.eval_shape(lambda s: self._batch(s, _take(arrays, rows(0)))[1], state)
+        shapes = jax.eval_shape(lambda s: self._batch(s, batch(0), None)[1], state)
         logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
 
         def step(i: Any, carry: Any) -> Any:
-            return self._batch(carry[0], _take(arrays, rows(i)))
+            return self._batch(carry[0], batch(i), None)
 
         return lax.fori_loop(start, start + count, step, (state, logs))
 
-    def _update(self, state: State, arrays: Any, rows: Any, valid: Any) -> State:
+    def _update(self, state: State, data: Any, valid: Any) -> State:
         """The state after a built-in step; compiled by itself so that one tracing serves all that it is part of."""
         update = self.model._train_update if self.kind == "train" else self.model._test_update
         with valid_rows(valid):
-            return [list(g) for g in update(tuple(state), _take(arrays, rows))[0]]
+            return [list(g) for g in update(tuple(state), data)[0]]
 
     def sweep(self, state: State, data: Any, count: int, size: int) -> tuple[State, Any]:
         """`count` steps of prediction in one dispatch.
@@ -339,12 +358,12 @@ class Program:
 
         def body(i: Any, carry: Any) -> Any:
             others, found = carry
-            new, out = self._batch([state[0], others], (part(i),))
+            new, out = self._batch([state[0], others], (part(i),), None)
             place = lax.dynamic_update_slice_in_dim
             return new[1], jax.tree.map(lambda all_, one: place(all_, one, i * size, 0), found, out)
 
         rows = next(a.shape[0] for a in tree.flatten(data) if a is not None)
-        shapes = jax.eval_shape(lambda s: self._batch(s, (part(0),))[1], state)
+        shapes = jax.eval_shape(lambda s: self._batch(s, (part(0),), None)[1], state)
         found = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), shapes)
         others, found = lax.fori_loop(0, count, body, (state[1], found))
         return [[], others], found
@@ -356,8 +375,7 @@ class Program:
         key = ("sweep", _spec_of(x), size)
         if key not in self.steps.loops_well:
             thread.program = self
-            specs = tree.map_structure(lambda a: None if a is None else _rows_spec(a, size), x)
-            traced = self.steps.traced("_batch").trace(state, (specs,))
+            traced = self.steps.traced("_batch").trace(state, (batch_spec(x, size),), None)
             rows = [len(s.shape) > 0 and s.shape[0] == size for s in jax.tree.leaves(traced.out_info[1])]
             plain = jax.default_backend() != "cpu" or not _has_primitive(traced.jaxpr, "conv_general_dilated")
             self.steps.loops_well[key] = all(rows) and plain
@@ -372,10 +390,10 @@ class Program:
         key = (_spec_of(arrays), size, ragged)
         if key not in self.steps.loops_well:
             thread.program = self
-            rows = jax.ShapeDtypeStruct((size,), "int32")
             valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
             # JAX keeps what it traces, so the program itself need not trace it again.
-            jaxpr = self.steps.traced("_update" if self._builtin else "_rows").trace(state, arrays, rows, valid).jaxpr
+            step = self.steps.traced("_update" if self._builtin else "_batch")
+            jaxpr = step.trace(state, batch_spec(arrays, size), valid).jaxpr
             self.steps.loops_well[key] = not _has_primitive(jaxpr, "conv_general_dilated")
         return self.steps.loops_well[key]
 
@@ -399,12 +417,13 @@ def _spec_of(arrays: Any) -> tuple:
     return tuple((a.shape, str(a.dtype)) for a in tree.flatten(arrays) if a is not None)
 
 
-def _rows_spec(a: Any, size: int) -> Any:
-    return jax.ShapeDtypeStruct((size, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype))
+def batch_spec(arrays: Any, size: int) -> Any:
+    """What JAX needs to know of batches of `size` rows of these arrays."""
 
+    def spec(a: Any) -> Any:
+        return jax.ShapeDtypeStruct((size, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype))
 
-def _rows_key(arrays: Any, rows: Any, valid: Any) -> tuple:
-    return (_spec_of(arrays), rows.shape, valid is None)
+    return tree.map_structure(lambda a: None if a is None else spec(a), arrays)
 
 
 def _take(arrays: Any, rows: Any) -> Any:

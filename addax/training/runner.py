@@ -87,7 +87,8 @@ class Runner:
         self.program: Program = model._program(kind)
         self.steps = steps if steps is not None else source.steps
         self.limited = EpochSteps(source, steps)
-        self.arrays: Any = None
+        self.arrays: Any = None  # where they are that the user passed, if the steps can be cut from them
+        self._placed: Any = None  # the same on the device
         self.watch: nans.Watch | None = None
         self.fused = False  # whether the epoch's steps run in a loop on the device
         self._order: Any = None
@@ -96,7 +97,17 @@ class Runner:
         self._checks = not isinstance(source, ArrayBatches)
         if isinstance(source, ArrayBatches) and steps in (None, source.steps) and not self.program.eager:
             if source.nbytes <= DEVICE_BUDGET:
-                self.arrays = tree.map_structure(lambda a: None if a is None else put(a), source.arrays)
+                self.arrays = source.arrays
+
+    def place(self) -> Any:
+        """The arrays on the device, as the steps take them."""
+        if self._placed is None:
+            self._placed = tree.map_structure(lambda a: None if a is None else put(a), trim(self.arrays))
+        return self._placed
+
+    def let_go(self) -> None:
+        """Frees the arrays on the device now, not when the cycles of callbacks and models are collected."""
+        self.arrays = self._placed = None
 
     def epoch(self, begin: Callable[[int], None], end: Callable[[int, Any], None], stop: Callable[[], bool]) -> Any:
         """Runs one epoch.
@@ -175,9 +186,8 @@ class Runner:
         assert isinstance(source, ArrayBatches)
         size, rows = source.batch_size, source.rows
         full, rest = divmod(rows, size)
-        order = source.order()
-        order = self._order = np.arange(rows, dtype="int32") if order is None else order
-        data = trim(self.arrays)
+        shuffled = source.order()
+        order = self._order = np.arange(rows, dtype="int32") if shuffled is None else shuffled
         program = self.program
         state = program.read()
         # A last batch that isn't full runs in the same program as the others where its missing rows can be left out.
@@ -187,14 +197,25 @@ class Runner:
         per = self.model.steps_per_execution
         # A loop of one step a dispatch would cost more than the step alone.
         fused = steps > 1 and not (self.watched and per == 1) and settings.get("fuse_steps")
-        fused = self.fused = fused and program.can_fuse(state, data, size, ragged)
+        fused = self.fused = fused and program.can_fuse(state, trim(self.arrays), size, ragged)
+        # On a CPU, where nothing is gained by having all of them there, single batches are cut from the user's arrays.
+        data = self.place() if fused or jax.default_backend() != "cpu" else None
         if rest and full and not ragged:
-            program.compile_ahead(state, data, order[full * size :])
+            last = order[full * size :]
+            tail = ("_batch", state, trim(source.rows_of(last))) if data is None else ("_rows", state, data, last)
+            program.compile_ahead(*tail, None)
         step = 0
         # What is beyond the last row is never a real one.
         padded = np.concatenate([order, np.zeros(size, "int32")])
+
+        def one(state: Any, part: slice, valid: int | None) -> Any:
+            if data is not None:
+                return program.on_rows(state, data, padded[part], valid)
+            in_place = shuffled is None and part.stop <= rows  # a view of the user's arrays
+            return program.on_batch(state, trim(source.rows_of(part if in_place else padded[part])), valid)
+
         if fused:
-            device_order = put(padded)
+            device_order = None if shuffled is None and not ragged else put(padded)
             fixed = per if self.watched else None
             chunk = fixed or (1 if self.shown else steps)
             while step < steps:
@@ -218,13 +239,13 @@ class Runner:
                     logs = None
                     for i in range(step, step + count):
                         valid = min(size, rows - i * size) if ragged else None
-                        state, logs = program.on_rows(state, data, padded[i * size : (i + 1) * size], valid)
+                        state, logs = one(state, slice(i * size, (i + 1) * size), valid)
                     return state, logs
 
                 yield step, step + count - 1, run
                 step += count
         if rest and not ragged:
-            yield step, step, lambda state: program.on_rows(state, data, order[full * size :])
+            yield step, step, lambda state: one(state, slice(full * size, rows), None)
 
 
 def trim(batch: tuple) -> tuple:

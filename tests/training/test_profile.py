@@ -138,8 +138,8 @@ def test_phases_are_the_whole_time_and_each_gets_its_own():
     assert found.programs.count("train_batch") == 1
     assert any(p.startswith("test_") for p in found.programs)
     assert found.seconds["trace"] > 0 and found.seconds["compile"] > 0
-    again = model.fit(X[:8], Y[:8], batch_size=8, verbose=0, callbacks=[Looks()], profile=True).profile
-    once_more = model.fit(X[:8], Y[:8], batch_size=8, verbose=0, callbacks=[Looks()], profile=True).profile
+    again = model.fit(X[:8], Y[:8], batch_size=4, verbose=0, callbacks=[Looks()], profile=True).profile
+    once_more = model.fit(X[:8], Y[:8], batch_size=4, verbose=0, callbacks=[Looks()], profile=True).profile
     assert again.programs and not once_more.programs
     assert once_more.seconds["compile"] == 0
 
