@@ -96,7 +96,10 @@ def _is_rowwise_layer(layer: Any, training: bool) -> bool:
         return False
     if not training:
         return True
-    return cls.__name__ not in _COUPLED and layer.activity_regularizer is None and file != "regularization"
+    if file == "regularization":  # whose noise depends on a number's place in the batch alone
+        return cls.__name__ != "ActivityRegularization"
+    dropout = getattr(layer, "dropout", None) or getattr(layer, "recurrent_dropout", None)
+    return cls.__name__ not in _COUPLED and layer.activity_regularizer is None and not dropout
 
 
 def can_leave_out(model: Any, kind: str) -> bool:

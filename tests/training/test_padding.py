@@ -89,6 +89,20 @@ def small(*extra, loss="mse", metrics=("mae",), units=3):
     return model
 
 
+def test_dropout_drops_the_same(padding):
+    """In training, too, the last batch is what it is without rows added."""
+    found = []
+    for on in (True, False):
+        padding(on)
+        keras.utils.set_random_seed(0)
+        model = small(layers.Dropout(0.5), layers.GaussianNoise(0.1), layers.AlphaDropout(0.2))
+        model.fit(X, REAL, batch_size=4, epochs=2, verbose=0)
+        assert model._program("train").may_pad is on
+        found.append(model.get_weights())
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
 def test_one_program_for_all_batches_of_training_and_validation():
     model = small()
     model.fit(X, REAL, batch_size=4, epochs=3, validation_data=(X[:9], REAL[:9]), validation_batch_size=4, verbose=0)
@@ -119,7 +133,9 @@ def batch_axis():
         (coupled, ()),
         (batch_axis, ()),
         (lambda: small(layers.BatchNormalization()), ("test", "predict")),
+        (lambda: small(layers.ActivityRegularization(0.1)), ("predict",)),
         (lambda: small(layers.Dense(4, activity_regularizer="l2")), ("predict",)),
+        (lambda: small(layers.Reshape((2, 2)), layers.LSTM(3, dropout=0.5)), ("test", "predict")),
         (lambda: small(loss="dice"), ("predict",)),
         (lambda: small(loss="circle"), ("predict",)),
         (lambda: small(loss=lambda t, p: keras.ops.mean((t - p) ** 2)), ("predict",)),
