@@ -14,7 +14,7 @@ from ..data.adapt import adapt
 from ..data.batches import ArrayBatches, Batches, EpochSteps, to_host
 from . import guards
 from .padding import pad
-from .program import Program
+from .program import Program, merged
 from .runner import callback_list, limit_steps, verbosity
 
 _IN_FLIGHT = 8  # dispatches whose outputs may still be on the device
@@ -62,7 +62,7 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
             if watched and not group:
                 callbacks.on_predict_batch_begin(step + 1)
             new, out = run(state)
-            state = [state[0], new[1]]
+            state = [state[0], merged(state[1], new[1])]
             group.append((out, rows))
             done, step = last - step, last
             if len(group) == model.steps_per_execution or done > 1:

@@ -172,7 +172,8 @@ class Program:
         """Puts values back into the variables."""
         for group, values in zip(self.groups, state):
             for v, value in zip(group, values):
-                v.adopt(value)
+                if value is not None:
+                    v.adopt(value)
 
     def settle(self) -> None:
         """Puts the values after the last finished dispatch into the variables."""
@@ -202,7 +203,8 @@ class Program:
         with valid_rows(valid):
             out, new = self._step(tuple(state), data)
         if self.kind == "predict":
-            new = [(), new]  # the trainable variables stay as they are
+            # None for what stays as it is, or one step would wait for another that does nothing to it.
+            new = [(), [None if n is o else n for n, o in zip(new, state[1])]]
         return [list(group) for group in new], out
 
     def _rows(self, state: State, arrays: Any, rows: Any, valid: Any) -> tuple[State, Any]:
@@ -360,7 +362,7 @@ class Program:
             others, found = carry
             new, out = self._batch([state[0], others], (part(i),), None)
             place = lax.dynamic_update_slice_in_dim
-            return new[1], jax.tree.map(lambda all_, one: place(all_, one, i * size, 0), found, out)
+            return merged(others, new[1]), jax.tree.map(lambda all_, one: place(all_, one, i * size, 0), found, out)
 
         rows = next(a.shape[0] for a in tree.flatten(data) if a is not None)
         shapes = jax.eval_shape(lambda s: self._batch(s, (part(0),), None)[1], state)
@@ -396,6 +398,11 @@ class Program:
             jaxpr = step.trace(state, batch_spec(arrays, size), valid).jaxpr
             self.steps.loops_well[key] = not _has_primitive(jaxpr, "conv_general_dilated")
         return self.steps.loops_well[key]
+
+
+def merged(old: list[Any], new: list[Any]) -> list[Any]:
+    """The values of variables after a step that returned None for those it left alone."""
+    return [o if n is None else n for o, n in zip(old, new)]
 
 
 def _group(model: Any, name: str) -> list[Variable]:

@@ -97,3 +97,15 @@ def test_freed_memory_is_kept(tmp_path):
     kept, given_back = (int(run(FAULTS, ADDAX_ALLOCATOR=v, ADDAX_CACHE_DIR=str(tmp_path))) for v in ("on", "off"))
     assert kept < 100  # pages of 4 KiB: 8192 for each array
     assert given_back > 5000
+
+
+def test_processes_that_fill_the_cache_together(tmp_path):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("ADDAX_")} | {"ADDAX_CACHE_DIR": str(tmp_path)}
+    both = [subprocess.Popen([sys.executable, "-c", STEP], env=env, stdout=-1, stderr=-1, text=True) for _ in range(2)]
+    for process in both:
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        assert "Warning" not in err, err
+    asked = out.split()[0]
+    assert run(STEP, ADDAX_CACHE_DIR=str(tmp_path)).split() == [asked, asked]
+    assert not list(tmp_path.rglob(".new-*"))
