@@ -10,11 +10,11 @@ import numpy as np
 
 from ..callbacks import CallbackList, TerminateOnNaN, check_monitors
 from ..core import config as settings
-from ..core.engine import jax
 from ..data.adapt import adapt, is_array_data, split, standardize_arrays
 from ..data.batches import ArrayBatches, Batches
 from ..data.class_weight import class_weighter
 from . import guards, nans, outputs
+from .prediction import own
 from .runner import Runner, callback_list, limit_steps, numpy_logs, trim, verbosity
 
 
@@ -242,7 +242,7 @@ def on_batch(model: Any, kind: str, x: Any, y: Any, sample_weight: Any, class_we
         _, out = program.on_batch(program.read(), data)
     finally:
         program.settle()
-    return jax.device_get(out) if kind == "predict" else numpy_logs(out)
+    return own(out) if kind == "predict" else numpy_logs(out)
 
 
 def _class_weighter(model: Any, class_weight: dict, first: tuple) -> Callable:

@@ -130,6 +130,11 @@ def _fetch(out: Any, rows: int | None) -> Any:
     return jax.tree.map(lambda a: np.asarray(a)[:rows], out)
 
 
+def own(out: Any, rows: int | None = None) -> Any:
+    """Outputs as arrays of the user's own, which may be written to."""
+    return tree.map_structure(lambda a: np.array(a[:rows] if a.ndim else a), jax.device_get(out))
+
+
 def _spec(x: Any) -> list:
     """What is known of `x` when another array has been found to be right: no more than shape and dtype."""
     return [(x.shape[1:], x.dtype)] if isinstance(x, np.ndarray) and x.ndim else []
@@ -146,7 +151,7 @@ def _predict_quickly(model: Any, x: Any, most: int) -> Any:
     rows_or_none, data = _sized(program, to_host(x), False)
     _, out = program.on_batch(program.read(), (data,))
     program.settle()
-    return _fetch(out, rows_or_none)
+    return own(out, rows_or_none)
 
 
 def _concatenate(found: list) -> Any:

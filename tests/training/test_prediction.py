@@ -36,6 +36,15 @@ def test_all_lengths(one_by_one, monkeypatch):
     assert any(key[0] == "sweep" and well for key, well in model._program("predict").steps.loops_well.items())
 
 
+def test_predictions_are_the_users_own():
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(3)])
+    expected = model(X[:5]).__array__()
+    for _ in range(3):
+        for found in (model.predict(X[:5], verbose=0), model.predict_on_batch(X[:5])):
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+            found[:] = 0.0
+
+
 def test_structures_and_progress(capsys):
     a, b = keras.Input((6,), name="a"), keras.Input((2,), dtype="int32", name="b")
     model = keras.Model([a, b], {"one": layers.Dense(2)(a), "two": layers.Flatten()(layers.Embedding(9, 3)(b))})
