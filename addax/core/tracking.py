@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-_PLAIN = frozenset((type(None), bool, int, float, str, bytes, types.FunctionType))  # most of what is assigned
+PLAIN = frozenset((type(None), bool, int, float, str, bytes, types.FunctionType))  # most of what is assigned
 
 
 class Tracker:
@@ -24,7 +24,7 @@ class Tracker:
 
     def track(self, value: Any) -> Any:
         """Notes `value`; returns it, containers in a form that notes what is added to them later."""
-        if type(value) in _PLAIN:
+        if type(value) in PLAIN:
             return value
         kind = self._kind(value)
         if kind is not None:
@@ -49,7 +49,7 @@ class Tracker:
 
     def untrack(self, value: Any) -> None:
         """Forgets `value` and what is in it."""
-        if type(value) in _PLAIN:
+        if type(value) in PLAIN:
             return
         if self._kind(value) is not None:
             for known in self.lists.values():

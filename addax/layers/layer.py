@@ -25,7 +25,7 @@ from ..core.op import Node, Operation, init_parameters
 from ..core.seeds import SeedGenerator
 from ..core.serialization import auto_config, serialize_keras_object
 from ..core.state import StateScope, current_scope
-from ..core.tracking import Tracker
+from ..core.tracking import PLAIN, Tracker
 from ..core.variable import Variable
 from ..metrics import Metric
 from . import layer_errors
@@ -128,6 +128,9 @@ class Layer(LayerWeights, Operation):
             raise RuntimeError(f"In layer '{type(self).__name__}', `__new__` was overridden without calling super's.")
         if name not in ONLY_ABOUT:
             changes.count += 1
+        if type(value) in PLAIN and type(self.__dict__.get(name)) in PLAIN:  # most of what is assigned
+            object.__setattr__(self, name, value)
+            return
         if name not in ("_inbound_nodes", "_outbound_nodes", "_losses"):
             if "_losses" not in self.__dict__ and isinstance(value, (Layer, Variable)) and name != "_tracker":
                 raise RuntimeError(
