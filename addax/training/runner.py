@@ -19,6 +19,7 @@ from ..core import tree
 from ..core.engine import jax, put
 from ..data.batches import ArrayBatches, Batches, EpochSteps
 from . import guards, nans
+from .padding import pad
 from .program import Program
 
 DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
@@ -164,7 +165,7 @@ class Runner:
             def run(state: Any) -> Any:
                 logs = None
                 for batch in batches:
-                    state, logs = self.program.on_batch(state, trim(batch))
+                    state, logs = self.program.on_batch(state, *self._sized(trim(batch)))
                 return state, logs
 
             return run
@@ -180,6 +181,17 @@ class Runner:
                 pending = []
         if pending:
             yield step, step + len(pending) - 1, run_all(pending)
+
+    def _sized(self, data: tuple) -> tuple[tuple, int | None]:
+        """A batch of an iterable, brought to the size of the first where it has fewer rows, and how many are real."""
+        size = self.source.batch_size
+        if size is None or not self.program.may_pad:
+            return data, None
+        rows = {a.shape[0] if a.ndim else None for a in tree.flatten(data) if a is not None}
+        count = rows.pop()
+        if rows or count is None or count >= size:
+            return data, None
+        return pad(data, size), count
 
     def _on_arrays(self) -> Iterator:
         source = self.source

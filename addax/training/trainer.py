@@ -7,8 +7,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from .. import optimizers
 from ..core import tree
 from ..core.abstract import abstract_call
@@ -655,16 +653,6 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     if y is None:
         return x if not tree.is_nested(x) else (x,)
     return (x, y) if sample_weight is None else (x, y, sample_weight)
-
-
-def numpy_logs(logs: dict[str, Any]) -> dict[str, Any]:
-    """Logs on the host, sorted by name: floats, and arrays where a metric has several values."""
-    fetched = jax.device_get(logs) if any(not isinstance(v, float) for v in logs.values()) else logs
-    out = {}
-    for name in sorted(fetched):
-        value = fetched[name]
-        out[name] = float(value) if np.ndim(value) == 0 else np.asarray(value)
-    return out
 
 
 __all__ = ["Trainer", "outputs", "pack_x_y_sample_weight", "unpack_x_y_sample_weight"]

@@ -191,3 +191,24 @@ def test_several_inputs_and_outputs():
     assert found["one"].shape == (11, 2)
     for name in expected:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_batches_of_many_sizes_from_a_generator(padding):
+    """Two programs do: for the size of the first batch, and for all that are smaller."""
+    sizes = (4, 2, 3, 1, 4, 3)
+    found = []
+    for on in (True, False):
+        padding(on)
+        keras.utils.set_random_seed(0)
+        model = small(layers.Dropout(0.5))
+
+        def batches():
+            for start, n in enumerate(sizes):
+                yield X[start : start + n], REAL[start : start + n], WEIGHT[start : start + n]
+
+        history = model.fit(batches(), verbose=0).history
+        results = model.evaluate(batches(), verbose=0)
+        assert [model._program(k).compiles for k in ("train", "test")] == [2 if on else 4] * 2
+        found.append([*history["loss"], *history["mae"], *results, *model.get_weights()])
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
