@@ -54,6 +54,7 @@ def test_with_addax_imported_as_keras(script, tmp_path):
     assert run([sys.executable, str(program)]) == expected(script)
 
 
+@pytest.mark.slow  # the oracle itself: it changes only with its version
 def test_keras_prints_the_same():
     if importlib.util.find_spec("keras") is None:
         pytest.skip("keras is not installed")
