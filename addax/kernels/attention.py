@@ -59,18 +59,12 @@ def attend(
         cap: Bounds the logits smoothly to this absolute value.
         flash: True for cuDNN's kernel whatever the rule says, False for none, None for the rule.
     """
-    implementation: Any
-    if cap is None:
-        if flash or (flash is None and use_cudnn(query, key, value, bias)):
-            implementation = "cudnn"
-        elif jax.default_backend() != "cpu":
-            implementation = "xla"
-        else:
-            return by_products(query, key, value, bias, mask, scale, is_causal)
-        return jax.nn.dot_product_attention(
-            query, key, value, bias, mask, scale=scale, is_causal=is_causal, implementation=implementation
-        )
-    return by_products(query, key, value, bias, mask, scale, is_causal, cap)
+    cudnn = flash or (flash is None and use_cudnn(query, key, value, bias))
+    if cap is not None or (not cudnn and jax.default_backend() == "cpu"):
+        return by_products(query, key, value, bias, mask, scale, is_causal, cap)
+    return jax.nn.dot_product_attention(
+        query, key, value, bias, mask, scale=scale, is_causal=is_causal, implementation="cudnn" if cudnn else "xla"
+    )
 
 
 def by_products(

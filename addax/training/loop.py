@@ -13,6 +13,7 @@ from ..core import config as settings
 from ..data.adapt import adapt, is_array_data, split, standardize_arrays
 from ..data.batches import ArrayBatches, Batches
 from ..data.class_weight import class_weighter
+from ..layers.layer import is_user_class
 from . import guards, nans, outputs
 from .prediction import own
 from .runner import Runner, callback_list, limit_steps, numpy_logs, trim, verbosity
@@ -264,11 +265,7 @@ def _log_names(model: Any, validated: bool) -> list[str] | None:
 
     if type(model).train_step is not Trainer.train_step or type(model).compute_metrics is not Trainer.compute_metrics:
         return None
-    if any(not _is_builtin(m) and isinstance(m.result(), dict) for m in model.metrics):
+    if any(is_user_class(type(m)) and isinstance(m.result(), dict) for m in model.metrics):
         return None
     names = model._ordered_log_names()
     return [*names, *(f"val_{n}" for n in names)] if validated else names
-
-
-def _is_builtin(metric: Any) -> bool:
-    return type(metric).__module__.startswith("addax.")

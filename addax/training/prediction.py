@@ -33,7 +33,7 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
     first = source.peek()
     guards.check_batch(model, first, labels=False)
     if not model.built:
-        model._symbolic_build(tree.map_structure(lambda a: a, first[0]))
+        model._symbolic_build(first[0])
     steps = limit_steps(steps, source.steps)
     callbacks = callback_list(
         callbacks, model, verbose, add_history=False, epochs=1, steps=steps if steps is not None else source.steps
@@ -132,7 +132,7 @@ def _fetch(out: Any, rows: int | None) -> Any:
 
 def own(out: Any, rows: int | None = None) -> Any:
     """Outputs as arrays of the user's own, which may be written to."""
-    return tree.map_structure(lambda a: np.array(a[:rows] if a.ndim else a), jax.device_get(out))
+    return tree.map_structure(np.array, _fetch(out, rows))
 
 
 def _spec(x: Any) -> list:

@@ -25,7 +25,7 @@ from ..core.config import thread
 from ..core.engine import jax
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches
-from .program import Program, _has_primitive, batch_spec
+from .program import Program, _has_primitive, array_spec, batch_spec
 from .runner import Runner, trim
 
 # The phases in the order of the table: what each is, and what helps where steps spend most of their time in it.
@@ -305,9 +305,9 @@ def _step(runner: _ProfiledRunner) -> tuple[Program, str, tuple] | None:
     program, source = runner.program, runner.source
     if program.eager or (runner.arrays is None and not runner._pending):
         return None
-    state = _specs(program.read())
+    state = jax.tree.map(array_spec, program.read())
     if runner.arrays is None:
-        return program, "_batch", (state, _specs(trim(runner._pending[0])), None)
+        return program, "_batch", (state, jax.tree.map(array_spec, trim(runner._pending[0])), None)
     size = min(source.batch_size or 1, source.rows)  # type: ignore[attr-defined]
     name = "_update" if program._builtin else "_batch"  # what has been traced already
     return program, name, (state, batch_spec(trim(runner.arrays), size), None)
@@ -328,10 +328,6 @@ def _flops(program: Program, name: str, args: tuple) -> float | None:
     finally:
         thread.program = None
         program.steps.compiles = compiles
-
-
-def _specs(arrays: Any) -> Any:
-    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arrays)
 
 
 @contextmanager

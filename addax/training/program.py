@@ -84,9 +84,8 @@ _CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DO
 
 def compiler_options(jaxpr: Any) -> dict[str, Any]:
     """The options with which XLA makes the best of a program on this device."""
-    if jax.default_backend() != "cpu" or not _has_primitive(jaxpr, "conv_general_dilated"):
-        return {}
-    return _CONVOLUTIONS if settings.get("compiler_options") and _are_known() else {}
+    wanted = _convolves_on_cpu(jaxpr) and settings.get("compiler_options")
+    return _CONVOLUTIONS if wanted and _are_known() else {}
 
 
 @functools.cache
@@ -242,7 +241,11 @@ class Program:
         if self.eager:
             return self._run(getattr(self, name), *args)
         ready = self.steps.ready and self.steps.ready.get((name, _spec_of(args[1:])))
-        return self._run(ready() if ready else self.steps.compiled(name, args), *args)
+        return self._run(ready(), *args) if ready else self._dispatch(name, args)
+
+    def _dispatch(self, name: str, args: tuple) -> tuple[State, Any]:
+        thread.program = self  # whose method is traced, if it has not been
+        return self._run(self.steps.compiled(name, args), *args)
 
     def compile_ahead(self, name: str, *args: Any) -> None:
         """Compiles a step in another thread, while this one runs others.
@@ -257,7 +260,7 @@ class Program:
         found: list = []
         thread.program = self
         step = self.steps.compiled(name, args)
-        specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, jax.dtypes.canonicalize_dtype(a.dtype)), args)
+        specs = jax.tree.map(array_spec, args)
 
         def work() -> None:
             thread.program = self
@@ -293,9 +296,7 @@ class Program:
             The new state and the last step's logs.
         """
         numbers = (np.int32(start), np.int32(count), size, None if total is None else np.int32(total))
-        args = (state, arrays, order, *numbers)
-        thread.program = self
-        return self._run(self.steps.compiled("_loop", args), *args)
+        return self._dispatch("_loop", (state, arrays, order, *numbers))
 
     def _loop(
         self, state: State, arrays: Any, order: Any, start: Any, count: Any, size: int, total: Any
@@ -350,9 +351,7 @@ class Program:
         Returns:
             The new state and the outputs, those of batches after `count` undefined.
         """
-        args = (state, data, np.int32(count), size)
-        thread.program = self
-        return self._run(self.steps.compiled("_sweep", args), *args)
+        return self._dispatch("_sweep", (state, data, np.int32(count), size))
 
     def _sweep(self, state: State, data: Any, count: Any, size: int) -> tuple[State, Any]:
         def part(i: Any) -> Any:
@@ -379,8 +378,7 @@ class Program:
             thread.program = self
             traced = self.steps.traced("_batch").trace(state, (batch_spec(x, size),), None)
             rows = [len(s.shape) > 0 and s.shape[0] == size for s in jax.tree.leaves(traced.out_info[1])]
-            plain = jax.default_backend() != "cpu" or not _has_primitive(traced.jaxpr, "conv_general_dilated")
-            self.steps.loops_well[key] = all(rows) and plain
+            self.steps.loops_well[key] = all(rows) and not _convolves_on_cpu(traced.jaxpr)
         return self.steps.loops_well[key]
 
     def can_fuse(self, state: State, arrays: Any, size: int, ragged: bool) -> bool:
@@ -396,7 +394,7 @@ class Program:
             # JAX keeps what it traces, so the program itself need not trace it again.
             step = self.steps.traced("_update" if self._builtin else "_batch")
             jaxpr = step.trace(state, batch_spec(arrays, size), valid).jaxpr
-            self.steps.loops_well[key] = not _has_primitive(jaxpr, "conv_general_dilated")
+            self.steps.loops_well[key] = not _convolves_on_cpu(jaxpr)
         return self.steps.loops_well[key]
 
 
@@ -424,17 +422,24 @@ def _spec_of(arrays: Any) -> tuple:
     return tuple((a.shape, str(a.dtype)) for a in tree.flatten(arrays) if a is not None)
 
 
+def array_spec(a: Any, rows: int | None = None) -> Any:
+    """What JAX needs to know of an array, or of `rows` rows of it."""
+    shape = a.shape if rows is None else (rows, *a.shape[1:])
+    return jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(a.dtype))
+
+
 def batch_spec(arrays: Any, size: int) -> Any:
     """What JAX needs to know of batches of `size` rows of these arrays."""
-
-    def spec(a: Any) -> Any:
-        return jax.ShapeDtypeStruct((size, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype))
-
-    return tree.map_structure(lambda a: None if a is None else spec(a), arrays)
+    return tree.map_structure(lambda a: None if a is None else array_spec(a, size), arrays)
 
 
 def _take(arrays: Any, rows: Any) -> Any:
     return tree.map_structure(lambda a: None if a is None else jnp.take(a, rows, axis=0, mode="clip"), arrays)
+
+
+def _convolves_on_cpu(jaxpr: Any) -> bool:
+    """Whether it holds one of XLA's convolutions, which CPUs run in their own way."""
+    return jax.default_backend() == "cpu" and _has_primitive(jaxpr, "conv_general_dilated")
 
 
 def _has_primitive(jaxpr: Any, name: str) -> bool:

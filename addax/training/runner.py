@@ -61,8 +61,8 @@ def _fetched(name: str) -> Callable:
 
 
 for _name in (
-    "__contains__ __delitem__ __eq__ __getitem__ __ior__ __iter__ __len__ __ne__ __or__ __repr__ __reversed__ __ror__ "
-    "__setitem__ clear copy get items keys pop popitem setdefault update values"
+    "__delitem__ __eq__ __getitem__ __ior__ __iter__ __ne__ __or__ __repr__ __ror__ __setitem__ clear copy get items "
+    "pop popitem setdefault update values"
 ).split():
     setattr(LazyLogs, _name, _fetched(_name))
 
