@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core import config, tree
+from ..core.buffers import own_copy
 from ..core.config import thread
 from ..core.engine import jax
 from ..core.fingerprint import changes, fingerprint
@@ -96,9 +97,10 @@ def compiled_call(model: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         return NotImplemented
     x = args[0]
     if type(x) is np.ndarray:
-        if x.dtype == np.float64:
-            x = x.astype(config.floatx())
-    elif not all(_is_plain(leaf) for leaf in tree.flatten(x)):
+        x = x.astype(config.floatx() if x.dtype == np.float64 else x.dtype)  # a copy: JAX may read it later
+    elif all(_is_plain(leaf) for leaf in tree.flatten(x)):
+        x = own_copy(x)
+    else:
         return NotImplemented
     call = model.__dict__.get("_call")
     if call is None or not call.is_current():

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
+from ..core.buffers import empty
 from ..core.config import thread
 from ..core.engine import jnp
 from ..core.masks import get_mask, set_mask
@@ -176,7 +177,7 @@ def pad(batch: Any, size: int) -> Any:
         if a is None or a.shape[0] == size:
             return a
         if isinstance(a, np.ndarray):
-            out = np.empty((size, *a.shape[1:]), a.dtype)
+            out = empty((size, *a.shape[1:]), a.dtype)
             out[: len(a)] = a
             out[len(a) :] = a[:1]
             return out

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
+from ..core.buffers import own_copy
 from ..core.engine import jax
 from ..core.fingerprint import changes
 from ..data.adapt import adapt
@@ -90,23 +91,28 @@ def _dispatches(
     if isinstance(source, ArrayBatches) and steps in (None, source.steps) and not one_by_one:
         x, size = source.arrays[0], source.batch_size
         full = source.rows // size
+        # A last batch that isn't full is one of the many where rows can be added to it.
+        ragged = bool(source.rows % size) and program.may_pad
+        batches = full + ragged
         row_bytes = max(source.nbytes // source.rows, 1)
         # A power of two, so that there are few programs for data of all lengths.
-        count = min(1 << (full - 1).bit_length(), 1 << max(_CHUNK // (row_bytes * size), 1).bit_length() - 1)
+        count = min(1 << (batches - 1).bit_length(), 1 << max(_CHUNK // (row_bytes * size), 1).bit_length() - 1)
         if full >= _MANY and count > 1 and program.can_sweep(state, x, size):
-            for start in range(0, full, count):
-                part = tree.map_structure(lambda a, start=start: a[start * size : (start + count) * size], x)
-                now = min(count, full - start)
-                part = pad(part, count * size)
-                run = _bound(program.sweep, part, now, size)
+            for start in range(0, batches, count):
+                begin, now = start * size, min(count, batches - start)
+                rows = min(now * size, (source.rows if ragged else full * size) - begin)
+                part = tree.map_structure(lambda a, begin=begin, rows=rows: a[begin : begin + rows], x)
+                run = _bound(program.sweep, pad(part, count * size), now, size)
                 step = start + now
-                yield step - 1, None if now == count else now * size, run
-            if source.rows % size:
+                yield step - 1, None if rows == count * size else rows, run
+            if source.rows % size and not ragged:
                 rows, data = _sized(program, source.rows_of(slice(full * size, None))[0], exact=False)
                 yield step, rows, _bound(program.on_batch, (data,))
             return
     for step, batch in enumerate(EpochSteps(source, steps).epoch()):
         rows, data = _sized(program, batch[0], exact=step == 0 and source.steps != 1)
+        if rows is None and not isinstance(source, ArrayBatches):
+            data = own_copy(data)
         yield step, rows, _bound(program.on_batch, (data,))
 
 

@@ -242,7 +242,8 @@ class _ProfiledRunner(Runner):
                 switch("input" if train else "validation")
         finally:
             if train:  # now, as the data are let go at the end
-                self.profiler.result.path = _way(self, self.profiler.looks)
+                result = self.profiler.result
+                result.path = _way(self, self.profiler.looks, result.dispatches < result.steps)
                 self.profiler.step = _step(self)
             switch("callbacks")
 
@@ -250,7 +251,7 @@ class _ProfiledRunner(Runner):
         if self.kind != "train":
             return jax.block_until_ready(run(state))
         switch, result = self.profiler.switch, self.profiler.result
-        if self.arrays is None and not self.program.eager:
+        if self.arrays is None and not self.fused and not self.program.eager:
             switch("input")
             # In place, as the dispatch has this very list.
             self._pending[:] = jax.block_until_ready(jax.device_put(self._pending))
@@ -268,30 +269,30 @@ class _ProfiledRunner(Runner):
         return out
 
 
-def _way(runner: _ProfiledRunner, looks: list[str]) -> str:
-    """Which way the steps are run, and why."""
+def _way(runner: _ProfiledRunner, looks: list[str], many: bool) -> str:
+    """Which way the steps are run (`many` a dispatch or not), and why."""
     model, source, program = runner.model, runner.source, runner.program
     per, watched = model.steps_per_execution, f"{', '.join(looks) or 'a callback'} looks at every batch"
-    if runner.fused and not runner.watched:
+    if many and not runner.watched:
         return "many steps a dispatch, as nothing looks between them"
-    if runner.fused and per > 1:
+    if many and per > 1:
         return f"{per} steps a dispatch, as {watched}"
     if program.eager:
         why = "`run_eagerly` is on" if model.run_eagerly else "a layer of the model can't be compiled"
+    elif not settings.get("fuse_steps"):
+        why = "the setting `fuse_steps` is off"
+    elif not all(program.steps.loops_well.values()):
+        why = "convolutions don't run well in loops on CPUs"
     elif not isinstance(source, ArrayBatches):
-        why = "the batches come one by one"
+        why = "the batches come one by one" + ("" if runner.watched else ", too large or too different to be gathered")
     elif runner.arrays is None and runner.steps != source.steps:
         why = f"`steps_per_epoch` is {runner.steps} and the arrays have {source.steps} batches"
     elif runner.arrays is None:
         why = f"{source.nbytes / 2**30:.1f} GiB of data are not kept on the device"
     elif source.rows < 2 * source.batch_size:
         why = "an epoch has one full batch"
-    elif not settings.get("fuse_steps"):
-        why = "the setting `fuse_steps` is off"
-    elif runner.watched and per == 1:
-        return f"one step a dispatch, as {watched}"
     else:
-        why = "convolutions don't run well in loops on CPUs"
+        return f"one step a dispatch, as {watched}"
     return f"one step a dispatch, as {why}{f'; {watched}' if runner.watched else ''}"
 
 

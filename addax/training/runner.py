@@ -1,7 +1,7 @@
 """Runners: how programs are run over data.
 
-Arrays are put on the device once; then many steps run in one dispatch when nothing looks between them (no callback
-with batch hooks), and one step a dispatch otherwise. Which way is taken depends on the program, the data and the
+Arrays are put on the device once, small batches of iterables are gathered; then many steps run in one dispatch when
+nothing looks between them (no callback with batch hooks), and one step a dispatch otherwise. Which way is taken depends on the program, the data and the
 settings alone, so a run repeats bit for bit.
 """
 
@@ -16,11 +16,13 @@ import numpy as np
 from ..callbacks import CallbackList
 from ..core import config as settings
 from ..core import tree
+from ..core.buffers import own_copy
 from ..core.engine import jax, put
-from ..data.batches import ArrayBatches, Batches, EpochSteps
+from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps
 from . import guards, nans
 from .padding import pad
 from .program import Program
+from .stacks import Stack, room_for
 
 DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
 _REDRAW = 0.1  # seconds of steps between two looks of the progress bar
@@ -103,7 +105,7 @@ class Runner:
     def place(self) -> Any:
         """The arrays on the device, as the steps take them."""
         if self._placed is None:
-            self._placed = tree.map_structure(lambda a: None if a is None else put(a), trim(self.arrays))
+            self._placed = tree.map_structure(lambda a: None if a is None else put(own_copy(a)), trim(self.arrays))
         return self._placed
 
     def let_go(self) -> None:
@@ -157,30 +159,80 @@ class Runner:
         return [self._order[i * size : (i + 1) * size] for i in range(first, last + 1)]
 
     def _on_batches(self) -> Iterator:
-        per = self.model.steps_per_execution
-        pending: list = []
         step = 0
+        for batches, run in self._dispatches():
+            self._pending = batches
+            yield step, step + len(batches) - 1, run
+            step += len(batches)
 
-        def run_all(batches: list) -> Callable:
-            def run(state: Any) -> Any:
-                logs = None
-                for batch in batches:
-                    state, logs = self.program.on_batch(state, *self._sized(trim(batch)))
-                return state, logs
+    def _dispatches(self) -> Iterator[tuple[list, Callable]]:
+        """The batches of each dispatch, and what runs it.
 
-            return run
+        Small batches that nothing looks between are gathered for a loop on the device. Those that are there run when
+        gathering takes long: the same compiled loop runs any number of them, so no result depends on it.
+        """
+        per = self.model.steps_per_execution
+        stack: Stack | None = None
+        alone: list = []
+        error: Exception | None = None
+        began = time.perf_counter()
+        try:
+            for number, batch in enumerate(self.limited.epoch()):
+                if self._checks:
+                    guards.check_each(self.model, batch, number)
+                if number == 0:
+                    stack = self._stack(batch)
+                if stack is not None and stack.takes(batch):
+                    if alone:
+                        yield self._one_by_one(alone)
+                        alone = []
+                    stack.add(batch)
+                    if stack.is_full or time.perf_counter() - began > _REDRAW:
+                        yield self._loop(stack)
+                        stack, began = stack.another(), time.perf_counter()
+                    continue
+                if stack is not None and stack.batches:
+                    yield self._loop(stack)
+                    stack = stack.another()
+                alone.append(own_copy(batch))
+                if len(alone) == per:
+                    yield self._one_by_one(alone)
+                    alone = []
+        except Exception as e:  # of what makes the batches: those that it handed out are used
+            error = e
+        if stack is not None and stack.batches:
+            yield self._loop(stack)
+        if alone:
+            yield self._one_by_one(alone)
+        if error is not None:
+            raise error
 
-        for batch in self.limited.epoch():
-            if self._checks:
-                guards.check_each(self.model, batch, step + len(pending))
-            pending.append(batch)
-            self._pending = pending
-            if len(pending) == per:
-                yield step, step + per - 1, run_all(pending)
-                step += per
-                pending = []
-        if pending:
-            yield step, step + len(pending) - 1, run_all(pending)
+    def _stack(self, batch: Batch) -> Stack | None:
+        """What batches like the first of an epoch are gathered in; None where they run one by one."""
+        room = 0 if self.watched or self.steps == 1 or not settings.get("fuse_steps") else room_for(batch)
+        if room < 2:
+            return None
+        stack = Stack(batch, room)
+        if stack.size != self.source.batch_size:
+            return None
+        return stack if self.program.can_fuse(self.program.read(), trim(batch), stack.size, False) else None
+
+    def _loop(self, stack: Stack) -> tuple[list, Callable]:
+        def run(state: Any) -> Any:
+            return self.program.many(state, trim(stack.arrays), None, 0, len(stack.batches), stack.size)
+
+        self.fused = True
+        return stack.batches, run
+
+    def _one_by_one(self, batches: list) -> tuple[list, Callable]:
+        def run(state: Any) -> Any:
+            logs = None
+            for batch in batches:
+                state, logs = self.program.on_batch(state, *self._sized(trim(batch)))
+            return state, logs
+
+        self.fused = False
+        return batches, run
 
     def _sized(self, data: tuple) -> tuple[tuple, int | None]:
         """A batch of an iterable, brought to the size of the first where it has fewer rows, and how many are real."""

@@ -69,14 +69,14 @@ WAYS = {
         {"x": X, "y": Y, "callbacks": [Looks()]},
         (5, 2, "3 steps a dispatch, as Looks looks at every batch"),
     ),
-    "generator": ({}, {"x": batches}, (5, 5, "one step a dispatch, as the batches come one by one")),
+    "generator": ({}, {"x": batches}, (5, 1, "many steps a dispatch, as nothing looks between them")),
     "eager": ({"run_eagerly": True}, {"x": X, "y": Y}, (5, 5, "one step a dispatch, as `run_eagerly` is on")),
     "convolution": ({"layers": conv_layers}, {"x": X, "y": Y}, (5, 5, "convolutions don't run well in loops on CPUs")),
     "no loops": ({}, {"x": X, "y": Y, "fuse": False}, (5, 5, "as the setting `fuse_steps` is off")),
     "part of the arrays": (
         {},
         {"x": X, "y": Y, "steps_per_epoch": 3},
-        (3, 3, "as `steps_per_epoch` is 3 and the arrays have 5 batches"),
+        (3, 1, "many steps a dispatch, as nothing looks between them"),
     ),
     "one batch": ({}, {"x": X[:8], "y": Y[:8]}, (1, 1, "as an epoch has one full batch")),
 }

@@ -1,0 +1,74 @@
+"""Batches side by side: what an iterable hands out, gathered for one dispatch of many steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.buffers import empty
+
+_BYTES = 4 << 20  # of a stack
+_MOST = 32  # batches in a stack
+
+
+class Stack:
+    """Copies of some batches of one kind, on the host. Each dispatch has a stack of its own.
+
+    Args:
+        like: The first batch: a structure of NumPy arrays, equally long, and Nones.
+        room: For how many batches.
+
+    Attributes:
+        arrays: All batches one after the other, in the structure of one.
+        batches: The batches so far, parts of `arrays`.
+    """
+
+    def __init__(self, like: Any, room: int):
+        self.room = room
+        self.size = _rows(like)
+        self.arrays = tree.map_structure(
+            lambda a: None if a is None else empty((room * len(a), *a.shape[1:]), a.dtype), like
+        )
+        self.batches: list = []
+        self._like = like
+        self._kind = _kind(like)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for another batch."""
+        return len(self.batches) == self.room
+
+    def takes(self, batch: Any) -> bool:
+        """Whether `batch` is of the right kind."""
+        return _kind(batch) == self._kind
+
+    def another(self) -> Stack:
+        """An empty stack for batches of the same kind."""
+        return Stack(self._like, self.room)
+
+    def add(self, batch: Any) -> None:
+        """Copies a batch to the end."""
+        start = len(self.batches) * self.size
+        mine = tree.map_structure(lambda a: None if a is None else a[start : start + self.size], self.arrays)
+        for to, a in zip(tree.flatten(mine), tree.flatten(batch)):
+            if a is not None:
+                np.copyto(to, a)
+        self.batches.append(mine)
+
+
+def room_for(batch: Any) -> int:
+    """How many batches like `batch` are worth a stack; below 2 where there can't be one."""
+    arrays = [a for a in tree.flatten(batch) if a is not None]
+    if not all(isinstance(a, np.ndarray) and a.ndim and len(a) == len(arrays[0]) for a in arrays):
+        return 0
+    return min(_MOST, _BYTES // max(sum(a.nbytes for a in arrays), 1))
+
+
+def _rows(batch: Any) -> int:
+    return next(len(a) for a in tree.flatten(batch) if a is not None)
+
+
+def _kind(batch: Any) -> list:
+    return [None if a is None else (type(a), a.shape, a.dtype) for a in tree.flatten(batch)]
