@@ -25,7 +25,7 @@ from ..core.config import thread
 from ..core.engine import jax
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches
-from .program import Program, _has_primitive, array_spec, batch_spec
+from .program import Program, has_primitive, array_spec, batch_spec
 from .runner import Runner, trim
 
 # The phases in the order of the table: what each is, and what helps where steps spend most of their time in it.
@@ -281,8 +281,8 @@ def _way(runner: _ProfiledRunner, looks: list[str], many: bool) -> str:
         why = "`run_eagerly` is on" if model.run_eagerly else "a layer of the model can't be compiled"
     elif not settings.get("fuse_steps"):
         why = "the setting `fuse_steps` is off"
-    elif not all(program.steps.loops_well.values()):
-        why = "convolutions don't run well in loops on CPUs"
+    elif reasons := sorted({why for why in program.steps.no_loop.values() if why}):
+        why = ", ".join(reasons)
     elif not isinstance(source, ArrayBatches):
         why = "the batches come one by one" + ("" if runner.watched else ", too large or too different to be gathered")
     elif runner.arrays is None and runner.steps != source.steps:
@@ -321,7 +321,7 @@ def _flops(program: Program, name: str, args: tuple) -> float | None:
     try:
         traced = program.steps.traced(name).trace(*args)
         # Of a loop inside the step XLA counts one turn.
-        if any(_has_primitive(traced.jaxpr, loop_of) for loop_of in ("scan", "while")):
+        if has_primitive(traced.jaxpr, "scan", "while"):
             return None
         return float(traced.lower().cost_analysis()["flops"])
     except Exception:  # not every device and step can be asked

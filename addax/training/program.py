@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Steps:
         self.kind = kind
         self.compiles = 0  # how many programs were traced: tests hold it still
         self.ready: dict[Any, Any] = {}  # programs that are compiled, or being compiled, by another thread
-        self.loops_well: dict[Any, bool] = {}
+        self.no_loop: dict[Any, str] = {}  # why steps don't run in a loop, by what they are given; "" where they do
         self._traced: dict[str, Any] = {}
         self._compiled: dict[str, Any] = {}
         self._options: dict[str, Any] | None = None
@@ -374,28 +375,28 @@ class Program:
         if self.eager or not settings.get("fuse_steps"):
             return False
         key = ("sweep", _spec_of(x), size)
-        if key not in self.steps.loops_well:
+        if key not in self.steps.no_loop:
             thread.program = self
             traced = self.steps.traced("_batch").trace(state, (batch_spec(x, size),), None)
             rows = [len(s.shape) > 0 and s.shape[0] == size for s in jax.tree.leaves(traced.out_info[1])]
-            self.steps.loops_well[key] = all(rows) and not _convolves_on_cpu(traced.jaxpr)
-        return self.steps.loops_well[key]
+            self.steps.no_loop[key] = no_loop(traced.jaxpr) if all(rows) else "outputs have no row for each of the inputs"
+        return not self.steps.no_loop[key]
 
     def can_fuse(self, state: State, arrays: Any, size: int, ragged: bool) -> bool:
-        """Whether a loop over steps runs well on this device: on a CPU not with convolutions inside."""
+        """Whether a loop over steps runs well on this device; see `no_loop`."""
         if self.eager or self.kind == "predict":
             return False
         if jax.default_backend() != "cpu":
             return True
         key = (_spec_of(arrays), size, ragged)
-        if key not in self.steps.loops_well:
+        if key not in self.steps.no_loop:
             thread.program = self
             valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
             # JAX keeps what it traces, so the program itself need not trace it again.
             step = self.steps.traced("_update" if self._builtin else "_batch")
             jaxpr = step.trace(state, batch_spec(arrays, size), valid).jaxpr
-            self.steps.loops_well[key] = not _convolves_on_cpu(jaxpr)
-        return self.steps.loops_well[key]
+            self.steps.no_loop[key] = no_loop(jaxpr)
+        return not self.steps.no_loop[key]
 
 
 def merged(old: list[Any], new: list[Any]) -> list[Any]:
@@ -437,20 +438,49 @@ def _take(arrays: Any, rows: Any) -> Any:
     return tree.map_structure(lambda a: None if a is None else jnp.take(a, rows, axis=0, mode="clip"), arrays)
 
 
+_LARGE = 5e8  # operations of matrix products in a step, beside which its dispatch costs next to nothing on a CPU
+
+
+def no_loop(jaxpr: Any) -> str:
+    """Why steps of a program had better not run in a loop on this device; empty where they do.
+
+    In a loop a CPU runs XLA's convolutions on a path of its own, many times slower. Large steps gain nothing, and the
+    loop takes XLA longer to compile.
+    """
+    if jax.default_backend() != "cpu":
+        return ""
+    if _convolves_on_cpu(jaxpr):
+        return "convolutions don't run well in loops on CPUs"
+    return "large steps gain nothing from a loop on CPUs" if _operations(jaxpr) > _LARGE else ""
+
+
 def _convolves_on_cpu(jaxpr: Any) -> bool:
     """Whether it holds one of XLA's convolutions, which CPUs run in their own way."""
-    return jax.default_backend() == "cpu" and _has_primitive(jaxpr, "conv_general_dilated")
+    return jax.default_backend() == "cpu" and has_primitive(jaxpr, "conv_general_dilated")
 
 
-def _has_primitive(jaxpr: Any, name: str) -> bool:
-    """Whether a primitive is anywhere in a jaxpr, the bodies of its loops and branches included."""
-    inner = getattr(jaxpr, "jaxpr", jaxpr)
-    for eqn in inner.eqns:
-        if eqn.primitive.name == name:
-            return True
+def has_primitive(jaxpr: Any, *names: str) -> bool:
+    """Whether one of these primitives is anywhere in a jaxpr."""
+    return any(eqn.primitive.name in names for eqn, _ in _equations(jaxpr))
+
+
+def _operations(jaxpr: Any) -> float:
+    """Floating point operations of the matrix products in a jaxpr."""
+    total = 0.0
+    for eqn, times in _equations(jaxpr):
+        if eqn.primitive.name == "dot_general":
+            left = eqn.invars[0].aval.shape
+            inner = math.prod(left[i] for i in eqn.params["dimension_numbers"][0][0])
+            total += 2.0 * times * math.prod(eqn.outvars[0].aval.shape) * inner
+    return total
+
+
+def _equations(jaxpr: Any, times: int = 1) -> Iterator[tuple[Any, int]]:
+    """The equations of a jaxpr, those of its loops and branches included, and how often each runs (at least)."""
+    for eqn in getattr(jaxpr, "jaxpr", jaxpr).eqns:
+        yield eqn, times
+        inside = times * eqn.params.get("length", 1) if eqn.primitive.name == "scan" else times
         for value in eqn.params.values():
             for part in value if isinstance(value, (list, tuple)) else [value]:
                 if hasattr(part, "eqns") or hasattr(part, "jaxpr"):
-                    if _has_primitive(part, name):
-                        return True
-    return False
+                    yield from _equations(part, inside)
