@@ -7,6 +7,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 
 class LazyModule(ModuleType):
     """A stand-in for a module that imports it at the first attribute access."""
@@ -24,8 +26,6 @@ def _import(name: str) -> ModuleType:
     """The module `name`. Importing JAX draws from NumPy's global stream: what the user seeded is put back."""
     if name in _imported:
         return importlib.import_module(name)
-    import numpy as np
-
     from . import tuning
 
     state = np.random.get_state()
@@ -65,6 +65,21 @@ def put(x: Any) -> Any:
     Unlike `jnp.asarray`, this compiles nothing.
     """
     return jax.device_put(x)
+
+
+def fetch(x: Any) -> Any:
+    """A structure of JAX's arrays as NumPy arrays, which are not to be written to.
+
+    As `jax.device_get`, which takes longer than small arrays do.
+    """
+    if is_jax_array(x):
+        return np.asarray(x)
+    leaves, structure = jax.tree.flatten(x)
+    if len(leaves) > 1 and jax.default_backend() != "cpu":  # all are under way before the first is waited for
+        for leaf in leaves:
+            if is_jax_array(leaf):
+                leaf.copy_to_host_async()
+    return jax.tree.unflatten(structure, [np.asarray(leaf) for leaf in leaves])
 
 
 def is_loaded() -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.buffers import own_copy
-from ..core.engine import jax
+from ..core.engine import fetch
 from ..core.fingerprint import changes
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches, Batches, EpochSteps, to_host
@@ -131,9 +131,8 @@ def _sized(program: Program, x: Any, exact: bool) -> tuple[int | None, Any]:
 
 def _fetch(out: Any, rows: int | None) -> Any:
     """Outputs on the host, without the rows that are not real."""
-    if rows is None:
-        return jax.device_get(out)
-    return jax.tree.map(lambda a: np.asarray(a)[:rows], out)
+    found = fetch(out)
+    return found if rows is None else tree.map_structure(lambda a: a[:rows], found)
 
 
 def own(out: Any, rows: int | None = None) -> Any:

@@ -17,7 +17,7 @@ from ..callbacks import CallbackList
 from ..core import config as settings
 from ..core import tree
 from ..core.buffers import own_copy
-from ..core.engine import jax, put
+from ..core.engine import fetch, jax, put
 from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps
 from . import guards, nans
 from .padding import pad
@@ -30,8 +30,8 @@ _REDRAW = 0.1  # seconds of steps between two looks of the progress bar
 
 def numpy_logs(logs: dict[str, Any]) -> dict[str, Any]:
     """Logs on the host, sorted by name: floats, and arrays where a metric has several values."""
-    fetched = jax.device_get(dict(logs)) if logs else {}
-    return {k: float(fetched[k]) if np.ndim(fetched[k]) == 0 else np.asarray(fetched[k]) for k in sorted(fetched)}
+    fetched = fetch(dict(logs)) if logs else {}
+    return {k: float(fetched[k]) if fetched[k].ndim == 0 else fetched[k] for k in sorted(fetched)}
 
 
 class LazyLogs(dict):
