@@ -158,7 +158,7 @@ def batch_norm(x: Any, gamma: Any, beta: Any, moving: Any, training: bool) -> tu
     """Returns the normalised batch and the new `(moving mean, moving variance)`."""
     if training:
         mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
-        moving = (moving[0] * 0.99 + mean * 0.01, moving[1] * 0.99 + variance * 0.01)
+        moving = (moving[0] * 0.9 + mean * 0.1, moving[1] * 0.9 + variance * 0.1)
     else:
         mean, variance = moving
     return (x - mean) * (lax.rsqrt(variance + 1e-3) * gamma) + beta, moving

@@ -108,8 +108,8 @@ class IteratorBatches(Batches):
         steps: Number of batches an epoch, where known.
         one_pass: Whether there is only one iterator, which all epochs go on with (a generator).
 
-    Batches are read when they are needed, never ahead: what a generator hands out has been used. Steps are dispatched
-    without waiting for their results, so the next batch is made while the device computes.
+    Batches are read as steps are dispatched, never beyond those of an epoch. Steps are dispatched without waiting for
+    their results, so the next batch is made while the device computes.
     """
 
     def __init__(

@@ -176,11 +176,10 @@ def pad(batch: Any, size: int) -> Any:
     def longer(a: Any) -> Any:
         if a is None or a.shape[0] == size:
             return a
-        if isinstance(a, np.ndarray):
-            out = empty((size, *a.shape[1:]), a.dtype)
-            out[: len(a)] = a
-            out[len(a) :] = a[:1]
-            return out
-        return jnp.concatenate([a, jnp.broadcast_to(a[:1], (size - a.shape[0], *a.shape[1:]))])
+        a = np.asarray(a)  # on the device each number of rows would be a program to compile
+        out = empty((size, *a.shape[1:]), a.dtype)
+        out[: len(a)] = a
+        out[len(a) :] = a[:1]
+        return out
 
     return tree.map_structure(longer, batch)

@@ -100,11 +100,11 @@ def _dispatches(
         if full >= _MANY and count > 1 and program.can_sweep(state, x, size):
             for start in range(0, batches, count):
                 begin, now = start * size, min(count, batches - start)
-                rows = min(now * size, (source.rows if ragged else full * size) - begin)
-                part = tree.map_structure(lambda a, begin=begin, rows=rows: a[begin : begin + rows], x)
+                end = min(begin + now * size, source.rows if ragged else full * size)
+                part = tree.map_structure(lambda a, begin=begin, end=end: a[begin:end], x)
                 run = _bound(program.sweep, pad(part, count * size), now, size)
                 step = start + now
-                yield step - 1, None if rows == count * size else rows, run
+                yield step - 1, None if end - begin == count * size else end - begin, run
             if source.rows % size and not ragged:
                 rows, data = _sized(program, source.rows_of(slice(full * size, None))[0], exact=False)
                 yield step, rows, _bound(program.on_batch, (data,))

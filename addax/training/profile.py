@@ -25,7 +25,7 @@ from ..core.config import thread
 from ..core.engine import jax
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches
-from .program import Program, has_primitive, array_spec, batch_spec
+from .program import Program, array_spec, batch_spec, has_primitive
 from .runner import Runner, trim
 
 # The phases in the order of the table: what each is, and what helps where steps spend most of their time in it.
@@ -307,11 +307,14 @@ def _step(runner: _ProfiledRunner) -> tuple[Program, str, tuple] | None:
     if program.eager or (runner.arrays is None and not runner._pending):
         return None
     state = jax.tree.map(array_spec, program.read())
-    if runner.arrays is None:
-        return program, "_batch", (state, jax.tree.map(array_spec, trim(runner._pending[0])), None)
-    size = min(source.batch_size or 1, source.rows)  # type: ignore[attr-defined]
     name = "_update" if program._builtin else "_batch"  # what has been traced already
-    return program, name, (state, batch_spec(trim(runner.arrays), size), None)
+    if runner.arrays is not None:
+        size = min(source.batch_size or 1, source.rows)  # type: ignore[attr-defined]
+        return program, name, (state, batch_spec(trim(runner.arrays), size), None)
+    batch = trim(runner._pending[0])
+    if source.batch_size is None or any(a.ndim == 0 for a in tree.flatten(batch) if a is not None):
+        return program, name, (state, jax.tree.map(array_spec, batch), None)
+    return program, name, (state, batch_spec(batch, source.batch_size), None)  # the last batch may have fewer rows
 
 
 def _flops(program: Program, name: str, args: tuple) -> float | None:

@@ -379,7 +379,7 @@ class Program:
             thread.program = self
             traced = self.steps.traced("_batch").trace(state, (batch_spec(x, size),), None)
             rows = [len(s.shape) > 0 and s.shape[0] == size for s in jax.tree.leaves(traced.out_info[1])]
-            self.steps.no_loop[key] = no_loop(traced.jaxpr) if all(rows) else "outputs have no row for each of the inputs"
+            self.steps.no_loop[key] = no_loop(traced.jaxpr) if all(rows) else "outputs have no row for each input"
         return not self.steps.no_loop[key]
 
     def can_fuse(self, state: State, arrays: Any, size: int, ragged: bool) -> bool:

@@ -1,8 +1,8 @@
 """Runners: how programs are run over data.
 
 Arrays are put on the device once, small batches of iterables are gathered; then many steps run in one dispatch when
-nothing looks between them (no callback with batch hooks), and one step a dispatch otherwise. Which way is taken depends on the program, the data and the
-settings alone, so a run repeats bit for bit.
+nothing looks between them (no callback with batch hooks), and one step a dispatch otherwise. Which way is taken depends
+on the program, the data and the settings alone, so a run repeats bit for bit.
 """
 
 from __future__ import annotations

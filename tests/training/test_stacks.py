@@ -119,10 +119,11 @@ def of_jax():
         yield jnp.asarray(x), jnp.asarray(y)
 
 
+SOURCES = [fresh, ragged, odd_in_the_middle, weighted_now_and_then, first_smaller, of_jax]
+
+
 @pytest.mark.parametrize("per", [1, 4])
-@pytest.mark.parametrize(
-    "batches", [fresh, ragged, odd_in_the_middle, weighted_now_and_then, first_smaller, of_jax], ids=lambda b: b.__name__
-)
+@pytest.mark.parametrize("batches", SOURCES, ids=lambda b: b.__name__)
 def test_results_are_those_of_single_steps(batches, per):
     found = []
     for fuse in (True, False):
