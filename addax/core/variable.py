@@ -132,6 +132,13 @@ class Variable(TensorOperators):
                 self._value = put(self._host_value())
         return self._value
 
+    def held_value(self) -> Any:
+        """The variable's own value where it is: on the device, or a NumPy array that has not been needed there yet.
+
+        Programs take either, and move what is on the host themselves, sooner than `stored_value` does.
+        """
+        return self._value if self._value is not None else self._host_value()
+
     def _host_value(self) -> Any:
         if self._value is not None:
             return self._value

@@ -165,7 +165,9 @@ class Program:
     # State
 
     def read(self) -> State:
-        """The values of the variables."""
+        """The values of the variables, for a program."""
+        if self.kind == "train":  # which gives all of them new values, on the device
+            return [[v.held_value() for v in group] for group in self.groups]
         return [[v.stored_value() for v in group] for group in self.groups]
 
     def write(self, state: State) -> None:

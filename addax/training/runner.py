@@ -105,7 +105,7 @@ class Runner:
     def place(self) -> Any:
         """The arrays on the device, as the steps take them."""
         if self._placed is None:
-            self._placed = tree.map_structure(lambda a: None if a is None else put(own_copy(a)), trim(self.arrays))
+            self._placed = put(own_copy(trim(self.arrays)))
         return self._placed
 
     def let_go(self) -> None:
