@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .buffers import own_copy
 from .engine import has_float64, is_jax_array, jnp
 from .variable import Variable
+
+_READ_LATER = 1 << 16  # bytes: larger arrays JAX goes on reading after `jnp.asarray` has returned
 
 
 def to_tensor(x: Any, dtype: Any = None) -> Any:
@@ -45,6 +48,8 @@ def to_tensor(x: Any, dtype: Any = None) -> Any:
         dtype = dtypes.numpy_dtype(dtypes.floatx())
     if dtype is None and x.dtype == np.int64 and not has_float64():
         dtype = np.dtype("int32")
+    if x.nbytes > _READ_LATER and (dtype is None or x.dtype == dtype):
+        x = own_copy(x)
     return jnp.asarray(x, dtype)
 
 

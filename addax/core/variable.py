@@ -14,6 +14,8 @@ from .engine import is_jax_array, is_tracer, jax, jnp, put
 from .naming import auto_name, scoped
 from .operators import TensorOperators
 
+_SMALL = 1 << 16  # bytes
+
 
 class Variable(TensorOperators):
     """A value that can be assigned, with a shape, a dtype and a path.
@@ -133,11 +135,12 @@ class Variable(TensorOperators):
         return self._value
 
     def held_value(self) -> Any:
-        """The variable's own value where it is: on the device, or a NumPy array that has not been needed there yet.
+        """As `stored_value`, but a small NumPy array that has not been needed on the device stays what it is.
 
-        Programs take either, and move what is on the host themselves, sooner than `stored_value` does.
+        A program that is given it moves it there sooner.
         """
-        return self._value if self._value is not None else self._host_value()
+        value = self._value if self._value is not None else self._host_value()
+        return value if isinstance(value, np.ndarray) and value.nbytes <= _SMALL else self.stored_value()
 
     def _host_value(self) -> Any:
         if self._value is not None:

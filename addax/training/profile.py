@@ -225,11 +225,8 @@ class _ProfiledRunner(Runner):
     def place(self) -> Any:
         return jax.block_until_ready(super().place())
 
-    def _on_arrays(self) -> Iterator:
-        return self._measured(super()._on_arrays())
-
-    def _on_batches(self) -> Iterator:
-        return self._measured(super()._on_batches())
+    def _runs(self) -> Iterator:
+        return self._measured(super()._runs())
 
     def _measured(self, dispatches: Iterator) -> Iterator:
         train = self.kind == "train"

@@ -25,6 +25,7 @@ from .program import Program
 from .stacks import Stack, room_for
 
 DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
+_COPIED = 256 << 20  # and on a CPU, where they are a second copy of the user's
 _REDRAW = 0.1  # seconds of steps between two looks of the progress bar
 
 
@@ -130,7 +131,7 @@ class Runner:
         logs: Any = None
         try:
             state = program.read()
-            for first, last, run in self._on_arrays() if self.arrays is not None else self._on_batches():
+            for first, last, run in self._runs():
                 begin(first)
                 if self.watched:
                     state = program.read()  # a callback may have changed it
@@ -153,13 +154,17 @@ class Runner:
 
     def _steps_data(self, first: int, last: int) -> list:
         """For each step of a dispatch that is about to run its batch, or the rows that are its batch."""
-        if self.arrays is None:
+        if self._order is None:
             return list(self._pending)
         size = self.source.batch_size or 0
         return [self._order[i * size : (i + 1) * size] for i in range(first, last + 1)]
 
+    def _runs(self) -> Iterator:
+        """The numbers of the first and last step of each dispatch, and what runs it."""
+        return self._on_arrays() if self.arrays is not None else self._on_batches()
+
     def _on_batches(self) -> Iterator:
-        step = 0
+        step, self._order = 0, None
         for batches, run in self._dispatches():
             self._pending = batches
             yield step, step + len(batches) - 1, run
@@ -250,8 +255,6 @@ class Runner:
         assert isinstance(source, ArrayBatches)
         size, rows = source.batch_size, source.rows
         full, rest = divmod(rows, size)
-        shuffled = source.order()
-        order = self._order = np.arange(rows, dtype="int32") if shuffled is None else shuffled
         program = self.program
         state = program.read()
         # A last batch that isn't full runs in the same program as the others where its missing rows can be left out.
@@ -262,6 +265,11 @@ class Runner:
         # A loop of one step a dispatch would cost more than the step alone.
         fused = steps > 1 and not (self.watched and per == 1) and settings.get("fuse_steps")
         fused = self.fused = fused and program.can_fuse(state, trim(self.arrays), size, ragged)
+        if fused and source.nbytes > _COPIED and jax.default_backend() == "cpu":
+            yield from self._on_batches()
+            return
+        shuffled = source.order()
+        order = self._order = np.arange(rows, dtype="int32") if shuffled is None else shuffled
         # On a CPU, where nothing is gained by having all of them there, single batches are cut from the user's arrays.
         data = self.place() if fused or jax.default_backend() != "cpu" else None
         if rest and full and not ragged:

@@ -8,6 +8,7 @@ import pytest
 import addax as keras
 from addax.core import config
 from addax.core.buffers import empty
+from addax.training import runner
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(12, 8, 6)).astype("float32")
@@ -210,3 +211,17 @@ def test_nans_are_found_among_gathered_batches():
 
     with pytest.raises(FloatingPointError, match="step 6"):
         dense().fit(batches(), verbose=0, debug_nans=True)
+
+
+@pytest.mark.parametrize("rows", [96, 93])
+def test_of_large_arrays_a_part_is_copied_at_a_time(rows, monkeypatch):
+    x, y = X.reshape(96, 6)[:rows], Y.reshape(96, 1)[:rows]
+    found = []
+    for most in (runner._COPIED, 0):
+        monkeypatch.setattr(runner, "_COPIED", most)
+        model = dense()
+        history = model.fit(x, y, batch_size=8, epochs=3, verbose=0, validation_data=(x, y), profile=True)
+        assert history.profile.dispatches < history.profile.steps == 3 * len(X)
+        found.append([*history.history.values(), *model.get_weights()])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
