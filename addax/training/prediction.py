@@ -18,7 +18,7 @@ from .padding import pad
 from .program import Program, merged
 from .runner import callback_list, limit_steps, verbosity
 
-_IN_FLIGHT = 8  # dispatches whose outputs may still be on the device
+_IN_FLIGHT = 2  # dispatches whose outputs may still be on the device
 _CHUNK = 16 << 20  # bytes of data for one dispatch of many batches
 _MANY = 8  # batches for which a program for many of them is worth compiling
 

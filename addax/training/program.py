@@ -381,7 +381,7 @@ class Program:
             thread.program = self
             traced = self.steps.traced("_batch").trace(state, (batch_spec(x, size),), None)
             rows = [len(s.shape) > 0 and s.shape[0] == size for s in jax.tree.leaves(traced.out_info[1])]
-            self.steps.no_loop[key] = no_loop(traced.jaxpr) if all(rows) else "outputs have no row for each input"
+            self.steps.no_loop[key] = no_loop(traced.jaxpr, 1) if all(rows) else "outputs have no row for each input"
         return not self.steps.no_loop[key]
 
     def can_fuse(self, state: State, arrays: Any, size: int, ragged: bool) -> bool:
@@ -397,7 +397,7 @@ class Program:
             # JAX keeps what it traces, so the program itself need not trace it again.
             step = self.steps.traced("_update" if self._builtin else "_batch")
             jaxpr = step.trace(state, batch_spec(arrays, size), valid).jaxpr
-            self.steps.no_loop[key] = no_loop(jaxpr)
+            self.steps.no_loop[key] = no_loop(jaxpr, 3 if self.kind == "train" else 1)
         return not self.steps.no_loop[key]
 
 
@@ -440,20 +440,24 @@ def _take(arrays: Any, rows: Any) -> Any:
     return tree.map_structure(lambda a: None if a is None else jnp.take(a, rows, axis=0, mode="clip"), arrays)
 
 
-_LARGE = 5e8  # operations of matrix products in a step, beside which its dispatch costs next to nothing on a CPU
+_LARGE = 1e9  # operations of matrix products in a pass, beside which its dispatch costs next to nothing on a CPU
 
 
-def no_loop(jaxpr: Any) -> str:
+def no_loop(jaxpr: Any, passes: int) -> str:
     """Why steps of a program had better not run in a loop on this device; empty where they do.
 
     In a loop a CPU runs XLA's convolutions on a path of its own, many times slower. Large steps gain nothing, and the
     loop takes XLA longer to compile.
+
+    Args:
+        jaxpr: The step.
+        passes: How many forward passes the step is worth: 3 for training.
     """
     if jax.default_backend() != "cpu":
         return ""
     if _convolves_on_cpu(jaxpr):
         return "convolutions don't run well in loops on CPUs"
-    return "large steps gain nothing from a loop on CPUs" if _operations(jaxpr) > _LARGE else ""
+    return "large steps gain nothing from a loop on CPUs" if _operations(jaxpr) > passes * _LARGE else ""
 
 
 def _convolves_on_cpu(jaxpr: Any) -> bool:

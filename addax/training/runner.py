@@ -26,6 +26,7 @@ from .stacks import Stack, room_for
 
 DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
 _COPIED = 256 << 20  # and on a CPU, where they are a second copy of the user's
+_UNDER_WAY = 1  # steps dispatched by themselves that are waited for no sooner than the next: each holds its memory
 _REDRAW = 0.1  # seconds of steps between two looks of the progress bar
 
 
@@ -97,6 +98,7 @@ class Runner:
         self.fused = False  # whether the epoch's steps run in a loop on the device
         self._order: Any = None
         self._pending: list = []
+        self._under_way: list = []
         # Arrays were looked at as a whole; of an iterable the batches of the first epoch are, one by one.
         self._checks = not isinstance(source, ArrayBatches)
         if isinstance(source, ArrayBatches) and steps in (None, source.steps) and not self.program.eager:
@@ -234,10 +236,17 @@ class Runner:
             logs = None
             for batch in batches:
                 state, logs = self.program.on_batch(state, *self._sized(trim(batch)))
+                self._keep_up(logs)
             return state, logs
 
         self.fused = False
         return batches, run
+
+    def _keep_up(self, logs: Any) -> None:
+        """Waits until no more steps are under way than the device needs to be kept busy; `logs` are the last one's."""
+        self._under_way.append(logs)
+        if len(self._under_way) > _UNDER_WAY:
+            jax.block_until_ready(self._under_way.pop(0))
 
     def _sized(self, data: tuple) -> tuple[tuple, int | None]:
         """A batch of an iterable, brought to the size of the first where it has fewer rows, and how many are real."""
@@ -312,6 +321,7 @@ class Runner:
                     for i in range(step, step + count):
                         valid = min(size, rows - i * size) if ragged else None
                         state, logs = one(state, slice(i * size, (i + 1) * size), valid)
+                        self._keep_up(logs)
                     return state, logs
 
                 yield step, step + count - 1, run
