@@ -9,7 +9,7 @@ from ..core.config import floatx
 from ..core.convert import to_tensor
 from ..core.dtypes import is_float, standardize_dtype
 from ..core.keras_tensor import KerasTensor
-from ..ops import cast, expand_dims, squeeze
+from ..ops import cast, expand_dims, moveaxis, squeeze
 
 
 def as_tensor(x: Any, dtype: str | None = None) -> Any:
@@ -38,6 +38,19 @@ def as_pair(y_true: Any, y_pred: Any, same_rank: bool = True) -> tuple[Any, Any]
     y_pred = as_float(y_pred)
     y_true = as_tensor(y_true, standardize_dtype(y_pred.dtype))
     return to_same_rank(y_true, y_pred) if same_rank else (y_true, y_pred)
+
+
+def as_pair_along(y_true: Any, y_pred: Any, axis: int = -1, same_rank: bool = True) -> tuple[Any, Any, int]:
+    """As `as_pair`, and the axis to average over: an axis of one value is brought to the front.
+
+    There is nothing to average, and CPUs work on long last axes: what XLA makes of a sum over arrays whose last axis is
+    1 takes up to thirty times as long.
+    """
+    y_true, y_pred = as_pair(y_true, y_pred, same_rank)
+    shapes = tuple(y_true.shape), tuple(y_pred.shape)
+    if shapes[0] != shapes[1] or not shapes[0] or shapes[0][axis] != 1:
+        return y_true, y_pred, axis
+    return moveaxis(y_true, axis, 0), moveaxis(y_pred, axis, 0), 0
 
 
 def to_same_rank(a: Any, b: Any) -> tuple[Any, Any]:

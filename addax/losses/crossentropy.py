@@ -12,7 +12,7 @@ from ..ops import cast, clip, log, mean, not_equal, one_hot, power, sigmoid, sof
 from ..ops import categorical_crossentropy as crossentropy_of_one_hot
 from ..ops import sparse_categorical_crossentropy as crossentropy_of_classes
 from ..ops import sum as sum_
-from .alignment import as_classes, as_float, as_pair, as_tensor
+from .alignment import as_classes, as_float, as_pair, as_pair_along, as_tensor
 from .loss import LossFunctionWrapper
 
 
@@ -39,7 +39,7 @@ def binary_crossentropy(
     >>> print(keras.losses.binary_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]))
     [0.6931472]
     """
-    y_true, y_pred = as_pair(y_true, y_pred, same_rank=False)
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred, axis, same_rank=False)
     y_true = _smooth(y_true, label_smoothing, 2)
     return mean(crossentropy_of_bits(y_true, y_pred, from_logits=from_logits), axis=axis)
 
@@ -74,7 +74,7 @@ def binary_focal_crossentropy(
     >>> print(keras.losses.binary_focal_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]))
     [0.1732868]
     """
-    y_true, y_pred = as_pair(y_true, y_pred, same_rank=False)
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred, axis, same_rank=False)
     y_true = _smooth(y_true, label_smoothing, 2)
     if from_logits:
         y_pred = sigmoid(y_pred)
@@ -246,8 +246,8 @@ def poisson(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     >>> print(keras.losses.poisson([[0.0, 2.0]], [[2.0, 2.0]]))
     [1.3068...]
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
-    return mean(y_pred - y_true * log(y_pred + epsilon()), axis=-1)
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred)
+    return mean(y_pred - y_true * log(y_pred + epsilon()), axis=axis)
 
 
 class BinaryCrossentropy(LossFunctionWrapper):

@@ -7,7 +7,7 @@ from ..ops import all as all_
 from ..ops import logical_or, maximum, mean, square, where
 from ..ops import max as max_
 from ..ops import sum as sum_
-from .alignment import as_pair
+from .alignment import as_pair, as_pair_along
 from .loss import LossFunctionWrapper
 
 
@@ -30,8 +30,8 @@ def hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     >>> print(keras.losses.hinge([[0.0, 1.0]], [[0.5, 2.0]]))
     [0.75]
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
-    return mean(maximum(1.0 - _signs(y_true) * y_pred, 0.0), axis=-1)
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred)
+    return mean(maximum(1.0 - _signs(y_true) * y_pred, 0.0), axis=axis)
 
 
 def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
@@ -47,8 +47,8 @@ def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     >>> print(keras.losses.squared_hinge([[0.0, 1.0]], [[0.5, 2.0]]))
     [1.125]
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
-    return mean(square(maximum(1.0 - _signs(y_true) * y_pred, 0.0)), axis=-1)
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred)
+    return mean(square(maximum(1.0 - _signs(y_true) * y_pred, 0.0)), axis=axis)
 
 
 def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:

@@ -8,7 +8,7 @@ from ..core.config import epsilon
 from ..core.op import DTypeLike, Tensor, TensorLike
 from ..ops import absolute, log, maximum, mean, softplus, sqrt, square, where
 from ..ops import sum as sum_
-from .alignment import as_pair
+from .alignment import as_pair, as_pair_along
 from .loss import LossFunctionWrapper
 
 
@@ -25,8 +25,8 @@ def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     >>> print(keras.losses.mean_squared_error([[0.0, 2.0]], [[1.0, 0.0]]))
     [2.5]
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
-    return mean(square(y_true - y_pred), axis=-1)
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred)
+    return mean(square(y_true - y_pred), axis=axis)
 
 
 def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
@@ -42,8 +42,8 @@ def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     >>> print(keras.losses.mean_absolute_error([[0.0, 2.0]], [[1.0, 0.0]]))
     [1.5]
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
-    return mean(absolute(y_true - y_pred), axis=-1)
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred)
+    return mean(absolute(y_true - y_pred), axis=axis)
 
 
 def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
@@ -59,8 +59,8 @@ def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Te
     >>> print(keras.losses.mean_absolute_percentage_error([[1.0, 2.0]], [[2.0, 2.0]]))
     [50.]
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
-    return 100.0 * mean(absolute((y_true - y_pred) / maximum(absolute(y_true), epsilon())), axis=-1)
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred)
+    return 100.0 * mean(absolute((y_true - y_pred) / maximum(absolute(y_true), epsilon())), axis=axis)
 
 
 def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
@@ -76,9 +76,9 @@ def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Te
     >>> print(keras.losses.mean_squared_logarithmic_error([[1.0]], [[1.0]]))
     [0.]
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred)
     first, second = (log(maximum(y, epsilon()) + 1.0) for y in (y_pred, y_true))
-    return mean(square(first - second), axis=-1)
+    return mean(square(first - second), axis=axis)
 
 
 def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
@@ -97,9 +97,9 @@ def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
     >>> print(keras.losses.huber([[0.0, 0.0]], [[1.0, 3.0]]))
     [1.5]
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred)
     error = absolute(y_pred - y_true)
-    return mean(where(error <= delta, 0.5 * square(error), delta * error - 0.5 * delta * delta), axis=-1)
+    return mean(where(error <= delta, 0.5 * square(error), delta * error - 0.5 * delta * delta), axis=axis)
 
 
 def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
@@ -115,9 +115,9 @@ def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     >>> print(keras.losses.log_cosh([[0.0]], [[100.0]]))
     [99.3068...]
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred)
     error = y_pred - y_true
-    return mean(error + softplus(-2.0 * error) - math.log(2.0), axis=-1)  # no exponential of a positive number
+    return mean(error + softplus(-2.0 * error) - math.log(2.0), axis=axis)  # no exponential of a positive number
 
 
 def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
