@@ -6,7 +6,8 @@ from typing import Any
 
 from .. import activations
 from ..core.config import standardize_data_format
-from ..kernels.conv import Sizes, transposed_length
+from ..kernels.conv import Sizes
+from ..kernels.conv_transpose import transposed_length
 from ..ops.nn import conv, conv_transpose
 from ..ops.numpy import add, reshape
 from .input_spec import InputSpec

@@ -462,7 +462,7 @@ def no_loop(jaxpr: Any, passes: int) -> str:
 
 def _convolves_on_cpu(jaxpr: Any) -> bool:
     """Whether it holds one of XLA's convolutions, which CPUs run in their own way."""
-    return jax.default_backend() == "cpu" and has_primitive(jaxpr, "conv_general_dilated")
+    return jax.default_backend() == "cpu" and has_primitive(jaxpr, "conv_general_dilated", "conv_transpose")
 
 
 def has_primitive(jaxpr: Any, *names: str) -> bool:

@@ -9,6 +9,7 @@ from ...core.config import standardize_data_format
 from ...core.engine import jnp
 from ...core.op import Tensor, TensorLike, op
 from ...kernels import conv as conv_kernels
+from ...kernels import conv_transpose as transposed_kernels
 from ...kernels import pooling
 
 Sizes = int | Sequence[int]
@@ -126,7 +127,7 @@ def conv_transpose(
     >>> conv_transpose(jnp.ones((1, 4, 1)), jnp.ones((3, 2, 1)), strides=2, padding="same").shape
     (1, 8, 2)
     """
-    return conv_kernels.conv_transpose(
+    return transposed_kernels.conv_transpose(
         inputs, kernel, strides, _padding(padding), output_padding, standardize_data_format(data_format), dilation_rate
     )
 
