@@ -302,7 +302,7 @@ WORKLOADS = {
             build=_digits_demo,
             compile=lambda keras: {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]},
             epochs=2,
-            rtol=(0.3, 0.3),
+            rtol=(0.3, 0.5),
         ),
         Fit(
             name="mnist-cnn",
