@@ -199,6 +199,8 @@ def table(results: dict[str, Any]) -> str:
             own = values_of(samples, SUBJECT, measure)
             row = [measure.replace("_", " "), amount(measure, statistics.median(own)) if own else ""]
             lines.append(f"| {' | '.join([*row, *(_cell(samples, n, measure) for n in shown)])} |")
+        for slow in filter(None, (slow_calls(samples, m) for m in measures_of(samples))):
+            lines += ["", slow]
         counts = [f"{IMPLEMENTATIONS[n].title} {compiles(samples, n)}" for n in names if compiles(samples, n)]
         if counts:
             lines += ["", f"Programs compiled: {', '.join(counts)}."]
@@ -220,6 +222,13 @@ def table(results: dict[str, Any]) -> str:
             f"| {v.goal.work} | {work} | {v.against} | <= {limit} | {value} | {'met' if v.met else 'missed'} |"
         )
     return "\n".join(lines)
+
+
+def slow_calls(samples: Samples, measure: str) -> str:
+    """How long the slowest of 100 calls take, where calls were timed one by one; else empty."""
+    found = {n: [s["p99"] for s in r.get(measure, ()) if "p99" in s] for n, r in samples.items()}
+    cells = [f"{IMPLEMENTATIONS[n].title} {duration(statistics.median(v))}" for n, v in found.items() if v]
+    return f"99 of 100 calls of {measure.replace('_', ' ')} take at most: {', '.join(cells)}." if cells else ""
 
 
 def compiles(samples: Samples, name: str) -> int:
