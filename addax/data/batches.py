@@ -64,7 +64,7 @@ class ArrayBatches(Batches):
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int = 32, shuffle: Any = False):
         self.arrays: Batch = (x, y, sample_weight)
-        self.rows = int(next(a for a in tree.flatten(self.arrays) if a is not None).shape[0])
+        self.rows = count_rows(self.arrays)
         self.batch_size: int = int(batch_size)
         self.steps: int = -(-self.rows // self.batch_size)
         self.shuffle = shuffle
@@ -187,6 +187,15 @@ class EpochSteps:
                 self.exhausted = True
                 return
             yield batch
+
+
+def count_rows(arrays: Any) -> int:
+    """How long the first axes of arrays are; `arrays` is a structure of them and Nones.
+
+    >>> count_rows((None, {"a": np.zeros((3, 2))}))
+    3
+    """
+    return int(next(a for a in tree.flatten(arrays) if a is not None).shape[0])
 
 
 def to_host(x: Any) -> Any:

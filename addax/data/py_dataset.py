@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import tree
-from .batches import Batch, Batches
+from .batches import Batch, Batches, count_rows
 
 
 class PyDataset:
@@ -76,7 +75,7 @@ class PyDatasetBatches(Batches):
     def peek(self) -> Batch:
         self._first = [self.dataset[0]]
         batch = self._standardize(self._first[0])
-        self.batch_size = int(next(a for a in tree.flatten(batch[0]) if a is not None).shape[0])
+        self.batch_size = count_rows(batch[0])
         return batch
 
     def epoch(self) -> Iterator[Batch]:

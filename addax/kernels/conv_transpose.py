@@ -21,17 +21,13 @@ class Geometry(NamedTuple):
     Attributes:
         strides: Factors by which the input is spread.
         dilation: Distances of the kernel's elements.
-        cut: What is cut off the full result in front.
-        size: Sizes of the input.
-        length: Sizes of the result.
+        pads: What the convolution that is transposed puts before and after its input, in pairs.
         axes: What `lax` calls dimension numbers.
     """
 
     strides: tuple[int, ...]
     dilation: tuple[int, ...]
-    cut: tuple[int, ...]
-    size: tuple[int, ...]
-    length: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
     axes: tuple[str, str, str]
 
 
@@ -72,45 +68,35 @@ def conv_transpose(
     extra = (None,) * rank if output_padding is None else per_axis(output_padding, rank, "output_padding")
     first = 1 if data_format == "channels_last" else 2
     size = tuple(inputs.shape[first : first + rank])
-    cuts, lengths = [], []
+    pads = []
     for axis in range(rank):
         length = transposed_length(size[axis], kernel.shape[axis], strides[axis], dilation[axis], padding, extra[axis])
         over = (size[axis] - 1) * strides[axis] + (kernel.shape[axis] - 1) * dilation[axis] + 1 - length
         # What is cut off in front: as much as "same" padding of the convolution had put there.
-        cuts.append(max(over, 0) // 2 if padding == "same" and isinstance(over, int) else 0)
-        lengths.append(length)
-    geometry = Geometry(strides, dilation, tuple(cuts), size, tuple(lengths), dimension_numbers(rank, data_format))
+        cut = max(over, 0) // 2 if padding == "same" and isinstance(over, int) else 0
+        pads.append((cut, over - cut))
+    geometry = Geometry(strides, dilation, tuple(pads), dimension_numbers(rank, data_format))
     dtype = jnp.result_type(inputs, kernel)
     inputs, kernel = inputs.astype(dtype), kernel.astype(dtype)
-    run = primitive().bind if use_primitive(geometry, dtype) else reference
+    run = primitive().bind if use_primitive(size, dtype) else reference
     return run(inputs, kernel, geometry=geometry)
 
 
-def use_primitive(geometry: Geometry, dtype: Any) -> bool:
-    """The rule: on CPUs, for floats, where sizes are numbers."""
-    known = all(isinstance(n, int) for n in geometry.size)
+def use_primitive(size: tuple, dtype: Any) -> bool:
+    """The rule: on CPUs, for floats, where the sizes of the input are numbers."""
+    known = all(isinstance(n, int) for n in size)
     return known and jax.default_backend() == "cpu" and jnp.issubdtype(dtype, jnp.floating)
-
-
-def _over(kernel: Any, geometry: Geometry) -> list[tuple[int, int]]:
-    """For each axis how far the kernel reaches beyond one element, and what the full result has that is cut off."""
-    found = []
-    for window, size, length, stride, dilation in zip(
-        kernel.shape, geometry.size, geometry.length, geometry.strides, geometry.dilation
-    ):
-        reach = (window - 1) * dilation
-        found.append((reach, (size - 1) * stride + reach + 1 - length))
-    return found
 
 
 def reference(x: Any, k: Any, geometry: Geometry) -> Any:
     """The transposed convolution as XLA's convolution of inputs spread with zeros."""
     g, rank = geometry, k.ndim - 2
+    reach = [(n - 1) * d for n, d in zip(k.shape, g.dilation)]
     return lax.conv_general_dilated(
         x,
         jnp.swapaxes(jnp.flip(k, tuple(range(rank))), -1, -2),
         (1,) * rank,
-        [(reach - cut, reach - over + cut) for (reach, over), cut in zip(_over(k, g), g.cut)],
+        [(r - before, r - after) for r, (before, after) in zip(reach, g.pads)],
         lhs_dilation=g.strides,
         rhs_dilation=g.dilation,
         dimension_numbers=g.axes,
@@ -120,14 +106,7 @@ def reference(x: Any, k: Any, geometry: Geometry) -> Any:
 def transposed(y: Any, k: Any, geometry: Geometry) -> Any:
     """The convolution whose transpose the operation is: from what it returns to what it is given."""
     g = geometry
-    return lax.conv_general_dilated(
-        y,
-        k,
-        g.strides,
-        [(cut, over - cut) for (_, over), cut in zip(_over(k, g), g.cut)],
-        rhs_dilation=g.dilation,
-        dimension_numbers=g.axes,
-    )
+    return lax.conv_general_dilated(y, k, g.strides, g.pads, rhs_dilation=g.dilation, dimension_numbers=g.axes)
 
 
 @functools.cache
@@ -143,8 +122,7 @@ def primitive() -> Any:
         return jax.jit(lambda x, k: found.bind(x, k, geometry=geometry))
 
     def kernel_gradient(ct: Any, x: Any, k: Any, *, geometry: Geometry) -> Any:
-        spec = jax.ShapeDtypeStruct(k.aval.shape, k.aval.dtype)
-        return jax.linear_transpose(lambda k: transposed(ct, k, geometry), spec)(x)[0]
+        return jax.linear_transpose(lambda k: transposed(ct, k, geometry), k.aval)(x)[0]
 
     def batch(args: tuple, dims: tuple, *, geometry: Geometry) -> tuple[Any, int]:
         return jax.vmap(lambda x, k: reference(x, k, geometry), dims)(*args), 0

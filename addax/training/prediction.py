@@ -12,7 +12,7 @@ from ..core.buffers import own_copy
 from ..core.engine import fetch
 from ..core.fingerprint import changes
 from ..data.adapt import adapt
-from ..data.batches import ArrayBatches, Batches, EpochSteps, to_host
+from ..data.batches import ArrayBatches, Batches, EpochSteps, count_rows, to_host
 from . import guards
 from .padding import pad
 from .program import Program, merged
@@ -124,7 +124,7 @@ def _sized(program: Program, x: Any, exact: bool) -> tuple[int | None, Any]:
     """A batch as the program takes it, and how many of its rows are real where that isn't all of them."""
     if not program.may_pad:
         return None, x
-    rows = next(a.shape[0] for a in tree.flatten(x) if a is not None)
+    rows = count_rows(x)
     size = program.sizes.for_rows(rows, exact)
     return (None, x) if size == rows else (rows, pad(x, size))
 

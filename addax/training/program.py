@@ -17,6 +17,7 @@ from ..core.config import thread
 from ..core.engine import jax, jnp, lax
 from ..core.fingerprint import changes, fingerprint
 from ..core.variable import Variable
+from ..data.batches import count_rows
 from .padding import Sizes, can_leave_out, is_rowwise, valid_rows
 
 State = list[list[Any]]
@@ -366,7 +367,7 @@ class Program:
             place = lax.dynamic_update_slice_in_dim
             return merged(others, new[1]), jax.tree.map(lambda all_, one: place(all_, one, i * size, 0), found, out)
 
-        rows = next(a.shape[0] for a in tree.flatten(data) if a is not None)
+        rows = count_rows(data)
         shapes = jax.eval_shape(lambda s: self._batch(s, (part(0),), None)[1], state)
         found = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), shapes)
         others, found = lax.fori_loop(0, count, body, (state[1], found))

@@ -18,7 +18,7 @@ from ..core import config as settings
 from ..core import tree
 from ..core.buffers import own_copy
 from ..core.engine import fetch, jax, put
-from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps
+from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps, count_rows
 from . import guards, nans
 from .padding import pad
 from .program import Program
@@ -95,7 +95,7 @@ class Runner:
         self.arrays: Any = None  # where they are that the user passed, if the steps can be cut from them
         self._placed: Any = None  # the same on the device
         self.watch: nans.Watch | None = None
-        self.fused = False  # whether the epoch's steps run in a loop on the device
+        self.fused = False  # whether the dispatch at hand is a loop on the device
         self._order: Any = None
         self._pending: list = []
         self._under_way: list = []
@@ -217,12 +217,10 @@ class Runner:
     def _stack(self, batch: Batch) -> Stack | None:
         """What batches like the first of an epoch are gathered in; None where they run one by one."""
         room = 0 if self.watched or self.steps == 1 or not settings.get("fuse_steps") else room_for(batch)
-        if room < 2:
+        if room < 2 or (size := count_rows(batch)) != self.source.batch_size:
             return None
-        stack = Stack(batch, room)
-        if stack.size != self.source.batch_size:
-            return None
-        return stack if self.program.can_fuse(self.program.read(), trim(batch), stack.size, False) else None
+        fuses = self.program.can_fuse(self.program.read(), trim(batch), size, False)
+        return Stack(batch, room) if fuses else None
 
     def _loop(self, stack: Stack) -> tuple[list, Callable]:
         def run(state: Any) -> Any:

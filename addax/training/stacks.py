@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.buffers import empty
+from ..data.batches import count_rows
 
 _BYTES = 4 << 20  # of a stack
 _MOST = 32  # batches in a stack
@@ -27,7 +28,7 @@ class Stack:
 
     def __init__(self, like: Any, room: int):
         self.room = room
-        self.size = _rows(like)
+        self.size = count_rows(like)
         self.arrays = tree.map_structure(
             lambda a: None if a is None else empty((room * len(a), *a.shape[1:]), a.dtype), like
         )
@@ -64,10 +65,6 @@ def room_for(batch: Any) -> int:
     if not all(isinstance(a, np.ndarray) and a.ndim and len(a) == len(arrays[0]) for a in arrays):
         return 0
     return min(_MOST, _BYTES // max(sum(a.nbytes for a in arrays), 1))
-
-
-def _rows(batch: Any) -> int:
-    return next(len(a) for a in tree.flatten(batch) if a is not None)
 
 
 def _kind(batch: Any) -> list:
