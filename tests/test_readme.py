@@ -1,6 +1,9 @@
 """The README's table of model kinds is what its command prints."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,5 +40,9 @@ def test_rows_are_what_running_them_gives(name):
 
 @pytest.mark.slow
 def test_the_whole_table():
-    kinds = load_kinds()
-    assert rows_of_readme(kinds) == kinds.table().splitlines()
+    # As users run it: under the flags of these tests Keras trains one of the kinds to NaN.
+    pytest.importorskip("keras")
+    env = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    done = subprocess.run([sys.executable, ROOT / "tests" / "kinds.py"], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert rows_of_readme(load_kinds()) == done.stdout.splitlines()

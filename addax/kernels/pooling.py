@@ -155,3 +155,44 @@ def average_pool(
     shape = tuple(1 if n == 1 else d for n, d in zip(size, inputs.shape))
     counts = lax.reduce_window(jnp.ones(shape, inputs.dtype), zero, lax.add, size, step, padding.upper())
     return sums / counts
+
+
+@functools.cache
+def _max_over() -> Callable:
+    greatest = jax.custom_jvp(lambda x, axis: jnp.max(x, axis, keepdims=True), nondiff_argnums=(1,))
+
+    @greatest.defjvp
+    def tangent(axis: tuple[int, ...], primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+        (x,), (moved,) = primals, tangents
+        best = jnp.max(x, axis, keepdims=True)
+        equal = x == best
+        count = jnp.sum(equal, axis, dtype="int32", keepdims=True)
+
+        def first() -> Any:
+            flat = jnp.moveaxis(x, axis, range(len(axis)))
+            place = jnp.argmax(flat.reshape(-1, *flat.shape[len(axis) :]), axis=0)
+            won = jnp.arange(math.prod(flat.shape[: len(axis)])).reshape(-1, *(1,) * place.ndim) == place
+            return jnp.moveaxis(won.reshape(flat.shape), range(len(axis)), axis).astype(x.dtype)
+
+        share = lax.cond(jnp.all(count > 0), lambda: equal.astype(x.dtype) / count.astype(x.dtype), first)
+        return best, jnp.sum(share * moved, axis, keepdims=True)
+
+    return greatest
+
+
+def global_max_pool(inputs: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
+    """The greatest element over some axes; equal ones share the gradient.
+
+    Its gradient looks for the elements that equal the maximum. XLA may compute what is pooled once for the maximum and
+    again, rounded otherwise, for the comparison (sums of depthwise convolutions), so that none does: 0 / 0 in JAX's
+    own gradient. Then the first of the greatest gets all of it.
+
+    Args:
+        inputs: Numbers of any shape.
+        axis: The axes to reduce, none of them negative.
+        keepdims: Whether they stay, with size 1.
+    """
+    if not jnp.issubdtype(inputs.dtype, jnp.floating):
+        return jnp.max(inputs, axis, keepdims=keepdims)
+    best = _max_over()(inputs, axis)
+    return best if keepdims else jnp.squeeze(best, axis)

@@ -7,9 +7,10 @@ from typing import Any
 
 from ..core.config import standardize_data_format
 from ..kernels.conv import Sizes
+from ..kernels.pooling import global_max_pool
 from ..ops.core import cast
 from ..ops.nn import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
-from ..ops.numpy import amax, expand_dims, mean, multiply
+from ..ops.numpy import expand_dims, mean, multiply
 from ..ops.numpy import sum as sum_
 from .input_spec import InputSpec
 from .layer import Layer, Shape
@@ -253,7 +254,7 @@ class GlobalMaxPooling1D(GlobalPooling):
     """
 
     rank = 1
-    reduce = amax
+    reduce = global_max_pool
     _keeps_dtype = True
 
 
@@ -268,7 +269,7 @@ class GlobalMaxPooling2D(GlobalPooling):
     """
 
     rank = 2
-    reduce = amax
+    reduce = global_max_pool
     _keeps_dtype = True
 
 
@@ -283,7 +284,7 @@ class GlobalMaxPooling3D(GlobalPooling):
     """
 
     rank = 3
-    reduce = amax
+    reduce = global_max_pool
     _keeps_dtype = True
 
 

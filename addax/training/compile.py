@@ -70,10 +70,7 @@ class CompiledLoss:
         total = None
         for k, (i, _, loss, weight) in enumerate(self.entries):
             if flat_true[i] is None:
-                raise ValueError(
-                    f"The loss of {outputs.called(self.names, i)} needs labels, but the data have none for it. Pass "
-                    f"`y`, or give it no loss in `compile()`."
-                )
+                raise _without_labels("loss", outputs.called(self.names, i))
             value = widened(loss(flat_true[i], flat_pred[i], sample_weight=flat_weight[i]))
             if self.trackers:
                 self.trackers[k].update_state(value, sample_weight=row_count(flat_pred[i]))
@@ -200,6 +197,8 @@ class CompileMetrics(Metric):
         flat_true = outputs.flatten_labels(y_true, y_pred, self.names, self.alternatives)
         flat_weight = outputs.flatten_labels(sample_weight, y_pred, self.names, self.alternatives, "sample_weight")
         for i, _, metric, weighted in self.entries:
+            if flat_true[i] is None:
+                raise _without_labels(f"metric {metric.name!r}", outputs.called(self.names, i))
             weight = flat_weight[i] if weighted else None
             metric.update_state(flat_true[i], flat_pred[i], sample_weight=row_weights(weight, flat_pred[i]))
 
@@ -231,7 +230,14 @@ def _as_list(value: Any) -> list:
 def _as_metric(given: Any, y_true: Any, y_pred: Any, output: str) -> Metric:
     """The metric that `given` stands for, named as it is in logs."""
     if y_true is None:
-        raise ValueError(f"The metric {given!r} of {output} needs labels, but the data have none for it.")
+        raise _without_labels(f"metric {given!r}", output)
     metric = resolve(given, tuple(y_true.shape), tuple(y_pred.shape))
     assert metric is not None
     return metric
+
+
+def _without_labels(what: str, output: str) -> ValueError:
+    return ValueError(
+        f"The {what} of {output} needs labels, but the data have none for it. Pass `y`, or give that output no "
+        f"{what.split()[0]} in `compile()`."
+    )

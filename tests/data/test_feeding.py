@@ -247,7 +247,7 @@ MISTAKES: dict[str, tuple] = {
     "empty generator": ({"x": iter([])}, "The data are empty"),
     "unequal": ({"x": X, "y": Y[:7]}, r"Data cardinality is ambiguous.*'x' sizes: 20\n'y' sizes: 7"),
     "unequal weights": ({"x": X, "y": Y, "sample_weight": np.ones(3)}, "'sample_weight' sizes: 3"),
-    "no labels": ({"x": X}, "loss of output 'out' needs labels"),
+    "no labels": ({"x": X}, r"The (loss|metric 'mae') of output 'out' needs labels.*Pass `y`"),
     "list of numbers": ({"x": X.tolist(), "y": Y}, r"np.array\(x\)"),
     "labels in a list": ({"x": X, "y": [0, 1] * 10}, r"np.array\(y\)"),
     "ragged": ({"x": np.array([[1, 2], [3]], dtype=object), "y": Y[:2]}, "rows have different shapes"),

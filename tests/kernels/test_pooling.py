@@ -115,3 +115,45 @@ def test_rule():
     assert not pooling.use_slices(jax.ShapeDtypeStruct((8, n, 32, 4), "float32"), (1, 2, 2, 1), (1, 2, 2, 1))
     shape = jax.eval_shape(lambda x: pooling.max_pool(x, 2), jax.ShapeDtypeStruct((n, 32, 32, 4), "float32")).shape
     assert shape == (n, 16, 16, 4)
+
+
+@pytest.mark.parametrize("axis,keepdims", [((1, 2), False), ((2, 3), True), ((1,), False)])
+@pytest.mark.parametrize("ties", [False, True])
+def test_global_max(axis, keepdims, ties):
+    x = data((4, 5), "channels_last", "float32", ties)
+
+    def run(x, reduce):
+        y = reduce(x, axis, keepdims=keepdims)
+        return jnp.sum(y * jnp.cos(jnp.arange(y.size, dtype="float32")).reshape(y.shape)), y
+
+    gradient, y = jax.jit(jax.grad(lambda x: run(x, pooling.global_max_pool), has_aux=True))(x)
+    expected_gradient, expected = jax.grad(lambda x: run(x, jnp.max), has_aux=True)(x)
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-6)
+    per_row = jax.vmap(jax.grad(lambda x: run(x[None], pooling.global_max_pool)[0]))(x)
+    np.testing.assert_allclose(per_row[0], gradient[0], rtol=1e-6)
+    integers = (x * 7).astype("int32")
+    np.testing.assert_array_equal(
+        pooling.global_max_pool(integers, axis, keepdims), jnp.max(integers, axis, keepdims=keepdims)
+    )
+
+
+def test_global_max_where_nothing_equals_the_maximum():
+    # What a comparison sees may be rounded otherwise than what the maximum saw; NaN equals nothing either, and shows
+    # the way that is taken then: all of the gradient goes to the first.
+    x = jnp.array([[[1.0, 4.0], [np.nan, 2.0], [np.nan, 4.0]]])
+    y, pull = jax.vjp(lambda x: pooling.global_max_pool(x, (1,)), x)
+    np.testing.assert_array_equal(y, [[np.nan, 4.0]])
+    np.testing.assert_array_equal(pull(jnp.array([[2.0, 3.0]]))[0], [[[0, 3], [2, 0], [0, 0]]])
+
+
+def test_gradient_of_a_maximum_of_what_is_computed_twice():
+    # Compiled under the flags of these tests JAX's own gradient of this is NaN: no element equals the maximum.
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(8, 9, 7, 8)).astype("float32"))
+
+    def loss(x, reduce):
+        scale = jax.lax.rsqrt(jnp.var(x, (1, 2), keepdims=True) + 1e-3)
+        return jnp.sum(reduce((x - jnp.mean(x, (1, 2), keepdims=True)) * scale * 1.1 + 0.3, (1, 2)) ** 2)
+
+    found = jax.jit(jax.grad(lambda x: loss(x, pooling.global_max_pool)))(x)
+    np.testing.assert_allclose(found, jax.grad(lambda x: loss(x, jnp.max))(x), rtol=1e-4, atol=1e-5)
