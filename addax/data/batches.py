@@ -98,6 +98,11 @@ class ArrayBatches(Batches):
         """Memory that the arrays take."""
         return sum(a.nbytes for a in tree.flatten(self.arrays) if a is not None)
 
+    @property
+    def host_bytes(self) -> int:
+        """Memory that NumPy arrays take: what putting the data on a device copies."""
+        return sum(a.nbytes for a in tree.flatten(self.arrays) if isinstance(a, np.ndarray))
+
 
 class IteratorBatches(Batches):
     """Batches from anything that can be iterated over: generators, loaders, datasets.

@@ -284,10 +284,10 @@ def _way(runner: _ProfiledRunner, looks: list[str], many: bool) -> str:
         why = "the batches come one by one" + ("" if runner.watched else ", too large or too different to be gathered")
     elif runner.arrays is None and runner.steps != source.steps:
         why = f"`steps_per_epoch` is {runner.steps} and the arrays have {source.steps} batches"
-    elif runner.arrays is None:
-        why = f"{source.nbytes / 2**30:.1f} GiB of data are not kept on the device"
     elif source.rows < 2 * source.batch_size:
         why = "an epoch has one full batch"
+    elif not runner.watched:
+        why = "the data are too large to be put on the device, and two batches too large to be gathered"
     else:
         return f"one step a dispatch, as {watched}"
     return f"one step a dispatch, as {why}{f'; {watched}' if runner.watched else ''}"

@@ -1,8 +1,8 @@
 """Runners: how programs are run over data.
 
-Arrays are put on the device once, small batches of iterables are gathered; then many steps run in one dispatch when
-nothing looks between them (no callback with batch hooks), and one step a dispatch otherwise. Which way is taken depends
-on the program, the data and the settings alone, so a run repeats bit for bit.
+Arrays are put on the device, whole or part by part, and small batches of iterables are gathered; then many steps run in
+one dispatch when nothing looks between them (no callback with batch hooks), and one step a dispatch otherwise. Which
+way is taken depends on the program, the data and the settings alone, so a run repeats bit for bit.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps, count_rows
 from . import guards, nans
 from .padding import pad
 from .program import Program
-from .stacks import Stack, room_for
+from .stacks import Stack, gathered, room_for
 
 DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
-_COPIED = 256 << 20  # and on a CPU, where they are a second copy of the user's
+_COPIED = 64 << 20  # and on a CPU, where they are a second copy of the user's
 _UNDER_WAY = 1  # steps dispatched by themselves that are waited for no sooner than the next: each holds its memory
 _REDRAW = 0.1  # seconds of steps between two looks of the progress bar
 
@@ -102,8 +102,7 @@ class Runner:
         # Arrays were looked at as a whole; of an iterable the batches of the first epoch are, one by one.
         self._checks = not isinstance(source, ArrayBatches)
         if isinstance(source, ArrayBatches) and steps in (None, source.steps) and not self.program.eager:
-            if source.nbytes <= DEVICE_BUDGET:
-                self.arrays = source.arrays
+            self.arrays = source.arrays
 
     def place(self) -> Any:
         """The arrays on the device, as the steps take them."""
@@ -224,7 +223,9 @@ class Runner:
 
     def _loop(self, stack: Stack) -> tuple[list, Callable]:
         def run(state: Any) -> Any:
-            return self.program.many(state, trim(stack.arrays), None, 0, len(stack.batches), stack.size)
+            state, logs = self.program.many(state, trim(stack.arrays), None, 0, len(stack.batches), stack.size)
+            self._keep_up(logs)
+            return state, logs
 
         self.fused = True
         return stack.batches, run
@@ -269,23 +270,24 @@ class Runner:
         steps = full + ragged
         total = rows if ragged else None
         per = self.model.steps_per_execution
+        on_cpu = jax.default_backend() == "cpu"
+        fits = source.host_bytes <= (_COPIED if on_cpu else DEVICE_BUDGET)
+        # Of data that don't fit, the batches of a dispatch are put on the device for it.
+        room = steps if fits else per if self.watched else room_for(source.peek())
         # A loop of one step a dispatch would cost more than the step alone.
-        fused = steps > 1 and not (self.watched and per == 1) and settings.get("fuse_steps")
+        fused = min(steps, room) > 1 and not (self.watched and per == 1) and settings.get("fuse_steps")
         fused = self.fused = fused and program.can_fuse(state, trim(self.arrays), size, ragged)
-        if fused and source.nbytes > _COPIED and jax.default_backend() == "cpu":
-            yield from self._on_batches()
-            return
         shuffled = source.order()
         order = self._order = np.arange(rows, dtype="int32") if shuffled is None else shuffled
         # On a CPU, where nothing is gained by having all of them there, single batches are cut from the user's arrays.
-        data = self.place() if fused or jax.default_backend() != "cpu" else None
+        data = self.place() if fits and (fused or not on_cpu) else None
         if rest and full and not ragged:
             last = order[full * size :]
             tail = ("_batch", state, trim(source.rows_of(last))) if data is None else ("_rows", state, data, last)
             program.compile_ahead(*tail, None)
         step = 0
         # What is beyond the last row is never a real one.
-        padded = np.concatenate([order, np.zeros(size, "int32")])
+        padded = np.concatenate([order, np.zeros((1 if fits else room) * size, "int32")])
 
         def one(state: Any, part: slice, valid: int | None) -> Any:
             if data is not None:
@@ -294,17 +296,25 @@ class Runner:
             return program.on_batch(state, trim(source.rows_of(part if in_place else padded[part])), valid)
 
         if fused:
-            device_order = None if shuffled is None and not ragged else put(padded)
+            device_order = None if data is None or (shuffled is None and not ragged) else put(padded)
             fixed = per if self.watched else None
             chunk = fixed or (1 if self.shown else steps)
             while step < steps:
-                count = min(chunk, steps - step)
+                count = min(chunk, room, steps - step)
+                part = None
+                if data is None:
+                    part = trim(gathered(self.arrays, padded[step * size : (step + room) * size], count * size))
 
-                def run(state: Any, step: int = step, count: int = count) -> Any:
-                    return program.many(state, data, device_order, step, count, size, total)
+                def loop(state: Any, step: int = step, count: int = count, part: Any = part) -> Any:
+                    if part is None:
+                        return program.many(state, data, device_order, step, count, size, total)
+                    valid = None if total is None else min(total - step * size, count * size)
+                    state, logs = program.many(state, part, None, 0, count, size, valid)
+                    self._keep_up(logs)
+                    return state, logs
 
                 began = time.perf_counter()
-                yield step, step + count - 1, run
+                yield step, step + count - 1, loop
                 step += count
                 if fixed is None:
                     # How many steps a dispatch has changes no result: the same compiled loop runs them.

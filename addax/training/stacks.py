@@ -1,4 +1,4 @@
-"""Batches side by side: what an iterable hands out, gathered for one dispatch of many steps."""
+"""Batches side by side, for one dispatch of many steps: parts of large arrays, or what an iterable hands out."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..core import tree
 from ..core.buffers import empty
 from ..data.batches import count_rows
 
-_BYTES = 4 << 20  # of a stack
-_MOST = 32  # batches in a stack
+_BYTES = 32 << 20  # of a stack
+_MOST = 64  # batches in a stack
 
 
 class Stack:
@@ -65,6 +65,30 @@ def room_for(batch: Any) -> int:
     if not all(isinstance(a, np.ndarray) and a.ndim and len(a) == len(arrays[0]) for a in arrays):
         return 0
     return min(_MOST, _BYTES // max(sum(a.nbytes for a in arrays), 1))
+
+
+def gathered(arrays: Any, rows: np.ndarray, count: int) -> Any:
+    """Rows of arrays, as arrays of their own.
+
+    Args:
+        arrays: Arrays with equally long first axes, in any structure, and Nones.
+        rows: Which rows, int32.
+        count: How many of them are wanted; the others are undefined.
+
+    >>> gathered((np.array([3.0, 4, 5]), None), np.array([2, 0, 0]), 2)[0][:2]
+    array([5., 3.])
+    """
+
+    def take(a: Any) -> Any:
+        if a is None:
+            return None
+        if not isinstance(a, np.ndarray):
+            return a[rows]
+        part = empty((len(rows), *a.shape[1:]), a.dtype)
+        np.take(a, rows[:count], axis=0, out=part[:count], mode="clip")  # NumPy buffers `out` in any other mode
+        return part
+
+    return tree.map_structure(take, arrays)
 
 
 def _kind(batch: Any) -> list:

@@ -1,6 +1,7 @@
 """Batches from iterables: gathered for loops on the device, and copied, so that arrays may be used again."""
 
 import time
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import addax as keras
 from addax.core import config
 from addax.core.buffers import empty
-from addax.training import runner
+from addax.training import program, runner, stacks
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(12, 8, 6)).astype("float32")
@@ -213,15 +214,27 @@ def test_nans_are_found_among_gathered_batches():
         dense().fit(batches(), verbose=0, debug_nans=True)
 
 
+@pytest.mark.parametrize("looks", [False, True])
 @pytest.mark.parametrize("rows", [96, 93])
-def test_of_large_arrays_a_part_is_copied_at_a_time(rows, monkeypatch):
+def test_of_large_arrays_a_part_is_copied_at_a_time(rows, looks, monkeypatch):
     x, y = X.reshape(96, 6)[:rows], Y.reshape(96, 1)[:rows]
+    monkeypatch.setattr(stacks, "_MOST", 5)
     found = []
     for most in (runner._COPIED, 0):
         monkeypatch.setattr(runner, "_COPIED", most)
+        monkeypatch.setattr(program, "_shared", OrderedDict())
         model = dense()
-        history = model.fit(x, y, batch_size=8, epochs=3, verbose=0, validation_data=(x, y), profile=True)
-        assert history.profile.dispatches < history.profile.steps == 3 * len(X)
-        found.append([*history.history.values(), *model.get_weights()])
+        model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"], steps_per_execution=4 if looks else 1)
+        seen = []
+        look = keras.callbacks.LambdaCallback(on_train_batch_end=lambda i, logs, seen=seen: seen.append(logs["loss"]))
+        callbacks = [look] if looks else []
+        fitted = model.fit(
+            x, y, batch_size=8, epochs=3, verbose=0, validation_data=(x, y), callbacks=callbacks, profile=True
+        )
+        assert fitted.profile.dispatches < fitted.profile.steps == 3 * len(X)
+        assert len(seen) == (9 if looks else 0)
+        # A last batch that isn't full runs in the same programs.
+        assert (model._programs["train"].compiles, model._programs["test"].compiles) == (1, 1)
+        found.append([seen, *fitted.history.values(), *model.get_weights()])
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
