@@ -25,7 +25,7 @@ from ..core.config import thread
 from ..core.engine import jax
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches
-from .program import Program, array_spec, batch_spec, has_primitive
+from .program import Program, array_spec, batch_spec, has_primitive, options_are_known
 from .runner import Runner, trim
 
 # The phases in the order of the table: what each is, and what helps where steps spend most of their time in it.
@@ -337,6 +337,7 @@ def profiling(model: Any, wanted: bool, callbacks: Any, verbose: Any) -> Iterato
     if not wanted:
         yield Runner
         return
+    options_are_known()  # to find out compiles a program, which is none of the model's
     profiler = _Profiler(callbacks)
     monitoring = jax.monitoring
     monitoring.register_event_duration_secs_listener(profiler.heard)

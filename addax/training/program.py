@@ -45,8 +45,7 @@ class Steps:
         self.ready: dict[Any, Any] = {}  # programs that are compiled, or being compiled, by another thread
         self.no_loop: dict[Any, str] = {}  # why steps don't run in a loop, by what they are given; "" where they do
         self._traced: dict[str, Any] = {}
-        self._compiled: dict[str, Any] = {}
-        self._options: dict[str, Any] | None = None
+        self._compiled: dict[tuple, Any] = {}
 
     def traced(self, name: str) -> Any:
         """The method `name` of the running program as a part of others, traced once for each kind of arguments."""
@@ -61,40 +60,68 @@ class Steps:
         return self._traced[name]
 
     def compiled(self, name: str, args: tuple) -> Any:
-        """The method `name` of the running program as a program, with what suits the compiler; `args` are its first."""
-        if name not in self._compiled:
+        """The method `name` of the running program as a program, with what suits the compiler; `args` are its own."""
+        rows = _batch_rows(name, args)
+        # That depends on the shapes, never on which of them came first: a resumed run rounds as the first one did.
+        key = (name, _spec_of(args[1]) if rows >= _SHARED_ROWS else None)
+        if key not in self._compiled:
             part = self.traced(name)
-            if self._options is None:
-                self._options = compiler_options(part.trace(*args).jaxpr)
+            options = compiler_options(part.trace(*args).jaxpr, self.kind, rows)
 
             def run(*args: Any) -> Any:
                 return part(*args)
 
             run.__name__ = run.__qualname__ = part.__name__
             donate = (0,) if self.kind == "train" else ()
-            self._compiled[name] = jax.jit(
-                run, donate_argnums=donate, static_argnums=_STATIC.get(name), compiler_options=self._options
+            self._compiled[key] = jax.jit(
+                run, donate_argnums=donate, static_argnums=_STATIC.get(name), compiler_options=options
             )
-        return self._compiled[name]
+        return self._compiled[key]
+
+
+def _batch_rows(name: str, args: tuple) -> int:
+    """How many rows the batches have of what the method `name` of a program is given."""
+    if name in ("_loop", "_sweep"):
+        return args[_STATIC[name][0]]
+    data = tree.flatten(args[2] if name == "_rows" else args[1])
+    return next((a.shape[0] for a in data if a is not None and a.ndim), 1)
 
 
 _STATIC = {"_loop": (5,), "_sweep": (3,), "_call": (2,)}  # which arguments are not arrays
 
-# XLA's own convolutions run on one core of a CPU. Those of the library behind this option run on all of them.
-_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT,LIBRARY_FUSION_TYPE_REDUCE"}
+_CONVOLUTIONS = ("conv_general_dilated", "conv_transpose")
+
+# By default XLA:CPU gives single products, sums and convolutions to a library (YNNPACK). Its sums are several times as
+# fast as XLA's and its convolutions half as fast; which products are faster depends on their size.
+_LIBRARY = "xla_cpu_experimental_ynn_fusion_type"
+_SUMS = "LIBRARY_FUSION_TYPE_REDUCE"
+_PRODUCTS_AND_SUMS = f"LIBRARY_FUSION_TYPE_DOT,{_SUMS}"
+_SHARED_ROWS = 128  # rows from which XLA shares products between cores that its library does not
 
 
-def compiler_options(jaxpr: Any) -> dict[str, Any]:
-    """The options with which XLA makes the best of a program on this device."""
-    wanted = _convolves_on_cpu(jaxpr) and settings.get("compiler_options")
-    return _CONVOLUTIONS if wanted and _are_known() else {}
+def compiler_options(jaxpr: Any, kind: str, rows: int) -> dict[str, Any]:
+    """The options with which XLA makes the best of a program on this device; measured in docs/PERFORMANCE.md.
+
+    Args:
+        jaxpr: The program.
+        kind: "train", "test", "predict" or "call".
+        rows: Rows of its batches.
+    """
+    if jax.default_backend() != "cpu" or not settings.get("compiler_options") or not options_are_known():
+        return {}
+    if has_primitive(jaxpr, *_CONVOLUTIONS):
+        return {_LIBRARY: _PRODUCTS_AND_SUMS if kind == "train" else _SUMS}
+    if kind != "train" and has_primitive(jaxpr, "depthwise_conv"):
+        # Where no gradient needs what is summed, the library would take shifted products into its sums.
+        return {_LIBRARY: ""}
+    return {_LIBRARY: _SUMS} if rows >= _SHARED_ROWS and _products_suit_xla(jaxpr) else {}
 
 
 @functools.cache
-def _are_known() -> bool:
-    """Whether this version of XLA knows the options: it may drop them."""
+def options_are_known() -> bool:
+    """Whether this version of XLA knows the option of `compiler_options`: it may drop it."""
     try:
-        jax.jit(lambda: 0, compiler_options=_CONVOLUTIONS).lower().compile()
+        jax.jit(lambda: 0, compiler_options={_LIBRARY: _PRODUCTS_AND_SUMS}).lower().compile()
     except Exception:
         return False
     return True
@@ -456,14 +483,9 @@ def no_loop(jaxpr: Any, passes: int) -> str:
     """
     if jax.default_backend() != "cpu":
         return ""
-    if _convolves_on_cpu(jaxpr):
+    if has_primitive(jaxpr, *_CONVOLUTIONS):
         return "convolutions don't run well in loops on CPUs"
     return "large steps gain nothing from a loop on CPUs" if _operations(jaxpr) > passes * _LARGE else ""
-
-
-def _convolves_on_cpu(jaxpr: Any) -> bool:
-    """Whether it holds one of XLA's convolutions, which CPUs run in their own way."""
-    return jax.default_backend() == "cpu" and has_primitive(jaxpr, "conv_general_dilated", "conv_transpose")
 
 
 def has_primitive(jaxpr: Any, *names: str) -> bool:
@@ -473,13 +495,34 @@ def has_primitive(jaxpr: Any, *names: str) -> bool:
 
 def _operations(jaxpr: Any) -> float:
     """Floating point operations of the matrix products in a jaxpr."""
-    total = 0.0
+    return sum(2.0 * times * math.prod(sizes) for sizes, _, times in _products(jaxpr))
+
+
+def _products_suit_xla(jaxpr: Any) -> bool:
+    """Whether most of what is multiplied is in products that XLA:CPU shares between cores and its library does not.
+
+    Those of 1.5 to 16 million multiplications, of at least 128 rows and not many more columns: nets of four square
+    layers take 0.7 to 0.85 of the time with XLA's; smaller, larger and wider ones up to twice as long.
+    """
+    here = all_ = 0
+    for (batch, rows, inner, columns), transposed, times in _products(jaxpr):
+        if batch == 1 and not transposed:  # others are XLA's in any case
+            work = rows * inner * columns
+            all_ += work * times
+            here += work * times * (1.5e6 <= work <= 1.6e7 and rows >= _SHARED_ROWS and columns < 2 * rows)
+    return here > all_ / 2
+
+
+def _products(jaxpr: Any) -> Iterator[tuple[tuple[int, int, int, int], bool, int]]:
+    """Of each matrix product in a jaxpr batch, rows, inner size and columns, whether rows come last, and how often."""
     for eqn, times in _equations(jaxpr):
         if eqn.primitive.name == "dot_general":
-            left = eqn.invars[0].aval.shape
-            inner = math.prod(left[i] for i in eqn.params["dimension_numbers"][0][0])
-            total += 2.0 * times * math.prod(eqn.outvars[0].aval.shape) * inner
-    return total
+            (inner_axes, _), (batch_axes, _) = eqn.params["dimension_numbers"]
+            left, right = (v.aval.shape for v in eqn.invars)
+            batch, inner = (math.prod(left[i] for i in axes) for axes in (batch_axes, inner_axes))
+            whole = max(batch * inner, 1)
+            transposed = tuple(inner_axes) != (len(left) - 1,)
+            yield (batch, math.prod(left) // whole, inner, math.prod(right) // whole), transposed, times
 
 
 def _equations(jaxpr: Any, times: int = 1) -> Iterator[tuple[Any, int]]:
