@@ -137,9 +137,10 @@ def shared_steps(kind: str, key: Any) -> Steps:
     """The steps for what `key` says is computed; steps of their own where it is None."""
     if key is None:
         return Steps(kind)
+    known = (kind, key, settings.get("compiler_options"))
     with _lock:
-        steps = _shared.pop((kind, key), None) or Steps(kind)
-        _shared[kind, key] = steps
+        steps = _shared.pop(known, None) or Steps(kind)
+        _shared[known] = steps
         while len(_shared) > _SHARED:
             _shared.popitem(last=False)
     return steps

@@ -73,13 +73,11 @@ def test_what_the_library_gets(make, kind, does, does_not):
     found = in_library(*make(), kind)
     assert does <= found
     assert not does_not & found
-    program._shared.clear()
     config.set("compiler_options", False)
     try:
         assert does_not <= in_library(*make(), kind)
     finally:
         config.set("compiler_options", True)
-        program._shared.clear()
 
 
 def fitted(make):
