@@ -22,11 +22,11 @@ from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps, count_rows
 from . import guards, nans
 from .padding import pad
 from .program import Program
-from .stacks import Stack, gathered, room_for
+from .stacks import Stack, gathered, room_for, rows_like
 
 DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
 _COPIED = 64 << 20  # and on a CPU, where they are a second copy of the user's
-_UNDER_WAY = 1  # steps dispatched by themselves that are waited for no sooner than the next: each holds its memory
+_UNDER_WAY = 1  # dispatches that are not waited for when the next is under way: each holds its memory
 _REDRAW = 0.1  # seconds of steps between two looks of the progress bar
 
 
@@ -94,6 +94,7 @@ class Runner:
         self.limited = EpochSteps(source, steps)
         self.arrays: Any = None  # where they are that the user passed, if the steps can be cut from them
         self._placed: Any = None  # the same on the device
+        self._places: list = []  # where parts of them are put for a dispatch, in turn
         self.watch: nans.Watch | None = None
         self.fused = False  # whether the dispatch at hand is a loop on the device
         self._order: Any = None
@@ -113,6 +114,7 @@ class Runner:
     def let_go(self) -> None:
         """Frees the arrays on the device now, not when the cycles of callbacks and models are collected."""
         self.arrays = self._placed = None
+        self._places = []
 
     def epoch(self, begin: Callable[[int], None], end: Callable[[int, Any], None], stop: Callable[[], bool]) -> Any:
         """Runs one epoch.
@@ -297,13 +299,18 @@ class Runner:
 
         if fused:
             device_order = None if data is None or (shuffled is None and not ragged) else put(padded)
+            if data is None and not self._places:
+                self._places = [rows_like(self.arrays, room * size) for _ in range(_UNDER_WAY + 1)]
             fixed = per if self.watched else None
             chunk = fixed or (1 if self.shown else steps)
             while step < steps:
                 count = min(chunk, room, steps - step)
                 part = None
                 if data is None:
-                    part = trim(gathered(self.arrays, padded[step * size : (step + room) * size], count * size))
+                    wanted = padded[step * size : (step + room) * size]
+                    place = self._places.pop(0)  # that of a dispatch which has been waited for
+                    self._places.append(place)
+                    part = trim(gathered(self.arrays, wanted, count * size, place))
 
                 def loop(state: Any, step: int = step, count: int = count, part: Any = part) -> Any:
                     if part is None:

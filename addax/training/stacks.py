@@ -67,28 +67,34 @@ def room_for(batch: Any) -> int:
     return min(_MOST, _BYTES // max(sum(a.nbytes for a in arrays), 1))
 
 
-def gathered(arrays: Any, rows: np.ndarray, count: int) -> Any:
-    """Rows of arrays, as arrays of their own.
+def rows_like(arrays: Any, count: int) -> Any:
+    """Undefined arrays for `count` rows of those on the host; None for the others."""
+    return tree.map_structure(
+        lambda a: empty((count, *a.shape[1:]), a.dtype) if isinstance(a, np.ndarray) else None, arrays
+    )
+
+
+def gathered(arrays: Any, rows: np.ndarray, count: int, place: Any) -> Any:
+    """Rows of arrays, in arrays of their own.
 
     Args:
         arrays: Arrays with equally long first axes, in any structure, and Nones.
         rows: Which rows, int32.
         count: How many of them are wanted; the others are undefined.
+        place: Where they go, from `rows_like`, for as many rows as there are.
 
-    >>> gathered((np.array([3.0, 4, 5]), None), np.array([2, 0, 0]), 2)[0][:2]
+    >>> arrays = np.array([3.0, 4, 5]), None
+    >>> gathered(arrays, np.array([2, 0, 0]), 2, rows_like(arrays, 3))[0][:2]
     array([5., 3.])
     """
 
-    def take(a: Any) -> Any:
-        if a is None:
-            return None
-        if not isinstance(a, np.ndarray):
-            return a[rows]
-        part = empty((len(rows), *a.shape[1:]), a.dtype)
-        np.take(a, rows[:count], axis=0, out=part[:count], mode="clip")  # NumPy buffers `out` in any other mode
-        return part
+    def take(a: Any, to: Any) -> Any:
+        if to is None:
+            return None if a is None else a[rows]
+        np.take(a, rows[:count], axis=0, out=to[:count], mode="clip")  # NumPy buffers `out` in any other mode
+        return to
 
-    return tree.map_structure(take, arrays)
+    return tree.map_structure(take, arrays, place)
 
 
 def _kind(batch: Any) -> list:

@@ -17,8 +17,8 @@ def logits_loss(keras: Any) -> dict[str, Any]:
 def learnable(rows: int, size: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Vectors in [-0.5, 0.5], and classes that a linear map of them decides.
 
-    Were they all positive, one activation that is rounded to the other side of 0 in the second step would change the loss
-    of the first epoch by a hundredth, and losses would tell nothing.
+    Were they all positive, one activation that is rounded to the other side of 0 in the second step would change the
+    loss of the first epoch by a hundredth, and losses would tell nothing.
     """
     rng = np.random.default_rng(seed)
     x = rng.random((rows, size), "float32") - np.float32(0.5)
