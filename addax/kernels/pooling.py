@@ -169,10 +169,10 @@ def _max_over() -> Callable:
         count = jnp.sum(equal, axis, dtype="int32", keepdims=True)
 
         def first() -> Any:
-            flat = jnp.moveaxis(x, axis, range(len(axis)))
-            place = jnp.argmax(flat.reshape(-1, *flat.shape[len(axis) :]), axis=0)
-            won = jnp.arange(math.prod(flat.shape[: len(axis)])).reshape(-1, *(1,) * place.ndim) == place
-            return jnp.moveaxis(won.reshape(flat.shape), range(len(axis)), axis).astype(x.dtype)
+            last = jnp.moveaxis(x, axis, range(-len(axis), 0))
+            flat = last.reshape(*last.shape[: -len(axis)], -1)
+            won = jax.nn.one_hot(jnp.argmax(flat, -1), flat.shape[-1], dtype=x.dtype)
+            return jnp.moveaxis(won.reshape(last.shape), range(-len(axis), 0), axis)
 
         share = lax.cond(jnp.all(count > 0), lambda: equal.astype(x.dtype) / count.astype(x.dtype), first)
         return best, jnp.sum(share * moved, axis, keepdims=True)

@@ -18,7 +18,7 @@ from ..core.engine import jax, jnp, lax
 from ..core.fingerprint import changes, fingerprint
 from ..core.variable import Variable
 from ..data.batches import count_rows
-from .padding import Sizes, can_leave_out, is_rowwise, valid_rows
+from .padding import Sizes, can_leave_out, is_rowwise, row_count, valid_rows
 
 State = list[list[Any]]
 
@@ -63,7 +63,7 @@ class Steps:
         """The method `name` of the running program as a program, with what suits the compiler; `args` are its own."""
         rows = _batch_rows(name, args)
         # That depends on the shapes, never on which of them came first: a resumed run rounds as the first one did.
-        key = (name, _spec_of(args[1]) if rows >= _SHARED_ROWS else None)
+        key = (name, _spec_of(args[1]) if rows >= _MANY_ROWS else None)
         if key not in self._compiled:
             part = self.traced(name)
             options = compiler_options(part.trace(*args).jaxpr, self.kind, rows)
@@ -83,8 +83,7 @@ def _batch_rows(name: str, args: tuple) -> int:
     """How many rows the batches have of what the method `name` of a program is given."""
     if name in ("_loop", "_sweep"):
         return args[_STATIC[name][0]]
-    data = tree.flatten(args[2] if name == "_rows" else args[1])
-    return next((a.shape[0] for a in data if a is not None and a.ndim), 1)
+    return row_count(args[2] if name == "_rows" else args[1])
 
 
 _STATIC = {"_loop": (5,), "_sweep": (3,), "_call": (2,)}  # which arguments are not arrays
@@ -96,7 +95,7 @@ _CONVOLUTIONS = ("conv_general_dilated", "conv_transpose")
 _LIBRARY = "xla_cpu_experimental_ynn_fusion_type"
 _SUMS = "LIBRARY_FUSION_TYPE_REDUCE"
 _PRODUCTS_AND_SUMS = f"LIBRARY_FUSION_TYPE_DOT,{_SUMS}"
-_SHARED_ROWS = 128  # rows from which XLA shares products between cores that its library does not
+_MANY_ROWS = 128  # rows from which XLA shares products between cores that its library does not
 
 
 def compiler_options(jaxpr: Any, kind: str, rows: int) -> dict[str, Any]:
@@ -114,7 +113,7 @@ def compiler_options(jaxpr: Any, kind: str, rows: int) -> dict[str, Any]:
     if kind != "train" and has_primitive(jaxpr, "depthwise_conv"):
         # Where no gradient needs what is summed, the library would take shifted products into its sums.
         return {_LIBRARY: ""}
-    return {_LIBRARY: _SUMS} if rows >= _SHARED_ROWS and _products_suit_xla(jaxpr) else {}
+    return {_LIBRARY: _SUMS} if rows >= _MANY_ROWS and _products_suit_xla(jaxpr) else {}
 
 
 @functools.cache
@@ -510,7 +509,7 @@ def _products_suit_xla(jaxpr: Any) -> bool:
         if batch == 1 and not transposed:  # others are XLA's in any case
             work = rows * inner * columns
             all_ += work * times
-            here += work * times * (1.5e6 <= work <= 1.6e7 and rows >= _SHARED_ROWS and columns < 2 * rows)
+            here += work * times * (1.5e6 <= work <= 1.6e7 and rows >= _MANY_ROWS and columns < 2 * rows)
     return here > all_ / 2
 
 

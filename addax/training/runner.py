@@ -225,12 +225,22 @@ class Runner:
 
     def _loop(self, stack: Stack) -> tuple[list, Callable]:
         def run(state: Any) -> Any:
-            state, logs = self.program.many(state, trim(stack.arrays), None, 0, len(stack.batches), stack.size)
-            self._keep_up(logs)
-            return state, logs
+            return self._many(state, stack.arrays, len(stack.batches), stack.size)
 
         self.fused = True
         return stack.batches, run
+
+    def _many(self, state: Any, arrays: Any, count: int, size: int, total: int | None = None) -> tuple[Any, Any]:
+        """The `count` steps of arrays that hold no others in one dispatch; see `Program.many`."""
+        state, logs = self.program.many(state, trim(arrays), None, 0, count, size, total)
+        self._keep_up(logs)
+        return state, logs
+
+    def _part(self, rows: np.ndarray, count: int) -> Any:
+        """The first `count` of these rows of the arrays, where a dispatch was read from that has been waited for."""
+        place = self._places.pop(0) if len(self._places) > _UNDER_WAY else rows_like(self.arrays, len(rows))
+        self._places.append(place)
+        return gathered(self.arrays, rows, count, place)
 
     def _one_by_one(self, batches: list) -> tuple[list, Callable]:
         def run(state: Any) -> Any:
@@ -299,26 +309,17 @@ class Runner:
 
         if fused:
             device_order = None if data is None or (shuffled is None and not ragged) else put(padded)
-            if data is None and not self._places:
-                self._places = [rows_like(self.arrays, room * size) for _ in range(_UNDER_WAY + 1)]
             fixed = per if self.watched else None
             chunk = fixed or (1 if self.shown else steps)
             while step < steps:
                 count = min(chunk, room, steps - step)
-                part = None
-                if data is None:
-                    wanted = padded[step * size : (step + room) * size]
-                    place = self._places.pop(0)  # that of a dispatch which has been waited for
-                    self._places.append(place)
-                    part = trim(gathered(self.arrays, wanted, count * size, place))
+                part = None if data is not None else self._part(padded[step * size :][: room * size], count * size)
 
                 def loop(state: Any, step: int = step, count: int = count, part: Any = part) -> Any:
                     if part is None:
                         return program.many(state, data, device_order, step, count, size, total)
                     valid = None if total is None else min(total - step * size, count * size)
-                    state, logs = program.many(state, part, None, 0, count, size, valid)
-                    self._keep_up(logs)
-                    return state, logs
+                    return self._many(state, part, count, size, valid)
 
                 began = time.perf_counter()
                 yield step, step + count - 1, loop

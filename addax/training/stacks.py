@@ -29,9 +29,7 @@ class Stack:
     def __init__(self, like: Any, room: int):
         self.room = room
         self.size = count_rows(like)
-        self.arrays = tree.map_structure(
-            lambda a: None if a is None else empty((room * len(a), *a.shape[1:]), a.dtype), like
-        )
+        self.arrays = rows_like(like, room * self.size)
         self.batches: list = []
         self._like = like
         self._kind = _kind(like)
