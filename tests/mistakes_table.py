@@ -101,7 +101,7 @@ SECTIONS["Making layers"] += _rows(
         class Block(layers.Layer):
             def __init__(self):
                 self.dense = layers.Dense(3)
-        Block()
+        Block()(np.ones((1, 4)))
         """,
         ("Block", "super().__init__()"),
     ),

@@ -216,6 +216,7 @@ class ThreadState(threading.local):
 
     def __init__(self) -> None:
         self.state_scope: Any = None  # core.state
+        self.substitutes: dict[int, Any] = {}  # core.state: values that variables read as, by the variable's id
         self.autocast: str | None = None  # core.variable: dtype that float variables read as
         self.call_context: Any = None  # layers.layer: the outermost layer call
         self.probe: Any = None  # training.nans: sees what goes in and out of each layer and op

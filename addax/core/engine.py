@@ -59,12 +59,16 @@ else:
     lax = lazy("jax.lax")
 
 
-def put(x: Any) -> Any:
-    """A NumPy array on the device. Where memory allows the array is used as it is, so it must not be changed after.
+def put(x: Any, placement: Any = None) -> Any:
+    """Puts an array on a device. Where memory allows a NumPy array is used as it is, so it must not be changed after.
 
     Unlike `jnp.asarray`, this compiles nothing.
+
+    Args:
+        x: A NumPy array, an array of JAX, or a structure of them.
+        placement: A device or a sharding; None for JAX's default device.
     """
-    return jax.device_put(x)
+    return jax.device_put(x, placement)
 
 
 def fetch(x: Any) -> Any:

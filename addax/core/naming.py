@@ -50,6 +50,16 @@ def name_scope(name: str) -> Iterator[None]:
         thread.name_scopes.pop()
 
 
+@contextmanager
+def name_scope_once(name: str) -> Iterator[None]:
+    """`name_scope`, unless the innermost scope has that name already."""
+    if thread.name_scopes and thread.name_scopes[-1] == name:
+        yield
+    else:
+        with name_scope(name):
+            yield
+
+
 def scoped(name: str) -> str:
     """`name` under the current scopes."""
     return "/".join([*thread.name_scopes, name])

@@ -7,7 +7,8 @@ evaluation and user-written optimizers all run this way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .config import thread
@@ -81,6 +82,39 @@ class StateScope:
 
     def __exit__(self, *exc: object) -> None:
         thread.state_scope = self._outer
+
+
+@contextmanager
+def substitute(*pairs: tuple[Variable, Any]) -> Iterator[None]:
+    """Within it, variables read as other values, while what is assigned goes where it would go without it.
+
+    A layer that stands for another (a low-rank update, a quantized kernel) calls it under the values that it makes
+    of the inner layer's variables; moving averages and seeds of the inner layer are still written.
+
+    Args:
+        *pairs: Pairs (variable, value); a value has its variable's shape.
+
+    >>> from addax.core.variable import Variable
+    >>> kernel, steps = Variable(np.ones(2), name="kernel"), Variable(0, name="steps")
+    >>> with substitute((kernel, jnp.zeros(2))):
+    ...     print(kernel.value)
+    ...     _ = steps.assign_add(1)
+    [0. 0.]
+    >>> print(kernel.value, int(steps))
+    [1. 1.] 1
+    """
+    outer = thread.substitutes
+    for variable, value in pairs:
+        if tuple(value.shape) != variable.shape:
+            raise ValueError(
+                f"The value for variable '{variable.path}' must have its shape {variable.shape}. Received a value of "
+                f"shape {tuple(value.shape)}."
+            )
+    thread.substitutes = {**outer, **{id(variable): value for variable, value in pairs}}
+    try:
+        yield
+    finally:
+        thread.substitutes = outer
 
 
 StatelessScope = StateScope

@@ -13,33 +13,27 @@ class Tracker:
     """Sorts what is assigned to an object into lists, in the order of assignment.
 
     Args:
-        kinds: For each list, the test of what goes there; the first that holds wins.
-        lists: The lists themselves, by the same names.
+        list_of: Returns the name of the list where a value belongs, or None for values that belong in none.
+        lists: The lists by name. Only the tracker changes them.
     """
 
-    def __init__(self, kinds: dict[str, Callable[[Any], bool]], lists: dict[str, list]):
-        self.kinds = kinds
+    def __init__(self, list_of: Callable[[Any], str | None], lists: dict[str, list]):
+        self.list_of = list_of
         self.lists = lists
         self.locked: str | None = None  # why nothing may be added
+        self._ids: set[int] | None = set()
+        self._under_way: dict[int, Any] = {}  # containers that are being noted: one may hold itself
 
     def track(self, value: Any) -> Any:
         """Notes `value`; returns it, containers in a form that notes what is added to them later."""
         if type(value) in PLAIN:
             return value
-        kind = self._kind(value)
-        if kind is not None:
-            # In whichever list: what was trainable when it came may be frozen now.
-            if not any(id(value) in map(id, known) for known in self.lists.values()):
-                if self.locked:
-                    raise ValueError(self.locked)
-                self.lists[kind].append(value)
+        name = self.list_of(value)
+        if name is not None:
+            self.add(name, value)
             return value
-        if type(value) is list:
-            return TrackedList(value, self)
-        if type(value) is dict:
-            return TrackedDict(value, self)
-        if type(value) is set:
-            return TrackedSet(value, self)
+        if type(value) in _TRACKED:
+            return self._track_container(value)
         if isinstance(value, tuple):
             wrapped = [self.track(v) for v in value]
             if all(w is v for w, v in zip(wrapped, value)):
@@ -47,25 +41,59 @@ class Tracker:
             return type(value)(*wrapped) if hasattr(value, "_fields") else tuple(wrapped)
         return value
 
+    def _track_container(self, value: Any) -> Any:
+        if id(value) in self._under_way:
+            return self._under_way[id(value)]
+        container = self._under_way[id(value)] = _TRACKED[type(value)]((), self)
+        try:
+            (container.extend if isinstance(container, list) else container.update)(value)
+        finally:
+            del self._under_way[id(value)]
+        return container
+
+    def add(self, name: str, value: Any, at: int | None = None) -> None:
+        """Puts `value` into a list, unless it is in one already (what was trainable when it came may be frozen now).
+
+        Args:
+            name: The list.
+            value: The value.
+            at: Index in the list; the end when None.
+
+        Raises:
+            ValueError: The tracker is locked.
+        """
+        ids = self._known()
+        if id(value) in ids:
+            return
+        if self.locked:
+            raise ValueError(self.locked)
+        ids.add(id(value))
+        values = self.lists[name]
+        values.insert(len(values) if at is None else at, value)
+
     def untrack(self, value: Any) -> None:
         """Forgets `value` and what is in it."""
         if type(value) in PLAIN:
             return
-        if self._kind(value) is not None:
-            for known in self.lists.values():
-                known[:] = [v for v in known if v is not value]
-        elif isinstance(value, (TrackedList, TrackedSet, tuple)):
-            for v in value:
+        if self.list_of(value) is not None:
+            ids = self._known()
+            if id(value) in ids:
+                ids.remove(id(value))
+                for values in self.lists.values():
+                    values[:] = [v for v in values if v is not value]
+        elif isinstance(value, (TrackedList, TrackedSet, TrackedDict, tuple)) and id(value) not in self._under_way:
+            self._under_way[id(value)] = value
+            for v in value.values() if isinstance(value, dict) else value:
                 self.untrack(v)
-        elif isinstance(value, TrackedDict):
-            for v in value.values():
-                self.untrack(v)
+            del self._under_way[id(value)]
 
-    def _kind(self, value: Any) -> str | None:
-        for name, test in self.kinds.items():
-            if test(value):
-                return name
-        return None
+    def _known(self) -> set[int]:
+        if self._ids is None:
+            self._ids = {id(v) for values in self.lists.values() for v in values}
+        return self._ids
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_ids": None}  # copies have other ids
 
 
 class TrackedList(list):
@@ -120,7 +148,7 @@ class TrackedList(list):
         del self[:]
 
     def __reduce__(self) -> Any:
-        return (list, (list(self),))
+        return list, (), None, iter(self)  # item by item, so that a list may hold itself
 
 
 class TrackedDict(dict):
@@ -165,7 +193,7 @@ class TrackedDict(dict):
             del self[key]
 
     def __reduce__(self) -> Any:
-        return (dict, (dict(self),))
+        return dict, (), None, None, iter(self.items())
 
 
 class TrackedSet(set):
@@ -195,3 +223,6 @@ class TrackedSet(set):
 
     def __reduce__(self) -> Any:
         return (set, (set(self),))
+
+
+_TRACKED: dict[type, Callable] = {list: TrackedList, dict: TrackedDict, set: TrackedSet}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,7 @@ class Variable(TensorOperators):
         self.constraint: Callable | None = None
         self.overwrite_with_gradient = False
         self._layout: Any = None
+        self._placement: Any = None
         self._initializer: Callable | None = None
         self._value: Any = None
         if callable(initializer) and not is_jax_array(initializer):
@@ -116,12 +118,23 @@ class Variable(TensorOperators):
         return math.prod(self.shape)
 
     @property
+    def placement(self) -> Any:
+        """The device or sharding (`jax.Device`, `jax.sharding.Sharding`) of the value; None for JAX's default.
+
+        Setting it moves the value, and whatever is assigned from then on.
+        """
+        return self._placement
+
+    @placement.setter
+    def placement(self, placement: Any) -> None:
+        self._placement = placement
+        if is_jax_array(self._value):
+            self._value = put(self._value, placement)
+
+    @property
     def value(self) -> Any:
         """The value, an array of JAX."""
-        scope = thread.state_scope
-        value = None if scope is None else scope.read(self)
-        if value is None:
-            value = self.stored_value()
+        value = self.value_uncast()
         cast = thread.autocast
         if cast is not None and self.autocast and cast != self._dtype and "float" in self._dtype:
             return value.astype(cast)
@@ -131,7 +144,7 @@ class Variable(TensorOperators):
         """The variable's own value on the device, made now if it was not needed before; ignores any scope."""
         if not is_jax_array(self._value):
             with jax.ensure_compile_time_eval():  # the first use may be inside a trace
-                self._value = put(self._host_value())
+                self._value = put(self._host_value(), self._placement)
         return self._value
 
     def held_value(self) -> Any:
@@ -140,7 +153,8 @@ class Variable(TensorOperators):
         A program that is given it moves it there sooner.
         """
         value = self._value if self._value is not None else self._host_value()
-        return value if isinstance(value, np.ndarray) and value.nbytes <= _SMALL else self.stored_value()
+        small = isinstance(value, np.ndarray) and value.nbytes <= _SMALL and self._placement is None
+        return value if small else self.stored_value()
 
     def _host_value(self) -> Any:
         if self._value is not None:
@@ -186,14 +200,15 @@ class Variable(TensorOperators):
             )
         if is_jax_array(value):
             # A copy where the array is the caller's own: programs that are given variables donate their buffers.
-            self._value = jnp.array(value, self._dtype, copy=True)
+            value = jnp.array(value, self._dtype, copy=True)
+            self._value = value if self._placement is None else put(value, self._placement)
         else:
             self._value = np.array(value, dtypes.numpy_dtype(self._dtype))
         self._initializer = None
         return self._value
 
     def adopt(self, value: Any) -> None:
-        """Takes over an array that is already right in shape and dtype: how the loop puts a program's results back."""
+        """Takes over an array of the right shape, dtype and placement: the result of a program."""
         self._value, self._initializer = value, None
 
     def assign_add(self, value: Any) -> Any:
@@ -206,15 +221,16 @@ class Variable(TensorOperators):
 
     def value_uncast(self) -> Any:
         """The value in the variable's own dtype, also inside a layer that computes in another."""
-        scope = thread.state_scope
-        value = None if scope is None else scope.read(self)
+        value = thread.substitutes.get(id(self)) if thread.substitutes else None
+        if value is None and thread.state_scope is not None:
+            value = thread.state_scope.read(self)
         return self.stored_value() if value is None else value
 
     def numpy(self) -> np.ndarray:
-        """The value as a NumPy array. Does not import JAX when nothing has."""
-        if thread.state_scope is None and thread.autocast is None:
-            return np.asarray(self._host_value())
-        return np.asarray(self.value)
+        """The value as a NumPy array of the caller's own. Does not import JAX when nothing has."""
+        if thread.state_scope is None and thread.autocast is None and not thread.substitutes:
+            return np.array(self._host_value())
+        return np.array(self.value)
 
     @property
     def initialized(self) -> bool:
@@ -227,7 +243,7 @@ class Variable(TensorOperators):
         return self.value
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self.numpy(), dtype)
+        return np.asarray(self.numpy(), dtype)  # a copy already
 
     def __jax_array__(self) -> Any:
         return self.value
@@ -253,15 +269,20 @@ class Variable(TensorOperators):
         return id(self)
 
     def __deepcopy__(self, memo: dict) -> Variable:
-        copy = type(self)(
-            np.array(self.numpy()), dtype=self._dtype, trainable=self.trainable, autocast=self.autocast, name=self.name
-        )
-        copy.path, copy.regularizer, copy.constraint = self.path, self.regularizer, self.constraint
-        memo[id(self)] = copy
+        memo[id(self)] = copy = object.__new__(type(self))
+        for name, value in self.__dict__.items():
+            if name == "_value":  # assigning replaces the value, nothing writes into it
+                value = np.array(value) if isinstance(value, np.ndarray) else value
+                copy.__dict__[name] = jnp.array(value, copy=True) if is_jax_array(value) else value
+            elif name in ("_placement", "_layout"):
+                copy.__dict__[name] = value
+            else:
+                copy.__dict__[name] = deepcopy(value, memo)
         return copy
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
+        state["_placement"] = None  # devices belong to this process
         if is_jax_array(state["_value"]):
             state["_value"] = np.asarray(state["_value"])
         return state

@@ -1,39 +1,34 @@
-"""How a layer is built: what surrounds every `build`, and the shapes that it is given."""
+"""Building of layers: names, the `built` flag and the lock around every `build`, and the shapes it is given."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 from ..core import tree
-from ..core.config import thread
 from ..core.engine import is_jax_array
 from ..core.keras_tensor import KerasTensor
-from ..core.naming import name_scope
+from ..core.naming import name_scope_once
 from ..core.op import signature_of
 
-if TYPE_CHECKING:
-    from .layer import Layer
-
 Shape = tuple[int | None, ...]
-
 # Arguments of Keras 2 that say which input a first layer expects.
 _LEGACY_INPUT = ("input_shape", "batch_input_shape", "input_dim", "input_length", "batch_size")
 
 
 def around_build(build: Callable) -> Callable:
-    """What happens around every `build`, also one that the user calls: names, the built flag, the lock."""
+    """Wraps a layer's `build`, so that names, the `built` flag and the lock hold also where the user calls it."""
 
     @functools.wraps(build)
-    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
         if self._building:  # super().build()
             build(self, *args, **kwargs)
             return
         self.__dict__["_building"] = True
         self._path_from_scope()
-        with _unless_named(self.name):
+        with name_scope_once(self.name):
             try:
                 args = tuple(as_shape(a) for a in args)
                 build(self, *args, **kwargs)
@@ -51,15 +46,6 @@ def around_build(build: Callable) -> Callable:
     return wrapper
 
 
-@contextmanager
-def _unless_named(name: str) -> Iterator[None]:
-    if thread.name_scopes and thread.name_scopes[-1] == name:
-        yield
-    else:
-        with name_scope(name):
-            yield
-
-
 def as_shape(shape: Any) -> Any:
     """Lists, as JSON has them, back to tuples, where they are shapes."""
     if tree.is_shape(shape):
@@ -71,42 +57,50 @@ def as_shape(shape: Any) -> Any:
     return shape
 
 
-def shapes_of(bound: dict[str, Any]) -> dict[str, Any]:
-    """`<argument>_shape` -> structure of shapes, for the arguments that are tensors."""
-    shapes = {}
-    for name, value in bound.items():
-        if name == "mask" or name.endswith("_mask"):
-            continue
-        leaves = tree.flatten(value)
-        if leaves and all(hasattr(x, "shape") or x is None for x in leaves) and any(x is not None for x in leaves):
-            shapes[f"{name}_shape"] = tree.map_structure(
-                lambda x: None if x is None else tuple(d if isinstance(d, int) else None for d in x.shape), value
-            )
-    return shapes
+def match_shapes(fn: Callable, shapes: dict[str, Any], mask_shapes: dict[str, Any], owner: str) -> dict[str, Any]:
+    """Returns the arguments for `build` or `compute_output_shape`: by name, or the first shape for one parameter.
 
+    Args:
+        fn: The method.
+        shapes: `<argument>_shape` -> structure of shapes.
+        mask_shapes: The same for masks, which only parameters of their names get.
+        owner: The layer's path and class, for errors.
 
-def match_shapes(fn: Callable, shapes: dict[str, Any], layer: Layer) -> dict[str, Any]:
-    """The arguments for `build` or `compute_output_shape`: by name, or the first shape where there is one parameter."""
+    Raises:
+        ValueError: Several parameters, and names that no argument has.
+    """
     parameters = list(signature_of(fn).parameters.values())[1:]
     names = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     if not names:
         return dict(shapes) if any(p.kind is p.VAR_KEYWORD for p in parameters) else {}
     if not shapes:
         return {}
-    matched = {n: shapes[n] for n in names if n in shapes}
+    known = {**mask_shapes, **shapes}
+    matched = {n: known[n] for n in names if n in known}
     required = [p.name for p in parameters if p.name in names and p.default is p.empty]
-    if matched and set(required) <= set(matched):
+    if any(n in shapes for n in matched) and set(required) <= set(matched):
         return matched
     if len(required) <= 1:
-        return {names[0]: next(iter(shapes.values()))}
+        return {**matched, names[0]: next(iter(shapes.values()))}
     raise ValueError(
-        f"`{fn.__name__}` of layer '{layer.path}' ({type(layer).__name__}) takes {names}, but the layer was called "
-        f"with arguments that give {list(shapes)}. Each parameter must be named after an argument of `call`."
+        f"For a `{fn.__name__}()` method with more than one argument, all arguments should have a `_shape` suffix and "
+        f"match an argument from `call()`. `{fn.__name__}` of layer {owner} takes {names}, but the layer was called "
+        f"with arguments that give {list(shapes)}."
+    )
+
+
+def warn_of_unbuilt_state(name: str) -> None:
+    """Warns that `build` of a layer that doesn't define it can't make the weights of the layers inside."""
+    warnings.warn(
+        f"`build()` was called on layer '{name}', however the layer does not have a `build()` method implemented and "
+        "it looks like it has unbuilt state. This will cause the layer to be marked as built, despite not being "
+        "actually built, which may cause failures down the line. Make sure to implement a proper `build()` method.",
+        stacklevel=3,
     )
 
 
 def as_spec(x: Any) -> Any:
-    """An array as a KerasTensor of its shape, for abstract evaluation; everything else as it is."""
+    """Returns an array as a KerasTensor of its shape, for abstract evaluation, and anything else as it is."""
     if is_jax_array(x):
         return KerasTensor(tuple(d if isinstance(d, int) else None for d in x.shape), str(x.dtype))
     return x

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import regularizers
+from .. import activations, constraints, initializers, regularizers
 from ..core import policy as policies
 from ..core import tree
 from ..core.abstract import abstract_call
@@ -17,25 +17,32 @@ from ..core.convert import to_tensor
 from ..core.dtypes import is_float, numpy_dtype
 from ..core.engine import is_jax_array
 from ..core.errors import describe, did_you_mean
-from ..core.fingerprint import ONLY_ABOUT, changes
-from ..core.keras_tensor import KerasTensor, any_symbolic
+from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask, set_mask
-from ..core.naming import name_scope
+from ..core.naming import name_scope_once
 from ..core.op import Node, Operation, init_parameters
+from ..core.owner import Owner
+from ..core.remat import rematerialized
 from ..core.seeds import SeedGenerator
-from ..core.serialization import auto_config, serialize_keras_object
+from ..core.serialization import auto_config, deserialize_keras_object, serialize_keras_object
 from ..core.state import StateScope, current_scope
-from ..core.tracking import PLAIN, Tracker
 from ..core.variable import Variable
 from ..metrics import Metric
 from . import layer_errors
-from .building import Shape, around_build, as_shape, as_spec, legacy_input_shape, match_shapes, shapes_of
-from .calling import CallContext, CallSignature, call_signature, unbind
+from .building import (
+    Shape,
+    around_build,
+    as_shape,
+    as_spec,
+    legacy_input_shape,
+    match_shapes,
+    warn_of_unbuilt_state,
+)
+from .calling import Call, CallContext, call_signature, set_masks
 from .input_spec import InputSpec, assert_input_compatibility
-from .weights import LayerWeights
 
 
-class Layer(LayerWeights, Operation):
+class Layer(Owner, Operation):
     """The base of all layers: weights, the checks around `call`, masks, losses, dtypes and configs.
 
     Subclasses make their weights in `build(self, input_shape)` with `add_weight`, compute in `call(self, inputs)`
@@ -59,29 +66,24 @@ class Layer(LayerWeights, Operation):
     """
 
     supports_jit = True
-    built: bool
-    _building: bool
-    _tracker: Tracker
-    _layers: list[Layer]
+    built = False
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        instance = super().__new__(cls, *args, **kwargs)
-        lists: dict[str, list] = {
-            "_trainable_variables": [],
-            "_non_trainable_variables": [],
-            "_layers": [],
-            "_metrics": [],
-            "_seed_generators": [],
-        }
-        tests: dict[str, Callable[[Any], bool]] = {
-            "_trainable_variables": lambda v: isinstance(v, Variable) and v.trainable,
-            "_non_trainable_variables": lambda v: isinstance(v, Variable),
-            "_layers": lambda v: isinstance(v, Layer),
-            "_metrics": lambda v: isinstance(v, Metric),
-            "_seed_generators": lambda v: isinstance(v, SeedGenerator),
-        }
-        instance.__dict__.update(lists, _tracker=Tracker(tests, lists), built=False, _building=False)
-        return instance
+    _lists = ("_trainable_variables", "_non_trainable_variables", "_layers", "_metrics", "_seed_generators")
+    _untracked = Owner._untracked | {"_inbound_nodes", "_outbound_nodes", "_losses"}
+    _transient = {"_inbound_nodes": list, "_outbound_nodes": list, "_losses": list}  # what a graph was to it
+
+    _building = False
+    _trainable_variables: list[Variable]
+    _non_trainable_variables: list[Variable]
+    _layers: list[Layer]
+    _metrics: list[Metric]
+    _seed_generators: list[SeedGenerator]
+
+    @staticmethod
+    def _list_of(value: Any) -> str | None:
+        if isinstance(value, Variable):
+            return "_trainable_variables" if value.trainable else "_non_trainable_variables"
+        return next((name for kind, name in _KINDS if isinstance(value, kind)), None)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -121,32 +123,6 @@ class Layer(LayerWeights, Operation):
         layer_errors.remember_origin(self)
 
     # Attributes
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        tracker = self.__dict__.get("_tracker")
-        if tracker is None:
-            raise RuntimeError(f"In layer '{type(self).__name__}', `__new__` was overridden without calling super's.")
-        if name not in ONLY_ABOUT:
-            changes.count += 1
-        if type(value) in PLAIN and type(self.__dict__.get(name)) in PLAIN:  # most of what is assigned
-            object.__setattr__(self, name, value)
-            return
-        if name not in ("_inbound_nodes", "_outbound_nodes", "_losses"):
-            if "_losses" not in self.__dict__ and isinstance(value, (Layer, Variable)) and name != "_tracker":
-                raise RuntimeError(
-                    f"In layer '{type(self).__name__}', you forgot to call `super().__init__()` as the first "
-                    "statement in the `__init__()` method. Go add it!"
-                )
-            old = self.__dict__.get(name)
-            if old is not None and old is not value:
-                tracker.untrack(old)
-            value = tracker.track(value)
-        object.__setattr__(self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        if name in self.__dict__:
-            self._tracker.untrack(self.__dict__[name])
-        object.__delattr__(self, name)
 
     @property
     def path(self) -> str:
@@ -204,13 +180,183 @@ class Layer(LayerWeights, Operation):
         for layer in self._layers:
             layer.trainable = value
 
+    # Weights
+
+    def add_weight(
+        self,
+        *args: Any,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Makes a weight of this layer.
+
+        Args:
+            *args: `shape`, `initializer` and `dtype`, where they are given by position.
+            shape: Shape, a tuple of ints; `()` when None.
+            initializer: Name, config or callable; default: glorot_uniform for floats, zeros for others.
+            dtype: Dtype; default: the layer's variable dtype.
+            trainable: Whether an optimizer may change it.
+            autocast: Whether it reads in the layer's compute dtype.
+            regularizer: Regularizer whose penalty joins the loss.
+            constraint: Constraint that is applied after each update.
+            aggregation: Combination of replicas: "none", "mean", "sum" or "only_first_replica".
+            overwrite_with_gradient: Whether an optimizer replaces it by its gradient.
+            name: Name.
+
+        Returns:
+            A `Variable`. Its value is made when first needed.
+
+        Raises:
+            ValueError: The name is given by position, or a size is unknown.
+        """
+        shape, initializer, dtype = _positional(args, shape, initializer, dtype)
+        shape = () if shape is None else (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        dtype = self.variable_dtype if dtype is None else dtype
+        if initializer is None:
+            initializer = "glorot_uniform" if is_float(dtype) else "zeros"
+        if None in shape:
+            raise ValueError(
+                f"The weight '{name}' of layer '{self.path}' ({type(self).__name__}) can't be made with shape "
+                f"{shape}: a size of the input that the weights depend on is unknown. Define it in the input's shape."
+            )
+        variable = self._make_variable(
+            initializers.get(initializer),
+            shape,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=autocast,
+            aggregation=aggregation,
+            name=name,
+        )
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        variable.overwrite_with_gradient = overwrite_with_gradient
+        if trainable and not self._trainable:
+            variable.trainable = False
+        return variable
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Makes a weight of this layer; see `add_weight`."""
+        return self.add_weight(
+            shape=shape,
+            initializer=initializer,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=autocast,
+            regularizer=regularizer,
+            constraint=constraint,
+            name=name,
+        )
+
+    def _own_variables(self) -> list[Variable]:
+        return [*self._trainable_variables, *self._non_trainable_variables]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables: weights, and the states of random generators."""
+        own = [*self._own_variables(), *(g.state for g in self._seed_generators)]
+        return _unique(own + [v for layer in self._layers for v in layer.variables])
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The trainable and non-trainable weights, in the order in which they were made."""
+        return _unique([*self._own_variables(), *(v for layer in self._layers for v in layer.weights)])
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables an optimizer may change."""
+        return [v for v in self.variables if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables an optimizer may not change, states of random generators included."""
+        if not self.trainable:
+            return self.variables
+        return [v for v in self.variables if not v.trainable]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights an optimizer may change."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights an optimizer may not change."""
+        if not self.trainable:
+            return self.weights
+        return [v for v in self.weights if not v.trainable]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics of this layer and of those inside."""
+        return [*self._metrics, *(m for layer in self._layers for m in layer.metrics)]
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of the metrics."""
+        return [v for m in self.metrics for v in m.variables]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The values of the weights, NumPy arrays in the order of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Replaces the values of the weights.
+
+        Raises:
+            ValueError: Wrong number of arrays or a wrong shape; then nothing is changed.
+        """
+        if not isinstance(weights, (list, tuple)):
+            raise ValueError(f"`set_weights` of layer '{self.name}' takes a list of arrays. Got {describe(weights)}.")
+        variables = self.weights
+        if len(weights) != len(variables):
+            raise ValueError(
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
+                f"{len(weights)}, but the layer was expecting {len(variables)} weights."
+            )
+        self._set_values(variables, weights, f"Layer {self.name} weight shape {{}} is")
+
+    def count_params(self) -> int:
+        """The number of elements of all weights.
+
+        Raises:
+            ValueError: The layer isn't built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. You can build "
+                "it manually via: `layer.build(input_shape)`."
+            )
+        return sum(v.size for v in self.weights)
+
     # Building
 
     def build(self, *args: Any, **kwargs: Any) -> None:
         """Makes the weights for an input of the given shape. The default makes none of its own."""
         self._check_super_called()
-        if any(not layer.built for layer in self._layers) and args:
-            self._build_by_running(args[0] if len(args) == 1 else args)
+        if args and any(not layer.built for layer in self._layers):
+            if args[0] is None:
+                warn_of_unbuilt_state(self.name)
+            else:
+                self._build_by_running(args[0] if len(args) == 1 else args)
         if args or kwargs:
             self._build_shapes = {"input_shape": args[0]} if args else kwargs
         self.built = True
@@ -238,23 +384,21 @@ class Layer(LayerWeights, Operation):
         elif config.get("input_shape") is not None:
             self.build(as_shape(config["input_shape"]))
 
-    def _maybe_build(self, bound: dict[str, Any]) -> None:
+    def _maybe_build(self, call: Call) -> None:
         if self.built:
             return
-        shapes = shapes_of(bound)
-        if type(self).build is Layer.build:
-            self._path_from_scope()
-            if any(not layer.built for layer in self._flatten_layers(include_self=False)):
-                # The layers inside build themselves when called; a run on no data is such a call.
-                specs = tree.map_structure(as_spec, bound)
-                with name_scope(self.name):
-                    abstract_call(lambda **b: self._compute(b, in_scope=True), (), specs)
-            self._build_shapes = shapes
-            self.built = True
-            self._after_build()
+        if type(self).build is not Layer.build:
+            owner = f"'{self.path}' ({type(self).__name__})"
+            self.build(**match_shapes(type(self).build, call.shapes, call.mask_shapes, owner))
             return
-        arguments = match_shapes(type(self).build, shapes, self)
-        self.build(**arguments)
+        self._path_from_scope()
+        if any(not layer.built for layer in self._flatten_layers(include_self=False)):
+            # The layers inside build themselves when called; a run on no data is such a call.
+            specs = tree.map_structure(as_spec, call.arguments)
+            abstract_call(lambda **arguments: self._compute(arguments), (), specs)
+        self._build_shapes = call.shapes
+        self.built = True
+        self._after_build()
 
     def _after_build(self) -> None:
         self._tracker.locked = (
@@ -297,7 +441,7 @@ class Layer(LayerWeights, Operation):
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation of the layer."""
-        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `call()` method implemented.")
+        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `call` method implemented.")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._check_super_called()
@@ -321,48 +465,43 @@ class Layer(LayerWeights, Operation):
                 thread.call_context = None
 
     def _call_in_context(self, context: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
-        spec = call_signature(self)
-        training = kwargs.pop("training", None) if "training" not in spec.names else kwargs.get("training")
+        signature = call_signature(self)
         try:
-            bound = spec.bind(args, kwargs)
+            call = Call.bind(signature, args, kwargs)
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}.call() of layer '{self.path}': {error}") from None
-        if "training" in bound:
-            training = bound.pop("training")
-        for key, value in bound.items():
-            bound[key] = tree.map_structure(lambda leaf, key=key: self._to_input(leaf, key), value)
-        symbolic = any_symbolic(*bound.values())
-        first = next(iter(bound.values())) if bound else None
-        assert_input_compatibility(self.input_spec, first, self.name)
-        self._maybe_build(bound)
+        for key, value in call.arguments.items():
+            call.arguments[key] = tree.map_structure(lambda leaf, key=key: self._to_input(leaf, key), value)
+        assert_input_compatibility(self.input_spec, call.first, self.name)
+        self._maybe_build(call)
 
-        if training is None:
-            training = context.training
-        if training is None and spec.training_default is not None:
-            training = spec.training_default
-        outer_training, context.training = context.training, training
-        probe = None if symbolic else thread.probe
-        if probe is not None:
-            bound = probe.enter(self, bound)
-            first = next(iter(bound.values()), None)
+        outer_training = context.training
+        for flag in (outer_training, signature.training_default):
+            if call.training is None:
+                call.training = flag
+        context.training = call.training
         try:
-            masks = self._input_masks(spec, bound)
-            if "training" in spec.names:
-                bound["training"] = training
-            if symbolic:
-                outputs = self._record(bound, args, kwargs)
-            else:
-                with name_scope(self.name):
-                    outputs = self._compute(bound, in_scope=True)
-                if self.activity_regularizer is not None:
-                    for y in tree.flatten(outputs):
-                        self.add_loss(self.activity_regularizer(y) / y.shape[0])  # a mean over the batch
-                if probe is not None:
-                    outputs = probe.leave(outputs)
-            self._output_masks(first, masks, outputs)
+            outputs = self._record(call, args, kwargs) if call.symbolic else self._run(call)
+            self._output_masks(call, outputs)
         finally:
             context.training = outer_training
         return outputs
+
+    def _run(self, call: Call) -> Any:
+        """Calls the layer on arrays."""
+        if thread.probe is not None:
+            call.arguments = thread.probe.enter(self, call.arguments)
+        call.take_masks()
+        outputs = self._compute(self._with_flag(call))
+        if self.activity_regularizer is not None:
+            for y in tree.flatten(outputs):
+                # A mean over the batch; the penalty of no rows is 0.
+                self.add_loss(self.activity_regularizer(y) / max(y.shape[0], 1))
+        return outputs if thread.probe is None else thread.probe.leave(outputs)
+
+    def _with_flag(self, call: Call) -> dict[str, Any]:
+        """The arguments of `call`, with the training flag where it takes one."""
+        return {**call.arguments, "training": call.training} if "training" in call.signature.names else call.arguments
 
     def _to_input(self, x: Any, argument: str) -> Any:
         """`x` as `call` receives it: an array in the layer's dtype; other values as they are."""
@@ -385,33 +524,34 @@ class Layer(LayerWeights, Operation):
             return x.astype(numpy_dtype(self.input_dtype))
         return x
 
-    def _compute(self, bound: dict[str, Any], in_scope: bool = False) -> Any:
-        """Runs `call` on arrays, with weights read in the compute dtype."""
-        if not in_scope:
-            with name_scope(self.name):
-                return self._compute(bound, in_scope=True)
-        args, kwargs = unbind(call_signature(self).signature, bound)
+    def _compute(self, arguments: dict[str, Any]) -> Any:
+        """Runs `call` on arrays, with weights read in the compute dtype and names under the layer's."""
+        args, kwargs = call_signature(self).unbind(arguments)
         outer = thread.autocast
         thread.autocast = self.compute_dtype if self.autocast and is_float(self.compute_dtype) else None
         try:
-            return self.call(*args, **kwargs)
+            with name_scope_once(self.name):
+                return self.call(*args, **kwargs)
         finally:
             thread.autocast = outer
 
-    def _record(self, bound: dict[str, Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _record(self, call: Call, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Records a node; returns its symbolic outputs."""
-        spec = call_signature(self)
         self._path_from_scope()
-        known = {k: v for k, v in bound.items() if k != "training" or v is not None}
-        all_args, all_kwargs = unbind(spec.signature, known)
-        outputs = self.compute_output_spec(*all_args, **all_kwargs)
+        call.take_masks()
+        arguments = {k: v for k, v in self._with_flag(call).items() if k != "training" or v is not None}
+        all_args, all_kwargs = call.signature.unbind(arguments)
+        if type(self).compute_output_spec is Layer.compute_output_spec:
+            outputs = self._output_spec(Call(call.signature, arguments))
+        else:
+            outputs = self.compute_output_spec(*all_args, **all_kwargs)
         if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor):
             # A call on nothing but a tensor is recorded with its flag and mask, any other as it was written: so it is
             # in Keras's files. Masks that are not recorded come with the arrays.
-            if spec.training_default is not None:
-                kwargs = {"training": bound["training"]}
-            if "mask" in spec.names:
-                kwargs = {**kwargs, "mask": bound.get("mask")}
+            if call.signature.training_default is not None:
+                kwargs = {"training": call.training}
+            if "mask" in call.signature.names:
+                kwargs = {**kwargs, "mask": call.arguments.get("mask")}
         else:
             args, kwargs = (tree.map_structure(lambda x: self._to_input(x, ""), given) for given in (args, kwargs))
         # Two calls never share an output tensor, and an output is never an input.
@@ -424,19 +564,22 @@ class Layer(LayerWeights, Operation):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The KerasTensors that a call with these arguments would return."""
-        if type(self).compute_output_shape is not Layer.compute_output_shape:
-            bound = call_signature(self).bind(args, kwargs)
-            shapes = shapes_of(bound)
-            found = self.compute_output_shape(**match_shapes(type(self).compute_output_shape, shapes, self))
-            dtype = self._output_dtype(next(iter(bound.values())))
+        signature = call_signature(self)
+        return self._output_spec(Call(signature, signature.bind(args, kwargs)))
+
+    def _output_spec(self, call: Call) -> Any:
+        method = type(self).compute_output_shape
+        if method is not Layer.compute_output_shape:
+            owner = f"'{self.path}' ({type(self).__name__})"
+            found = self.compute_output_shape(**match_shapes(method, call.shapes, call.mask_shapes, owner))
+            dtype = self._output_dtype(call.first)
             return tree.map_shape_structure(lambda s: KerasTensor(s, dtype), found)
-        bound = call_signature(self).bind(args, kwargs)
 
         def run(**arguments: Any) -> Any:
             arguments = {k: tree.map_structure(lambda x: self._to_input(x, ""), v) for k, v in arguments.items()}
             return self._compute(arguments)
 
-        return abstract_call(run, (), bound)
+        return abstract_call(run, (), call.arguments)
 
     _keeps_dtype = False  # whether ints stay ints: in layers that move, choose or add elements
 
@@ -449,6 +592,12 @@ class Layer(LayerWeights, Operation):
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shape of the output for an input of the given shape."""
+        if not kwargs and all(shape is None for shape in args):
+            raise NotImplementedError(
+                f"Layer {type(self).__name__} does not have a `compute_output_shape` method implemented. Should "
+                "implement `def compute_output_shape(self, input_shape)`; without it the shape is found by running the "
+                f"layer's `call` abstractly, which needs a shape. Received: {args}"
+            )
         names = call_signature(self).names
         bound = dict(zip(names, args))
         bound.update({k.removesuffix("_shape") if k.endswith("_shape") else k: v for k, v in kwargs.items()})
@@ -483,8 +632,9 @@ class Layer(LayerWeights, Operation):
                 "already created). You can build it by calling it on some data."
             )
         pairs = []
-        for kind in ("trainable_variables", "non_trainable_variables"):
-            own, given = getattr(self, kind), list(locals()[kind])
+        groups = {"trainable_variables": trainable_variables, "non_trainable_variables": non_trainable_variables}
+        for kind, values in groups.items():
+            own, given = getattr(self, kind), list(values)
             if len(own) != len(given):
                 raise ValueError(
                     f"Argument `{kind}` must be a list of values corresponding 1:1 to {type(self).__name__}().{kind}. "
@@ -497,34 +647,26 @@ class Layer(LayerWeights, Operation):
         after = [scope.get_current_value(v) for v in self.non_trainable_variables]
         return (outputs, after, losses) if return_losses else (outputs, after)
 
+    def rematerialized_call(self, layer_call: Callable, *args: Any, **kwargs: Any) -> Callable:
+        """Returns `layer_call` with its intermediate values computed again in the backward pass instead of kept.
+
+        Args:
+            layer_call: A function of tensors, usually `layer.call`.
+            *args, **kwargs: Arguments that it is going to be called with; nothing depends on them.
+        """
+        del args, kwargs
+        return rematerialized(layer_call)
+
     # Masks
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the output: the input's, for a layer that supports masking."""
         return previous_mask if self.supports_masking else None
 
-    def _input_masks(self, spec: CallSignature, bound: dict[str, Any]) -> Any:
-        """Passes the masks that came with the inputs to `call`; returns those of the first argument."""
-        tensors = {k: v for k, v in bound.items() if any(hasattr(x, "shape") for x in tree.flatten(v))}
-        tensors = {k: v for k, v in tensors.items() if k not in spec.mask_names}
-        first_masks = None
-        for i, (name, value) in enumerate(tensors.items()):
-            masks = tree.map_structure(get_mask, value)
-            if i == 0:
-                first_masks = masks
-            target = "mask" if len(tensors) == 1 else f"{name}_mask"
-            if target not in spec.names and i == 0:
-                target = "mask"
-            if target in spec.mask_names and bound.get(target) is None:
-                if any(m is not None for m in tree.flatten(masks)):
-                    bound[target] = masks
-        return first_masks
-
-    def _output_masks(self, inputs: Any, masks: Any, outputs: Any) -> None:
-        if not any(m is not None for m in tree.flatten(masks)):
-            masks = None
+    def _output_masks(self, call: Call, outputs: Any) -> None:
+        """Attaches masks to the outputs, as `compute_mask` says."""
         overridden = type(self).compute_mask is not Layer.compute_mask
-        if masks is None and not overridden:
+        if call.input_masks is None and not overridden:
             return
         if not self.supports_masking and not overridden:
             warnings.warn(
@@ -534,16 +676,9 @@ class Layer(LayerWeights, Operation):
                 stacklevel=5,
             )
             return
-        found = self.compute_mask(inputs, masks)
-        if found is None:
-            return
-        leaves = tree.flatten(outputs)
-        output_masks = tree.flatten(found)
-        if len(output_masks) == 1 and len(leaves) > 1:
-            output_masks = output_masks * len(leaves)
-        for tensor, mask in zip(leaves, output_masks):
-            if mask is not None and hasattr(tensor, "shape"):
-                set_mask(tensor, mask)
+        found = self.compute_mask(call.first, call.input_masks)
+        if found is not None:
+            set_masks(outputs, found)
 
     # Losses
 
@@ -608,8 +743,6 @@ class Layer(LayerWeights, Operation):
     def _serialize_argument(self, name: str, value: Any) -> Any:
         del name
         if callable(value) and not isinstance(value, type) and not hasattr(value, "get_config"):
-            from .. import activations
-
             return activations.serialize(value)
         return serialize_keras_object(value)
 
@@ -620,8 +753,6 @@ class Layer(LayerWeights, Operation):
         if isinstance(config.get("dtype"), dict):
             config["dtype"] = policies.get(config["dtype"])
         if is_user_class(cls):
-            from ..core.serialization import deserialize_keras_object
-
             config = {
                 k: deserialize_keras_object(v) if isinstance(v, dict) and "class_name" in v else v
                 for k, v in config.items()
@@ -636,26 +767,19 @@ class Layer(LayerWeights, Operation):
                 ) from error
             raise
 
-    def save_own_variables(self, store: Any) -> None:
-        """Writes this layer's own variables to `store`, a mapping from "0", "1", ... to arrays."""
-        for i, v in enumerate([*self._trainable_variables, *self._non_trainable_variables]):
-            store[f"{i}"] = v.numpy()
-
     def load_own_variables(self, store: Any) -> None:
-        """Reads this layer's own variables from `store`."""
-        own = [*self._trainable_variables, *self._non_trainable_variables]
-        if len(store) != len(own):
+        own = self._own_variables()
+        if len(store.keys()) != len(own):
             if not own and not self.built:
                 raise ValueError(
                     f"Layer '{self.name}' was never built and thus it doesn't have any variables. However the weights "
-                    f"file lists {len(store)} variables for this layer."
+                    f"file lists {len(store.keys())} variables for this layer."
                 )
             raise ValueError(
-                f"Layer '{self.name}' expected {len(own)} variables, but received {len(store)} variables during "
+                f"Layer '{self.name}' expected {len(own)} variables, but received {len(store.keys())} variables during "
                 f"loading. Expected: {[v.name for v in own]}"
             )
-        for i, v in enumerate(own):
-            v.assign(store[f"{i}"])
+        super().load_own_variables(store)
 
     def save_assets(self, dir_path: str) -> None:
         """Writes what is neither config nor variables (a vocabulary, say) into the folder. The default writes none."""
@@ -677,7 +801,31 @@ class Layer(LayerWeights, Operation):
         return repr(self)
 
 
+_KINDS = ((Layer, "_layers"), (Metric, "_metrics"), (SeedGenerator, "_seed_generators"))
+
+
+def _positional(args: tuple, shape: Any, initializer: Any, dtype: Any) -> tuple:
+    """The arguments of `add_weight` that may be given by position."""
+    if len(args) > 3:
+        raise TypeError(f"add_weight() takes at most 3 positional arguments but {len(args)} were given.")
+    if args and isinstance(args[0], str):
+        raise ValueError(
+            "`name` must be passed as a keyword argument. Received: "
+            f"add_weight({args[0]!r}, ...). Use: add_weight(shape=..., name={args[0]!r})."
+        )
+    given = {"shape": shape, "initializer": initializer, "dtype": dtype}
+    for name, value in zip(given, args):
+        if given[name] is not None:
+            raise TypeError(f"add_weight() got multiple values for argument '{name}'")
+        given[name] = value
+    return tuple(given.values())
+
+
 _BASE_ARGUMENTS = ("name", "trainable", "dtype", "autocast")
+
+
+def _unique(variables: list[Variable]) -> list[Variable]:
+    return list({id(v): v for v in variables}.values())
 
 
 def is_user_class(cls: type) -> bool:

@@ -15,7 +15,7 @@ from ..core.seeds import SeedGenerator
 from ..core.serialization import deserialize_keras_object
 from ..kernels.rnn import project
 from ..random import dropout
-from .calling import call_signature
+from .calling import Call, call_signature
 from .layer import Layer, Shape
 
 _GET = {
@@ -277,7 +277,7 @@ def build_cell(cell: Any, input_shape: Shape) -> None:
     inputs = KerasTensor(input_shape, cell.input_dtype)
     shapes = state_shapes(cell.state_size, input_shape[0])
     states = tree.map_shape_structure(lambda s: KerasTensor(s, cell.compute_dtype), shapes)
-    cell._maybe_build(call_signature(cell).bind((inputs, states), {}))
+    cell._maybe_build(Call.bind(call_signature(cell), (inputs, states), {}))
 
 
 def call_cell(cell: Any, inputs: Any, states: list, training: Any, **kwargs: Any) -> tuple[Any, list]:

@@ -6,20 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from .. import initializers
 from ..core import tree
 from ..core.config import floatx
 from ..core.dtypes import numpy_dtype
-from ..core.naming import auto_name, name_scope
+from ..core.naming import auto_name
 from ..core.op import init_arguments, init_parameters
+from ..core.owner import Owner
 from ..core.policy import DTypePolicy
 from ..core.policy import get as get_policy
-from ..core.serialization import Configurable, config_class
+from ..core.serialization import config_class
 from ..core.state import StateScope
-from ..core.tracking import Tracker
 from ..core.variable import Variable
 
 
-class Metric(Configurable):
+class Metric(Owner):
     """Base of all metrics: subclass it with `update_state` and `result`.
 
     States are made in `__init__` by `add_variable` and changed by assignment. The training program runs the same code
@@ -47,19 +48,17 @@ class Metric(Configurable):
     # Arguments that the config names only where they differ from the default: Keras leaves them out always.
     unless_default: tuple[str, ...] = ()
 
+    _lists = ("_variables", "_metrics")
+
+    _metrics: list[Metric]
+
     def __init__(self, dtype: Any = None, name: str | None = None):
-        self._variables: list[Variable] = []
-        self._metrics: list[Metric] = []
-        self._tracker = Tracker(
-            {"variables": lambda x: isinstance(x, Variable), "metrics": lambda x: isinstance(x, Metric)},
-            {"variables": self._variables, "metrics": self._metrics},
-        )
         self.name = name or auto_name(type(self).__name__)
         self._dtype_policy: DTypePolicy = get_policy(dtype or floatx())
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        tracker = self.__dict__.get("_tracker")
-        object.__setattr__(self, name, value if tracker is None else tracker.track(value))
+    @staticmethod
+    def _list_of(value: Any) -> str | None:
+        return "_metrics" if isinstance(value, Metric) else Owner._list_of(value)
 
     @property
     def dtype(self) -> str:
@@ -85,20 +84,16 @@ class Metric(Configurable):
             aggregation: How states of several devices are combined: "sum", "mean", "none" or "only_first_replica".
             name: Its name, the last part of its path.
         """
-        if "_tracker" not in self.__dict__:
+        if "_dtype_policy" not in self.__dict__:
             raise RuntimeError("You forgot to call `super().__init__()` in the `__init__()` method. Go add it!")
-        if initializer in (None, "zeros"):
-            initializer = _zeros
-        else:
-            from ..initializers import get as get_initializer
-
-            initializer = get_initializer(initializer)
-        with name_scope(self.name.replace("/", ">")):
-            variable = Variable(
-                initializer, tuple(shape), dtype or self.dtype, trainable=False, aggregation=aggregation, name=name
-            )
-        self._tracker.track(variable)
-        return variable
+        return self._make_variable(
+            initializers.get("zeros" if initializer is None else initializer),
+            shape,
+            dtype=dtype or self.dtype,
+            trainable=False,
+            aggregation=aggregation,
+            name=name,
+        )
 
     def add_weight(
         self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None
@@ -170,10 +165,3 @@ class Metric(Configurable):
             if key not in config and not (key in self.unless_default and value == parameter.default):
                 config[key] = value
         return config
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}>"
-
-
-def _zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    return np.zeros(shape, numpy_dtype(dtype))

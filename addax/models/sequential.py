@@ -9,7 +9,7 @@ from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import auto_name
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..layers.calling import call_signature
+from ..layers.calling import Call, call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from ..training.guards import check_inputs
@@ -84,7 +84,7 @@ class Sequential(Model):
                     f"Sequential model '{self.name}' has already been configured to use input shape "
                     f"{self._input_layer.batch_shape}. You cannot add a different Input layer to it."
                 )
-            self._layers.insert(0, layer)
+            self._tracker.add("_layers", layer, at=0)
         else:
             shape = getattr(layer, "_input_shape_arg", None)
             if not self._layers and shape is not None:
@@ -102,7 +102,8 @@ class Sequential(Model):
         """Takes the top layer off the stack and returns it."""
         if not self.layers:
             raise ValueError(f"There are no layers in Sequential model '{self.name}' to pop.")
-        layer = self._layers.pop()
+        layer = self._layers[-1]
+        self._tracker.untrack(layer)
         if rebuild:
             self._maybe_rebuild()
         return layer
@@ -153,7 +154,8 @@ class Sequential(Model):
         elif not tree.is_shape(input_shape):
             return  # a first layer with several inputs: built by running
         else:
-            layers.insert(0, InputLayer(batch_shape=input_shape, dtype=_input_dtype(layers[0])))
+            self._tracker.locked = None
+            self._tracker.add("_layers", InputLayer(batch_shape=input_shape, dtype=_input_dtype(layers[0])), at=0)
         if len(layers) == 1:
             raise ValueError(
                 f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`."
@@ -164,18 +166,18 @@ class Sequential(Model):
                 x = layer(x)
         except BaseException:
             if given is None:  # the shape was wrong: another may be tried
-                layers.pop(0)
+                self._tracker.untrack(layers[0])
             raise
         auto_name("functional")  # Keras names its graph before it renames it; automatic names go on as there
         self.__dict__["_functional"] = Functional(layers[0].output, x, name=self.name)
 
-    def _maybe_build(self, bound: dict[str, Any]) -> None:
+    def _maybe_build(self, call: Call) -> None:
         if self.built:
             return
-        value = next(iter(bound.values()))
+        value = call.first
         shape = tree.map_structure(lambda x: tuple(d if isinstance(d, int) else None for d in x.shape), value)
         if isinstance(value, dict) or (isinstance(value, (list, tuple)) and len(value) != 1):
-            super()._maybe_build(bound)
+            super()._maybe_build(call)
         else:
             self._build_for(shape[0] if isinstance(value, (list, tuple)) else shape)
 

@@ -15,10 +15,10 @@ from ..core.engine import jnp
 from ..core.errors import did_you_mean
 from ..core.naming import auto_name, name_scope
 from ..core.op import init_parameters
+from ..core.owner import Owner
 from ..core.registry import custom_object_scope
-from ..core.serialization import Configurable, auto_config, deserialize_keras_object, serialize_keras_object
+from ..core.serialization import auto_config, deserialize_keras_object, serialize_keras_object
 from ..core.state import StateScope
-from ..core.tracking import Tracker
 from ..core.variable import Variable
 from ..initializers.identifiers import get as get_initializer
 from . import transforms
@@ -51,7 +51,7 @@ class OptimizerOptions(CommonOptions, total=False):
 _RENAMED = {"lr": "learning_rate", "eps": "epsilon"}
 
 
-class Optimizer(Configurable):
+class Optimizer(Owner):
     """Base of optimizers.
 
     A new optimizer names its `slots` (one variable like the parameter each) and defines `rule`, a pure function of one
@@ -91,11 +91,9 @@ class Optimizer(Configurable):
 
     _iterations: Variable
     _learning_rate: Any
-    # These are set past `__setattr__`, which would take the variables in them for the optimizer's own.
-    _tracker: Tracker
-    _variables: list[Variable]
     _trainable_variables: list[Variable]
     _undecayed: tuple[list[Variable], list[str]]
+    _untracked = Owner._untracked | {"_trainable_variables", "_undecayed"}  # the model's variables
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -158,9 +156,7 @@ class Optimizer(Configurable):
             raise ValueError(
                 f"`gradient_accumulation_steps` must be an integer >= 2. Received: gradient_accumulation_steps={steps}"
             )
-        self.__dict__["_variables"] = []
-        self.__dict__["_tracker"] = Tracker({"variable": _is_variable}, {"variable": self._variables})
-        self.__dict__["_trainable_variables"] = []
+        self._trainable_variables = []
         self.name = name or auto_name(type(self).__name__)
         self.built = False
         self.weight_decay = weight_decay
@@ -173,21 +169,15 @@ class Optimizer(Configurable):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._index: dict[int, int] = {}
-        self.__dict__["_undecayed"] = ([], [])
+        self._undecayed = ([], [])
         with name_scope(self.name):
             self._iterations = Variable(
                 np.zeros((), "int32"), trainable=False, aggregation="only_first_replica", name="iteration"
             )
         self._learning_rate = self._as_learning_rate(learning_rate)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        # What a subclass assigns to itself is part of its state, as with layers.
-        if "_tracker" in self.__dict__:
-            value = self._tracker.track(value)
-        object.__setattr__(self, name, value)
-
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        super().__setstate__(state)
         self._index = {id(v): i for i, v in enumerate(self._trainable_variables)}  # copies have other ids
 
     def _suggest(self, argument: str) -> str:
@@ -240,7 +230,6 @@ class Optimizer(Configurable):
     def learning_rate(self, value: Any) -> None:
         new = isinstance(value, LearningRateSchedule) or (callable(value) and not hasattr(value, "shape"))
         if new:
-            self._tracker.untrack(self._learning_rate)
             self._learning_rate = value
         elif isinstance(self._learning_rate, Variable):
             self._learning_rate.assign(value)
@@ -253,18 +242,12 @@ class Optimizer(Configurable):
 
     # -- variables
 
-    @property
-    def variables(self) -> list[Variable]:
-        """Everything the optimizer keeps: iteration, learning rate, averages, accumulators, slots. The order is the
-        order in files."""
-        return list(self._variables)
-
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the variables kept for each of `variables`; done by the first `apply` if not before."""
         if self.built:
             return
         variables = list(variables)
-        self.__dict__["_trainable_variables"] = variables
+        self._trainable_variables = variables
         self._index = {id(v): i for i, v in enumerate(variables)}
         # A variable that takes its gradient as its value has no average and no slots.
         moved = [None if v.overwrite_with_gradient else v for v in variables]
@@ -295,17 +278,11 @@ class Optimizer(Configurable):
         name: str | None = None,
     ) -> Variable:
         """Makes a variable of the optimizer's own."""
-        with name_scope(self.name):
-            variable = Variable(
-                get_initializer(initializer),
-                shape=tuple(shape),
-                dtype=dtype,
-                trainable=False,
-                aggregation=aggregation,
-                name=name,
-            )
+        variable = self._make_variable(
+            get_initializer(initializer), shape, dtype=dtype, trainable=False, aggregation=aggregation, name=name
+        )
         variable._layout = layout
-        return self._tracker.track(variable)
+        return variable
 
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
@@ -571,7 +548,7 @@ class Optimizer(Configurable):
             var_list: The variables.
             var_names: Regular expressions; variables in whose name one is found are taken out (`["bias", "gamma"]`).
         """
-        self.__dict__["_undecayed"] = (list(var_list or ()), list(var_names or ()))
+        self._undecayed = (list(var_list or ()), list(var_names or ()))
 
     def _use_weight_decay(self, variable: Variable) -> bool:
         variables, patterns = self._undecayed
@@ -611,11 +588,6 @@ class Optimizer(Configurable):
 
     # -- files
 
-    def save_own_variables(self, store: Any) -> None:
-        """Writes the variables to `store`, a mapping, under "0", "1", ..."""
-        for i, variable in enumerate(self.variables):
-            store[str(i)] = variable.numpy()
-
     def load_own_variables(self, store: Any) -> None:
         """Reads the variables back; warns and changes nothing when their number differs."""
         variables = self.variables
@@ -627,8 +599,7 @@ class Optimizer(Configurable):
                 stacklevel=2,
             )
             return
-        for i, variable in enumerate(variables):
-            variable.assign(np.asarray(store[str(i)]))
+        super().load_own_variables(store)
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Gives the optimizer's variables their values, in their order."""
@@ -642,14 +613,7 @@ class Optimizer(Configurable):
             raise ValueError(
                 f"Optimizer '{self.name}' has {len(variables)} variables. Received {len(weights)} weights."
             )
-        for variable, weight in zip(variables, weights):
-            if tuple(np.shape(weight)) != tuple(variable.shape):
-                raise ValueError(
-                    f"Optimizer variable '{variable.path}' has shape {tuple(variable.shape)} not compatible with "
-                    f"provided weight shape {tuple(np.shape(weight))}."
-                )
-        for variable, weight in zip(variables, weights):
-            variable.assign(weight)
+        self._set_values(variables, weights, "Optimizer variable has shape {}")
 
     def get_config(self) -> dict[str, Any]:
         # A user's class that writes its own `get_config` adds its own arguments there.
@@ -671,9 +635,6 @@ class Optimizer(Configurable):
             return float(rate.numpy())
         return serialize_keras_object(rate)
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}>"
-
 
 _CONFIG_ORDER = (
     "name",
@@ -688,7 +649,3 @@ _CONFIG_ORDER = (
     "loss_scale_factor",
     "gradient_accumulation_steps",
 )
-
-
-def _is_variable(value: Any) -> bool:
-    return isinstance(value, Variable)

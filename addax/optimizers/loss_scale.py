@@ -63,7 +63,7 @@ class LossScaleOptimizer(Optimizer):
     def build(self, variables: Sequence[Variable]) -> None:
         if self.built:
             return
-        self.__dict__["_trainable_variables"] = list(variables)
+        self._trainable_variables = list(variables)
         self._index = {id(v): i for i, v in enumerate(variables)}
         with name_scope(self.name):
             self.step_counter = Variable(
@@ -75,8 +75,7 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.build(variables)
         self.built = True
 
-    @property
-    def variables(self) -> list[Variable]:
+    def _own_variables(self) -> list[Variable]:
         return [*self._variables, *self.inner_optimizer.variables]
 
     @property
