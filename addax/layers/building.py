@@ -12,7 +12,7 @@ from ..core.config import thread
 from ..core.engine import is_jax_array
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope
-from ..core.op import signature_of
+from ..core.signature import signature_of
 
 if TYPE_CHECKING:
     from .layer import Layer

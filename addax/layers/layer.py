@@ -18,12 +18,13 @@ from ..core.dtypes import is_float, numpy_dtype
 from ..core.engine import is_jax_array
 from ..core.errors import describe, did_you_mean
 from ..core.fingerprint import ONLY_ABOUT, changes
+from ..core.graph import Node, Operation
 from ..core.keras_tensor import KerasTensor, any_symbolic
 from ..core.masks import get_mask, set_mask
 from ..core.naming import name_scope
-from ..core.op import Node, Operation, init_parameters
 from ..core.seeds import SeedGenerator
-from ..core.serialization import auto_config, serialize_keras_object
+from ..core.serialization import serialize_keras_object
+from ..core.signature import auto_config, init_parameters
 from ..core.state import StateScope, current_scope
 from ..core.tracking import PLAIN, Tracker
 from ..core.variable import Variable

@@ -10,10 +10,9 @@ from ..core import tree
 from ..core.config import floatx
 from ..core.dtypes import numpy_dtype
 from ..core.naming import auto_name, name_scope
-from ..core.op import init_arguments, init_parameters
 from ..core.policy import DTypePolicy
 from ..core.policy import get as get_policy
-from ..core.serialization import Configurable, config_class
+from ..core.signature import Configurable, config_class, init_arguments, init_parameters
 from ..core.state import StateScope
 from ..core.tracking import Tracker
 from ..core.variable import Variable

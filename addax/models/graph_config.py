@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core import tree
+from ..core.graph import Operation, node_key
 from ..core.keras_tensor import KerasTensor
-from ..core.op import Operation, node_key
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..layers.input_layer import InputLayer
 
