@@ -66,6 +66,10 @@ class Operation:
     The arguments its constructor was given are recorded here, once for every class: they are its config.
     """
 
+    # The number of the first call where files name a model's outputs (not where they name arguments of calls): in
+    # Keras, making a functional model counts as a call of it.
+    first_call = 0
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         instance = super().__new__(cls)
         instance.__dict__["_init_args"] = (args, kwargs)

@@ -32,6 +32,7 @@ class Functional(Model):
     """
 
     keras_module = "keras.src.models.functional"
+    first_call = 1
 
     _inputs_struct: Any
     _outputs_struct: Any
