@@ -17,9 +17,9 @@ from . import regularizers as regularizers
 from . import saving as saving
 from . import tree as tree
 from . import utils as utils
+from .core.graph import Operation as Operation
 from .core.keras_tensor import KerasTensor as KerasTensor
 from .core.naming import name_scope as name_scope
-from .core.op import Operation as Operation
 from .core.policy import DTypePolicy as DTypePolicy
 from .core.policy import FloatDTypePolicy as FloatDTypePolicy
 from .core.state import StatelessScope as StatelessScope

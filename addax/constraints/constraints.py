@@ -9,7 +9,8 @@ from ..core.config import epsilon
 from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.registry import get_object
-from ..core.serialization import Configurable, deserialize_keras_object, serialize_keras_object
+from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.signature import Configurable
 
 Axis = int | Sequence[int] | None
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .fingerprint import ONLY_ABOUT, changes
 from .naming import name_scope_once
-from .serialization import Configurable
+from .signature import Configurable
 from .tracking import PLAIN, Tracker
 from .variable import Variable
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -17,8 +16,9 @@ from .config import thread
 from .dtypes import standardize_dtype
 from .engine import is_jax_array
 from .errors import describe, did_you_mean
+from .graph import OpCall, Operation
 from .keras_tensor import KerasTensor
-from .op import OpCall, OpDefinition, Operation
+from .op import OpDefinition
 from .policy import DTypePolicy, DTypePolicyMap
 from .variable import Variable
 
@@ -411,58 +411,3 @@ _PLAIN: dict[str, Any] = {
     "FloatDTypePolicy": DTypePolicy.from_config,
     "DTypePolicyMap": DTypePolicyMap.from_config,
 }
-
-
-def auto_config(instance: Any, skip: tuple[str, ...] = (), upto: type | None = None) -> dict[str, Any]:
-    """The constructor's arguments of `instance` as a config: the attribute of that name if there is one, else what
-    was passed.
-
-    Args:
-        instance: An object whose class records its arguments in `_init_args`.
-        skip: Parameters to leave out.
-        upto: Parameters that only this class and those derived from it take are left out (they belong to a user's
-            own `get_config`).
-    """
-    from .op import init_arguments, init_parameters
-
-    cls = type(instance)
-    names = list(init_parameters(cls))
-    if upto is not None:
-        mro = cls.__mro__
-        names = list(init_parameters(mro[mro.index(upto) + 1]))
-    passed = init_arguments(instance)
-    out: dict[str, Any] = {}
-    for name in names:
-        if name in skip:
-            continue
-        value = instance.__dict__.get(name, inspect.Parameter.empty)
-        if value is inspect.Parameter.empty:
-            value = getattr(instance, name, passed.get(name)) if hasattr(cls, name) else passed.get(name)
-        out[name] = value
-    return out
-
-
-def config_class(instance: Any) -> type:
-    """The class whose constructor's arguments a built-in `get_config` answers for: that of `instance`, or, where a
-    user's class writes `get_config` itself and asks its base for the rest, that base."""
-    mro = type(instance).__mro__
-    own = next(i for i, cls in enumerate(mro) if "get_config" in cls.__dict__)
-    return mro[0] if registry.is_builtin(mro[own]) else mro[own + 1]
-
-
-class Configurable:
-    """Base of small objects whose config is what their constructor was given."""
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        instance = super().__new__(cls)
-        instance.__dict__["_init_args"] = (args, kwargs)
-        return instance
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that would make an equal object."""
-        return auto_config(self)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """The object that `get_config` described."""
-        return cls(**config)

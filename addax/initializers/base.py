@@ -9,7 +9,8 @@ import numpy as np
 from ..core import dtypes
 from ..core.errors import describe
 from ..core.seeds import SeedGenerator, host_rng, make_default_seed
-from ..core.serialization import Configurable, deserialize_keras_object, serialize_keras_object
+from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.signature import Configurable
 
 
 class Initializer(Configurable):

@@ -6,7 +6,7 @@ import html
 import os
 from typing import Any
 
-from ..core.op import Operation
+from ..core.graph import Operation
 from ..layers.layer import Layer
 from ..models.functional import Functional
 from ..models.sequential import Sequential

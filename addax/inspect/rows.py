@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..core import tree
+from ..core.graph import Node, node_key
 from ..core.keras_tensor import KerasTensor
-from ..core.op import Node, node_key
 from ..core.variable import Variable
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer

@@ -11,7 +11,7 @@ from ..core import tree
 from ..core.engine import is_jax_array
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope_once
-from ..core.op import signature_of
+from ..core.signature import signature_of
 
 Shape = tuple[int | None, ...]
 # Arguments of Keras 2 that say which input a first layer expects.

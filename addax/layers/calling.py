@@ -11,9 +11,9 @@ from typing import Any
 
 from ..core import tree
 from ..core.config import thread
+from ..core.graph import Operation
 from ..core.keras_tensor import any_symbolic
 from ..core.masks import get_mask, set_mask
-from ..core.op import Operation
 
 
 class CallContext:

@@ -6,8 +6,8 @@ from typing import Any
 
 from ..core.dtypes import standardize_dtype, standardize_shape
 from ..core.errors import describe
+from ..core.graph import Node
 from ..core.keras_tensor import KerasTensor
-from ..core.op import Node
 from .layer import Layer
 
 

@@ -17,14 +17,15 @@ from ..core.convert import to_tensor
 from ..core.dtypes import is_float, numpy_dtype
 from ..core.engine import is_jax_array
 from ..core.errors import describe, did_you_mean
+from ..core.graph import Node, Operation
 from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask, set_mask
 from ..core.naming import name_scope_once
-from ..core.op import Node, Operation, init_parameters
 from ..core.owner import Owner
 from ..core.remat import rematerialized
 from ..core.seeds import SeedGenerator
-from ..core.serialization import auto_config, deserialize_keras_object, serialize_keras_object
+from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.signature import auto_config, init_parameters
 from ..core.state import StateScope, current_scope
 from ..core.variable import Variable
 from ..metrics import Metric

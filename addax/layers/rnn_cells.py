@@ -10,9 +10,9 @@ from ..core.config import thread
 from ..core.dtypes import numpy_dtype
 from ..core.engine import is_tracer, jnp
 from ..core.keras_tensor import KerasTensor
-from ..core.op import init_parameters
 from ..core.seeds import SeedGenerator
 from ..core.serialization import deserialize_keras_object
+from ..core.signature import init_parameters
 from ..kernels.rnn import project
 from ..random import dropout
 from .calling import Call, call_signature

@@ -11,10 +11,10 @@ from ..core import tree
 from ..core.config import floatx
 from ..core.masks import get_mask
 from ..core.naming import auto_name
-from ..core.op import init_arguments, init_parameters
 from ..core.policy import DTypePolicy
 from ..core.policy import get as get_policy
-from ..core.serialization import Configurable, config_class, deserialize_keras_object, serialize_keras_object
+from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.signature import Configurable, config_class, init_arguments, init_parameters
 from ..ops import mean, where
 from ..ops import sum as sum_
 from .alignment import align_weights, as_tensor, as_tensors, to_same_rank

@@ -11,11 +11,10 @@ from ..core import tree
 from ..core.config import floatx
 from ..core.dtypes import numpy_dtype
 from ..core.naming import auto_name
-from ..core.op import init_arguments, init_parameters
 from ..core.owner import Owner
 from ..core.policy import DTypePolicy
 from ..core.policy import get as get_policy
-from ..core.serialization import config_class
+from ..core.signature import config_class, init_arguments, init_parameters
 from ..core.state import StateScope
 from ..core.variable import Variable
 

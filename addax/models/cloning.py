@@ -7,8 +7,8 @@ from typing import Any
 
 from ..core import tree
 from ..core.errors import describe
+from ..core.graph import OpCall, Operation, node_key
 from ..core.keras_tensor import KerasTensor
-from ..core.op import OpCall, Operation, node_key
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from .functional import Functional

@@ -8,9 +8,9 @@ from typing import Any
 from ..core import tree
 from ..core.dtypes import is_float, numpy_dtype
 from ..core.errors import describe
+from ..core.graph import Operation, node_key
 from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask, set_mask
-from ..core.op import Operation, node_key
 from ..layers.calling import call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.input_spec import InputSpec
@@ -32,6 +32,7 @@ class Functional(Model):
     """
 
     keras_module = "keras.src.models.functional"
+    first_call = 1
 
     _inputs_struct: Any
     _outputs_struct: Any

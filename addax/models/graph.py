@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core import tree
+from ..core.graph import Node, Operation, node_key
 from ..core.keras_tensor import KerasTensor
-from ..core.op import Node, Operation, node_key
 
 
 class Graph:

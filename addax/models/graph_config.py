@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections import Counter
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..core import tree
+from ..core import registry, tree
+from ..core.graph import Operation, node_key
 from ..core.keras_tensor import KerasTensor
-from ..core.op import Operation, node_key
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..layers.input_layer import InputLayer
 
@@ -26,6 +26,10 @@ def graph_config(model: Any) -> dict[str, Any]:
     def reference(tensor: KerasTensor) -> list:
         operation, node_index, tensor_index = node_key(tensor)
         return [operation.name, index[(id(operation), node_index)], tensor_index]
+
+    def output_reference(tensor: KerasTensor) -> list:
+        name, call, tensor_index = reference(tensor)
+        return [name, call + node_key(tensor).operation.first_call, tensor_index]
 
     def encode(x: Any) -> Any:
         config = serialize_keras_object(x)
@@ -47,15 +51,12 @@ def graph_config(model: Any) -> dict[str, Any]:
         ]
         layers.append(config)
 
-    def references(structure: Any) -> Any:
-        return tree.map_structure(reference, structure)
-
     return {
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": references(model._inputs_struct),
-        "output_layers": references(model._outputs_struct),
+        "input_layers": tree.map_structure(output_reference, model._inputs_struct),
+        "output_layers": tree.map_structure(output_reference, model._outputs_struct),
     }
 
 
@@ -67,77 +68,129 @@ def takes_graph(cls: type) -> bool:
 
 def graph_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None) -> tuple[Any, Any]:
     """Makes the layers of a functional config and calls them as it says; returns inputs and outputs."""
-    operations: dict[str, Operation] = {}
-    waiting: list[tuple[Operation, dict]] = []
-    made: dict[tuple[str, int], list[KerasTensor]] = {}
-    for layer_config in config["layers"]:
-        operation = deserialize_keras_object(layer_config, custom_objects=custom_objects)
-        if layer_config.get("name"):
-            operation.name = layer_config["name"]
-        operations[operation.name] = operation
-        if isinstance(operation, InputLayer):
-            made[operation.name, 0] = [operation.output]
-        waiting += [(operation, node) for node in layer_config["inbound_nodes"]]
+    reader = _GraphReader(config, custom_objects)
+    reader.call_all()
+    return reader.resolve(config["input_layers"]), reader.resolve(config["output_layers"])
 
-    def decode(x: Any) -> Any:
+
+class _NotMade(Exception):
+    """A tensor is asked for whose call has not been made yet."""
+
+
+class _GraphReader:
+    """Makes the layers of a functional config, and their calls in an order in which they can be made.
+
+    A call is known by its place among the calls of its layer, so those of one layer are made in that order, whatever
+    waits for what elsewhere: a shared layer whose second call could be made first has to wait.
+    """
+
+    def __init__(self, config: dict[str, Any], custom_objects: dict[str, Any] | None):
+        self.name = config.get("name")
+        self.operations: dict[str, Operation] = {}
+        self.waiting: list[tuple[Operation, deque]] = []
+        self.made: dict[str, list[list[KerasTensor]]] = {}  # name of a layer -> the tensors of each of its calls
+        for layer_config in config["layers"]:
+            operation = deserialize_layer(layer_config, custom_objects)
+            if layer_config.get("name"):
+                operation.name = layer_config["name"]
+            self.operations[operation.name] = operation
+            self.made[operation.name] = [[operation.output]] if isinstance(operation, InputLayer) else []
+            self.waiting.append((operation, deque(layer_config["inbound_nodes"])))
+
+    def call_all(self) -> None:
+        """Makes every call, each layer's in their order."""
+        while self.waiting:
+            before = sum(len(calls) for _, calls in self.waiting)
+            for operation, calls in self.waiting:
+                while calls and self._call(operation, calls[0]):
+                    calls.popleft()
+            self.waiting = [(operation, calls) for operation, calls in self.waiting if calls]
+            if before and sum(len(calls) for _, calls in self.waiting) == before:
+                unresolved = {operation: list(calls) for operation, calls in self.waiting}
+                raise ValueError(
+                    "Invalid Functional model configuration. The graph of the Functional model either has loops or "
+                    f"disconnected nodes. The following nodes failed to be resolved: {unresolved} (model '{self.name}')"
+                )
+
+    def _call(self, operation: Operation, call: Any) -> bool:
+        """Makes a call if what it is called on is there; says whether it was."""
+        try:
+            args, kwargs = self._arguments(call)
+        except _NotMade:
+            return False
+        outputs = operation(*args, **kwargs)
+        self.made[operation.name].append([t for t in tree.flatten(outputs) if isinstance(t, KerasTensor)])
+        return True
+
+    def _arguments(self, call: Any) -> tuple[tuple, dict[str, Any]]:
+        if isinstance(call, dict):
+            args = tuple(
+                tuple(self._decode(v) for v in a) if isinstance(a, list) and _is_index(a) else self._decode(a)
+                for a in call["args"]
+            )
+            return args, {k: self._decode(v) for k, v in call["kwargs"].items()}
+        # Keras 2: [[layer, call, tensor, kwargs], ...]
+        tensors = [self._tensor(*entry[:3]) for entry in call]
+        kwargs = call[0][3] if len(call[0]) > 3 else {}
+        return (tensors[0] if len(tensors) == 1 else tensors,), self._decode(kwargs)
+
+    def _decode(self, x: Any) -> Any:
         if isinstance(x, dict):
-            if x.get("class_name") == "__keras_tensor__":
-                name, node, tensor = x["config"]["keras_history"]
-                return made[name, node][tensor]
-            if "class_name" in x and "config" in x and x["class_name"] not in ("__tuple__",):
+            kind = x.get("class_name")
+            if kind == "__keras_tensor__":
+                return self._tensor(*x["config"]["keras_history"])
+            if kind == "__tuple__":
+                return tuple(self._decode(v) for v in x["config"]["value"])
+            if kind is not None and "config" in x:
                 return deserialize_keras_object(x)
-            if x.get("class_name") == "__tuple__":
-                return tuple(decode(v) for v in x["config"]["value"])
-            return {k: decode(v) for k, v in x.items()}
+            return {k: self._decode(v) for k, v in x.items()}
         if isinstance(x, (list, tuple)):
-            return [decode(v) for v in x]
+            return [self._decode(v) for v in x]
         return x
 
-    counts: Counter[str] = Counter()
-    while waiting:
-        later = []
-        for operation, node in waiting:
-            try:
-                args, kwargs = _decode_call(node, decode, made)
-            except KeyError:
-                later.append((operation, node))
-                continue
-            outputs = operation(*args, **kwargs)
-            made[operation.name, counts[operation.name]] = [
-                t for t in tree.flatten(outputs) if isinstance(t, KerasTensor)
-            ]
-            counts[operation.name] += 1
-        if len(later) == len(waiting):
-            raise ValueError(
-                f"The config of model '{config.get('name')}' is broken: the inputs of "
-                f"{sorted({o.name for o, _ in later})} are made by no layer in it."
-            )
-        waiting = later
+    def _tensor(self, name: str, call: int, index: int) -> KerasTensor:
+        if name not in self.made:
+            raise ValueError(f"Invalid Functional model configuration. Missing node: {name} (model '{self.name}')")
+        if call >= len(self.made[name]):
+            raise _NotMade
+        return self.made[name][call][index]
 
-    def resolve(structure: Any) -> Any:
+    def resolve(self, structure: Any) -> Any:
+        """The tensors of a structure of references to inputs or outputs of the model."""
         if _is_reference(structure):
-            name, node, tensor = structure
-            return made[name, node][tensor]
+            name, call, index = structure
+            first = self.operations[name].first_call if name in self.operations else 0
+            try:
+                # As in Keras, which so reads what it wrote itself, a model's call 0 is its last one.
+                return self._tensor(name, max(call, first - 1) - first, index)
+            except (_NotMade, IndexError):
+                raise ValueError(
+                    f"Invalid Functional model configuration. Layer '{name}' of model '{self.name}' has no output "
+                    f"{index} of call {call}; it is called {len(self.made[name])} times."
+                ) from None
         if isinstance(structure, dict):
-            return {k: resolve(v) for k, v in structure.items()}
-        return [resolve(v) for v in structure]
-
-    return resolve(config["input_layers"]), resolve(config["output_layers"])
+            return {k: self.resolve(v) for k, v in structure.items()}
+        return type(structure)(self.resolve(v) for v in structure)
 
 
-def _decode_call(node: Any, decode: Callable, made: dict) -> tuple[tuple, dict[str, Any]]:
-    if isinstance(node, dict):
-        args = tuple(
-            tuple(decode(v) for v in a) if isinstance(a, list) and _has_slice(a) else decode(a) for a in node["args"]
-        )
-        return args, {k: decode(v) for k, v in node["kwargs"].items()}
-    # Keras 2: [[layer, node, tensor, kwargs], ...]
-    tensors = [made[entry[0], entry[1]][entry[2]] for entry in node]
-    kwargs = node[0][3] if len(node[0]) > 3 else {}
-    return (tensors[0] if len(tensors) == 1 else tensors,), decode(kwargs)
+def deserialize_layer(layer: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    """The layer in the config of a model, which Keras 2 wrote without the module that its class is from."""
+    name = layer.get("class_name") if isinstance(layer, dict) else None
+    if isinstance(name, str) and not layer.get("module") and not layer.get("registered_name"):
+        with registry.custom_object_scope(custom_objects or {}):
+            known = registry.get_registered_object(name) is not None
+        if not known:
+            module = next((m for m in ("keras.layers", "keras.models") if registry.resolve(m, name) is not None), None)
+            if module is None:
+                raise ValueError(
+                    f"Unknown layer: '{name}'. Please ensure you are using a `keras.utils.custom_object_scope` and "
+                    "that this object is included in the scope."
+                )
+            layer = {**layer, "module": module}
+    return deserialize_keras_object(layer, custom_objects=custom_objects)
 
 
-def _has_slice(value: list) -> bool:
+def _is_index(value: list) -> bool:
     """Whether a list is an index, `x[:, 0]`, which JSON can't tell from a list."""
     return not any(isinstance(v, dict) and v.get("class_name") == "__keras_tensor__" for v in value)
 

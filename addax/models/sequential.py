@@ -8,12 +8,13 @@ from ..core import tree
 from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import auto_name
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.serialization import serialize_keras_object
 from ..layers.calling import Call, call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from ..training.guards import check_inputs
 from .functional import Functional
+from .graph_config import deserialize_layer
 from .model import Model
 
 
@@ -307,7 +308,7 @@ class Sequential(Model):
             raise ValueError(f"The config of a Sequential model must have `layers`. Got {describe(config)}.")
         model = cls(name=config.get("name"))
         for layer in config["layers"]:
-            model.add(deserialize_keras_object(layer, custom_objects=custom_objects), rebuild=False)
+            model.add(deserialize_layer(layer, custom_objects), rebuild=False)
         model._maybe_rebuild()
         shape = config.get("build_input_shape")
         if not model.built and shape and tree.is_shape(shape) and model._layers:

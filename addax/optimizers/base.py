@@ -14,10 +14,10 @@ from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.errors import did_you_mean
 from ..core.naming import auto_name, name_scope
-from ..core.op import init_parameters
 from ..core.owner import Owner
 from ..core.registry import custom_object_scope
-from ..core.serialization import auto_config, deserialize_keras_object, serialize_keras_object
+from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.signature import auto_config, init_parameters
 from ..core.state import StateScope
 from ..core.variable import Variable
 from ..initializers.identifiers import get as get_initializer

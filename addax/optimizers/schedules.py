@@ -8,7 +8,8 @@ from typing import Any
 
 from ..core.convert import to_tensor
 from ..core.engine import jnp
-from ..core.serialization import Configurable, deserialize_keras_object, serialize_keras_object
+from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.signature import Configurable
 
 __all__ = [
     "CosineDecay",

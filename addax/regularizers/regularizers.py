@@ -10,7 +10,8 @@ import numpy as np
 from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.registry import get_object
-from ..core.serialization import Configurable, deserialize_keras_object, serialize_keras_object
+from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.signature import Configurable
 
 
 class Regularizer(Configurable):

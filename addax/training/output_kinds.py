@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.graph import Operation
 from ..core.keras_tensor import KerasTensor
-from ..core.op import Operation
 from ..layers.layer import Layer, is_user_class
 
 # Layers that give the values they are given, in another arrangement: what made the values is further up.

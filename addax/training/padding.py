@@ -16,8 +16,8 @@ from ..core import tree
 from ..core.buffers import empty
 from ..core.config import thread
 from ..core.engine import jnp
+from ..core.graph import OpCall
 from ..core.masks import get_mask, set_mask
-from ..core.op import OpCall
 from ..layers.layer import Layer
 
 _LAYERS = frozenset(  # modules of layers whose classes treat each row by itself when they don't train

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from addax import ops
+from addax.core.graph import OpCall
 from addax.core.keras_tensor import KerasTensor
-from addax.core.op import OpCall
 from addax.core.serialization import deserialize_keras_object, serialize_keras_object
 
 keras = pytest.importorskip("keras")
