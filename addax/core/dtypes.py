@@ -62,6 +62,8 @@ def numpy_dtype(dtype: Any) -> np.dtype:
     except TypeError:
         import ml_dtypes
 
+        if not hasattr(ml_dtypes, name):
+            raise TypeError(f"data type '{name}' not understood: addax computes with numbers and bools") from None
         return np.dtype(getattr(ml_dtypes, name))
 
 
