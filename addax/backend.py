@@ -48,11 +48,34 @@ __all__ = [
 def result_type(*dtypes: object) -> str:
     """The dtype that an op on arguments of these dtypes returns.
 
+    Raises:
+        ValueError: One of several is an 8-bit float, which isn't converted unasked, or text.
+
     >>> result_type("int32", "float16")
     'float16'
     """
+    import functools
+
     from .core.dtypes import numpy_dtype
     from .core.engine import jnp
 
-    arguments: list = [d if d in (int, float) else numpy_dtype(d) for d in dtypes] or ["float32"]
-    return standardize_dtype(jnp.result_type(*arguments))
+    names = [d if d in (int, float) else standardize_dtype(d) for d in dtypes] or ["float32"]
+    if any("float8" in str(name) for name in names):
+        raise ValueError(
+            "There is no implicit conversions from float8 dtypes to others. You must cast it internally. "
+            f"Received: {dtypes}"
+        )
+    if len(set(names)) == 1 and isinstance(names[0], str):
+        return _held(names[0])
+    if "string" in names:
+        raise ValueError("dtype='string' is not a valid dtype for Keras type promotion.")
+    arguments: list = [name if name in (int, float) else numpy_dtype(name) for name in names]
+    return _held(standardize_dtype(functools.reduce(jnp.promote_types, arguments, arguments[0])))
+
+
+def _held(name: str) -> str:
+    """`name`, or what JAX makes of a 64-bit dtype while it has none."""
+    from .core.engine import has_float64
+
+    narrow = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
+    return name if has_float64() else narrow.get(name, name)

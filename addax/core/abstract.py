@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import tree
-from .dtypes import numpy_dtype, standardize_dtype
+from .dtypes import numpy_dtype, standardize_dtype, static_shape
 from .engine import jax
 from .keras_tensor import KerasTensor
 from .state import StateScope
@@ -69,7 +69,7 @@ def abstract_call(fn: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
         return _to_keras_tensors(out, [(r.shape, r.dtype) for r in results])
     try:
         out, results = run(unknown_size())
-        found = [(tuple(d if isinstance(d, int) else None for d in r.shape), r.dtype) for r in results]
+        found = [(static_shape(r), r.dtype) for r in results]
     except Exception as error:
         # Code that needs an integer (`int(x.shape[0])`, a split in two) fails on the symbol.
         try:

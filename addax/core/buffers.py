@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
+from .errors import describe
 
 _ALIGNMENT = 64  # bytes
 
@@ -48,3 +49,31 @@ def _copy(x: Any) -> Any:
     copy = empty(x.shape, x.dtype)
     np.copyto(copy, x)
     return copy
+
+
+def as_numbers(x: Any) -> np.ndarray:
+    """`x` as a NumPy array of numbers or bools.
+
+    Raises:
+        ValueError: `x` is text, an object, or a masked array with elements that are masked: the mask would be lost.
+
+    >>> as_numbers([1, 2])
+    array([1, 2])
+    """
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise ValueError(
+            "numpy masked arrays are not supported: the mask would be dropped and the masked elements used. Use "
+            f"arr.filled(value) to convert the value to a standard numpy array. Received a masked array of shape "
+            f"{x.shape} with {np.ma.count_masked(x)} masked elements."
+        )
+    if isinstance(x, (list, tuple)):
+        for element in x:
+            if isinstance(element, (np.ma.MaskedArray, list, tuple)):
+                as_numbers(element)
+    array = np.asarray(x)
+    if array.dtype == object or array.dtype.kind in "US":
+        raise ValueError(
+            f"Cannot convert a value of dtype {array.dtype} to a tensor: addax computes with numbers and bools. "
+            f"Received {describe(x)}."
+        )
+    return array

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .buffers import own_copy
+from .buffers import as_numbers, own_copy
 from .engine import has_float64, is_jax_array, jnp
 from .variable import Variable
 
@@ -38,12 +38,7 @@ def to_tensor(x: Any, dtype: Any = None) -> Any:
         return stacked if dtype is None else stacked.astype(dtype)
     if hasattr(x, "detach"):  # a torch tensor
         x = x.detach().cpu().numpy()
-    x = np.asarray(x)
-    if x.dtype == object or x.dtype.kind in "US":
-        raise ValueError(
-            f"Cannot convert a value of dtype {x.dtype} to a tensor: addax computes with numbers and bools. "
-            f"Received an array of shape {x.shape}."
-        )
+    x = as_numbers(x)
     if dtype is None and x.dtype == np.float64:
         dtype = dtypes.numpy_dtype(dtypes.floatx())
     if dtype is None and x.dtype == np.int64 and not has_float64():

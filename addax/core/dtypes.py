@@ -62,6 +62,8 @@ def numpy_dtype(dtype: Any) -> np.dtype:
     except TypeError:
         import ml_dtypes
 
+        if not hasattr(ml_dtypes, name):
+            raise TypeError(f"data type '{name}' not understood: addax computes with numbers and bools") from None
         return np.dtype(getattr(ml_dtypes, name))
 
 
@@ -96,3 +98,12 @@ def standardize_shape(shape: Any) -> tuple[int | None, ...]:
             raise ValueError(f"Cannot convert '{tuple(shape)}' to a shape. Negative dimensions are not allowed.")
         out.append(size)
     return tuple(out)
+
+
+def static_shape(x: Any) -> tuple[int | None, ...]:
+    """The shape of an array or symbolic tensor, None for sizes that are unknown while JAX traces symbolic ones.
+
+    >>> static_shape(np.zeros((2, 3)))
+    (2, 3)
+    """
+    return tuple(d if isinstance(d, int) else None for d in x.shape)

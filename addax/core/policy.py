@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from .config import floatx
@@ -26,13 +28,18 @@ class DTypePolicy:
 
     keras_module = "keras"
 
-    def __init__(self, name: str | None = None, source_name: str | None = None):
-        del source_name
-        name = dtype_policy().name if name is None else name
+    def __init__(self, name: str | None = None):
+        name = dtype_policy()._name if name is None else name
         if not isinstance(name, str):
-            name = standardize_dtype(name)
+            raise TypeError(
+                f"'name' must be a string, such as 'mixed_float16'. Received: name={name} (of type {type(name)})"
+            )
         if name not in _MIXED and name not in ALLOWED:
-            raise ValueError(f"Unknown dtype policy '{name}'. {did_you_mean(name, [*_MIXED, *sorted(ALLOWED)])}")
+            raise ValueError(
+                f"Cannot convert '{name}' to a mixed precision DTypePolicy. Valid policies include 'mixed_float16', "
+                "'mixed_bfloat16', and the name of any float dtype such as 'float32'. "
+                f"{did_you_mean(name, [*_MIXED, *sorted(ALLOWED)])}"
+            )
         if name == "float64":
             enable_float64()
         self._name = name
@@ -64,10 +71,11 @@ class DTypePolicy:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
-        return cls(config["name"])
+        """The policy of a config; Keras's older files also name the source of a quantized one."""
+        return cls(**{key: value for key, value in config.items() if key != "source_name"})
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, DTypePolicy) and self._name == other._name
+        return type(other) is type(self) and self._name == other._name
 
     def __hash__(self) -> int:
         return hash(self._name)
@@ -79,42 +87,103 @@ class DTypePolicy:
 FloatDTypePolicy = DTypePolicy
 
 
-class DTypePolicyMap(DTypePolicy):
+class DTypePolicyMap(DTypePolicy, MutableMapping):
     """Policies by layer path, with a default for the paths it does not name.
 
     Args:
         default_policy: Policy or name for paths without an entry; None is the global policy.
-        policy_map: Dict from layer path to policy or name.
+        policy_map: Dict from layer path to policy or name. A path is looked up as it is, then as a regular expression
+            that must match the whole path of the layer.
+
+    >>> policies = DTypePolicyMap("float32", {"encoder/.*": "mixed_bfloat16"})
+    >>> policies["encoder/dense"], policies["decoder/dense"]
+    (<DTypePolicy "mixed_bfloat16">, <DTypePolicy "float32">)
     """
 
     keras_module = "keras.dtype_policies"
 
     def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None):
+        if not isinstance(policy_map, (dict, type(None))):
+            raise TypeError(
+                "If specified, `policy_map` must be a dict. "
+                f"Received: policy_map={policy_map} of type {type(policy_map)}"
+            )
+        self._given_default = default_policy
         self.default_policy = get(default_policy)
-        super().__init__(self.default_policy.name)
+        super().__init__(self.default_policy._name)
         self.policy_map = {path: get(policy) for path, policy in (policy_map or {}).items()}
 
+    @property
+    def name(self) -> str:
+        """The name of the default policy, marked as a map's."""
+        return f"map_{self._name}"
+
     def __getitem__(self, path: str) -> DTypePolicy:
-        return self.policy_map.get(path, self.default_policy)
+        if path in self.policy_map:
+            return self.policy_map[path]
+        found = [key for key in self.policy_map if re.fullmatch(key, path)]
+        if len(found) > 1:
+            raise ValueError(
+                f"Path '{path}' matches multiple dtype policy specification keys: {found}. Please make sure each path "
+                "only matches at most one dtype policy specification key in the DTypePolicyMap."
+            )
+        return self.policy_map[found[0]] if found else self.default_policy
 
     def __setitem__(self, path: str, policy: Any) -> None:
-        self.policy_map[path] = get(policy)
+        if path in self.policy_map:
+            raise ValueError(
+                f"{path} already exist in the DTypePolicyMap with value {self.policy_map[path]}. Please make sure to "
+                "not use duplicated keys."
+            )
+        try:
+            self.policy_map[path] = get(policy)
+        except ValueError as error:
+            raise ValueError(
+                "Cannot interpret the assigned value by `keras.dtype_policies.get`. "
+                f"Received: {policy} of type {type(policy)}"
+            ) from error
+
+    def __delitem__(self, path: str) -> None:
+        del self.policy_map[path]
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.policy_map
 
     def __len__(self) -> int:
         return len(self.policy_map)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         return iter(self.policy_map)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DTypePolicyMap) and self._name == other._name and self.policy_map == other.policy_map
+
+    __hash__ = DTypePolicy.__hash__
+
     def get_config(self) -> dict[str, Any]:
+        default = self._given_default
         return {
-            "default_policy": {"name": self.default_policy.name},
-            "policy_map": {path: {"name": policy.name} for path, policy in self.policy_map.items()},
+            "default_policy": default if isinstance(default, (str, type(None))) else _serialized(self.default_policy),
+            "policy_map": {path: _serialized(policy) for path, policy in self.policy_map.items()},
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
         return cls(config["default_policy"], config["policy_map"])
+
+    def __repr__(self) -> str:
+        mapping = [(path, policy.name) for path, policy in self.policy_map.items()]
+        return f"<DTypePolicyMap at {hex(id(self))} default_policy={self.default_policy.name}, mapping={mapping}>"
+
+
+def _serialized(policy: DTypePolicy) -> dict[str, Any]:
+    """What files say of a policy inside another's config."""
+    return {
+        "module": policy.keras_module,
+        "class_name": type(policy).__name__,
+        "config": policy.get_config(),
+        "registered_name": None,
+    }
 
 
 def dtype_policy() -> DTypePolicy:
@@ -131,10 +200,18 @@ def reset() -> None:
 def set_dtype_policy(policy: Any) -> None:
     """Changes the policy of layers that are not given one.
 
+    Args:
+        policy: Name or policy.
+
     >>> set_dtype_policy("mixed_bfloat16"); dtype_policy(); set_dtype_policy("float32")
     <DTypePolicy "mixed_bfloat16">
     """
     global _global
+    if not isinstance(policy, (str, DTypePolicy)):
+        raise ValueError(
+            "Invalid `policy` argument. Expected the string name of a policy (such as 'mixed_float16') or a "
+            f"`DTypePolicy` instance. Received: policy={policy} (of type {type(policy)})"
+        )
     _global = get(policy)
 
 
@@ -146,5 +223,17 @@ def get(identifier: Any) -> DTypePolicy:
         return identifier
     if isinstance(identifier, dict):
         config = identifier.get("config", identifier)
-        return DTypePolicyMap.from_config(config) if "policy_map" in config else DTypePolicy.from_config(config)
-    return DTypePolicy(identifier if isinstance(identifier, str) else standardize_dtype(identifier))
+        if "policy_map" in config:
+            return DTypePolicyMap.from_config(config)
+        if "name" in config:
+            return DTypePolicy.from_config(config)
+        raise ValueError(f"Unknown `config` as a `dict`, config={identifier}")
+    if isinstance(identifier, str):
+        return DTypePolicy(identifier)
+    try:
+        return DTypePolicy(standardize_dtype(identifier))
+    except ValueError:
+        raise ValueError(
+            "Cannot interpret `dtype` argument. Expected a string or an instance of DTypePolicy. "
+            f"Received: dtype={identifier}"
+        ) from None

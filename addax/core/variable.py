@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from copy import deepcopy
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .buffers import as_numbers
 from .config import thread
 from .engine import is_jax_array, is_tracer, jax, jnp, put
 from .naming import auto_name, scoped
@@ -24,12 +26,13 @@ class Variable(TensorOperators):
     The value is made when first needed: building and summarising a model does no numerics.
 
     Args:
-        initializer: The value (array or nested numbers), or a callable `(shape, dtype) -> array`.
-        shape: Shape; needed when `initializer` is callable.
+        initializer: The value (array or nested numbers), a callable `(shape, dtype) -> array`, or the name or config
+            of an initializer.
+        shape: Shape; needed where `initializer` isn't the value.
         dtype: Dtype name; default: the array's own dtype (64-bit floats become the default float), or floatx.
         trainable: Whether an optimizer may change it.
         autocast: Whether a layer that computes in another float dtype reads it cast.
-        aggregation: How replicas are combined: "none", "mean", "sum" or "only_first_replica".
+        aggregation: How replicas are combined: "none" (or None), "mean", "sum" or "only_first_replica".
         name: Name, the last part of the path; must not contain "/".
         synchronization: Kept for compatibility.
 
@@ -47,8 +50,8 @@ class Variable(TensorOperators):
         dtype: Any = None,
         trainable: bool = True,
         autocast: bool = True,
-        aggregation: str = "none",
-        synchronization: str = "auto",
+        aggregation: str | None = "none",
+        synchronization: str | None = "auto",
         name: str | None = None,
     ):
         name = name or auto_name(type(self).__name__)
@@ -60,8 +63,8 @@ class Variable(TensorOperators):
         self.path = scoped(name)
         self.trainable = bool(trainable)
         self.autocast = bool(autocast)
-        self.aggregation = aggregation
-        self.synchronization = synchronization
+        self.aggregation = _one_of("aggregation", aggregation, ("none", "mean", "sum", "only_first_replica"))
+        self.synchronization = _one_of("synchronization", synchronization, ("none", "on_read", "on_write", "auto"))
         self.regularizer: Callable | None = None
         self.constraint: Callable | None = None
         self.overwrite_with_gradient = False
@@ -69,6 +72,8 @@ class Variable(TensorOperators):
         self._placement: Any = None
         self._initializer: Callable | None = None
         self._value: Any = None
+        if isinstance(initializer, (str, dict, type)):  # the initializers stand above: looked up when used
+            initializer = importlib.import_module("addax.initializers").get(initializer)
         if callable(initializer) and not is_jax_array(initializer):
             if shape is None:
                 raise ValueError(
@@ -181,7 +186,7 @@ class Variable(TensorOperators):
         """
         value = getattr(value, "value", value) if isinstance(value, Variable) else value
         if not is_jax_array(value):
-            value = np.asarray(value)
+            value = as_numbers(value)
         if tuple(value.shape) != self._shape:
             raise ValueError(
                 f"The shape of the target variable and the shape of the target value in `variable.assign(value)` must "
@@ -297,6 +302,15 @@ class Variable(TensorOperators):
         return f"<KerasVariable shape={self._shape}, dtype={self._dtype}, path={self.path}>"
 
 
+def _one_of(argument: str, value: str | None, accepted: tuple[str, ...]) -> str:
+    if value is not None and value not in accepted:
+        names = ", ".join(f"`{name!r}`" for name in accepted)
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected one of `None`, {names}. Received: {argument}={value}"
+        )
+    return "none" if value is None else value
+
+
 def _unwrap(value: Any) -> Any:
     return value.value_uncast() if isinstance(value, Variable) else jnp.asarray(value)
 
@@ -305,11 +319,13 @@ def _to_array(value: Any, dtype: Any) -> Any:
     if isinstance(value, Variable):
         value = value.value
     if not is_jax_array(value):
-        value = np.array(value)  # the variable's own copy
+        value = np.array(as_numbers(value))  # the variable's own copy
         if dtype is None:
             dtype = dtypes.floatx() if value.dtype == np.float64 else value.dtype
             if value.dtype == np.int64:
                 dtype = "int32"
+            if value.dtype == np.complex128:
+                dtype = "complex64"
     if dtype is not None:
         value = value.astype(dtypes.numpy_dtype(dtype))
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -123,6 +124,20 @@ class VarianceScaling(RandomInitializer):
         self.distribution = distribution
         self.input_axes = input_axes
         self.output_axes = output_axes
+
+    def with_axes(self, input_axes: Sequence[int], output_axes: Sequence[int]) -> VarianceScaling:
+        """This initializer with the fans of these dimensions, or itself where it was given dimensions of its own.
+
+        A layer whose kernel isn't laid out as a convolution's says so with it. The seed stays the same.
+
+        >>> keras.initializers.HeNormal(seed=0).with_axes([0], [1, 2])((64, 4, 8)).std() > 0.15
+        True
+        """
+        if self.input_axes is not None or self.output_axes is not None:
+            return self
+        other = copy.copy(self)
+        other.input_axes, other.output_axes = input_axes, output_axes
+        return other
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         drawn_in, dtype = self.float_dtype(dtype)

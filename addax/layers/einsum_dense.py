@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import activations
+from ..initializers import VarianceScaling
 from ..ops.numpy import add, einsum
 from .input_spec import InputSpec
 from .layer import Layer, Shape
@@ -122,7 +123,13 @@ class EinsumDense(Layer):
 
     def build(self, input_shape: Shape) -> None:
         sizes, parts, before, behind = self._sizes(input_shape)
-        self.kernel = add_weight(self, "kernel", [sizes[c] for c in parts["kernel"]])
+        initializer = self.kernel_initializer
+        if isinstance(initializer, VarianceScaling):
+            # What the equation sums over goes in, what it keeps goes out: no layout of the kernel tells.
+            kept = [c in parts["output"] for c in parts["kernel"]]
+            axes = [[i for i, out in enumerate(kept) if out is outward] for outward in (False, True)]
+            initializer = initializer.with_axes(*axes)
+        self.kernel = add_weight(self, "kernel", [sizes[c] for c in parts["kernel"]], initializer=initializer)
         self.bias = None
         if self.bias_axes is not None:
             outputs = parts["output"]

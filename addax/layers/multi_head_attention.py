@@ -80,6 +80,11 @@ class HeadsOfAttention(Layer):
             )
         for name in ("dropout", "use_bias", "use_gate", "sliding_window", "flash_attention", "seed"):
             setattr(self, name, arguments[name])
+        if self.flash_attention and self.dropout:
+            raise ValueError(
+                "Dropout is not supported when flash attention is enabled. Please set dropout to 0.0 to use flash "
+                f"attention. Received: dropout={self.dropout}, flash_attention=True (layer '{self.name}')"
+            )
         for name in ("kernel", "bias"):
             setattr(self, f"{name}_initializer", initializers.get(arguments[f"{name}_initializer"]))
             setattr(self, f"{name}_regularizer", regularizers.get(arguments[f"{name}_regularizer"]))
@@ -228,10 +233,17 @@ class HeadsOfAttention(Layer):
 
     def _attend(self, query: Any, key: Any, value: Any, mask: Any, training: Any, with_scores: bool) -> tuple:
         """Attention of `(batch, queries, heads, size)` to `(batch, keys, heads, size)`; output and scores or None."""
+        if with_scores and self.flash_attention:
+            raise ValueError(
+                "Returning attention scores is not supported when flash attention is enabled. Please disable flash "
+                f"attention to access attention scores (layer '{self.path}')."
+            )
         scale = self._query_size**-0.5
         one_size = self._query_size == self._value_size  # the fused forms need it
         if one_size and not with_scores and not (training and self.dropout):
-            flash = self.flash_attention if self.flash_attention is not None else is_flash_attention_enabled()
+            flash = self.flash_attention
+            if flash is None and is_flash_attention_enabled() is False:
+                flash = False  # what is merely allowed runs where it can: None
             return dot_product_attention(query, key, value, mask=mask, scale=scale, flash_attention=flash), None
         groups = self._query_heads // self._key_heads
         if groups > 1:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import constraints, initializers, regularizers
+from ..core.dtypes import static_shape as static_shape
 from ..core.variable import Variable
 from ..kernels.conv import Sizes
 from .layer import Layer, Shape
@@ -27,10 +28,10 @@ def add_weight(layer: Layer, name: str, shape: Sequence[int | None], options: st
         name: Its name.
         shape: Its shape.
         options: What its options begin with; the name when empty.
-        **rest: Other arguments of `Layer.add_weight`.
+        **rest: Other arguments of `Layer.add_weight`, which count before those options.
     """
     found: dict[str, Any] = {kind: getattr(layer, f"{options or name}_{kind}", None) for kind in _FAMILIES}
-    return layer.add_weight(name=name, shape=shape, **found, **rest)
+    return layer.add_weight(name=name, shape=shape, **{**found, **rest})
 
 
 def per_axis(layer: Layer, name: str, value: Sizes, rank: int, least: int = 1) -> tuple[int, ...]:
@@ -142,8 +143,3 @@ def windowed(
             f"`padding={padding}`. Make the input larger or the window smaller, or use padding='same'."
         )
     return tuple(lengths)
-
-
-def static_shape(x: Any) -> Shape:
-    """The shape of an array, with None for sizes that are not known while tracing."""
-    return tuple(d if isinstance(d, int) else None for d in x.shape)

@@ -157,3 +157,61 @@ def test_symbolic_tensors_are_not_values():
             misuse(x)
     with pytest.raises(NotImplementedError, match="Iterating"):
         iter(x)
+
+
+@pytest.mark.parametrize("dtype", [None, "int32", "bool", "bfloat16", "complex64"])
+def test_initializers_by_name_config_and_class(dtype):
+    keras = pytest.importorskip("keras")
+    for given in (
+        "ones",
+        "zeros",
+        addax.initializers.Ones,
+        addax.initializers.serialize(addax.initializers.Constant(1)),
+    ):
+        found = Variable(given, shape=(2, 3), dtype=dtype)
+        name = given if isinstance(given, str) else "ones"
+        expected = keras.Variable(name, shape=(2, 3), dtype=dtype)
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+    if dtype in (None, "bfloat16"):
+        assert Variable("glorot_uniform", shape=(2, 3), dtype=dtype).dtype == (dtype or "float32")
+
+
+def test_an_initializer_by_name_is_that_initializer():
+    addax.utils.set_random_seed(1)
+    named = Variable("he_normal", shape=(3, 4)).numpy()
+    addax.utils.set_random_seed(1)
+    np.testing.assert_array_equal(named, addax.initializers.HeNormal()((3, 4)))
+
+
+@pytest.mark.parametrize(
+    "arguments, error, words",
+    [
+        ({"initializer": "ones"}, ValueError, "the `shape` argument should be specified"),
+        ({"initializer": "ones", "shape": (None, 2)}, ValueError, "must be fully-defined"),
+        ({"initializer": "ones", "shape": (2,), "aggregation": "nope"}, ValueError, "`aggregation`"),
+        ({"initializer": "ones", "shape": (2,), "synchronization": "no"}, ValueError, "`synchronization`"),
+        ({"initializer": "ones", "shape": (2,), "dtype": "string"}, TypeError, "data type 'string' not understood"),
+        ({"initializer": np.ma.masked_array([1.0, 2.0], [0, 1])}, ValueError, "masked arrays are not supported"),
+        ({"initializer": None}, ValueError, "None"),
+    ],
+)
+def test_arguments_that_keras_refuses_too(arguments, error, words):
+    keras = pytest.importorskip("keras")
+    for library in (keras, addax):
+        with pytest.raises(error, match=words):
+            library.Variable(**arguments).numpy()
+
+
+@pytest.mark.parametrize("value", [["a", "b"], "what is this", {1, 2}, np.array([1, "a"], object)], ids=str)
+def test_values_that_are_no_numbers(value):
+    with pytest.raises((ValueError, TypeError)):
+        Variable(value)
+    with pytest.raises(ValueError, match="numbers and bools"):
+        Variable(np.zeros(2)).assign(value)
+
+
+def test_complex_values_and_aggregations():
+    assert Variable(np.ones(2) + 1j).dtype == "complex64"
+    assert Variable([1.0], aggregation=None).aggregation == "none"
+    assert Variable([1.0], aggregation="sum").aggregation == "sum"

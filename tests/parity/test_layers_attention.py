@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import addax
 from addax import layers
+from addax.core import config as settings
 from tests.layers.contract import Case
 from tests.parity.layer_check import check_parity
 
@@ -95,3 +97,76 @@ def test_dropout_is_the_same_from_the_same_seed():
         found, expected = (layer(inputs, training=True, return_attention_scores=True) for layer in (ours, theirs))
         for a, b in zip(found, expected):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+EINSUM = [
+    ("abc,cde->abde", (None, 4, 64), (None, 16, 32)),
+    ("abde,dec->abc", (None, 4, 16, 32), (None, 80)),
+    ("abc,cd->abd", (None, 8, 64), (None, 200)),
+    ("abc,dc->abd", (None, 8, 64), (None, 200)),
+    ("abc,bcd->abd", (None, 16, 32), (16, 64)),
+    ("abc,bc->abc", (None, 16, 400), (16, 400)),
+    ("abc,bde->abcde", (None, 16, 4), (16, 4, 20, 30)),
+    ("...ab,abc->...c", (None, 3, 16, 32), (64,)),
+    ("ab...,bc->ac...", (None, 80, 3), (100,)),
+]
+
+
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg"])
+@pytest.mark.parametrize("equation, shape, out", EINSUM, ids=[e[0] for e in EINSUM])
+def test_the_fans_come_from_the_equation(equation, shape, out, mode):
+    def deviation(library):
+        scaling = library.initializers.VarianceScaling(1.0, mode, "untruncated_normal", seed=1)
+        layer = library.layers.EinsumDense(equation, out, kernel_initializer=scaling)
+        layer.build(shape)
+        assert layer.kernel_initializer is scaling and scaling.get_config()["input_axes"] is None
+        return np.std(layer.kernel)
+
+    # Two samples of at least 6400 numbers each: their deviations are known to 1 %, other fans are farther off.
+    np.testing.assert_allclose(deviation(addax), deviation(keras), rtol=0.05)
+
+
+def test_fans_that_the_user_names_count():
+    scaling = addax.initializers.VarianceScaling(1.0, "fan_in", "uniform", seed=1, input_axes=[1], output_axes=[0])
+    layer = addax.layers.EinsumDense("abc,cde->abde", (None, 16, 32), kernel_initializer=scaling)
+    layer.build((None, 4, 64))
+    np.testing.assert_allclose(np.var(layer.kernel), 1 / 16, rtol=0.05)
+
+
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out"])
+def test_the_fans_of_projections(mode):
+    def deviations(library, name, *args, **kwargs):
+        scaling = library.initializers.VarianceScaling(1.0, mode, "untruncated_normal", seed=1)
+        layer = getattr(library.layers, name)(*args, kernel_initializer=scaling, **kwargs)
+        layer.build((None, 6, 96), (None, 6, 96))
+        return [np.std(w) for w in layer.weights if w.path.endswith("kernel")]
+
+    for named in (("MultiHeadAttention", 4, 24), ("GroupQueryAttention", 24, 4, 2)):
+        found, expected = deviations(addax, *named), deviations(keras, *named)
+        assert len(found) == 4
+        np.testing.assert_allclose(found, expected, rtol=0.05)
+
+
+def test_allowed_flash_attention_runs_where_there_is_none():
+    x = np.random.default_rng(0).normal(size=(1, 4, 8)).astype("float16")
+    for name, args in (("MultiHeadAttention", (2, 8)), ("GroupQueryAttention", (8, 4, 2))):
+        layer = getattr(addax.layers, name)(*args, dtype="float16")
+        expected = layer(x, x)
+        addax.config.enable_flash_attention()
+        try:
+            np.testing.assert_array_equal(layer(x, x), expected)
+        finally:
+            settings._settings["flash_attention"] = None
+
+
+@pytest.mark.parametrize("library", [keras, addax], ids=["keras", "addax"])
+def test_flash_attention_that_is_asked_for(library):
+    room = library.layers
+    x = np.ones((1, 4, 8), "float16")
+    with pytest.raises(ValueError, match="Dropout is not supported when flash attention is enabled"):
+        room.MultiHeadAttention(2, 8, dropout=0.1, flash_attention=True)
+    layer = room.MultiHeadAttention(2, 8, flash_attention=True, dtype="float16")
+    with pytest.raises(ValueError, match="Returning attention scores is not supported when flash attention"):
+        layer(x, x, return_attention_scores=True)
+    with pytest.raises(RuntimeError, match="cuDNN"):
+        layer(x, x)
