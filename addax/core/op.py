@@ -86,6 +86,8 @@ class Operation:
     The arguments its constructor was given are recorded here, once for every class: they are its config.
     """
 
+    _about: tuple[str, ...] = ("name", "_init_args", "_inbound_nodes", "_outbound_nodes")
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         instance = super().__new__(cls)
         instance.__dict__["_init_args"] = (args, kwargs)

@@ -17,7 +17,7 @@ from ..core.convert import to_tensor
 from ..core.dtypes import is_float, numpy_dtype
 from ..core.engine import is_jax_array
 from ..core.errors import describe, did_you_mean
-from ..core.fingerprint import ONLY_ABOUT, changes
+from ..core.fingerprint import changes, left_out
 from ..core.keras_tensor import KerasTensor, any_symbolic
 from ..core.masks import get_mask, set_mask
 from ..core.naming import name_scope
@@ -58,6 +58,15 @@ class Layer(LayerWeights, Operation):
     (2, 3)
     """
 
+    _about: tuple[str, ...] = (
+        "_path",
+        "_origin",
+        "_tracker",
+        "_losses",
+        "_build_shapes",
+        "_initial_weights",
+        "_input_shape_arg",
+    )
     supports_jit = True
     built: bool
     _building: bool
@@ -126,7 +135,7 @@ class Layer(LayerWeights, Operation):
         tracker = self.__dict__.get("_tracker")
         if tracker is None:
             raise RuntimeError(f"In layer '{type(self).__name__}', `__new__` was overridden without calling super's.")
-        if name not in ONLY_ABOUT:
+        if name not in left_out(type(self)):
             changes.count += 1
         if type(value) in PLAIN and type(self.__dict__.get(name)) in PLAIN:  # most of what is assigned
             object.__setattr__(self, name, value)
@@ -203,6 +212,9 @@ class Layer(LayerWeights, Operation):
             v.trainable = value
         for layer in self._layers:
             layer.trainable = value
+
+    def _describes(self) -> Any:
+        return self.dtype_policy  # a map of policies says for this path which one
 
     # Building
 

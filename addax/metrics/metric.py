@@ -46,6 +46,7 @@ class Metric(Configurable):
     _direction: str | None = None  # whether callbacks take "up" or "down" for better; None where neither is
     # Arguments that the config names only where they differ from the default: Keras leaves them out always.
     unless_default: tuple[str, ...] = ()
+    _about: tuple[str, ...] = ("name", "_tracker")  # logs have names of their own; see `training.program`
 
     def __init__(self, dtype: Any = None, name: str | None = None):
         self._variables: list[Variable] = []
