@@ -1,8 +1,14 @@
-"""What an object computes, as a value that can be compared: two models built alike have the same fingerprint.
+"""Descriptions of what objects compute, as values that can be compared: models built alike are described alike.
 
-Programs are compiled for a fingerprint, so that building the same architecture again compiles nothing. A fingerprint
-is made by walking everything an object holds; where it meets something of which it can't say what it computes (code
-that is not addax's, above all) there is none.
+Programs are compiled for a description, so that building the same architecture again compiles nothing. A description is
+made by walking everything an object holds; where that includes code that is not addax's there is none.
+
+A class says itself what of its instances is no part of it:
+
+- `_about`: names of attributes that say what an object is called, where it came from or what happened to it. Those of
+  base classes are added.
+- `_describes()`: further facts, such as what follows from the names of weights or from attributes in `_about`.
+- `_computes()`: what describes an instance instead of its attributes.
 """
 
 from __future__ import annotations
@@ -19,19 +25,12 @@ from . import config
 from .engine import is_jax_array
 from .variable import Variable
 
-# Attributes that say what something is called, where it came from or what happened to it, not what it computes.
-ONLY_ABOUT = frozenset(
-    "name _name path _path _origin _init_args _inbound_nodes _outbound_nodes _tracker _losses _build_shapes input_spec "
-    "_output_shape_hint _initial_weights _input_shape_arg _programs _call _prepared_for _compile_arguments history "
-    "stop_training stop_evaluating stop_predicting _initial_epoch compiled _index _undecayed quantization_config "
-    "looked_at_logits seed _initial_seed steps_per_execution jit_compile".split()
-)
 _OURS = "addax"
 _LARGE = 1 << 16  # bytes of an array beyond which comparing costs more than it saves
 
 
 class Unknown(Exception):
-    """Something was met of which it can't be said what it computes."""
+    """Raised for objects whose computation is not known, such as code of the user's."""
 
 
 class _Changes:
@@ -41,6 +40,20 @@ class _Changes:
 
 
 changes = _Changes()
+
+
+def left_out(cls: type) -> frozenset[str]:
+    """The names of attributes that are no part of the description of instances of `cls`.
+
+    >>> from addax.layers import Dropout
+    >>> sorted({"name", "rate", "seed"} & left_out(Dropout))
+    ['name', 'seed']
+    """
+    found = cls.__dict__.get("_left_out")
+    if found is None:
+        found = frozenset(name for c in cls.__mro__ for name in c.__dict__.get("_about", ()))
+        cls._left_out = found  # type: ignore[attr-defined]
+    return found
 
 
 def fingerprint(*roots: Any) -> Any:
@@ -56,19 +69,29 @@ def fingerprint(*roots: Any) -> Any:
     True
     """
     try:
-        return (config.snapshot(), _Walk().of(roots))
+        return (config.snapshot(), Walk().of(roots))
     except Unknown:
         return None
 
 
-class _Walk:
+class Walk:
+    """A walk over objects and what they hold.
+
+    Attributes:
+        met: Number of each object that was met, by id, in the order of meeting.
+        objects: The objects met, so that their ids stay unique.
+    """
+
     def __init__(self) -> None:
         self.met: dict[int, int] = {}
-        self.keep: list[Any] = []  # ids stay unique only while the objects live
+        self.objects: list[Any] = []
 
     def of(self, x: Any) -> Any:
-        if x is None or x is Ellipsis or isinstance(x, (bool, int, float, complex, str, bytes, enum.Enum)):
-            return (type(x).__name__, x) if isinstance(x, (bool, float)) else x
+        """The description of `x`; raises Unknown where there is none."""
+        if x is None or x is Ellipsis or isinstance(x, (int, str, bytes, enum.Enum)):
+            return x if type(x) is not bool else ("bool", x)  # as True == 1
+        if isinstance(x, (float, complex, np.generic, np.dtype, slice, range)):
+            return (type(x).__name__, repr(x))  # by which NaN equals itself, and 0.0 differs from -0.0
         if isinstance(x, (list, tuple)):
             return (type(x).__name__, *[self.of(e) for e in x])
         if isinstance(x, dict):
@@ -79,14 +102,16 @@ class _Walk:
         if id(x) in self.met:
             return ("met", self.met[id(x)])
         self.met[id(x)] = len(self.met)
-        self.keep.append(x)
+        self.objects.append(x)
+        return self._new(x)
+
+    def _new(self, x: Any) -> Any:
+        """The description of an object that was not met before."""
         if isinstance(x, Variable):
-            state = (x.trainable, x.autocast, x.regularizer, x.constraint)
-            return ("variable", x.shape, x._dtype, *[self.of(e) for e in state])
+            state = (x.trainable, x.autocast, x.regularizer, x.constraint, x.overwrite_with_gradient)
+            return ("variable", x.shape, x._dtype, x.placement, *[self.of(e) for e in state])
         if isinstance(x, np.ndarray) and x.nbytes <= _LARGE and x.dtype != object:
             return ("array", x.shape, x.dtype.str, x.tobytes())
-        if isinstance(x, (np.generic, np.dtype, slice, range)):
-            return (type(x).__name__, repr(x))
         if isinstance(x, functools.partial):
             return ("partial", self.of(x.func), self.of(x.args), self.of(x.keywords))
         if isinstance(x, types.MethodType):
@@ -117,17 +142,16 @@ class _Walk:
             raise Unknown(x)
         if cls.__module__.startswith(f"{_OURS}.initializers"):
             return ("initializer",)  # the weights are made
-        described = getattr(x, "_computes", None)
-        if described is not None:
-            return (cls.__qualname__, self.of(described()))
+        if hasattr(cls, "_computes"):
+            return (cls.__qualname__, self.of(x._computes()))
         attributes = getattr(x, "__dict__", None)
         if attributes is None:
             attributes = {k: getattr(x, k, None) for c in cls.__mro__ for k in getattr(c, "__slots__", ())}
-        return (
-            cls.__module__,
-            cls.__qualname__,
-            *[(k, self.of(v)) for k, v in attributes.items() if k not in ONLY_ABOUT],
-        )
+        without = left_out(cls)
+        parts = [(k, self.of(v)) for k, v in attributes.items() if k not in without]
+        if hasattr(cls, "_describes"):
+            parts.append(("_describes", self.of(x._describes())))
+        return (cls.__module__, cls.__qualname__, *parts)
 
 
 def _is_ours(module: str) -> bool:
@@ -144,4 +168,4 @@ def _is_patched(cls: type) -> bool:
     )
 
 
-__all__ = ["ONLY_ABOUT", "Unknown", "changes", "fingerprint"]
+__all__ = ["Unknown", "changes", "fingerprint", "left_out"]

@@ -70,6 +70,8 @@ class Operation:
     # Keras, making a functional model counts as a call of it.
     first_call = 0
 
+    _about: tuple[str, ...] = ("name", "_init_args", "_inbound_nodes", "_outbound_nodes")
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         instance = super().__new__(cls)
         instance.__dict__["_init_args"] = (args, kwargs)

@@ -34,6 +34,8 @@ class KerasTensor(TensorOperators):
     <KerasTensor shape=(None, 3), dtype=float32, sparse=False, ragged=False, name=x>
     """
 
+    _about: tuple[str, ...] = ("name",)
+
     def __init__(
         self,
         shape: Any,

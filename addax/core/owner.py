@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .fingerprint import ONLY_ABOUT, changes
+from .fingerprint import changes, left_out
 from .naming import name_scope_once
 from .signature import Configurable
 from .tracking import PLAIN, Tracker
@@ -29,6 +29,7 @@ class Owner(Configurable):
     ['steps', 'other']
     """
 
+    _about: tuple[str, ...] = ("_tracker",)
     # Lists of variables come first, then those of objects whose variables count as this one's, then others.
     _lists: ClassVar[tuple[str, ...]] = ("_variables",)
     # Attributes whose values stay somebody else's.
@@ -56,7 +57,7 @@ class Owner(Configurable):
         tracker = own.get("_tracker")
         if tracker is None:
             raise RuntimeError(f"In '{type(self).__name__}', `__new__` was overridden without calling super's.")
-        if name not in ONLY_ABOUT:
+        if name not in left_out(type(self)):
             changes.count += 1
         old = own.get(name)
         if not (type(value) in PLAIN and type(old) in PLAIN) and name not in self._untracked:

@@ -42,7 +42,7 @@ class DTypePolicy:
             )
         if name == "float64":
             enable_float64()
-        self._name = name
+        self._name: str = name
         self._compute_dtype = _MIXED.get(name, name)
         self._variable_dtype = "float32" if name in _MIXED else name
 

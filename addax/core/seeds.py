@@ -56,6 +56,7 @@ class SeedGenerator:
     """
 
     keras_module = "keras.random"
+    _about: tuple[str, ...] = ("name", "seed", "_initial_seed")  # the numbers drawn follow from the state
 
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any):
         del kwargs  # backend choice: there is one

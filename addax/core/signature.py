@@ -96,6 +96,8 @@ def config_class(instance: Any) -> type:
 class Configurable:
     """Base of small objects whose config is what their constructor was given."""
 
+    _about: tuple[str, ...] = ("_init_args",)
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         instance = super().__new__(cls)
         instance.__dict__["_init_args"] = (args, kwargs)

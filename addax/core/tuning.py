@@ -95,8 +95,9 @@ def _machine() -> str:
 class ProgramCache:
     """Compiled programs by key, a file each; what JAX asks for a program before it compiles one.
 
-    Files are written beside their place and renamed, begin with a digest of what follows, and are removed when it
-    doesn't fit: neither a killed process nor a full disk leaves anything that is read as a program. Nothing raises.
+    Files are written beside their place and renamed, begin with a digest of their key and of what follows, and are
+    removed when it doesn't fit: neither a killed process, a full disk nor a file that was renamed leaves anything that
+    is read as another program. Nothing raises.
 
     Args:
         folder: Where the files are.
@@ -115,7 +116,7 @@ class ProgramCache:
         file = self._path / key
         with suppress(OSError):
             digest, content = (data := file.read_bytes())[:16], data[16:]
-            if digest == _digest(content):
+            if digest == _digest(key, content):
                 os.utime(file)
                 return content
             file.unlink()
@@ -130,7 +131,7 @@ class ProgramCache:
             handle, made = tempfile.mkstemp(dir=self._path, prefix=".new-")
             try:
                 with os.fdopen(handle, "wb") as out:
-                    out.write(_digest(value))
+                    out.write(_digest(key, value))
                     out.write(value)
                 os.replace(made, file)
             except OSError:
@@ -157,8 +158,8 @@ class ProgramCache:
             total -= size
 
 
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16).digest()
+def _digest(key: str, data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16, key=hashlib.blake2b(key.encode(), digest_size=16).digest()).digest()
 
 
 def use_cache(jax: Any, folder: Path) -> None:

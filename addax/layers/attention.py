@@ -47,6 +47,8 @@ class Attention(Layer):
     (2, 4, 8)
     """
 
+    _about: tuple[str, ...] = ("seed",)  # which the generator was given
+
     def __init__(
         self,
         use_scale: bool = False,

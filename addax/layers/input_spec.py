@@ -25,6 +25,8 @@ class InputSpec:
     InputSpec(min_ndim=2, axes={-1: 4})
     """
 
+    _about: tuple[str, ...] = ("name",)
+
     def __init__(
         self,
         dtype: Any = None,

@@ -66,6 +66,14 @@ class Layer(Owner, Operation):
     (2, 3)
     """
 
+    _about: tuple[str, ...] = (
+        "_path",
+        "_origin",
+        "_losses",
+        "_build_shapes",
+        "_initial_weights",
+        "_input_shape_arg",
+    )
     supports_jit = True
     built = False
 
@@ -141,6 +149,9 @@ class Layer(Owner, Operation):
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
         self._dtype_policy = policies.get(value)
+
+    def _describes(self) -> Any:
+        return self.dtype_policy  # a map of policies says for this path which one
 
     @property
     def dtype(self) -> str:

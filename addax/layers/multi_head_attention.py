@@ -49,6 +49,7 @@ class HeadsOfAttention(Layer):
     _config_skip: tuple[str, ...] = ("flash_attention",)
     _config_null_activity = True
 
+    _about: tuple[str, ...] = ("seed",)  # which the generator was given
     _query_heads: int
     _key_heads: int
     _query_size: int

@@ -17,6 +17,8 @@ from .input_spec import InputSpec
 class Noise(Elementwise):
     """A layer that adds noise in training and lets the input through otherwise."""
 
+    _about: tuple[str, ...] = ("seed",)  # which the generator was given
+
     def _take_strength(self, name: str, value: float, seed: Any) -> float:
         """Checks the strength; makes the generator unless there is nothing to do."""
         if not 0 <= value <= 1:

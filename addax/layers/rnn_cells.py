@@ -47,6 +47,7 @@ class RecurrentCell(Layer):
     gate_activations: tuple[str, ...] = ("activation",)
     step: Any
 
+    _about: tuple[str, ...] = ("seed",)  # which the generator was given
     units: int
     use_bias: bool
     kernel_initializer: Any

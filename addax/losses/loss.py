@@ -41,6 +41,7 @@ class Loss(Configurable):
     # Arguments that the config names only where they differ from the default: Keras leaves them out always, so that
     # a model which comes back from a file has lost them.
     unless_default: tuple[str, ...] = ("dtype",)
+    _about: tuple[str, ...] = ("name",)
 
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         if reduction not in REDUCTIONS:

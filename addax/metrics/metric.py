@@ -46,6 +46,7 @@ class Metric(Owner):
     _direction: str | None = None  # whether callbacks take "up" or "down" for better; None where neither is
     # Arguments that the config names only where they differ from the default: Keras leaves them out always.
     unless_default: tuple[str, ...] = ()
+    _about: tuple[str, ...] = ("name",)  # logs have names of their own; see `training.program`
 
     _lists = ("_variables", "_metrics")
 

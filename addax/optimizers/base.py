@@ -95,6 +95,13 @@ class Optimizer(Owner):
     _undecayed: tuple[list[Variable], list[str]]
     _untracked = Owner._untracked | {"_trainable_variables", "_undecayed"}  # the model's variables
 
+    # What is left out of the description of what is computed; `_describes` says what follows from it.
+    _about: tuple[str, ...] = ("name", "_index", "_undecayed")
+
+    def _describes(self) -> Any:
+        variables = self._trainable_variables
+        return [(self._index.get(id(v)), self._use_weight_decay(v)) for v in variables]
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # What `help()` shows: the options that `**kwargs` passes on to the base, by name.

@@ -98,6 +98,9 @@ class Muon(Optimizer):
         self.adam_weight_decay = adam_weight_decay
         self.rms_rate = rms_rate
 
+    def _describes(self) -> Any:
+        return super()._describes(), [self._by_adam(v) for v in self._trainable_variables]
+
     def _by_adam(self, variable: Variable) -> bool:
         if len(variable.shape) != 2 or (self.exclude_embeddings and "embedding" in variable.path.lower()):
             return True

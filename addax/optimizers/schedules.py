@@ -37,6 +37,8 @@ class LearningRateSchedule(Configurable):
     0.125
     """
 
+    _about: tuple[str, ...] = ("name",)
+
     def __call__(self, step: Any) -> Any:
         """The learning rate of the step after `step` steps."""
         raise NotImplementedError(

@@ -290,13 +290,16 @@ class Program:
             return
         found: list = []
         thread.program = self
-        step = self.steps.compiled(name, args)
-        specs = jax.tree.map(array_spec, args)
+        try:
+            step = self.steps.compiled(name, args)
+            # Tracing runs the model's own code, which may keep tensors on its layers: never beside another trace.
+            lowered = step.lower(*jax.tree.map(array_spec, args))
+        finally:
+            thread.program = None
 
         def work() -> None:
-            thread.program = self
             try:
-                found.append(step.lower(*specs).compile())
+                found.append(lowered.compile())
             except Exception:
                 found.append(step)  # which will say what is wrong when it is its turn
 

@@ -30,6 +30,10 @@ from .program import Program, program_key
 class Trainer(Layer):
     """A layer that can be trained; the base of `Model`."""
 
+    _about: tuple[str, ...] = (
+        *("_programs", "_call", "_prepared_for", "_compile_arguments", "_nan_watch", "_initial_epoch", "history"),
+        *("stop_training", "stop_evaluating", "stop_predicting", "steps_per_execution", "jit_compile"),
+    )
     optimizer: Any
     _loss_tracker: Any
     _compile_loss: CompiledLoss | None

@@ -77,6 +77,19 @@ def test_the_longest_unused_programs_go_first(tmp_path):
     assert fresh.get("p1") is None
 
 
+def test_a_program_under_another_name_is_refused(tmp_path):
+    cache = ProgramCache(tmp_path)
+    cache.put("a", b"of a")
+    cache.put("b", b"of b")
+    (tmp_path / "a").rename(tmp_path / "c")
+    (tmp_path / "b").rename(tmp_path / "a")
+    (tmp_path / "c").rename(tmp_path / "b")
+    assert cache.get("a") is None and cache.get("b") is None
+    assert not list(tmp_path.iterdir())
+    cache.put("a", b"of a")
+    assert cache.get("a") == b"of a"
+
+
 FAULTS = """
 import resource, numpy as np
 from addax.core import engine
