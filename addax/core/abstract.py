@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import tree
@@ -14,6 +15,7 @@ from .state import StateScope
 _UNKNOWN: Any = None
 # What unknown sizes become where a function can't be run on a symbol: two runs, and what differs is unknown.
 _TRIALS = (24, 48)
+_MOST_PLACES, _MOST_SIZES = 3, 4  # how many guesses an error may cost: each takes two runs of a few milliseconds
 
 
 def unknown_size() -> Any:
@@ -42,13 +44,10 @@ def abstract_call(fn: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
     """
     leaves = tree.flatten((args, kwargs))
     dynamic = [i for i, leaf in enumerate(leaves) if isinstance(leaf, KerasTensor)]
-    has_unknown = any(None in leaves[i].shape for i in dynamic)
+    shapes = [leaves[i].shape for i in dynamic]
 
-    def run(size: Any) -> Any:
-        specs = [
-            jax.ShapeDtypeStruct(tuple(size if d is None else d for d in leaves[i].shape), numpy_dtype(leaves[i].dtype))
-            for i in dynamic
-        ]
+    def run(sizes: list[tuple]) -> tuple[Any, list]:
+        specs = [jax.ShapeDtypeStruct(size, numpy_dtype(leaves[i].dtype)) for i, size in zip(dynamic, sizes)]
 
         def pure(arrays: list) -> Any:
             filled = list(leaves)
@@ -61,25 +60,66 @@ def abstract_call(fn: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
             return [leaf for leaf in tree.flatten(out) if _is_arraylike(leaf)]
 
         structure: list = []
-        shapes = jax.eval_shape(pure, specs)
-        return structure[-1], shapes
+        results = jax.eval_shape(pure, specs)
+        return structure[-1], results
 
-    if not has_unknown:
-        out, results = run(None)
-        return _to_keras_tensors(out, [(r.shape, r.dtype) for r in results])
-    try:
-        out, results = run(unknown_size())
-        found = [(static_shape(r), r.dtype) for r in results]
-    except Exception as error:
-        # Code that needs an integer (`int(x.shape[0])`, a split in two) fails on the symbol.
-        try:
-            (out, first), (_, second) = (run(size) for size in _TRIALS)
-        except Exception as concrete:
-            raise (concrete if _about_symbol(error) else error) from None
-        found = [
+    def run_twice(shapes: list[tuple]) -> tuple[Any, list]:
+        (out, first), (_, second) = (run([_with(shape, size) for shape in shapes]) for size in _TRIALS)
+        return out, [
             (tuple(a if a == b else None for a, b in zip(r.shape, s.shape)), r.dtype) for r, s in zip(first, second)
         ]
-    return _to_keras_tensors(out, found)
+
+    if not any(None in shape for shape in shapes):
+        out, results = run(shapes)
+        return _to_keras_tensors(out, [(r.shape, r.dtype) for r in results])
+    try:
+        out, results = run([_with(shape, unknown_size()) for shape in shapes])
+        return _to_keras_tensors(out, [(static_shape(r), r.dtype) for r in results])
+    except Exception as error:
+        # Code that needs an integer (`int(x.shape[0])`, a split in two) fails on the symbol.
+        failed = error
+    try:
+        return _to_keras_tensors(*run_twice(shapes))
+    except Exception as error:
+        failed = error if _about_symbol(failed) else failed
+    # Where an unknown size meets a known one, it can only be that.
+    for guess in _guesses(shapes, [tuple(leaf.shape) for leaf in leaves if _has_static_shape(leaf)]):
+        with contextlib.suppress(Exception):
+            return _to_keras_tensors(*run_twice(guess))
+    raise failed from None
+
+
+def _with(shape: tuple, size: Any) -> tuple:
+    """`shape` with `size` for what is unknown."""
+    return tuple(size if d is None else d for d in shape)
+
+
+def _has_static_shape(leaf: Any) -> bool:
+    return hasattr(leaf, "shape") and not isinstance(leaf, KerasTensor)
+
+
+def _guesses(shapes: list[tuple], others: list[tuple]) -> Iterator[list[tuple]]:
+    """`shapes` with known sizes of other arguments in place of unknown ones: what may make them fit together.
+
+    Tensors are aligned at their last axes, as for broadcasting; then each unknown size alone is tried with each known
+    one, as for products.
+    """
+    arguments = [*shapes, *others]
+    by_axis: dict[int, int] = {}
+    for shape in arguments:
+        for i, size in enumerate(reversed(shape)):
+            if size not in (None, 1):
+                by_axis.setdefault(i, size)
+    aligned = [
+        tuple(by_axis.get(len(shape) - 1 - i) if d is None else d for i, d in enumerate(shape)) for shape in shapes
+    ]
+    if aligned != shapes and len(arguments) > 1:
+        yield aligned
+    places = [(i, j) for i, shape in enumerate(shapes) for j, d in enumerate(shape) if d is None]
+    for i, j in places[:_MOST_PLACES]:
+        known = {d for k, shape in enumerate(arguments) if k != i for d in shape if d not in (None, 1)}
+        for size in sorted(known)[:_MOST_SIZES]:
+            yield [(*s[:j], size, *s[j + 1 :]) if k == i else s for k, s in enumerate(shapes)]
 
 
 def _about_symbol(error: Exception) -> bool:

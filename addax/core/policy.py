@@ -27,6 +27,7 @@ class DTypePolicy:
     """
 
     keras_module = "keras"
+    _name: str
 
     def __init__(self, name: str | None = None):
         name = dtype_policy()._name if name is None else name

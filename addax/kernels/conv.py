@@ -14,23 +14,38 @@ from .depthwise import Geometry, depthwise, use_shifts
 Sizes = int | Sequence[int]
 
 
-def per_axis(value: Sizes, rank: int, name: str) -> tuple[int, ...]:
-    """`value` as one int for each of `rank` axes.
+def per_axis(value: Sizes, rank: int, name: str, least: int = 1) -> tuple[int, ...]:
+    """`value` as one int, at least `least`, for each of `rank` axes.
 
     >>> per_axis(2, 3, "strides")
     (2, 2, 2)
     """
-    if isinstance(value, int):
-        return (value,) * rank
-    sizes = tuple(int(v) for v in value)
-    if len(sizes) == 1:
-        return sizes * rank
-    if len(sizes) != rank:
-        raise ValueError(
-            f"The `{name}` argument must be an int or a tuple of {rank} ints, one for each spatial axis. "
-            f"Received: {name}={value}"
-        )
+    expected = (
+        f"The `{name}` argument must be an int or a tuple of {rank} ints, one for each spatial axis. "
+        f"Received: {name}={value}"
+    )
+    try:
+        sizes = (value,) * rank if isinstance(value, int) else tuple(int(v) for v in value)
+    except (TypeError, ValueError):
+        raise ValueError(expected) from None
+    sizes = sizes * rank if len(sizes) == 1 else sizes
+    if len(sizes) != rank or isinstance(value, str):
+        raise ValueError(expected)
+    wrong = {n for n in sizes if n < least}
+    if wrong:
+        raise ValueError(f"{expected}, including values {wrong} that do not satisfy `value >= {least}`")
     return sizes
+
+
+def check_windows(space: Sequence, size: Sequence[int], dilation: Sequence[int], padding: str) -> None:
+    """Raises ValueError where a window doesn't fit into an input whose size is known: the output would be empty."""
+    if padding == "valid" and any(isinstance(n, int) and n <= (k - 1) * d for n, k, d in zip(space, size, dilation)):
+        raise ValueError(
+            "Computed output size would be zero or negative: the operation resulted in an empty output. This can "
+            "happen if the input is too small for the given window, dilation rate, and padding mode. Received: sizes "
+            f"of the inputs {tuple(space)}, window {tuple(size)}, dilation_rate={tuple(dilation)}, "
+            f"padding={padding}"
+        )
 
 
 def dimension_numbers(rank: int, data_format: str) -> tuple[str, str, str]:
@@ -63,8 +78,15 @@ def conv(
         dilation_rate: Distances of the kernel's elements.
     """
     rank = kernel.ndim - 2
+    if rank < 1 or inputs.ndim != kernel.ndim:
+        raise ValueError(
+            "The inputs and the kernel of a convolution must have the same number of dimensions, at least 3, but got "
+            f"{tuple(inputs.shape)} and {tuple(kernel.shape)}."
+        )
     strides = per_axis(strides, rank, "strides")
     dilation = per_axis(dilation_rate, rank, "dilation_rate")
+    space = inputs.shape[1:-1] if data_format == "channels_last" else inputs.shape[2:]
+    check_windows(space, kernel.shape[:-2], dilation, padding)
     channels = inputs.shape[-1 if data_format == "channels_last" else 1]
     per_group = kernel.shape[-2]
     if channels % per_group:

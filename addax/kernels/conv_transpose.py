@@ -65,7 +65,7 @@ def conv_transpose(
     rank = kernel.ndim - 2
     strides = per_axis(strides, rank, "strides")
     dilation = per_axis(dilation_rate, rank, "dilation_rate")
-    extra = (None,) * rank if output_padding is None else per_axis(output_padding, rank, "output_padding")
+    extra = (None,) * rank if output_padding is None else per_axis(output_padding, rank, "output_padding", least=0)
     first = 1 if data_format == "channels_last" else 2
     size = tuple(inputs.shape[first : first + rank])
     pads = []

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from ..core.engine import jax, jnp, lax
-from .conv import Sizes, per_axis
+from .conv import Sizes, check_windows, per_axis
 
 # Windows with more elements than this are left to XLA: each is a slice, and code and compile time grow with them.
 _MOST_SLICES = 25
@@ -124,6 +124,7 @@ def max_pool(
         data_format: "channels_last" or "channels_first".
     """
     size, step = _window(inputs, pool_size, strides, data_format)
+    check_windows(inputs.shape, size, (1,) * inputs.ndim, padding)
     lowest = _lowest(inputs.dtype)
     if use_slices(inputs, size, step):
         return _max_of_slices()(_padded(inputs, size, step, padding, lowest), size, step)
@@ -143,6 +144,7 @@ def average_pool(
         inputs, pool_size, strides, padding, data_format: As for `max_pool`.
     """
     size, step = _window(inputs, pool_size, strides, data_format)
+    check_windows(inputs.shape, size, (1,) * inputs.ndim, padding)
     if not jnp.issubdtype(inputs.dtype, jnp.floating):
         inputs = inputs.astype("float32")
     zero = np.zeros((), inputs.dtype)

@@ -38,6 +38,7 @@ class EinsumDense(Layer):
     """
 
     _config_null_activity = True
+    kernel_initializer: Any
 
     def __init__(
         self,

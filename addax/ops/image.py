@@ -12,6 +12,7 @@ from ..core.dtypes import floatx
 from ..core.engine import jax, jnp
 from ..core.op import Argument, Tensor, TensorLike, op
 from ..kernels import conv as conv_kernels
+from .checks import differ, one_of
 
 _INTERPOLATIONS = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"} | {
     name: name for name in ("lanczos3", "lanczos5")
@@ -39,7 +40,7 @@ def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Tens
     """Luminance, `0.2989 R + 0.5870 G + 0.1140 B`, as one channel.
 
     Args:
-        images: Tensor with three channels.
+        images: Tensor with three channels; with one it is returned as it is.
         data_format: "channels_last" or "channels_first"; None for the default.
 
     >>> rgb_to_grayscale(jnp.ones((2, 2, 3))).shape
@@ -47,6 +48,15 @@ def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Tens
     """
     _rank(images)
     axis = -1 if standardize_data_format(data_format) == "channels_last" else -3
+    channels = images.shape[axis]
+    if channels == 1:
+        return images
+    if differ(channels, 3):
+        raise ValueError(
+            "Invalid channel size: expected 3 (RGB) or 1 (Grayscale). "
+            f"Received input with shape: images.shape={images.shape}"
+        )
+    images = images if isinstance(channels, int) else jnp.take(images, jnp.arange(3), axis)
     dtype = images.dtype
     x = images.astype(jnp.result_type(dtype, float))
     weights = jnp.asarray([0.2989, 0.5870, 0.1140], x.dtype)
@@ -57,7 +67,13 @@ def _channels(images: Any, data_format: str | None) -> tuple[Any, int]:
     _rank(images)
     if not jnp.issubdtype(images.dtype, jnp.floating):
         raise ValueError(f"Invalid images dtype: expected float dtype. Received: images.dtype={images.dtype}")
-    return images, -1 if standardize_data_format(data_format) == "channels_last" else -3
+    axis = -1 if standardize_data_format(data_format) == "channels_last" else -3
+    if differ(images.shape[axis], 3):
+        raise ValueError(
+            "Invalid channel size: expected 3. Input images must have 3 channels, but received images with "
+            f"{images.shape[axis]} channels. Received: images.shape={images.shape}, data_format={data_format}"
+        )
+    return images, axis
 
 
 @op(keras_class="RGBToHSV")
@@ -122,11 +138,9 @@ def resize(
     """
     if len(size) != 2:
         raise ValueError(f"Expected `size` to be a tuple of 2 integers. Received: size={size}")
-    if interpolation not in _INTERPOLATIONS:
-        raise ValueError(
-            f"Invalid value for argument `interpolation`. Expected one of {sorted(_INTERPOLATIONS)}. "
-            f"Received: interpolation={interpolation}"
-        )
+    if any(isinstance(n, int) and n <= 0 for n in size):
+        raise ValueError(f"`size` must have positive height and width. Received: size={size}")
+    one_of("interpolation", interpolation, _INTERPOLATIONS)
     if fill_mode != "constant":
         raise ValueError(
             f"Invalid value for argument `fill_mode`. Only `'constant'` is supported. Received: {fill_mode}"
@@ -219,16 +233,26 @@ def _frame(images: Any, vertical: tuple, horizontal: tuple, data_format: str | N
                 f"Must specify exactly two of {', '.join(names)}. "
                 f"Received: {names[0]}={before}, {names[1]}={after}, {names[2]}={target}"
             )
-        total = None if target is None else sign * (target - images.shape[axis])
+        have = images.shape[axis]
+        _not_negative(names[2], have + sign * (before + after) if target is None else target)
+        if target is not None and not isinstance(have, int):
+            # Of an unknown size the shape of the result is all that is asked for; the rest is seen when there are data.
+            images = jnp.take(images, jnp.arange(target), axis)
+            continue
+        total = None if target is None else sign * (target - have)
         before = total - after if before is None else before
         after = total - before if after is None else after
-        for name, value in zip(names, (before, after)):
-            if value < 0:
-                raise ValueError(f"`{name}` must be >= 0. Received: {name}={value}")
+        _not_negative(names[0], before)
+        _not_negative(names[1], after)
         pads[axis] = (before, after)
     if sign > 0:
         return jnp.pad(images, pads)
     return images[tuple(slice(a, n - b) for n, (a, b) in zip(images.shape, pads))]
+
+
+def _not_negative(name: str, value: Any) -> None:
+    if isinstance(value, int) and value < 0:
+        raise ValueError(f"{name} must be >= 0. Received: {name}={value}")
 
 
 @op(keras_class="ExtractPatches")
@@ -266,7 +290,7 @@ def extract_patches(
     """The windows of images, each as a vector in the channels.
 
     Args:
-        images: Tensor.
+        images: Tensor; volumes where `size` has three sizes.
         size: Height and width of a window.
         strides: Distances of the windows; None for `size`.
         dilation_rate: Distances of a window's elements.
@@ -276,7 +300,16 @@ def extract_patches(
     >>> extract_patches(jnp.ones((1, 4, 4, 3)), 2).shape
     (1, 2, 2, 12)
     """
-    return _patches(images, size, strides, dilation_rate, padding, data_format, 2)
+    if not isinstance(size, (int, tuple, list)):
+        raise TypeError(
+            f"Invalid `size` argument. Expected an int or a tuple. Received: size={size} of type {type(size).__name__}"
+        )
+    rank = 2 if isinstance(size, int) else len(size)
+    if rank not in (2, 3):
+        raise ValueError(
+            f"Invalid `size` argument. Expected a tuple of length 2 or 3. Received: size={size} with length {rank}"
+        )
+    return _patches(images, size, strides, dilation_rate, padding, data_format, rank)
 
 
 def extract_patches_3d(
@@ -292,6 +325,8 @@ def extract_patches_3d(
     >>> extract_patches_3d(jnp.ones((1, 4, 4, 4, 1)), 2).shape
     (1, 2, 2, 2, 8)
     """
+    if not isinstance(size, int) and not (isinstance(size, (tuple, list)) and len(size) == 3):
+        raise TypeError(f"Invalid `size` argument. Expected an int or a tuple of length 3. Received: size={size}")
     return _patches(volumes, size, strides, dilation_rate, padding, data_format, 3)
 
 
@@ -324,7 +359,9 @@ def gaussian_blur(
     return (out[0] if x.ndim == 3 else out).astype(images.dtype)
 
 
-_FILL = {"constant": "constant", "nearest": "nearest", "wrap": "wrap", "mirror": "mirror", "reflect": "reflect"}
+_FILL = ("constant", "nearest", "wrap", "mirror", "reflect")
+_ORDERS = {"nearest": 0, "bilinear": 1}
+_METHODS = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3", "lanczos5")
 
 
 @op
@@ -343,11 +380,13 @@ def map_coordinates(
     >>> map_coordinates([0.0, 10.0], [[0.25]], 1)
     Array([2.5], dtype=float32)
     """
-    if fill_mode not in _FILL:
-        raise ValueError(f"Invalid value for argument `fill_mode`. Expected one of {set(_FILL)}. Received: {fill_mode}")
-    if order not in (0, 1):
-        raise ValueError(f"Invalid value for argument `order`. Expected one of [0, 1]. Received: order={order}")
-    if coordinates.shape[0] != inputs.ndim:
+    one_of("fill_mode", fill_mode, _FILL)
+    one_of("order", order, (0, 1))
+    if coordinates.ndim < 2:
+        raise ValueError(
+            f"Invalid coordinates rank: expected at least rank 2. Received input with shape: {coordinates.shape}"
+        )
+    if differ(coordinates.shape[0], inputs.ndim):
         raise ValueError(
             "First dim of `coordinates` must be the same as the rank of `inputs`. "
             f"Received inputs with shape: {inputs.shape} and coordinate leading dim of {coordinates.shape[0]}"
@@ -378,22 +417,29 @@ def affine_transform(
     >>> affine_transform(np.eye(2)[..., None], [1, 0, 1, 0, 1, 0, 0, 0])[..., 0].tolist()
     [[0.0, 0.0], [1.0, 0.0]]
     """
-    orders = {"nearest": 0, "bilinear": 1}
-    if interpolation not in orders:
-        raise ValueError(
-            f"Invalid value for argument `interpolation`. Expected one of {set(orders)}. Received: {interpolation}"
-        )
+    one_of("interpolation", interpolation, _ORDERS)
+    one_of("fill_mode", fill_mode, _FILL)
     _rank(images)
+    if transform.ndim not in (1, 2):
+        raise ValueError(
+            "Invalid transform rank: expected rank 1 (single transform) or rank 2 (batch of transforms). "
+            f"Received input with shape: transform.shape={transform.shape}"
+        )
     data_format = standardize_data_format(data_format)
     x = _to_last(images, data_format)
     batched = x if x.ndim == 4 else x[None]
     transform = transform if transform.ndim == 2 else transform[None]
+    if differ(transform.shape[-1], 8) or (differ(len(transform), len(batched)) and len(transform) != 1):
+        raise ValueError(
+            "Invalid transform shape: expected 8 numbers for each image or for all of them. "
+            f"Received: transform.shape={transform.shape}, images.shape={images.shape}"
+        )
     height, width, channels = batched.shape[1:]
     ys, xs, cs = jnp.meshgrid(*(jnp.arange(n, dtype="float32") for n in (height, width, channels)), indexing="ij")
 
     def one(image: Any, a: Any) -> Any:
         points = (a[3] * xs + a[4] * ys + a[5], a[0] * xs + a[1] * ys + a[2], cs)
-        return jax.scipy.ndimage.map_coordinates(image, points, orders[interpolation], fill_mode, fill_value)
+        return jax.scipy.ndimage.map_coordinates(image, points, _ORDERS[interpolation], fill_mode, fill_value)
 
     transform = jnp.broadcast_to(transform, (batched.shape[0], 8))
     out = jax.vmap(one)(batched, transform)
@@ -424,6 +470,7 @@ def scale_and_translate(
     >>> scale_and_translate(x, (2, 1), [0.5], [0.0], (0,), "linear", False).ravel()
     Array([0.5, 2.5], dtype=float32)
     """
+    one_of("method", method, _METHODS)
     return jax.image.scale_and_translate(
         images, tuple(output_shape), tuple(spatial_dims), scale, translation, method, antialias
     )

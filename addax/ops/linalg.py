@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from ..core import tree
+from ..core.convert import to_tensor
 from ..core.dtypes import floatx
-from ..core.engine import jax, jnp
-from ..core.op import Axis, Tensor, TensorLike, op
+from ..core.engine import is_tracer, jax, jnp
+from ..core.op import Argument, Axis, Tensor, TensorLike, op
+from .checks import input_rank, least_rank
 
 
 def _float(x: Any) -> Any:
@@ -15,23 +20,28 @@ def _float(x: Any) -> Any:
 
 
 def _matrices(x: Any, square: bool = False) -> None:
-    if x.ndim < 2:
-        raise ValueError(
-            f"Expected input to have rank >= 2, matrices in the last two axes. Received input with shape {x.shape}."
-        )
+    least_rank(x, 2)
     if square and x.shape[-1] != x.shape[-2]:
-        raise ValueError(f"Expected a square matrix. Received non-square input with shape {x.shape}")
+        raise ValueError(f"Expected a square matrix. Received non-square input with shape {tuple(x.shape)}")
 
 
 @op
 def cholesky(x: TensorLike, upper: bool = False) -> Tensor:
     """The triangular `L` with `L @ L.T = x` (`L.T @ L` with `upper`), for positive definite `x`.
 
+    Raises:
+        ValueError: `x` is not positive definite. In compiled code the result is NaN instead.
+
     >>> cholesky([[4.0, 0.0], [0.0, 9.0]]).tolist()
     [[2.0, 0.0], [0.0, 3.0]]
     """
     _matrices(x, square=True)
     lower = jnp.linalg.cholesky(_float(x))
+    if not is_tracer(lower) and np.isnan(lower).any():
+        raise ValueError(
+            "Cholesky decomposition failed: Cholesky decomposition failed. The input might not be a valid positive "
+            f"definite matrix. Received a matrix of shape {tuple(x.shape)}."
+        )
     return jnp.swapaxes(lower, -1, -2) if upper else lower
 
 
@@ -130,6 +140,7 @@ def matrix_rank(x: TensorLike, tol: float | None = None) -> Tensor:
     >>> matrix_rank([[1.0, 1.0], [1.0, 1.0]])
     Array(1, dtype=int32)
     """
+    _matrices(x)
     return jnp.linalg.matrix_rank(x, tol)
 
 
@@ -157,6 +168,7 @@ def pinv(x: TensorLike, rcond: float | None = None) -> Tensor:
     >>> pinv([[2.0, 0.0], [0.0, 0.0]]).round(3).tolist()
     [[0.5, 0.0], [0.0, 0.0]]
     """
+    _matrices(x)
     return jnp.linalg.pinv(x, rcond)
 
 
@@ -171,7 +183,7 @@ def qr(x: TensorLike, mode: str = "reduced") -> tuple[Tensor, Tensor]:
     >>> [v.shape for v in qr(jnp.ones((3, 2)))]
     [(3, 2), (2, 2)]
     """
-    _matrices(x)
+    input_rank(x, 2)
     if mode not in ("reduced", "complete"):
         raise ValueError(
             f"`mode` argument value not supported. Expected one of {{'reduced', 'complete'}}. Received: mode={mode}"
@@ -187,6 +199,7 @@ def solve(a: TensorLike, b: TensorLike) -> Tensor:
     Array([1. , 0.5], dtype=float32)
     """
     _matrices(a, square=True)
+    least_rank(b, 1)
     return jnp.linalg.solve(a, b)
 
 
@@ -223,12 +236,18 @@ def svd(x: TensorLike, full_matrices: bool = True, compute_uv: bool = True) -> A
     return tuple(out) if compute_uv else out
 
 
+@op(keras_class="JVP")
+def _jvp(fun: Argument, primals: Argument, tangents: Argument, has_aux: bool = False) -> Any:
+    primals, tangents = (tree.map_structure(to_tensor, list(v)) for v in (primals, tangents))
+    return jax.jvp(fun, primals, tangents, has_aux=has_aux)
+
+
 def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> Any:
     """`fun` at a point, and its derivative there in a direction.
 
     Args:
         fun: Function of tensors.
-        primals: Its arguments.
+        primals: Its arguments, in a tuple or list; symbolic tensors too.
         tangents: The direction, of the same structure.
         has_aux: Whether `fun` returns `(output, other)`, of which only the first is differentiated.
 
@@ -236,6 +255,14 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> An
         `(output, derivative)`, and `other`.
 
     >>> jvp(lambda x: x * x, (3.0,), (1.0,))
-    (Array(9., dtype=float32, weak_type=True), Array(6., dtype=float32, weak_type=True))
+    (Array(9., dtype=float32), Array(6., dtype=float32))
     """
-    return jax.jvp(fun, tuple(primals), tuple(tangents), has_aux=has_aux)
+    if not all(isinstance(v, (tuple, list)) for v in (primals, tangents)):
+        raise TypeError(
+            "primal and tangent arguments to jvp must be tuples or lists; "
+            f"found {type(primals).__name__} and {type(tangents).__name__}."
+        )
+    return _jvp(fun, primals, tangents, has_aux)
+
+
+jvp.definition = _jvp.definition  # type: ignore[attr-defined]

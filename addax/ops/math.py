@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.engine import jax, jnp, lax
+from ..core.engine import is_tracer, jax, jnp, lax
 from ..core.op import Axis, Tensor, TensorLike, op
+from .checks import broadcastable, differ, input_rank, least_rank
 
 
 def _float(x: Any) -> Any:
@@ -29,6 +30,13 @@ def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     >>> cdist([[0.0, 0.0]], [[3.0, 4.0]])
     Array([[5.]], dtype=float32)
     """
+    shapes = f"Received shapes: x.shape={tuple(x.shape)}, y.shape={tuple(y.shape)}"
+    if x.ndim < 2 or y.ndim < 2:
+        raise ValueError(f"Inputs to `cdist` must have rank >= 2: `cdist` inputs must have rank >= 2. {shapes}")
+    if differ(x.shape[-1], y.shape[-1]):
+        raise ValueError(f"The last dimension of inputs to `cdist` must match. {shapes}")
+    if not broadcastable(x.shape[:-2], y.shape[:-2]):
+        raise ValueError(f"Batch dimensions of inputs to `cdist` must be broadcastable. {shapes}")
     difference = jnp.expand_dims(_float(x), -2) - jnp.expand_dims(_float(y), -3)
     return jnp.sqrt(jnp.sum(jnp.square(difference), -1))
 
@@ -65,6 +73,7 @@ def logdet(x: TensorLike) -> Tensor:
     >>> logdet([[2.0, 0.0], [0.0, 0.5]])
     Array(0., dtype=float32)
     """
+    least_rank(x, 2)
     return jnp.linalg.slogdet(x)[1]
 
 
@@ -72,17 +81,26 @@ def _segment(name: str, what: str, empty: str) -> Callable[..., Tensor]:
     def function(
         data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
     ) -> Tensor:
-        if num_segments is not None and num_segments < 1:
-            raise ValueError(f"Argument `num_segments` must be positive. Received: num_segments={num_segments}")
+        if num_segments is None and is_tracer(segment_ids):
+            raise ValueError(
+                "Argument `num_segments` must be set when using the JAX backend. Received: num_segments=None. In "
+                "compiled code, and for symbolic tensors, there are no values that it could be read off."
+            )
         if segment_ids.ndim != 1:
             raise ValueError(f"Argument `segment_ids` should be an 1-D vector, got shape: {segment_ids.shape}. ")
+        if data.ndim < 1 or differ(data.shape[0], segment_ids.shape[0]):
+            raise ValueError(
+                "Argument `segment_ids` and `data` should have same leading dimension. "
+                f"Got {tuple(segment_ids.shape)} v.s. {tuple(data.shape)}."
+            )
         return getattr(jax.ops, name)(data, segment_ids, num_segments, indices_are_sorted=sorted)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (
         f"{what}\n\nArgs:\n    data: Tensor, `(n, ...)`.\n    segment_ids: Which segment each slice belongs to, ints "
-        "of shape `(n,)`.\n    num_segments: How many there are; None to read it off `segment_ids`, which can't be "
-        "compiled.\n    sorted: Whether `segment_ids` is known to increase, which is quicker.\n\n"
+        "of shape `(n,)`.\n    num_segments: How many there are; None to read it off `segment_ids`, which is "
+        "possible for values alone: not when compiled, nor for symbolic tensors.\n    sorted: Whether `segment_ids` is "
+        "known to increase, which is quicker.\n\n"
         f"Returns:\n    Tensor, `(num_segments, ...)`; {empty} for an empty segment.\n"
     )
     return op(function)
@@ -122,6 +140,11 @@ def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
     >>> in_top_k([1], [[0.1, 0.7, 0.2]], 1)
     Array([ True], dtype=bool)
     """
+    if predictions.ndim != targets.ndim + 1 or not broadcastable(targets.shape, predictions.shape[:-1]):
+        raise ValueError(
+            "`predictions` must have the shape of `targets` and an axis of classes after it. "
+            f"Received: targets.shape={targets.shape}, predictions.shape={predictions.shape}"
+        )
     score = jnp.take_along_axis(predictions, targets[..., None], -1, mode="fill", fill_value=jnp.nan)[..., 0]
     above = jnp.sum(predictions > score[..., None], -1)
     # A target out of range, or a prediction that is not finite, is never in.
@@ -150,11 +173,12 @@ def view_as_real(x: TensorLike) -> Tensor:
     return jnp.stack([jnp.real(x), jnp.imag(x)], -1)
 
 
-def _pair(x: Any) -> Any:
-    """A complex tensor from the pair (real, imaginary)."""
+def _pair(x: Any, rank: int = 1) -> Any:
+    """A complex tensor of at least `rank` axes from the pair (real, imaginary)."""
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ValueError(f"Input `x` should be a tuple of two tensors - real and imaginary. Received: x={x}")
     real, imaginary = (_float(jnp.asarray(v)) for v in x)
+    input_rank(real, rank)
     if real.shape != imaginary.shape:
         raise ValueError(
             "Input `x` should be a tuple of two tensors - real and imaginary. Both the real and imaginary parts should "
@@ -190,7 +214,7 @@ def fft2(x: Sequence[TensorLike]) -> tuple[Tensor, Tensor]:
     >>> fft2((jnp.ones((2, 2)), jnp.zeros((2, 2))))[0].tolist()
     [[4.0, 0.0], [0.0, 0.0]]
     """
-    return _parts(jnp.fft.fft2(_pair(x)))
+    return _parts(jnp.fft.fft2(_pair(x, 2)))
 
 
 @op(keras_class="IFFT2")
@@ -200,7 +224,7 @@ def ifft2(x: Sequence[TensorLike]) -> tuple[Tensor, Tensor]:
     >>> ifft2((jnp.ones((2, 2)), jnp.zeros((2, 2))))[0].tolist()
     [[1.0, 0.0], [0.0, 0.0]]
     """
-    return _parts(jnp.fft.ifft2(_pair(x)))
+    return _parts(jnp.fft.ifft2(_pair(x, 2)))
 
 
 @op(keras_class="RFFT")
@@ -217,6 +241,7 @@ def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Tensor, Tensor]:
     >>> rfft(jnp.ones(4))[0]
     Array([4., 0., 0.], dtype=float32)
     """
+    input_rank(x, 1)
     return _parts(jnp.fft.rfft(_float(x), n=fft_length))
 
 
@@ -249,13 +274,27 @@ def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int)
     >>> extract_sequences([1, 2, 3, 4], 2, 2).tolist()
     [[1, 2], [3, 4]]
     """
+    input_rank(x, 1)
+    _at_least_one(sequence_length=sequence_length, sequence_stride=sequence_stride)
     count = 1 + (x.shape[-1] - sequence_length) // sequence_stride
     positions = np.arange(count)[:, None] * sequence_stride + np.arange(sequence_length)
     return jnp.take(x, positions, -1)
 
 
+def _at_least_one(**sizes: Any) -> None:
+    for name, size in sizes.items():
+        if not hasattr(size, "__index__") or size < 1:
+            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={size}")
+
+
 def _window(window: Any, sequence_length: int, fft_length: int, dtype: Any) -> Any:
     """The window as `fft_length` numbers, centred."""
+    _at_least_one(sequence_length=sequence_length, fft_length=fft_length)
+    if fft_length < sequence_length:
+        raise ValueError(
+            "`fft_length` must equal or larger than `sequence_length`. "
+            f"Received: sequence_length={sequence_length}, fft_length={fft_length}"
+        )
     if isinstance(window, str):
         if window not in ("hann", "hamming"):
             raise ValueError(
@@ -332,7 +371,8 @@ def istft(
     >>> bool(jnp.allclose(istft(stft(x, 8, 4, 8), 8, 4, 8), x, atol=1e-5))
     True
     """
-    frames = jnp.fft.irfft(_pair(x), n=fft_length)
+    _at_least_one(sequence_stride=sequence_stride)
+    frames = jnp.fft.irfft(_pair(x, 2), n=fft_length)
     win = _window(window, sequence_length, fft_length, frames.dtype)
     count = frames.shape[-2]
     size = fft_length + (count - 1) * sequence_stride

@@ -508,12 +508,6 @@ def _check_one_logits(called: str, layer: Any, activation: str, name: str, loss:
             f"none and use `keras.losses.{cls}(from_logits=True)`."
         )
         is_error = False
-    elif activation == "softmax" and units == 1:
-        text = (
-            f"{made[0].upper()}{made[1:]} applies softmax to a single unit, which is 1 whatever the input: nothing is "
-            "learned. Use `activation='sigmoid'` with 'binary_crossentropy', or as many units as classes."
-        )
-        is_error = False
     else:
         return
     text += _off("check_logits")

@@ -47,7 +47,7 @@ def conv(
     >>> conv(jnp.ones((1, 5, 1)), jnp.ones((3, 1, 2))).shape
     (1, 3, 2)
     """
-    padding = _padding(padding, ("valid", "same", "causal"))
+    padding = _padding(padding, ("valid", "same", "causal") if kernel.ndim == 3 else ("valid", "same"))
     return conv_kernels.conv(inputs, kernel, strides, padding, standardize_data_format(data_format), dilation_rate)
 
 

@@ -8,6 +8,7 @@ from ...core.config import epsilon
 from ...core.dtypes import numpy_dtype, standardize_dtype
 from ...core.engine import jax, jnp
 from ...core.op import DTypeLike, Tensor, TensorLike, op
+from ..checks import axis_in, differ
 
 
 def _dense(sparse: bool) -> None:
@@ -117,15 +118,14 @@ def sparse_categorical_crossentropy(
         target = jnp.squeeze(target, -1)
     if output.ndim < 1:
         raise ValueError(f"Argument `output` must be at least rank 1. Received: output.shape={output.shape}")
-    rest = list(output.shape)
-    del rest[axis]
-    if target.ndim != len(rest) or any(a != b for a, b in zip(target.shape, rest)):
+    axis = axis_in(output, axis)
+    rest = [*output.shape[:axis], *output.shape[axis + 1 :]]
+    if target.ndim != len(rest) or any(differ(a, b) for a, b in zip(target.shape, rest)):
         raise ValueError(
             "Arguments `target` and `output` must have the same shape up until the last dimension: "
             f"target.shape={target.shape}, output.shape={output.shape}"
         )
     # The target's entry is picked first, so that a logarithm is taken of one number a sample, not of one a class.
-    axis = axis % output.ndim
     is_target = jax.lax.broadcasted_iota("int32", output.shape, axis) == jnp.expand_dims(target, axis)
 
     def pick(x: Any) -> Any:
@@ -170,6 +170,6 @@ def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Tensor:
     >>> psnr([0.0], [0.1], 1.0)
     Array(20., dtype=float32)
     """
-    if x1.shape != x2.shape:
+    if x1.ndim != x2.ndim or any(differ(a, b) for a, b in zip(x1.shape, x2.shape)):
         raise ValueError(f"Input shapes {x1.shape} and {x2.shape} must match for PSNR calculation. ")
     return 20 * jnp.log10(jnp.asarray(max_val, x2.dtype)) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import Any
+
+import numpy as np
 
 from ...core.config import epsilon as default_epsilon
 from ...core.dtypes import floatx
 from ...core.engine import jnp, lax
 from ...core.op import Argument, Axis, Tensor, TensorLike, op
 from ...kernels.attention import attend
+from ..checks import axis_in, differ
 
 
 def _axes(axis: Any) -> Any:
     return tuple(axis) if isinstance(axis, (list, tuple)) else axis
 
 
-def _several(axis: Any) -> tuple[int, ...]:
-    return (axis,) if isinstance(axis, int) else tuple(axis)
+def _several(x: Any, axis: Any) -> tuple[int, ...]:
+    return tuple(axis_in(x, a) for a in ((axis,) if isinstance(axis, int) else axis))
+
+
+def _along(x: Any, axes: tuple[int, ...], weight: Any) -> Any:
+    """A scale or offset of the size of `axes` laid along them; one of another form is broadcast as it is."""
+    sizes = [x.shape[a] if a in axes else 1 for a in range(x.ndim)]
+    if weight.ndim == x.ndim or differ(weight.size, math.prod(sizes)):
+        return weight
+    return weight.reshape(sizes)
 
 
 @op
@@ -67,8 +80,15 @@ def batch_normalization(
     >>> batch_normalization([[1.0, 2.0]], [1.0, 1.0], [1.0, 1.0], axis=-1, epsilon=0.0)
     Array([[0., 1.]], dtype=float32)
     """
-    shape = [1] * x.ndim
-    shape[axis] = mean.shape[0]
+    axis = axis_in(x, axis)
+    size = x.shape[axis]
+    shape = [size if a == axis else 1 for a in range(x.ndim)]
+    for name, vector in (("mean", mean), ("variance", variance), ("offset", offset), ("scale", scale)):
+        if vector is not None and differ(vector.size, size):
+            raise ValueError(
+                f"Arguments `{name}` must be a vector of length `x.shape[axis]`. Expected: `({size},)`. "
+                f"Received: `{tuple(vector.shape)}`."
+            )
     factor = lax.rsqrt(variance.reshape(shape) + epsilon)
     if scale is not None:
         factor = factor * scale.reshape(shape)
@@ -100,16 +120,19 @@ def layer_normalization(
     >>> layer_normalization([[1.0, 3.0]]).round(3)
     Array([[-1.,  1.]], dtype=float32)
     """
+    if rms_scaling:
+        warnings.warn(
+            "You passed `rms_scaling=True`, which is deprecated. This argument incorrectly scales the input by the "
+            "variance, not the root mean square. To correctly use RMS Normalization, please use "
+            "`keras.ops.rms_normalization` / `keras.ops.nn.rms_normalization` instead.",
+            stacklevel=4,  # this function, `compute` and the op's wrapper stand between
+        )
     epsilon = default_epsilon() if epsilon is None else epsilon
     dtype = x.dtype
     compute = jnp.result_type(dtype, "float32")
     x = x.astype(compute)
-    axes = _several(axis)
-    shape = [1] * x.ndim
-    for a in axes:
-        shape[a] = x.shape[a]
-    gamma = None if gamma is None else gamma.reshape(shape).astype(compute)
-    beta = None if beta is None else beta.reshape(shape).astype(compute)
+    axes = _several(x, axis)
+    gamma, beta = (None if w is None else _along(x, axes, w).astype(compute) for w in (gamma, beta))
     mean = jnp.mean(x, axes, keepdims=True)
     variance = jnp.mean(jnp.square(x - mean), axes, keepdims=True)
     if rms_scaling:
@@ -140,13 +163,10 @@ def rms_normalization(
     epsilon = default_epsilon() if epsilon is None else epsilon
     dtype = x.dtype
     x = x.astype(jnp.result_type(dtype, "float32"))
-    out = x * lax.rsqrt(jnp.mean(jnp.square(x), _axes(axis), keepdims=True) + epsilon)
+    axes = _several(x, axis)
+    out = x * lax.rsqrt(jnp.mean(jnp.square(x), axes, keepdims=True) + epsilon)
     if scale is not None:
-        axes = _several(axis)
-        shape = [1] * x.ndim
-        for a in axes:
-            shape[a] = x.shape[a]
-        out = out * scale.reshape(shape)
+        out = out * _along(x, axes, scale)
     return out.astype(dtype)
 
 
@@ -157,20 +177,22 @@ def normalize(x: TensorLike, axis: Axis = -1, order: Any = 2, epsilon: float | N
     Args:
         x: Tensor.
         axis: Axis or axes.
-        order: Of the norm: 2 is Euclid's.
+        order: Of the norm, an int of at least 1: 2 is Euclid's.
         epsilon: The norm counts as at least this; None for the default.
 
     >>> normalize([[3.0, 4.0]])
     Array([[0.6, 0.8]], dtype=float32)
     """
+    if not isinstance(order, (int, np.integer)) or order < 1:
+        raise ValueError(f"Argument `order` must be an int >= 1. Received: order={order}")
     epsilon = default_epsilon() if epsilon is None else epsilon
     if not jnp.issubdtype(x.dtype, jnp.inexact):
         x = x.astype(floatx())
     if order == 2:
         square = jnp.sum(jnp.square(x), _axes(axis), keepdims=True)
         return x * lax.rsqrt(jnp.maximum(square, epsilon**2))
-    axes = _several(axis)
-    norm = jnp.linalg.norm(x, order, axes[0] if len(axes) == 1 else axes, keepdims=True)
+    axes = range(x.ndim) if axis is None else _several(x, axis)
+    norm = jnp.linalg.norm(x, order, axes[0] if len(axes) == 1 else tuple(axes), keepdims=True)
     return x / jnp.maximum(norm, epsilon)
 
 
@@ -201,10 +223,21 @@ def dot_product_attention(
     >>> dot_product_attention(jnp.ones((1, 2, 1, 4)), jnp.ones((1, 3, 1, 4)), jnp.ones((1, 3, 1, 4))).shape
     (1, 2, 1, 4)
     """
+    shapes = f"Received: query.shape={query.shape}, key.shape={key.shape}, value.shape={value.shape}."
     if any(x.ndim != 4 for x in (query, key, value)):
+        raise ValueError(f"`dot_product_attention` only supports 4D inputs. {shapes}")
+    heads, key_heads = query.shape[2], key.shape[2]
+    if isinstance(heads, int) and isinstance(key_heads, int) and heads % key_heads:
         raise ValueError(
-            "`dot_product_attention` only supports 4D inputs. "
-            f"Received: query.shape={query.shape}, key.shape={key.shape}, value.shape={value.shape}."
+            f"The number of query heads must be a multiple of key/value heads, but got {heads} vs {key_heads}. {shapes}"
+        )
+    sizes = [(query, key, 0), (key, value, 0), (key, value, 1), (key, value, 2), (query, key, 3)]
+    if any(differ(a.shape[i], b.shape[i]) for a, b, i in sizes):
+        raise ValueError(
+            "`query`, `key` and `value` must have the same batch size, `query` and `key` the same size of heads, "
+            f"`key` and `value` the same length and number of heads. {shapes}"
         )
     mask = None if mask is None else mask.astype(bool)
+    dtype = jnp.result_type(query, key, value)
+    query, key, value = (x.astype(dtype) for x in (query, key, value))
     return attend(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap, flash_attention)

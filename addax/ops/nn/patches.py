@@ -7,11 +7,26 @@ from typing import Any
 
 import numpy as np
 
+from ...core.config import standardize_data_format
 from ...core.engine import jnp, lax
 from ...core.op import Tensor, TensorLike, op
 from ...kernels.conv import per_axis
+from ..checks import differ, exact_rank
 
 Sizes = int | Sequence[int]
+
+
+def _block(op_name: str, x: Any, block_size: int) -> int:
+    if block_size < 2:
+        raise ValueError(f"`block_size` must be at least 2. Received: block_size={block_size}")
+    if x.ndim != 4:
+        raise ValueError(f"`{op_name}` requires a 4D input tensor. Received: x.shape={tuple(x.shape)}")
+    return block_size
+
+
+def _divides(what: str, size: Any, by: str, number: int) -> None:
+    if isinstance(size, int) and size % number:
+        raise ValueError(f"{what} ({size}) must be divisible by {by} ({number}).")
 
 
 @op
@@ -26,7 +41,10 @@ def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_
     >>> depth_to_space(jnp.zeros((1, 2, 2, 4)), 2).shape
     (1, 4, 4, 1)
     """
-    b = block_size
+    b = _block("depth_to_space", x, block_size)
+    data_format = standardize_data_format(data_format)
+    channels = x.shape[-1 if data_format == "channels_last" else 1]
+    _divides("The number of channels", channels, "block_size**2", b**2)
     if data_format == "channels_first":
         n, c, h, w = x.shape
         x = x.reshape((n, c // b**2, b, b, h, w)).transpose((0, 1, 4, 2, 5, 3))
@@ -43,7 +61,11 @@ def space_to_depth(x: TensorLike, block_size: int, data_format: str = "channels_
     >>> space_to_depth(jnp.zeros((1, 4, 4, 1)), 2).shape
     (1, 2, 2, 4)
     """
-    b = block_size
+    b = _block("space_to_depth", x, block_size)
+    data_format = standardize_data_format(data_format)
+    height, width = x.shape[1:3] if data_format == "channels_last" else x.shape[2:]
+    _divides("Height", height, "block_size", b)
+    _divides("Width", width, "block_size", b)
     if data_format == "channels_first":
         n, c, h, w = x.shape
         x = x.reshape((n, c, h // b, b, w // b, b)).transpose((0, 1, 3, 5, 2, 4))
@@ -51,6 +73,15 @@ def space_to_depth(x: TensorLike, block_size: int, data_format: str = "channels_
     n, h, w, c = x.shape
     x = x.reshape((n, h // b, b, w // b, b, c)).transpose((0, 1, 3, 2, 4, 5))
     return x.reshape((n, h // b, w // b, c * b**2))
+
+
+def _geometry(kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes) -> tuple[tuple[int, ...], ...]:
+    return (
+        per_axis(kernel_size, 2, "kernel_size"),
+        per_axis(dilation, 2, "dilation"),
+        per_axis(padding, 2, "padding", least=0),
+        per_axis(stride, 2, "stride"),
+    )
 
 
 def _windows(sizes: Any, kernel: tuple, dilation: tuple, padding: tuple, stride: tuple) -> tuple[Any, Any, int, int]:
@@ -80,7 +111,8 @@ def unfold(x: TensorLike, kernel_size: Sizes, dilation: Sizes = 1, padding: Size
     >>> unfold(jnp.zeros((1, 2, 4, 4)), 2).shape
     (1, 8, 9)
     """
-    k, d, p, s = (per_axis(v, 2, "kernel_size") for v in (kernel_size, dilation, padding, stride))
+    exact_rank(x, 4)
+    k, d, p, s = _geometry(kernel_size, dilation, padding, stride)
     n, c, h, w = x.shape
     rows, columns, height, width = _windows((h, w), k, d, p, s)
     x = jnp.pad(x, ((0, 0), (0, 0), (p[0], p[0]), (p[1], p[1])))
@@ -109,8 +141,16 @@ def fold(
     >>> fold(jnp.ones((1, 4, 4)), 3, 2)[0, 0].tolist()
     [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
     """
-    size, k, d, p, s = (per_axis(v, 2, "kernel_size") for v in (output_size, kernel_size, dilation, padding, stride))
+    exact_rank(x, 3)
+    k, d, p, s = _geometry(kernel_size, dilation, padding, stride)
+    size = per_axis(output_size, 2, "output_size")
+    _divides("The second dimension of the input", x.shape[1], "kernel_size product", k[0] * k[1])
     rows, columns, height, width = _windows(size, k, d, p, s)
+    if differ(x.shape[2], height * width):
+        raise ValueError(
+            f"The third dimension of the input ({x.shape[2]}) must be the number of windows in an image of "
+            f"`output_size` ({height * width}). Received: input.shape={x.shape}, output_size={output_size}"
+        )
     n, c = x.shape[0], x.shape[1] // (k[0] * k[1])
     padded = jnp.zeros((n, c, size[0] + 2 * p[0], size[1] + 2 * p[1]), x.dtype)
     padded = padded.at[:, :, rows, columns].add(x.reshape((n, c, k[0], k[1], height, width)))

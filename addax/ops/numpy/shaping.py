@@ -218,12 +218,27 @@ def reshape(x: TensorLike, newshape: Sizes) -> Tensor:
 
     Args:
         x: Tensor.
-        newshape: The shape; one size may be -1 (or None), which is then worked out.
+        newshape: The shape; one size may be -1 (or None), which is then worked out. Where several are unknown, None is
+            the size that `x` has at that place: `reshape(x, (shape(x)[0], -1))`.
 
     >>> reshape([1, 2, 3, 4], (2, -1)).shape
     (2, 2)
+    >>> reshape(np.zeros((5, 2, 3)), (None, -1)).shape
+    (5, 6)
     """
-    return jnp.reshape(x, tuple(-1 if n is None else n for n in _sizes(newshape)))
+    sizes = _sizes(newshape)
+    if sum(n is None or n == -1 for n in sizes) > 1:  # those that `shape` gave for a symbolic tensor come from the data
+        sizes = [x.shape[i] if n is None and i < x.ndim else n for i, n in enumerate(sizes)]
+    if sum(n is None or n == -1 for n in sizes) > 1:
+        raise ValueError(
+            f"There must be at most one unknown dimension (-1) in `newshape`. Received: newshape={newshape}."
+        )
+    if any(isinstance(n, int) and n < -1 for n in sizes):
+        raise ValueError(
+            "Each dimension in `newshape` must be a non-negative integer, or `-1` for a single unknown dimension. "
+            f"Received: newshape={newshape}."
+        )
+    return jnp.reshape(x, tuple(-1 if n is None else n for n in sizes))
 
 
 @op
