@@ -229,10 +229,15 @@ def test_class_weight_per_output_is_sample_weight() -> None:
     half = weights_after([digit, even], class_weight=by_class, sample_weight={"even": np.full(20, 0.5)})
     wanted = weights_after([digit, even], sample_weight=[rows, np.full(20, 0.5)])
     np.testing.assert_allclose(half[0], wanted[0], rtol=1e-6)
+    mine = np.linspace(0.1, 2.0, 20)
+    with pytest.warns(UserWarning, match="output 'digit': they are multiplied") as caught:
+        both = weights_after([digit, even], class_weight=by_class, sample_weight={"digit": mine})
+    assert [w.filename for w in caught] == [__file__]  # once, at the user's line
+    wanted = weights_after([digit, even], sample_weight=[rows * mine, None])
+    np.testing.assert_allclose(both[0], wanted[0], rtol=1e-6)
     for given, text in [
         ({"class_weight": {0: 2.0}}, "one dict, but the model has 2 outputs"),
         ({"class_weight": {"digits": {0: 2.0}}}, "Did you mean 'digit'"),
-        ({"class_weight": by_class, "sample_weight": {"digit": rows}}, "cannot be specified at the same time"),
         ({"class_weight": [1.0, 2.0]}, "must be a dict"),
     ]:
         with pytest.raises(ValueError, match=text):
