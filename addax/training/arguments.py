@@ -32,7 +32,7 @@ def integer(name: str, value: Any, least: int = 1, remedy: str = "") -> int:
         found = None
     if found is None or found < least:
         kind = {0: "a non-negative integer", 1: "a positive integer"}[least]
-        received = f"{name}={value!r}" if isinstance(value, (int, float)) else describe(value)
+        received = f"{name}={value!r}" if isinstance(value, (int, float, str)) else describe(value)
         raise ValueError(f"`{name}` must be {kind}. Received: {received}{remedy and f'. {remedy}'}")
     return int(found)
 

@@ -97,7 +97,11 @@ class CompiledLoss:
         for k, (i, _, loss, weight) in enumerate(self.entries):
             if flat_true[i] is None:
                 raise _without_labels("loss", outputs.called(self.names, i))
-            value = widened(loss(flat_true[i], flat_pred[i], sample_weight=flat_weight[i]))
+            try:
+                value = widened(loss(flat_true[i], flat_pred[i], sample_weight=flat_weight[i]))
+            except (TypeError, ValueError) as error:
+                error.add_note(f"This is about `loss` {loss.name!r} of {outputs.called(self.names, i)}.")
+                raise
             if self.trackers:
                 self.trackers[k].update_state(value, sample_weight=row_count(flat_pred[i]))
             if weight is not None:
@@ -249,7 +253,11 @@ class CompileMetrics(Metric):
             if flat_true[i] is None:
                 raise _without_labels(f"metric {metric.name!r}", outputs.called(self.names, i))
             weight = _masked(metric, flat_weight[i] if weighted else None, flat_pred[i])
-            metric.update_state(flat_true[i], flat_pred[i], sample_weight=row_weights(weight, flat_pred[i]))
+            try:
+                metric.update_state(flat_true[i], flat_pred[i], sample_weight=row_weights(weight, flat_pred[i]))
+            except (TypeError, ValueError) as error:
+                error.add_note(f"This is about `metrics` {metric.name!r} of {outputs.called(self.names, i)}.")
+                raise
 
     def result(self) -> dict[str, Any]:
         """The results by log name; those of a metric that returns a dict are merged in."""

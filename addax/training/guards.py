@@ -436,6 +436,12 @@ def check_labels(model: Any, batch: tuple) -> None:
     flat_weight = outputs.flatten_labels(sample_weight, predictions, loss.names, loss.alternatives, "sample_weight")
     for i, _, one, _ in loss.entries:
         wants, y_true = _wants(one), flat_true[i]
+        if wants is not None and isinstance(y_true, (list, tuple, dict)):
+            raise ValueError(
+                f"`y` is a {type(y_true).__name__} of {len(tree.flatten(y_true))} arrays for "
+                f"{outputs.called(loss.names, i)}, whose loss '{one.fn.__name__}' takes one array. Pass one array for "
+                "each output of the model."
+            )
         if wants is None or not hasattr(y_true, "dtype") or not hasattr(flat_pred[i], "shape"):
             continue
         called = outputs.called(loss.names, i)

@@ -115,11 +115,11 @@ def _epochs(
     """Runs the epochs; returns the logs of the last one."""
     logs: dict[str, Any] = {}
     for epoch in range(model._initial_epoch, given.epochs):
-        model.reset_metrics()
-        callbacks.on_epoch_begin(epoch)
         if runner.watch is not None:
             runner.watch.epoch = epoch
         with _summing(model):
+            model.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
             device_logs = runner.epoch(
                 lambda step: callbacks.on_train_batch_begin(step) if runner.watched else None,
                 lambda step, logs: callbacks.on_train_batch_end(step, logs),
@@ -247,9 +247,9 @@ def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
     model = runner.model
     model.stop_evaluating = False
     runner.watched = callbacks.has_test_batch_hooks
-    model.reset_metrics()
-    callbacks.on_test_begin()
     with _summing(model):
+        model.reset_metrics()
+        callbacks.on_test_begin()
         device_logs = runner.epoch(
             lambda step: callbacks.on_test_batch_begin(step) if runner.watched else None,
             lambda step, logs: callbacks.on_test_batch_end(step, logs),

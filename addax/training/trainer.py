@@ -26,7 +26,7 @@ from .arguments import FitArguments, LoopArguments, integer
 from .calls import compiled_call
 from .compile import CompiledLoss, CompileMetrics, is_empty, widened
 from .profile import profiling
-from .program import Program, program_key
+from .program import GROUPS, Program, program_key
 
 
 class Trainer(Layer):
@@ -275,6 +275,13 @@ class Trainer(Layer):
         if self._compile_loss is not None:
             self._compile_loss.build(self, y_pred, y)
         groups = (trainable_variables, non_trainable_variables, metrics_variables)
+        for name, given, own in zip(GROUPS["test"], groups, self._groups()):
+            if len(given) != len(own):
+                raise ValueError(
+                    f"`{name}` has {len(given)} values, but model '{self.name}' has {len(own)} of these variables: "
+                    f"expected the values of `model.{name}`, in order. (Each loss of several outputs has a tracker "
+                    "among them, made when the first loss is computed.)"
+                )
         with StateScope(self._pairs(*groups)) as scope:
             loss = self._compute_loss(x, y, y_pred, sample_weight, training)
         return loss, tuple(_after(scope, v) for v in self._groups())
