@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +26,7 @@ from ..core.serialization import auto_config, serialize_keras_object
 from ..core.state import StateScope, current_scope
 from ..core.tracking import PLAIN, Tracker
 from ..core.variable import Variable
+from ..core.warnings import warn
 from ..metrics import Metric
 from . import layer_errors
 from .building import Shape, around_build, as_shape, as_spec, legacy_input_shape, match_shapes, shapes_of
@@ -527,11 +527,10 @@ class Layer(LayerWeights, Operation):
         if masks is None and not overridden:
             return
         if not self.supports_masking and not overridden:
-            warnings.warn(
+            warn(
                 f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a mask attached to "
                 "it. However, this layer does not support masking and will therefore destroy the mask information. "
-                "Downstream layers will not see the mask.",
-                stacklevel=5,
+                "Downstream layers will not see the mask."
             )
             return
         found = self.compute_mask(inputs, masks)
