@@ -422,6 +422,44 @@ SECTIONS["Data"] = _rows(
         ("`y`", "strings", "<U3", "return_inverse=True"),
     ),
     (
+        "Complex numbers",
+        _NET.format(1) + _MSE + "model.fit(np.fft.fft(x), numbers, verbose=0)",
+        ("'features'", "complex", "x.imag"),
+    ),
+    (
+        "A masked array",
+        _NET.format(1) + _MSE + "model.fit(np.ma.masked_array(x, x > 0.5), numbers, verbose=0)",
+        ("`x`", "masked", ".filled(0)"),
+    ),
+    (
+        "NaN in a single batch",
+        _NET.format(1) + _MSE + "x[7, 1] = np.nan\nmodel.train_on_batch(x, numbers)",
+        ("'features'", "1 NaN", "row 7"),
+    ),
+    (
+        "A generator that yields nothing",
+        _NET.format(1) + _MSE + "model.fit(iter([(x, numbers), None]), verbose=0)",
+        ("A batch of `x` is empty", "None", "batch 2"),
+    ),
+    (
+        "A data set that counts rows for batches",
+        """
+        class Data(keras.utils.PyDataset):
+            batches = [(x[:32], numbers[:32]), (x[32:], numbers[32:])]
+
+            def __len__(self):
+                return 64
+
+            def __getitem__(self, i):
+                return self.batches[i]
+
+        """.replace("\n        ", "\n")
+        + _NET.format(1)
+        + _MSE
+        + "model.fit(Data(), shuffle=False, verbose=0)",
+        ("Data has 64 batches", "`__len__`", "__getitem__(2)", "IndexError"),
+    ),
+    (
         "Rows of different lengths",
         _NET.format(1) + _MSE + "model.fit(np.array([[1, 2], [3]] * 32, dtype=object), numbers, verbose=0)",
         ("`x`", "dtype object"),
@@ -587,6 +625,83 @@ SECTIONS["Callbacks"] += _rows(
         model.fit(x, numbers, shuffle=False, verbose=0, debug_nans=True)
         """,
         ("epoch 1, step 2", "forward, in layer 'net/log' (Log", "1 NaN of 128 values", "in rows 40 of the data"),
+    ),
+)
+
+SECTIONS["Arguments of training"] = _rows(
+    ValueError,
+    (
+        "Training without an optimizer",
+        _NET.format(1) + "model.compile(None, 'mse')\nmodel.fit(x, numbers, verbose=0)",
+        ("`optimizer` is None", "'net'", "`compile()`"),
+    ),
+    (
+        "A metric where a loss was meant",
+        _NET.format(1) + "model.compile('sgd', keras.metrics.MeanSquaredError())",
+        ("`loss`", "metric MeanSquaredError", "keras.losses.MeanSquaredError"),
+    ),
+    (
+        "A loss weight that isn't a number",
+        _NET.format(1) + "model.compile('sgd', 'mse', loss_weights=float('nan'))",
+        ("`loss_weights`", "nan"),
+    ),
+    (
+        "Half a step",
+        _NET.format(1) + _MSE + "model.fit(x, numbers, steps_per_epoch=64 / 32, verbose=0)",
+        ("`steps_per_epoch`", "2.0", "positive integer"),
+    ),
+    (
+        "Validation of no steps",
+        _NET.format(1) + _MSE + "model.fit(x, numbers, validation_data=(x, numbers), validation_steps=0, verbose=0)",
+        ("`validation_steps`", "positive integer", "Leave `validation_steps` out"),
+    ),
+    (
+        "Validation every zero epochs",
+        _NET.format(1) + _MSE + "model.fit(x, numbers, validation_data=(x, numbers), validation_freq=0, verbose=0)",
+        ("`validation_freq`", "0", "every second epoch"),
+    ),
+    (
+        "A validation split in words",
+        _NET.format(1) + _MSE + "model.fit(x, numbers, validation_split='20%', verbose=0)",
+        ("`validation_split`", "between 0 and 1", "'20%'"),
+    ),
+    (
+        "Validation data without labels",
+        _NET.format(1) + _MSE + "model.fit(x, numbers, validation_data=(x,), verbose=0)",
+        ("'top'", "`y`", "`validation_data`"),
+    ),
+    (
+        "Class weights of a class that isn't there",
+        _SPARSE + "model.fit(x, classes, class_weight={1: 1.0, 2: 1.0, 3: 5.0}, verbose=0)",
+        ("`class_weight`", "class 3", "'top'", "0 to 2"),
+    ),
+    (
+        "A negative class weight",
+        _SPARSE + "model.fit(x, classes, class_weight={0: -1.0}, verbose=0)",
+        ("`class_weight`", "-1.0", "class 0"),
+    ),
+    (
+        "Class weights in a regression",
+        _NET.format(1) + _MSE + "model.fit(x, numbers, class_weight={0: 1.0, 1: 2.0}, verbose=0)",
+        ("`class_weight`", "'top'", "`sample_weight`"),
+    ),
+)
+SECTIONS["Arguments of training"] += _rows(
+    UserWarning,
+    (
+        "Class weights and sample weights",
+        _SPARSE + "model.fit(x, classes, class_weight={0: 2.0}, sample_weight=numbers, verbose=0)",
+        ("`class_weight` and `sample_weight`", "'top'", "multiplied"),
+    ),
+    (
+        "Negative sample weights",
+        _NET.format(1) + _MSE + "model.fit(x, numbers, sample_weight=-numbers, verbose=0)",
+        ("`sample_weight`", "negative"),
+    ),
+    (
+        "Batches without end",
+        _NET.format(1) + _MSE + "model.fit(((x[:1], numbers[:1]) for _ in range(10_000)), verbose=0)",
+        ("10000 batches", "`steps_per_epoch`"),
     ),
 )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
+from ..core.warnings import warn
 from .callback import Logs
 from .monitor import MonitorCallback
 from .output import print_msg
@@ -111,10 +111,7 @@ class ModelCheckpoint(MonitorCallback):
         if current is None:
             return True
         if getattr(current, "ndim", 0) > 0:
-            warnings.warn(
-                f"Can save best model only when `monitor` is a scalar. Received: {current} for '{self.monitor}'.",
-                stacklevel=4,
-            )
+            warn(f"Can save best model only when `monitor` is a scalar. Received: {current} for '{self.monitor}'.")
             return True
         before = "None" if self.best is None else f"{self.best:.5f}"
         if not self.is_improvement(current, self.best):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import did_you_mean
+from ..core.warnings import warn
 from .callback import Callback, Logs
 
 
@@ -25,7 +25,7 @@ class MonitorCallback(Callback):
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", best: float | None = None, min_delta: float = 0):
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            warnings.warn(f"{type(self).__name__} mode '{mode}' is unknown, fallback to auto mode.", stacklevel=3)
+            warn(f"{type(self).__name__} mode '{mode}' is unknown, fallback to auto mode.")
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
@@ -46,7 +46,7 @@ class MonitorCallback(Callback):
         value = logs.get(self.monitor)
         if value is None:
             text = self.missing_text.format(name=self.monitor, available=",".join(logs))
-            warnings.warn(text, stacklevel=3)
+            warn(text)
         return value
 
     def is_improvement(self, value: Any, reference: Any) -> bool:
@@ -112,11 +112,11 @@ def check_monitors(callbacks: Any, log_names: Iterable[str]) -> None:
             if not validated and watched.removeprefix("val_") in known:
                 text += "There is no validation: pass `validation_data` or `validation_split` to `fit`, or monitor "
                 text += f"'{watched.removeprefix('val_')}'."
-                warnings.warn(text, stacklevel=4)
+                warn(text)
                 continue
             text += did_you_mean(watched, names)
             if not users_write_logs:
                 raise ValueError(text)
-            warnings.warn(text, stacklevel=4)
+            warn(text)
         is_users = type(callback).__module__.partition(".")[0] != "addax"
         users_write_logs |= is_users or "on_epoch_end" in vars(callback)

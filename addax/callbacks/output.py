@@ -13,10 +13,19 @@ def print_msg(message: str, line_break: bool = True) -> None:
     if not is_interactive_logging_enabled():
         logging.getLogger("addax").info(message)
         return
+    stream = sys.stdout
+    if stream is None or getattr(stream, "closed", False):  # of services, and of programs without a console
+        return
     text = f"{message}\n" if line_break else message
     try:
-        sys.stdout.write(text)
+        stream.write(text)
     except UnicodeEncodeError:  # a terminal that can't show the bar's characters
-        encoding = sys.stdout.encoding or "ascii"
-        sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
-    sys.stdout.flush()
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, errors="replace").decode(encoding))
+    stream.flush()
+
+
+def is_terminal() -> bool:
+    """Whether what is written goes to a terminal."""
+    stream = sys.stdout
+    return stream is not None and not getattr(stream, "closed", False) and stream.isatty()

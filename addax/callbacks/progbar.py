@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .callback import Callback, Logs
-from .output import print_msg
+from .output import is_terminal, print_msg
 
 _BOLD, _GREEN, _WHITE, _PLAIN = "\033[1m", "\033[32m", "\033[37m", "\033[0m"
 _BAR = "━"
@@ -53,7 +53,7 @@ class Progbar:
             raise ValueError("Pass only one of `stateful_metrics` and `stateless_metrics` to Progbar.")
         self.stateful_metrics = None if stateful_metrics is None else set(stateful_metrics)
         self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
-        self._dynamic_display = os.name == "posix" or sys.stdout.isatty() or "ipykernel" in sys.modules
+        self._dynamic_display = os.name == "posix" or is_terminal() or "ipykernel" in sys.modules
         self._seen = 0
         self._sums: dict[str, tuple[Any, int]] = {}  # value times weight, and weight
         self._start = time.time()

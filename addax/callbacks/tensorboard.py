@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from ..core.engine import jax
 from ..core.errors import did_you_mean
+from ..core.warnings import warn
 from .callback import Callback, Logs
 
 _MAX_IMAGES = 3  # of a weight, as many as TensorBoard shows
@@ -186,7 +186,7 @@ class TensorBoard(Callback):
             jax.profiler.start_trace(str(self._board.folder / "train"))
             self._profiling = True
         except RuntimeError as error:  # there is one at a time in a process
-            warnings.warn(f"TensorBoard's `profile_batch` recorded nothing: {error}", stacklevel=2)
+            warn(f"TensorBoard's `profile_batch` recorded nothing: {error}")
             self._profiled = None
 
     def _stop_profile(self) -> None:

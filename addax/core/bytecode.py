@@ -6,9 +6,10 @@ import base64
 import marshal
 import sys
 import types
-import warnings
 from collections.abc import Callable
 from typing import Any
+
+from .warnings import warn
 
 
 def encode(fn: Callable) -> tuple[str, tuple | None, tuple | None]:
@@ -18,11 +19,10 @@ def encode(fn: Callable) -> tuple[str, tuple | None, tuple | None]:
     >>> decode(*encode(lambda x: 2 * x))(4)
     8
     """
-    warnings.warn(
+    warn(
         "The object being serialized includes a `lambda`. This is unsafe. In order to reload the object, you will have "
         "to pass `safe_mode=False` to the loading function. Please avoid using `lambda` in the future, and use named "
-        "Python functions instead, decorated with `@keras.saving.register_keras_serializable()`.",
-        stacklevel=3,
+        "Python functions instead, decorated with `@keras.saving.register_keras_serializable()`."
     )
     code = base64.encodebytes(marshal.dumps(fn.__code__)).decode("ascii")
     closure = tuple(cell.cell_contents for cell in fn.__closure__) if fn.__closure__ else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from .keras_tensor import KerasTensor
 from .op import OpDefinition
 from .policy import DTypePolicy, DTypePolicyMap
 from .variable import Variable
+from .warnings import warn
 
 LAMBDA_MARK = "__lambda__"
 _LAMBDA_PARTS = ("code", "defaults", "closure")
@@ -156,10 +156,9 @@ def _serialize_compile_arguments(model: Any) -> dict[str, Any]:
     try:
         return serialize_dict(model.get_compile_config() or {})
     except (ValueError, TypeError, NotImplementedError) as error:
-        warnings.warn(
+        warn(
             f"What model '{model.name}' was compiled with can't be written as a config, so it will have to be compiled "
-            f"again after loading. {error}",
-            stacklevel=2,
+            f"again after loading. {error}"
         )
         return {}
 

@@ -45,12 +45,11 @@ def adapt(
 
     def weighted(batch: Any) -> Batch:
         bx, by, bw = (_arrays(part, name) for part, name in zip(_unpack(batch), ("x", "y", "sample_weight")))
+        _check_batch(bx, batch, argument)
         if class_weight is not None:
             bw = class_weight(by, bw)
         return bx, by, bw
 
-    if shuffle not in (True, False, "batch"):
-        raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={shuffle!r}")
     if is_array_data(x):
         if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
             raise ValueError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size!r}")
@@ -98,8 +97,22 @@ def _unpack(batch: Any) -> tuple:
                 f"A batch must be `x`, `(x, y)` or `(x, y, sample_weight)`. Received a {type(batch).__name__} of "
                 f"{len(batch)}: several inputs go in one list or dict, `([x1, x2], y)`."
             )
-        return (*batch, None, None)[:3]
+        return (*batch, None, None, None)[:3]
     return batch, None, None
+
+
+def _check_batch(x: Any, raw: Any, argument: str) -> None:
+    """Raises ValueError for a batch without rows: nothing can be computed from it."""
+    arrays = [a for a in tree.flatten(x) if a is not None]
+    if not arrays:
+        raise ValueError(
+            f"A batch of `{argument}` is empty: expected `x`, `(x, y)` or `(x, y, sample_weight)` of arrays. Received: "
+            f"{describe(raw)}"
+        )
+    if all(a.shape[0] == 0 for a in arrays):
+        raise ValueError(
+            f"A batch of `{argument}` is empty: it has 0 rows (shape {tuple(arrays[0].shape)}). Leave such batches out."
+        )
 
 
 def is_array_data(x: Any) -> bool:
@@ -147,6 +160,8 @@ def _short(value: Any) -> str:
 def _array(leaf: Any, name: str) -> Any:
     if leaf is None:
         return None
+    if isinstance(leaf, np.ma.MaskedArray):
+        leaf = _unmasked(leaf, name)
     if isinstance(leaf, Variable):
         leaf = leaf.value
     elif hasattr(leaf, "detach"):  # torch
@@ -166,8 +181,20 @@ def _array(leaf: Any, name: str) -> Any:
                 f"`{name}` has dtype object: {_why_object(array)}. Every row must be numbers of the same shape."
             ) from None
     if array.ndim == 0:
-        raise ValueError(f"`{name}` is a single number, {leaf!r}; expected an array whose first axis counts the rows.")
+        kind = "text" if array.dtype.kind in "US" else "single number"
+        raise ValueError(f"`{name}` is a {kind}, {_short(leaf)}; expected an array whose first axis counts the rows.")
     return array
+
+
+def _unmasked(array: np.ma.MaskedArray, name: str) -> np.ndarray:
+    hidden = int(np.ma.count_masked(array))
+    if hidden:
+        raise ValueError(
+            f"`{name}` is a masked array: {hidden} of its {array.size} values are masked, and would be used as if they "
+            f"were not. Fill them, `{name}.filled(0)`; to leave rows out give them a `sample_weight` of 0, to leave "
+            "steps out use a `Masking` layer."
+        )
+    return np.asarray(array)
 
 
 def _why_object(array: np.ndarray) -> str:
@@ -201,13 +228,11 @@ def check_rows(x: Any, y: Any = None, sample_weight: Any = None) -> None:
     if distinct == {0}:
         raise ValueError("The data are empty: the arrays have 0 rows. Pass at least one.")
     if not distinct:
-        raise ValueError("`x` holds no arrays.")
+        raise ValueError("`x` holds no arrays: there are no data. Pass arrays or an iterable of batches.")
 
 
 def split(arrays: tuple, validation_split: float) -> tuple[tuple, tuple]:
     """Splits `(x, y, sample_weight)` into the first rows, for training, and the last, for validation."""
-    if not 0 < validation_split < 1:
-        raise ValueError(f"`validation_split` must be between 0 and 1. Received: validation_split={validation_split}")
     leaves = [a for a in tree.flatten(arrays) if a is not None]
     if not is_array_data(arrays[0]):
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,10 @@ import numpy as np
 
 from ..core import tree
 from ..core.engine import is_jax_array
+from ..core.warnings import warn
+
+MANY_BATCHES = 10_000  # and seconds, after which it is said that data may have no end
+_LONG = 300.0
 
 Batch = tuple[Any, Any, Any]  # x, y, sample_weight
 
@@ -20,13 +25,23 @@ class Batches:
         steps: Number of batches an epoch, or None when only reading it to the end tells.
         batch_size: Rows a batch, or None.
         one_pass: Whether it can be read only once (a generator), so that each epoch goes on where the last stopped.
+        limit: The argument that says how many batches are wanted, for warnings.
     """
 
     steps: int | None = None
+    limit: str = "steps"
     batch_size: int | None = None
     one_pass: bool = False
 
     _standardize: Callable[[Any], Batch]
+
+    def _standardized(self, raw: Any, number: int) -> Batch:
+        """A raw batch as arrays; errors say which batch of the epoch it is, counted from 0."""
+        try:
+            return self._standardize(raw)
+        except (ValueError, TypeError) as error:
+            error.add_note(f"This is about batch {number + 1} of the data.")
+            raise
 
     def weigh(self, weighter: Callable[[Any, Any], Any]) -> None:
         """Gives each batch the sample weights `weighter(y, sample_weight)` from now on."""
@@ -140,20 +155,22 @@ class IteratorBatches(Batches):
                 raise ValueError(
                     "The data are empty: the first batch was asked for and there was none. Pass at least one batch."
                 ) from None
-        batch = self._standardize(self._first[0])
+        batch = self._standardized(self._first[0], 0)
         first = next((a for a in tree.flatten(batch[0]) if a is not None), None)
         if self.batch_size is None and first is not None and np.ndim(first) > 0:
             self.batch_size = int(first.shape[0])
         return batch
 
     def epoch(self) -> Iterator[Batch]:
+        start = 0
         if self._first:  # what `peek` read belongs to the first epoch
-            yield self._standardize(self._first.pop())
+            yield self._standardized(self._first.pop(), 0)
+            start = 1
         elif self._iterator is None or not self.one_pass:
             self._iterator = self._make()
         assert self._iterator is not None
-        for raw in self._iterator:
-            yield self._standardize(raw)
+        for number, raw in enumerate(self._iterator, start):
+            yield self._standardized(raw, number)
         if not self.one_pass:
             self._iterator = None
 
@@ -175,11 +192,12 @@ class EpochSteps:
         self.steps = steps
         self._iterator: Iterator | None = None
         self.exhausted = False
+        self._told = False
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of the next epoch."""
         if self.steps is None:
-            yield from self.source.epoch()
+            yield from self._to_the_end()
             return
         self.exhausted = False
         for step in range(self.steps):
@@ -191,6 +209,21 @@ class EpochSteps:
                 self._iterator = None
                 self.exhausted = True
                 return
+            yield batch
+
+    def _to_the_end(self) -> Iterator[Batch]:
+        """All batches of the source; says once that it may have no end, where it doesn't know how many there are."""
+        if self.source.steps is not None:
+            yield from self.source.epoch()
+            return
+        began = time.perf_counter()
+        for number, batch in enumerate(self.source.epoch(), 1):
+            if not self._told and (number >= MANY_BATCHES or time.perf_counter() - began > _LONG):
+                self._told = True
+                warn(
+                    f"{number} batches have been read, and how many there are isn't known. If the data have no end, "
+                    f"neither has this loop: pass `{self.source.limit}`, the number of batches to use."
+                )
             yield batch
 
 
@@ -208,7 +241,7 @@ def to_host(x: Any) -> Any:
     if x is None or is_jax_array(x):
         return x
     x = np.asarray(x)
-    if x.dtype == np.float64:
+    if x.dtype in (np.float64, np.longdouble):
         from ..core.config import floatx
         from ..core.dtypes import numpy_dtype
 

@@ -3,73 +3,155 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..core.errors import describe, did_you_mean
+from ..core.warnings import warn
 
-def class_weighter(class_weight: dict, names: list, place: Callable) -> Callable:
+
+@dataclass(frozen=True)
+class Target:
+    """What is known of the labels of one output.
+
+    Attributes:
+        name: What the output is called.
+        classes: How many classes there are; None where the loss doesn't tell.
+        is_number: Whether the loss is one for numbers, of a regression.
+    """
+
+    name: str
+    classes: int | None = None
+    is_number: bool = False
+
+
+def class_weighter(class_weight: Any, targets: list[Target], labels: Callable, weights: Callable) -> Callable:
     """A function `(y, sample_weight) -> sample_weight` that applies class weights.
 
     Args:
         class_weight: Dict from class to weight; for several outputs a dict of these by output name.
-        names: The outputs' names.
-        place: `(y_or_weights) -> list` in the order of the outputs.
+        targets: The outputs.
+        labels: `y -> list` in the order of the outputs.
+        weights: `sample_weight -> list` likewise.
 
     Raises:
-        ValueError: One dict for several outputs, or a class that isn't an integer.
+        ValueError: One dict for several outputs, a class that there isn't, or a weight that isn't one.
     """
-    if not isinstance(class_weight, dict):
-        raise ValueError(f"`class_weight` must be a dict from class to weight, `{{0: 1.0, ...}}`. Got {class_weight!r}")
-    per_output = any(isinstance(v, dict) for v in class_weight.values())
-    if not per_output and len(names) > 1:
-        raise ValueError(
-            f"`class_weight` is one dict, but the model has {len(names)} outputs {names}. Say which output each is "
-            f"for: `class_weight={{{names[0]!r}: {{0: 1.0, ...}}}}`."
-        )
-    if per_output:
-        unknown = [k for k in class_weight if k not in names]
-        if unknown:
-            from ..core.errors import did_you_mean
-
-            raise ValueError(
-                f"`class_weight` names the output '{unknown[0]}', which the model doesn't have. "
-                f"{did_you_mean(unknown[0], [n for n in names if n])}"
-            )
-        weights = [class_weight.get(name) for name in names]
-    else:
-        weights = [class_weight]
-    for one in weights:
-        for key in one or {}:
-            if isinstance(key, (str, dict)) or int(key) != key:
-                raise ValueError(f"The keys of `class_weight` must be classes, integers. Received: {key!r}")
+    by_output = [_checked(one, target) for one, target in zip(_by_output(class_weight, targets), targets)]
+    told: set[str] = set()
 
     def apply(y: Any, sample_weight: Any) -> Any:
-        labels = place(y)
-        given = place(sample_weight) if sample_weight is not None else [None] * len(labels)
-        found = [
-            w if c is None else _row_weights(label, c, w, name)
-            for name, label, c, w in zip(names, labels, weights, given)
-        ]
+        flat = labels(y)
+        given = weights(sample_weight) if sample_weight is not None else [None] * len(flat)
+        found = []
+        for target, label, one, weight in zip(targets, flat, by_output, given):
+            if one is None:
+                found.append(weight)
+                continue
+            rows = _row_weights(label, one, target)
+            if weight is not None:
+                if target.name not in told:
+                    told.add(target.name)
+                    warn(
+                        f"`class_weight` and `sample_weight` are both given for output '{target.name}': they are "
+                        "multiplied."
+                    )
+                rows = _product(rows, np.asarray(weight), target)
+            found.append(rows)
         return found[0] if len(found) == 1 else found
 
     return apply
 
 
-def _row_weights(y: Any, weights: dict, sample_weight: Any, name: str | None) -> np.ndarray:
-    if sample_weight is not None:
+def _by_output(class_weight: Any, targets: list[Target]) -> list[Any]:
+    names = [target.name for target in targets]
+    if not isinstance(class_weight, dict):
         raise ValueError(
-            f"Arguments `sample_weight` and `class_weight` cannot be specified at the same time. Both are given for "
-            f"output '{name}': multiply them and pass the product as `sample_weight`."
+            "`class_weight` must be a dict from class to weight, `{0: 1.0, 1: 2.5, ...}`. Received: "
+            f"{describe(class_weight)}"
         )
+    if any(isinstance(v, dict) for v in class_weight.values()):
+        unknown = [k for k in class_weight if k not in names]
+        if unknown:
+            raise ValueError(
+                f"`class_weight` names the output '{unknown[0]}', which the model doesn't have. "
+                f"{did_you_mean(unknown[0], [n for n in names if n])}"
+            )
+        return [class_weight.get(name) for name in names]
+    if len(names) > 1:
+        raise ValueError(
+            f"`class_weight` is one dict, but the model has {len(names)} outputs {names}. Say which output each is "
+            f"for: `class_weight={{{names[0]!r}: {{0: 1.0, ...}}}}`."
+        )
+    return [class_weight]
+
+
+def _checked(weights: Any, target: Target) -> dict[int, float] | None:
+    """The weights by class, ints and floats."""
+    if weights is None:
+        return None
+    if not isinstance(weights, dict):
+        raise ValueError(
+            f"`class_weight` of output '{target.name}' must be a dict from class to weight. Received: "
+            f"{describe(weights)}"
+        )
+    found = {}
+    for key, weight in weights.items():
+        if not isinstance(key, (int, float, np.number)) or key != key or int(key) != key:
+            raise ValueError(f"The keys of `class_weight` must be classes, integers. Received: {key!r}")
+        if target.classes is not None and not 0 <= key < target.classes:
+            raise ValueError(
+                f"`class_weight` has a weight for class {key}, but output '{target.name}' has {target.classes} "
+                f"classes, 0 to {target.classes - 1}. Leave the class out, or number the classes from 0."
+            )
+        try:
+            value = float("nan") if isinstance(weight, str) else float(weight)
+        except (TypeError, ValueError):
+            value = float("nan")
+        if not 0 <= value < float("inf"):
+            raise ValueError(
+                f"The weights in `class_weight` must be numbers of 0 or more. Received: {weight!r} for class {key}. A "
+                "weight of 0 leaves a class out."
+            )
+        found[int(key)] = value
+    return found
+
+
+def _row_weights(y: Any, weights: dict[int, float], target: Target) -> np.ndarray:
     if y is None:
-        raise ValueError(f"`class_weight` of output '{name}' needs its labels, but the data have none for it.")
+        raise ValueError(f"`class_weight` of output '{target.name}' needs its labels, but the data have none for it.")
     y = np.asarray(y)
+    if y.dtype.kind not in "biu":
+        fractions = y[y != np.round(y)]
+        # Soft labels between 0 and 1 belong to the nearer class; other fractions are no classes at all.
+        if fractions.size and (target.is_number or fractions.min() < 0 or fractions.max() > 1):
+            raise ValueError(
+                f"`class_weight` needs labels that are classes, but those of output '{target.name}' are numbers "
+                f"(received {fractions.flat[0].item():g}). In a regression give each row its weight with "
+                "`sample_weight`."
+            )
     if y.ndim >= 2 and y.shape[-1] > 1:
         classes = y.argmax(axis=-1)
     else:
         classes = np.round(y.reshape(y.shape[:-1] if y.ndim > 1 else y.shape)).astype("int64")
     found = np.ones(classes.shape, "float32")
     for cls, weight in weights.items():
-        found[classes == int(cls)] = weight
+        found[classes == cls] = weight
     return found
+
+
+def _product(rows: np.ndarray, weight: np.ndarray, target: Target) -> np.ndarray:
+    """Class weights times sample weights; those of fewer axes belong to the leading ones."""
+    if weight.ndim == rows.ndim + 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    rank = max(rows.ndim, weight.ndim)
+    a, b = (w.reshape(w.shape + (1,) * (rank - w.ndim)) for w in (rows, weight))
+    try:
+        return a * b.astype("float32")
+    except ValueError:
+        raise ValueError(
+            f"`sample_weight` of output '{target.name}' has shape {weight.shape}, which doesn't fit its class weights, "
+            f"of shape {rows.shape}: expected one weight for each label, or for each row."
+        ) from None

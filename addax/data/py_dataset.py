@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -39,6 +40,11 @@ class PyDataset:
     def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} must define `__len__` or `num_batches`.")
 
+    def __iter__(self) -> Iterator[Any]:
+        """The batches of an epoch, in order; without end where `num_batches` is None."""
+        count = self.num_batches
+        return (self[i] for i in (itertools.count() if count is None else range(count)))
+
     @property
     def num_batches(self) -> int | None:
         """Number of batches an epoch; None for no end."""
@@ -66,15 +72,16 @@ class PyDatasetBatches(Batches):
         self._standardize = standardize
         # Subclasses of Keras 2's Sequence may not call super().__init__().
         self._workers = getattr(dataset, "workers", 1)
-        self.steps = dataset.num_batches
+        self.steps = _count(dataset)
         self._pool: concurrent.futures.Executor | None = None
         self._first: list = []  # what `peek` read: each batch is asked for once an epoch
-        if self.steps == 0:
-            raise ValueError(f"The data are empty: {type(dataset).__name__} has 0 batches.")
+        self._begun = False  # whether the dataset was told of the epoch whose batches are asked for
 
     def peek(self) -> Batch:
-        self._first = [self.dataset[0]]
-        batch = self._standardize(self._first[0])
+        if not self._first:
+            self.on_epoch_begin()  # where a dataset may make what its batches are made of
+            self._first = [self._item(0)]
+        batch = self._standardized(self._first[0], 0)
         self.batch_size = count_rows(batch[0])
         return batch
 
@@ -84,26 +91,49 @@ class PyDatasetBatches(Batches):
         else:
             order = np.random.permutation(self.steps).tolist() if self.shuffle else range(self.steps)
         if self._workers <= 1:
-            yield from (self._standardize(self._first.pop() if self._is_read(i) else self.dataset[i]) for i in order)
+            for i in order:
+                yield self._standardized(self._first.pop() if self._is_read(i) else self._item(i), i)
         else:
-            yield from map(self._standardize, self._ahead(order))
+            for i, raw in self._ahead(order):
+                yield self._standardized(raw, i)
+
+    def _item(self, i: int) -> Any:
+        try:
+            return self.dataset[i]
+        except IndexError as error:
+            raise self._without(i, error) from error
+
+    def _without(self, i: int, error: IndexError) -> ValueError:
+        kind = type(self.dataset).__name__
+        return ValueError(
+            f"{kind} has {self.steps} batches by its `__len__` (or `num_batches`), but `__getitem__({i})` raised "
+            f"IndexError: {error}. Return the number of batches, not of samples, and whole batches up to the last."
+        )
 
     def _is_read(self, i: int) -> bool:
         return i == 0 and bool(self._first)
 
-    def _ahead(self, order: Iterable) -> Iterator[Any]:
-        """Raw batches, in order, that workers make before they are asked for."""
-        waiting: collections.deque[concurrent.futures.Future] = collections.deque()
+    def _ahead(self, order: Iterable) -> Iterator[tuple[int, Any]]:
+        """Numbers and raw batches, in order, that workers make before they are asked for."""
+        waiting: collections.deque[tuple[int, concurrent.futures.Future]] = collections.deque()
         ahead = max(1, getattr(self.dataset, "max_queue_size", 10))
+
+        def first() -> tuple[int, Any]:
+            i, future = waiting.popleft()
+            try:
+                return i, future.result()
+            except IndexError as error:
+                raise self._without(i, error) from error
+
         try:
             for i in order:
-                waiting.append(self._submit(i))
+                waiting.append((i, self._submit(i)))
                 if len(waiting) >= ahead:
-                    yield waiting.popleft().result()
+                    yield first()
             while waiting:
-                yield waiting.popleft().result()
+                yield first()
         finally:
-            for future in waiting:
+            for _, future in waiting:
                 future.cancel()
 
     def _submit(self, i: int) -> concurrent.futures.Future:
@@ -126,9 +156,12 @@ class PyDatasetBatches(Batches):
         return self._pool.submit(self.dataset.__getitem__, i)
 
     def on_epoch_begin(self) -> None:
-        self._call_hook("on_epoch_begin")
+        if not self._begun:  # else the first batch has been looked at already
+            self._call_hook("on_epoch_begin")
+            self._begun = True
 
     def on_epoch_end(self) -> None:
+        self._begun = False
         self._call_hook("on_epoch_end")
 
     def _call_hook(self, name: str) -> None:
@@ -139,6 +172,23 @@ class PyDatasetBatches(Batches):
             if isinstance(self._pool, concurrent.futures.ProcessPoolExecutor):
                 self._pool.shutdown(wait=False, cancel_futures=True)  # its processes have the dataset as it was
                 self._pool = None
+
+
+def _count(dataset: PyDataset) -> int | None:
+    """How many batches a dataset says that it has."""
+    try:
+        count = dataset.num_batches
+        found = None if count is None else operator.index(count)
+    except (TypeError, ValueError) as error:  # of Python, about what `__len__` returned
+        raise ValueError(
+            f"The number of batches of {type(dataset).__name__}, `__len__` or `num_batches`, must be a positive "
+            f"integer, or None in `num_batches` for no end. {error}"
+        ) from None
+    if found is not None and found < 1:
+        raise ValueError(
+            f"The data are empty: {type(dataset).__name__} has {found} batches by its `__len__` (or `num_batches`)."
+        )
+    return found
 
 
 _adopted: Any = None  # in a worker process: its copy of the dataset

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from .. import activations
+from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.nn import elu, leaky_relu, relu, softmax
 from ..ops.numpy import multiply, negative, where
@@ -112,7 +112,7 @@ class LeakyReLU(Elementwise):
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
-            warnings.warn("Argument `alpha` is deprecated. Use `negative_slope` instead.", stacklevel=2)
+            warn("Argument `alpha` is deprecated. Use `negative_slope` instead.")
         super().__init__(**kwargs)
         if negative_slope is None or negative_slope < 0:
             raise ValueError(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from ..core.dtypes import is_int, standardize_dtype
+from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.numpy import not_equal, take
 from .layer import Layer, Shape
@@ -50,7 +50,7 @@ class Embedding(Layer):
     ):
         length = kwargs.pop("input_length", None)
         if length is not None:
-            warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=2)
+            warn("Argument `input_length` is deprecated. Just remove it.")
             kwargs["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)
         super().__init__(**kwargs)
         for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):

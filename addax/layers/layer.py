@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,6 +27,7 @@ from ..core.serialization import deserialize_keras_object, serialize_keras_objec
 from ..core.signature import auto_config, init_parameters
 from ..core.state import StateScope, current_scope
 from ..core.variable import Variable
+from ..core.warnings import warn
 from ..metrics import Metric
 from . import layer_errors
 from .building import (
@@ -681,11 +681,10 @@ class Layer(Owner, Operation):
         if call.input_masks is None and not overridden:
             return
         if not self.supports_masking and not overridden:
-            warnings.warn(
+            warn(
                 f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a mask attached to "
                 "it. However, this layer does not support masking and will therefore destroy the mask information. "
-                "Downstream layers will not see the mask.",
-                stacklevel=5,
+                "Downstream layers will not see the mask."
             )
             return
         found = self.compute_mask(call.first, call.input_masks)

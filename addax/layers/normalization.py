@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from ..core.engine import lax
+from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.nn import layer_normalization, moments, normalize, rms_normalization
 from ..ops.numpy import reshape
@@ -89,10 +89,9 @@ class LayerNormalization(SampleNormalization):
     ):
         super().__init__(**kwargs)
         if rms_scaling:
-            warnings.warn(
+            warn(
                 "You passed `rms_scaling=True`, which is deprecated: it scales by the standard deviation, not the "
-                "root mean square. Use `keras.layers.RMSNormalization` instead.",
-                stacklevel=2,
+                "root mean square. Use `keras.layers.RMSNormalization` instead."
             )
         self.axis = _standardize_axis(self, axis)
         self.epsilon = epsilon

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 from ..core.config import epsilon
 from ..core.dtypes import standardize_dtype
 from ..core.op import DTypeLike, Tensor, TensorLike
+from ..core.warnings import warn
 from ..ops import binary_crossentropy as crossentropy_of_bits
 from ..ops import cast, clip, log, mean, not_equal, one_hot, power, sigmoid, softmax, where
 from ..ops import categorical_crossentropy as crossentropy_of_one_hot
@@ -87,11 +86,10 @@ def binary_focal_crossentropy(
 
 def _check_classes(loss: str, y_pred: Tensor, axis: int) -> None:
     if y_pred.shape[axis] == 1:
-        warnings.warn(
+        warn(
             f"In loss {loss}, expected y_pred.shape to be (batch_size, num_classes) with num_classes > 1. Received: "
             f"y_pred.shape={tuple(y_pred.shape)}. Consider using 'binary_crossentropy' if you only have 2 classes.",
             SyntaxWarning,
-            stacklevel=3,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from ..core import tree
@@ -11,6 +10,7 @@ from ..core.errors import describe
 from ..core.graph import Operation, node_key
 from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask, set_mask
+from ..core.warnings import warn
 from ..layers.calling import call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.input_spec import InputSpec
@@ -238,11 +238,10 @@ def _check_dict_names(inputs: Any) -> None:
     if isinstance(inputs, dict):
         for key, tensor in inputs.items():
             if isinstance(tensor, KerasTensor) and not tree.is_nested(tensor) and tensor.name != key:
-                warnings.warn(
+                warn(
                     "When providing `inputs` as a dict, all keys in the dict must match the names of the "
                     f"corresponding tensors. Received key '{key}' mapping to value {tensor} which has name "
-                    f"'{tensor.name}'. Change the tensor name to '{key}' (via `Input(..., name='{key}')`)",
-                    stacklevel=4,
+                    f"'{tensor.name}'. Change the tensor name to '{key}' (via `Input(..., name='{key}')`)"
                 )
 
 

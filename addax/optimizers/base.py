@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypedDict
 
@@ -20,6 +19,7 @@ from ..core.serialization import deserialize_keras_object, serialize_keras_objec
 from ..core.signature import auto_config, init_parameters
 from ..core.state import StateScope
 from ..core.variable import Variable
+from ..core.warnings import warn
 from ..initializers.identifiers import get as get_initializer
 from . import transforms
 from .schedules import LearningRateSchedule
@@ -132,10 +132,9 @@ class Optimizer(Owner):
     ):
         if "decay" in kwargs:
             kwargs.pop("decay")
-            warnings.warn(
+            warn(
                 "Argument `decay` is no longer supported and will be ignored. Use a schedule, e.g. "
-                "`learning_rate=keras.optimizers.schedules.InverseTimeDecay(...)`.",
-                stacklevel=3,
+                "`learning_rate=keras.optimizers.schedules.InverseTimeDecay(...)`."
             )
         if kwargs:
             raise ValueError(
@@ -359,10 +358,9 @@ class Optimizer(Owner):
         if not present:
             raise ValueError("No gradients provided for any variable.")
         if missing:
-            warnings.warn(
+            warn(
                 f"Gradients do not exist for variables {missing} when minimizing the loss. If using "
-                "`model.compile()`, did you forget to provide a `loss` argument?",
-                stacklevel=2,
+                "`model.compile()`, did you forget to provide a `loss` argument?"
             )
         self._step([to_tensor(g) for g, _ in present], [v for _, v in present])
         for variable in variables:
@@ -600,10 +598,9 @@ class Optimizer(Owner):
         variables = self.variables
         if len(store.keys()) != len(variables):
             built = "" if self.built else " (it is not built yet: call `optimizer.build(model.trainable_variables)`)"
-            warnings.warn(
+            warn(
                 f"Skipping variable loading for optimizer '{self.name}', because it has {len(variables)} variables "
-                f"whereas the saved optimizer has {len(store.keys())} variables.{built}",
-                stacklevel=2,
+                f"whereas the saved optimizer has {len(store.keys())} variables.{built}"
             )
             return
         super().load_own_variables(store)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from ..core.errors import describe
+from ..core.warnings import warn
 from ..layers.layer import Layer
 from . import archive, weights
 from .atomic import replacing
@@ -46,10 +46,9 @@ def save_model(
     """
     include_optimizer = kwargs.pop("include_optimizer", True)
     if "save_format" in kwargs:
-        warnings.warn(
+        warn(
             "The `save_format` argument is deprecated in Keras 3. We recommend removing this argument as it can be "
-            f"inferred from the file path. Received: save_format={kwargs.pop('save_format')}",
-            stacklevel=2,
+            f"inferred from the file path. Received: save_format={kwargs.pop('save_format')}"
         )
     if kwargs:
         raise ValueError(f"The following argument(s) are not supported: {list(kwargs)}")
@@ -80,10 +79,9 @@ def save_model(
     elif not hasattr(filepath, "write"):
         raise ValueError(f"`filepath` must be a path or a binary file. Received: {describe(filepath)}")
     if not model.built:
-        warnings.warn(
+        warn(
             "You are saving a model that has not yet been built. It might not contain any weights yet. Consider "
-            "building the model first by calling it on some data.",
-            stacklevel=2,
+            "building the model first by calling it on some data."
         )
     archive.write(model, filepath, zipped is not False, include_optimizer)  # type: ignore[arg-type]
 
@@ -164,10 +162,9 @@ def save_weights(
     if max_shard_size is not None:
         if filepath.endswith(".weights.h5"):
             renamed = filepath.removesuffix(".h5") + ".json"
-            warnings.warn(
+            warn(
                 "Saving sharded weights requires `*.json` as the extension. The original path: "
-                f"{filepath} will be renamed to {renamed}.",
-                stacklevel=2,
+                f"{filepath} will be renamed to {renamed}."
             )
             filepath = renamed
         if not filepath.endswith(".weights.json"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..core.naming import to_snake_case
 from ..core.variable import Variable
+from ..core.warnings import warn
 from ..layers.layer import Layer
 from ..models.functional import Functional
 from ..models.model import Model
@@ -118,10 +118,9 @@ def save(root: Any, writer: Writer, assets: str | None = None, skip: Sequence[An
             obj.save_assets(folder)
     lost = [v.path for v in getattr(root, "weights", ()) if id(v) not in written]
     if lost:
-        warnings.warn(
+        warn(
             f"These weights of '{root.name}' are not in the file, because no attribute, list or dict leads to their "
-            f"layers (sets have no order that a file could keep): {lost}",
-            stacklevel=3,
+            f"layers (sets have no order that a file could keep): {lost}"
         )
 
 
@@ -169,14 +168,13 @@ def load(
         if not skip_mismatch:
             _put_back(before)
             raise ValueError(message) from failures[0][2]
-        warnings.warn(message, stacklevel=3)
+        warn(message)
     elif not skip:
         unread = [path for path in reader.left() if path.partition("/")[0] != "optimizer"]
         if unread:
-            warnings.warn(
+            warn(
                 f"The weights file has arrays for which '{root.name}' has no layer: {unread}. Its layers are not those "
-                "of the model that was saved.",
-                stacklevel=3,
+                "of the model that was saved."
             )
 
 

@@ -7,9 +7,13 @@ from typing import Any
 from .. import losses as losses_module
 from ..core import tree
 from ..core.abstract import abstract_call
+from ..core.masks import get_mask
+from ..core.naming import to_snake_case
+from ..layers.layer import is_user_class
 from ..losses import Loss
 from ..metrics import Mean, Metric
 from ..metrics.identifiers import resolve
+from ..metrics.reduction import MeanMetricWrapper
 from ..ops import cast, multiply
 from . import outputs
 from .padding import row_count, row_weights
@@ -32,11 +36,19 @@ class CompiledLoss:
         self.given = loss
         self.given_weights = loss_weights
         self.built = False
+        self.names: list = []
+        self.alternatives: list = []
         self.entries: list[tuple[int, str | None, Loss, float | None]] = []
         self.trackers: list[Metric] = []
 
-    def build(self, model: Any, y_pred: Any) -> None:
-        """Matches losses to the outputs `y_pred`."""
+    def build(self, model: Any, y_pred: Any, y_true: Any = None) -> None:
+        """Matches losses to the outputs.
+
+        Args:
+            model: The model.
+            y_pred: The outputs, or what has their shapes.
+            y_true: Labels likewise, by whose shapes "crossentropy" is told.
+        """
         if self.built:
             return
         names = outputs.output_names(model, y_pred)
@@ -50,13 +62,27 @@ class CompiledLoss:
             flat = outputs.per_output(given, names, alternatives, "loss", _is_loss)
         weights = outputs.per_output(self.given_weights, names, alternatives, "loss_weights")
         self.entries = []
+        wanted = [i for i, loss in enumerate(flat) if loss is not None]
+        flat_pred = tree.flatten(y_pred)
+        by_shape = any(_depends_on_shapes(loss) for loss in flat)
+        flat_true = outputs.flatten_labels(y_true, y_pred, names, alternatives, only=wanted) if by_shape else []
         for i, (loss, weight) in enumerate(zip(flat, weights)):
             if loss is not None:
-                self.entries.append((i, names[i] or _label(loss), as_loss(loss), weight))
+                found = loss
+                if _depends_on_shapes(loss):
+                    if flat_true[i] is None:
+                        raise _without_labels(f"loss {loss!r}", outputs.called(names, i))
+                    found = crossentropy_for(tuple(flat_true[i].shape), tuple(flat_pred[i].shape))
+                self.entries.append((i, names[i] or _label(loss), as_loss(found), weight))
         self.entries.sort(key=lambda entry: keys.index(entry[1]) if entry[1] in keys else -1)
         if len(self.entries) > 1:
             self.trackers = [Mean(name=f"{label}_loss") for _, label, _, _ in self.entries]
         self.built = True
+
+    def labels(self, y_true: Any, y_pred: Any) -> list:
+        """`y_true` as a list in the order of the outputs; one array is for the only output that has a loss."""
+        wanted = [i for i, *_ in self.entries]
+        return outputs.flatten_labels(y_true, y_pred, self.names, self.alternatives, only=wanted)
 
     def _computes(self) -> Any:
         # Labels that are matched by name come as dicts, for which there is a program of their own.
@@ -65,19 +91,37 @@ class CompiledLoss:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The weighted sum of the losses; the trackers take note."""
         flat_pred = tree.flatten(y_pred)
-        flat_true = outputs.flatten_labels(y_true, y_pred, self.names, self.alternatives)
+        flat_true = self.labels(y_true, y_pred)
         flat_weight = outputs.flatten_labels(sample_weight, y_pred, self.names, self.alternatives, "sample_weight")
         total = None
         for k, (i, _, loss, weight) in enumerate(self.entries):
             if flat_true[i] is None:
                 raise _without_labels("loss", outputs.called(self.names, i))
-            value = widened(loss(flat_true[i], flat_pred[i], sample_weight=flat_weight[i]))
+            try:
+                value = widened(loss(flat_true[i], flat_pred[i], sample_weight=flat_weight[i]))
+            except (TypeError, ValueError) as error:
+                error.add_note(f"This is about `loss` {loss.name!r} of {outputs.called(self.names, i)}.")
+                raise
             if self.trackers:
                 self.trackers[k].update_state(value, sample_weight=row_count(flat_pred[i]))
             if weight is not None:
                 value = multiply(value, weight)
             total = value if total is None else total + value
         return total
+
+
+def _depends_on_shapes(loss: Any) -> bool:
+    return isinstance(loss, str) and loss.lower() in ("crossentropy", "ce")
+
+
+def crossentropy_for(y_true_shape: tuple, y_pred_shape: tuple) -> str:
+    """The crossentropy that "crossentropy" means for labels and predictions of these shapes.
+
+    >>> crossentropy_for((None,), (None, 10)), crossentropy_for((None, 1), (None, 1))
+    ('sparse_categorical_crossentropy', 'binary_crossentropy')
+    """
+    metric = resolve("crossentropy", y_true_shape, y_pred_shape)
+    return to_snake_case(type(metric).__name__)
 
 
 def as_loss(identifier: Any) -> Loss:
@@ -122,6 +166,7 @@ class CompileMetrics(Metric):
         self.given = metrics
         self.given_weighted = weighted_metrics
         self.built = False
+        self.only: list = []  # the numbers of the outputs that have metrics
         self.entries: list[tuple[int, str, Metric, bool]] = []
 
     def _computes(self) -> Any:
@@ -136,13 +181,18 @@ class CompileMetrics(Metric):
         alternatives = outputs.layer_names(model, y_pred)
         self.names, self.alternatives = names, alternatives
         flat_pred = tree.flatten(y_pred)
-        flat_true = outputs.flatten_labels(y_true, y_pred, names, alternatives)
+        wanted = {a: self._assign(given, a) for a, given in self._given()}
+        only = [i for i in range(len(names)) if any(not is_empty(w[i]) for w in wanted.values())]
+        if model._compile_loss is not None and model._compile_loss.built and not only:
+            only = [i for i, *_ in model._compile_loss.entries]
+        self.only = only
+        flat_true = outputs.flatten_labels(y_true, y_pred, names, alternatives, only=only)
         entries: list[tuple[int, str, Metric, bool]] = []
         taken: set[str] = set()
-        for given, weighted in ((self.given, False), (self.given_weighted, True)):
-            argument = "weighted_metrics" if weighted else "metrics"
-            for i, wanted in enumerate(self._assign(given, argument)):
-                for one in _as_list(wanted):
+        for argument, by_output in wanted.items():
+            weighted = argument == "weighted_metrics"
+            for i, some in enumerate(by_output):
+                for one in _as_list(some):
                     if one is None:
                         continue
                     metric = _as_metric(one, flat_true[i], flat_pred[i], outputs.called(names, i))
@@ -161,6 +211,9 @@ class CompileMetrics(Metric):
                 abstract_call(metric.update_state, (flat_true[i], flat_pred[i]), {})
         self.entries = entries
         self.built = True
+
+    def _given(self) -> list[tuple[str, Any]]:
+        return [("metrics", self.given), ("weighted_metrics", self.given_weighted)]
 
     def _assign(self, given: Any, argument: str) -> list:
         count = len(self.names)
@@ -194,13 +247,17 @@ class CompileMetrics(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Updates every metric with its output."""
         flat_pred = tree.flatten(y_pred)
-        flat_true = outputs.flatten_labels(y_true, y_pred, self.names, self.alternatives)
+        flat_true = outputs.flatten_labels(y_true, y_pred, self.names, self.alternatives, only=self.only)
         flat_weight = outputs.flatten_labels(sample_weight, y_pred, self.names, self.alternatives, "sample_weight")
         for i, _, metric, weighted in self.entries:
             if flat_true[i] is None:
                 raise _without_labels(f"metric {metric.name!r}", outputs.called(self.names, i))
-            weight = flat_weight[i] if weighted else None
-            metric.update_state(flat_true[i], flat_pred[i], sample_weight=row_weights(weight, flat_pred[i]))
+            weight = _masked(metric, flat_weight[i] if weighted else None, flat_pred[i])
+            try:
+                metric.update_state(flat_true[i], flat_pred[i], sample_weight=row_weights(weight, flat_pred[i]))
+            except (TypeError, ValueError) as error:
+                error.add_note(f"This is about `metrics` {metric.name!r} of {outputs.called(self.names, i)}.")
+                raise
 
     def result(self) -> dict[str, Any]:
         """The results by log name; those of a metric that returns a dict are merged in."""
@@ -221,6 +278,20 @@ class CompileMetrics(Metric):
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError("The compiled metrics are described by `Model.get_compile_config()`.")
+
+
+def _masked(metric: Metric, weight: Any, y_pred: Any) -> Any:
+    """Weights for a metric that doesn't read the mask of predictions itself: 0 where it leaves them out, as losses do.
+
+    Metrics of the user's own get the weights that were given.
+    """
+    mask = get_mask(y_pred)
+    if mask is None or isinstance(metric, MeanMetricWrapper) or is_user_class(type(metric)):
+        return weight
+    mask = mask.reshape(mask.shape + (1,) * (y_pred.ndim - mask.ndim)).astype("float32")
+    if weight is None:
+        return mask
+    return mask * weight.reshape(weight.shape + (1,) * (mask.ndim - weight.ndim))
 
 
 def _as_list(value: Any) -> list:

@@ -6,7 +6,6 @@ Each has a switch: `keras.config.set("check_labels", False)`, and likewise `chec
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,13 +14,18 @@ import numpy as np
 from .. import losses
 from ..core import config as settings
 from ..core import tree
-from ..core.engine import is_loaded, jax
+from ..core.engine import is_jax_array, is_loaded, jax
+from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
+from ..core.warnings import warn
+from ..data.adapt import check_rows
 from ..data.batches import ArrayBatches
+from ..metrics import Metric
 from ..metrics.identifiers import resolve
 from . import outputs
 from .array_facts import Scan
 from .output_kinds import activation_of, consumers, is_addax_layer
+from .padding import is_rowwise
 
 # What the built-in losses want of labels: the shape of the predictions ("alike"), rows of probabilities of that shape
 # ("one-hot"), or the number of a class for each row of predictions ("class").
@@ -56,24 +60,67 @@ def _off(switch: str) -> str:
     return f' If this is meant, `keras.config.set("{switch}", False)` turns the check off.'
 
 
-def _warn(text: str) -> None:
-    warnings.warn(text, UserWarning, stacklevel=6)
-
-
 # At `compile`
 
 
-def check_names(loss: Any, metrics: Any, weighted_metrics: Any) -> None:
-    """Names of losses and metrics that don't exist are errors when `compile` is called."""
-    for name in _strings(loss):
-        losses.get(name)
-    for given in (metrics, weighted_metrics):
-        for name in _strings(given):
-            resolve(name, (None, 2), (None, 2))
+def check_compiled(
+    loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any, run_eagerly: Any, jit_compile: Any
+) -> None:
+    """What can't be meant by the arguments of `compile`: names that don't exist, kinds and numbers that can't be."""
+    for one in tree.flatten(_without_configs(loss)):
+        _check_loss(one)
+    for name, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
+        for one in tree.flatten(_without_configs(given)):
+            if isinstance(one, str):
+                resolve(one, (None, 2), (None, 2))
+            elif one is not None and not callable(one):
+                raise ValueError(
+                    f"`{name}` holds {describe(one)}; expected names, functions `(y_true, y_pred)` or metrics."
+                )
+    for weight in tree.flatten(loss_weights):
+        _check_loss_weight(weight)
+    if not isinstance(run_eagerly, (bool, int, np.bool_)):
+        raise ValueError(f"`run_eagerly` must be True or False. Received: run_eagerly={run_eagerly!r}")
+    if not (jit_compile is None or jit_compile == "auto" or isinstance(jit_compile, (bool, int, np.bool_))):
+        raise ValueError(f"`jit_compile` must be True, False or 'auto'. Received: jit_compile={jit_compile!r}")
 
 
-def _strings(structure: Any) -> Iterator[str]:
-    return (leaf for leaf in tree.flatten(structure) if isinstance(leaf, str))
+def _without_configs(given: Any) -> Any:
+    """`given` without the configs of objects in it, which `compile` reads itself."""
+    if isinstance(given, dict):
+        return None if "class_name" in given else {k: _without_configs(v) for k, v in given.items()}
+    return [_without_configs(v) for v in given] if isinstance(given, (list, tuple)) else given
+
+
+def _check_loss(one: Any) -> None:
+    cls = one if isinstance(one, type) else type(one)
+    if issubclass(cls, Metric):
+        other = f"`keras.losses.{cls.__name__}`" if hasattr(losses, cls.__name__) else "a loss, or a function"
+        raise ValueError(
+            f"`loss` is the metric {cls.__name__}, whose value is that of all batches so far; expected a loss, which "
+            f"is computed anew for each batch. Use {other}."
+        )
+    if isinstance(one, str):
+        if one.lower() not in ("crossentropy", "ce"):  # which depend on the shapes
+            losses.get(one)
+    elif one is not None and not callable(one):
+        losses.get(one)  # says what is wrong with it
+
+
+def _check_loss_weight(weight: Any) -> None:
+    if weight is None or isinstance(weight, KerasTensor) or hasattr(weight, "assign") or is_jax_array(weight):
+        return
+    try:
+        number = float("nan") if isinstance(weight, str) else float(weight)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not np.isfinite(number):
+        raise ValueError(
+            f"`loss_weights` must be finite numbers, one for each output. Received: {weight!r}. A weight of 0 leaves a "
+            "loss out of the sum."
+        )
+    if number < 0:
+        warn(f"`loss_weights` has {weight!r}: training will make the loss of that output larger, without end.")
 
 
 # Before the model is built for the data
@@ -81,15 +128,33 @@ def _strings(structure: Any) -> Iterator[str]:
 
 def check_batch(model: Any, batch: tuple, labels: bool = True) -> None:
     """What a batch tells before anything is built: dtypes, and inputs that the model doesn't have."""
-    x, y, _ = batch
-    if settings.get("check_dtypes"):
-        for name, array, _ in _named(model, x, y if labels else None):
-            _check_kind(name, array)
+    x, y, sample_weight = batch
+    check_kinds(model, x, y if labels else None, sample_weight)
     if settings.get("check_shapes") and _inputs_by_name(model):
         if model.input_spec is not None:
             check_inputs(model, x)
         elif not _fit_inputs(model, x):  # a Sequential takes what its layers take, so they are asked
             model._prediction_spec(tree.map_structure(_spec, x))
+
+
+def check_kinds(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
+    """Dtypes that nothing can be computed with: text, dates, records, complex numbers where real ones are expected."""
+    if not settings.get("check_dtypes"):
+        return
+    for name, array, tensor in _named(model, x, y):
+        is_complex = array.dtype.kind == "c"
+        if is_complex and (str(tensor.dtype).startswith("complex") if tensor is not None else _may_be_complex(model)):
+            continue
+        _check_kind(name, array)
+    for array in tree.flatten(sample_weight):
+        if array is not None:
+            _check_kind("`sample_weight`", array)
+
+
+def _may_be_complex(model: Any) -> bool:
+    """Whether complex numbers may be meant: a model or a loss of the user's own may know what to do with them."""
+    loss = model._compile_loss if model.compiled else None
+    return not _inputs_by_name(model) or (loss is not None and not all(_wants(one) for _, _, one, _ in loss.entries))
 
 
 def _named(model: Any, x: Any, y: Any = None) -> Iterator[tuple[str, Any, KerasTensor | None]]:
@@ -121,6 +186,18 @@ def _called(root: str, path: tuple) -> str:
 
 def _check_kind(name: str, array: Any) -> None:
     kind = array.dtype.kind
+    if kind == "V" and array.dtype.names:
+        raise ValueError(
+            f"Invalid dtype: {name} is a structured array with the fields {list(array.dtype.names)} (shape "
+            f"{tuple(array.shape)}); expected numbers or bools. "
+            "`np.lib.recfunctions.structured_to_unstructured(x)` makes columns of the fields."
+        )
+    if kind == "c":
+        raise ValueError(
+            f"Invalid dtype: {name} holds complex numbers (dtype {array.dtype}, shape {tuple(array.shape)}), whose "
+            "imaginary parts would be dropped; expected real numbers or bools. Pass both parts as columns, "
+            "`np.concatenate([x.real, x.imag], axis=-1)`, or `np.abs(x)`."
+        )
     if kind in "USO":
         remedy = (
             "Encode them as numbers first: `classes, y = np.unique(y, return_inverse=True)`."
@@ -217,9 +294,22 @@ def check_data(model: Any, source: Any, first: tuple) -> None:
 
 def check_each(model: Any, batch: tuple, number: int) -> None:
     """The same of one batch of an iterable."""
-    if isinstance(tree.flatten(batch[0])[0], np.ndarray):
-        check_values(model, batch, f"batch {number + 1}")
+    check_kinds(model, *batch)
+    _check_rows(model, batch)
+    check_on_host(model, batch, f"batch {number + 1}")
+
+
+def check_on_host(model: Any, batch: tuple, what: str = "the batch") -> None:
+    """Values and labels of a batch, unless the device would have to be waited for to see them."""
+    if all(isinstance(a, np.ndarray) for a in tree.flatten(batch[:2]) if a is not None):
+        check_values(model, batch, what)
         check_labels(model, batch)
+
+
+def _check_rows(model: Any, batch: tuple) -> None:
+    """Raises ValueError where arrays of a batch are not equally long, and each row is computed by itself."""
+    if len({a.shape[0] for a in tree.flatten(batch) if a is not None}) > 1 and is_rowwise(model):
+        check_rows(*batch)
 
 
 def check_values(model: Any, batch: tuple, what: str = "the data") -> None:
@@ -238,8 +328,15 @@ def check_values(model: Any, batch: tuple, what: str = "the data") -> None:
         elif kind in "iu" and check_dtypes:
             _check_integers(name, array, readers)
     for array in tree.flatten(sample_weight) if check_finite else ():
-        if array is not None and not Scan(array).finite:
+        if array is None:
+            continue
+        if not Scan(array).finite:
             _not_finite("`sample_weight`", array, True, what)
+        if array.dtype.kind in "if" and Scan(array).bounds[0] < 0:
+            warn(
+                f"`sample_weight` has negative weights in {what} (the least is {Scan(array).bounds[0]:g}): the loss of "
+                "such rows is made larger, without end. Weights are expected to be 0 or more." + _off("check_finite")
+            )
 
 
 def _is_error_in_x(readers: list, array: Any) -> bool:
@@ -268,7 +365,7 @@ def _not_finite(name: str, array: Any, is_error: bool, what: str) -> None:
     text += _off("check_finite")
     if is_error:
         raise ValueError(text)
-    _warn(text)
+    warn(text)
 
 
 def _check_integers(name: str, array: Any, readers: list) -> None:
@@ -317,6 +414,16 @@ def _wants(loss: Any) -> str | None:
     return _WANTS.get(fn.__name__) if getattr(fn, "__module__", "").startswith("addax.losses") else None
 
 
+def is_regression(loss: Any) -> bool:
+    """Whether a loss is one for numbers rather than for classes, as far as is known."""
+    return _wants(loss) == "alike" and loss.fn.__name__ not in (*_OF_BITS, "hinge", "squared_hinge", "kl_divergence")
+
+
+def is_of_classes(loss: Any) -> bool:
+    """Whether a loss is one of classes that are counted from 0."""
+    return _wants(loss) is not None and loss.fn.__name__ in (*_OF_CLASSES, *_OF_BITS)
+
+
 def check_labels(model: Any, batch: tuple) -> None:
     """Labels of a batch (or of all the data) against the model's outputs."""
     x, y, sample_weight = batch
@@ -325,10 +432,16 @@ def check_labels(model: Any, batch: tuple) -> None:
         return
     predictions = _predictions(model, x)
     flat_pred = tree.flatten(predictions)
-    flat_true = outputs.flatten_labels(y, predictions, loss.names, loss.alternatives)
+    flat_true = loss.labels(y, predictions)
     flat_weight = outputs.flatten_labels(sample_weight, predictions, loss.names, loss.alternatives, "sample_weight")
     for i, _, one, _ in loss.entries:
         wants, y_true = _wants(one), flat_true[i]
+        if wants is not None and isinstance(y_true, (list, tuple, dict)):
+            raise ValueError(
+                f"`y` is a {type(y_true).__name__} of {len(tree.flatten(y_true))} arrays for "
+                f"{outputs.called(loss.names, i)}, whose loss '{one.fn.__name__}' takes one array. Pass one array for "
+                "each output of the model."
+            )
         if wants is None or not hasattr(y_true, "dtype") or not hasattr(flat_pred[i], "shape"):
             continue
         called = outputs.called(loss.names, i)
@@ -434,7 +547,7 @@ def _check_classes(called: str, loss: Any, y_true: Any, p_shape: tuple, weight: 
         f"have. Remedy: {remedy}." + _off("check_labels")
     )
     if unsure:  # steps that a mask leaves out may have any label
-        _warn(text)
+        warn(text)
     else:
         raise ValueError(text)
 
@@ -459,7 +572,7 @@ def _check_bits(called: str, loss: Any, y_true: Any, p_shape: tuple) -> None:
     text += _off("check_labels")
     if scan.whole:
         raise ValueError(text)
-    _warn(text)
+    warn(text)
 
 
 # Activations against `from_logits`
@@ -513,4 +626,4 @@ def _check_one_logits(called: str, layer: Any, activation: str, name: str, loss:
     text += _off("check_logits")
     if is_error:
         raise ValueError(text)
-    _warn(text)
+    warn(text)

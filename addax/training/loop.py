@@ -2,130 +2,70 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..callbacks import CallbackList, TerminateOnNaN, check_monitors
-from ..core import config as settings
+from ..core import tree
+from ..core.abstract import abstract_call
+from ..core.keras_tensor import KerasTensor
+from ..core.warnings import warn
 from ..data.adapt import adapt, is_array_data, split, standardize_arrays
-from ..data.batches import ArrayBatches, Batches
-from ..data.class_weight import class_weighter
+from ..data.batches import ArrayBatches, Batch, Batches
+from ..data.class_weight import Target, class_weighter
 from ..layers.layer import is_user_class
 from . import guards, nans, outputs
+from .arguments import FitArguments, LoopArguments
 from .prediction import own
-from .runner import Runner, callback_list, limit_steps, numpy_logs, trim, verbosity
+from .program import GROUPS
+from .runner import Runner, callback_list, limit_steps, numpy_logs, trim
 
 
 def fit(
     model: Any,
     x: Any,
     y: Any,
-    *,
-    batch_size: int | None,
-    epochs: int,
-    verbose: Any,
-    callbacks: Any,
-    validation_split: float,
-    validation_data: Any,
-    shuffle: Any,
-    class_weight: Any,
     sample_weight: Any,
-    initial_epoch: int,
-    steps_per_epoch: int | None,
-    validation_steps: int | None,
-    validation_batch_size: int | None,
-    validation_freq: Any,
-    debug_nans: bool,
+    validation_data: Any,
+    given: FitArguments,
     make_runner: Callable[..., Runner] = Runner,
 ) -> Any:
-    """See `Trainer.fit`."""
-    verbose = verbosity(verbose)
-    for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
-        if not isinstance(value, (int, np.integer)) or value < 0:
-            raise ValueError(f"`{name}` must be a non-negative integer. Received: {name}={value!r}")
-    if steps_per_epoch is not None and steps_per_epoch < 1:
-        raise ValueError(f"`steps_per_epoch` must be a positive integer. Received: {steps_per_epoch!r}")
-    _is_due(validation_freq, 0)  # says what is wrong with it
-    epochs = min(epochs, settings.max_epochs() or epochs)
-    if validation_split and validation_data is None:
+    """See `Trainer.fit`. Everything that can be known to be wrong is found before the first step."""
+    check_optimizer(model)
+    if given.validation_split and validation_data is None:
         if not is_array_data(x):
             raise ValueError(
                 "`validation_split` is only supported for arrays. Received data of type "
                 f"{type(x).__name__}: pass `validation_data` instead."
             )
-        (x, y, sample_weight), validation_data = split(standardize_arrays(x, y, sample_weight), validation_split)
-    weighter = None
-    source: Batches
-    if class_weight is not None:
-        # Which output is which is known once the model is built, so the data are looked at without the weights first.
-        source = adapt(x, y, sample_weight, batch_size=batch_size)
-        peeked = source.peek()
-        model._prepare(*peeked)
-        weighter = _class_weighter(model, class_weight, peeked)
-        if not isinstance(source, ArrayBatches):
-            source.weigh(weighter)
-            x, y, sample_weight, weighter = source, None, None, None
-    source = adapt(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=weighter)
-    steps_per_epoch = limit_steps(steps_per_epoch, source.steps)
-    first = source.peek()
-    guards.check_batch(model, first)
-    model._prepare(*first)
-    guards.check_data(model, source, first)
-
+        (x, y, sample_weight), validation_data = split(standardize_arrays(x, y, sample_weight), given.validation_split)
+    source, first = _training_data(model, x, y, sample_weight, given)
+    steps_per_epoch = limit_steps(given.steps_per_epoch, source.steps)
     validation: Runner | None = None
     if validation_data is not None:
-        validation = _validation(
-            model, validation_data, validation_batch_size or batch_size, validation_steps, make_runner
-        )
-        if validation.source.one_pass and validation.limited.steps is None and epochs - initial_epoch > 1:
-            raise ValueError(
-                "`validation_data` is a generator, which is read once, and this training validates several times: give "
-                "`validation_steps`, or pass an object that can be iterated over again."
-            )
+        with _about("validation_data"):
+            validation = _validation(model, validation_data, given, first, make_runner)
 
     steps = steps_per_epoch if steps_per_epoch is not None else source.steps
-    callbacks = callback_list(callbacks, model, verbose, add_history=True, epochs=epochs, steps=steps)
+    callbacks = callback_list(given.callbacks, model, given.verbose, add_history=True, epochs=given.epochs, steps=steps)
     watched = callbacks.has_batch_hooks
-    runner = make_runner(model, "train", source, steps_per_epoch, watched, shown=verbose == 1)
-    if debug_nans or any(isinstance(c, TerminateOnNaN) for c in callbacks.callbacks):
-        runner.watch = model.__dict__["_nan_watch"] = nans.Watch(runner, raises=debug_nans)
+    runner = make_runner(model, "train", source, steps_per_epoch, watched, shown=_is_shown(given.verbose, steps))
+    if given.debug_nans or any(isinstance(c, TerminateOnNaN) for c in callbacks.callbacks):
+        runner.watch = model.__dict__["_nan_watch"] = nans.Watch(runner, raises=given.debug_nans)
     log_names = _log_names(model, validation is not None)
     if log_names is not None:
         check_monitors(callbacks, log_names)
 
     model.stop_training = False
     model.history = callbacks.history
-    model._initial_epoch = initial_epoch  # which a callback that restores a state moves on
+    model._initial_epoch = given.initial_epoch  # which a callback that restores a state moves on
     callbacks.on_train_begin()
-    logs: dict[str, Any] = {}
     try:
-        for epoch in range(model._initial_epoch, epochs):
-            model.reset_metrics()
-            callbacks.on_epoch_begin(epoch)
-            if runner.watch is not None:
-                runner.watch.epoch = epoch
-            device_logs = runner.epoch(
-                lambda step: callbacks.on_train_batch_begin(step) if watched else None,
-                lambda step, logs: callbacks.on_train_batch_end(step, logs),
-                lambda: model.stop_training and watched,
-            )
-            if device_logs is None:
-                _warn_of_end()
-                break
-            if runner.limited.exhausted:
-                _warn_of_end()
-                model.stop_training |= source.one_pass
-            epoch_logs = numpy_logs(device_logs)
-            if validation is not None and _is_due(validation_freq, epoch):
-                results = _run_test(validation, callbacks)
-                epoch_logs.update({f"val_{k}": v for k, v in results.items()})
-            logs = dict(sorted(epoch_logs.items()))
-            callbacks.on_epoch_end(epoch, logs)
-            if model.stop_training:
-                break
+        logs = _epochs(model, runner, validation, callbacks, given)
     finally:
         model.__dict__.pop("_nan_watch", None)
         for used in (runner, validation):
@@ -136,12 +76,120 @@ def fit(
     return model.history
 
 
+def check_optimizer(model: Any) -> None:
+    """Raises ValueError where the built-in training step would find no optimizer."""
+    from .trainer import Trainer
+
+    if model.optimizer is None and type(model).train_step is Trainer.train_step:
+        raise ValueError(
+            f"`optimizer` is None: model '{model.name}' was compiled without one, so it can be evaluated, not trained. "
+            "Pass one to `compile()`, e.g. `optimizer='adam'`."
+        )
+
+
+def _training_data(model: Any, x: Any, y: Any, sample_weight: Any, given: FitArguments) -> tuple[Batches, Batch]:
+    """The batches to train on, with class weights, and the first of them; the model is built for it."""
+    weighter = None
+    source: Batches
+    if given.class_weight is not None:
+        # Which output is which is known once the model is built, so the data are looked at without the weights first.
+        source = adapt(x, y, sample_weight, batch_size=given.batch_size, shuffle=given.shuffle)
+        peeked = source.peek()
+        model._prepare(*peeked)
+        weighter = _class_weighter(model, given.class_weight, peeked)
+        if not isinstance(source, ArrayBatches):
+            source.weigh(weighter)
+            x, y, sample_weight, weighter = source, None, None, None
+    source = adapt(x, y, sample_weight, batch_size=given.batch_size, shuffle=given.shuffle, class_weight=weighter)
+    source.limit = "steps_per_epoch"
+    first = source.peek()
+    guards.check_batch(model, first)
+    model._prepare(*first)
+    guards.check_data(model, source, first)
+    return source, first
+
+
+def _epochs(
+    model: Any, runner: Runner, validation: Runner | None, callbacks: CallbackList, given: FitArguments
+) -> dict[str, Any]:
+    """Runs the epochs; returns the logs of the last one."""
+    logs: dict[str, Any] = {}
+    for epoch in range(model._initial_epoch, given.epochs):
+        if runner.watch is not None:
+            runner.watch.epoch = epoch
+        with _summing(model):
+            model.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            device_logs = runner.epoch(
+                lambda step: callbacks.on_train_batch_begin(step) if runner.watched else None,
+                lambda step, logs: callbacks.on_train_batch_end(step, logs),
+                lambda: model.stop_training and runner.watched,
+            )
+        if device_logs is None:
+            _warn_of_end()
+            break
+        if runner.limited.exhausted:
+            _warn_of_end()
+            model.stop_training |= runner.source.one_pass
+        epoch_logs = numpy_logs(device_logs)
+        if validation is not None and given.validates(epoch):
+            results = _run_test(validation, callbacks)
+            epoch_logs.update({f"val_{k}": v for k, v in results.items()})
+        logs = dict(sorted(epoch_logs.items()))
+        callbacks.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    return logs
+
+
+def _is_shown(verbose: int, steps: int | None) -> bool:
+    """Whether progress is looked at now and then: for a bar, and to count the steps where nobody knows them."""
+    return verbose == 1 or (verbose == 2 and steps is None)
+
+
+_under_way: Counter[int] = Counter()  # ids of models whose metrics are adding up an epoch
+
+
+@contextmanager
+def _summing(model: Any) -> Iterator[None]:
+    """While the metrics of `model` add up an epoch."""
+    _under_way[id(model)] += 1
+    try:
+        yield
+    finally:
+        _under_way[id(model)] -= 1
+        if not _under_way[id(model)]:
+            del _under_way[id(model)]
+
+
+@contextmanager
+def _aside(model: Any) -> Iterator[None]:
+    """Gives the metrics of an epoch back what they had before a callback evaluated or trained in the middle of it."""
+    kept = []
+    if id(model) in _under_way:  # copies, as a step may take over the buffers
+        kept = [(v, np.array(v.stored_value())) for v in model.metrics_variables]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
+
+
+@contextmanager
+def _about(argument: str) -> Iterator[None]:
+    """Says of errors which argument they are about, where their text may not."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        error.add_note(f"This is about `{argument}`, which is checked before the first step: nothing was trained.")
+        raise
+
+
 def _warn_of_end() -> None:
-    warnings.warn(
+    warn(
         "Your input ran out of data; interrupting training. Make sure that your dataset or generator can generate at "
         "least `steps_per_epoch * epochs` batches. A generator is read once: for several epochs pass an object that "
-        "can be iterated over again.",
-        stacklevel=5,
+        "can be iterated over again."
     )
 
 
@@ -150,45 +198,63 @@ def _finalize(model: Any) -> None:
         model.optimizer.finalize_variable_values(model.trainable_weights)
 
 
-def _is_due(validation_freq: Any, epoch: int) -> bool:
-    if isinstance(validation_freq, int):
-        return (epoch + 1) % validation_freq == 0
-    if isinstance(validation_freq, (list, tuple, set)):
-        return epoch + 1 in validation_freq
-    raise ValueError(f"`validation_freq` must be an integer or a list of epochs. Received: {validation_freq!r}")
-
-
 def _validation(
-    model: Any, data: Any, batch_size: int | None, steps: int | None, make_runner: Callable[..., Runner]
+    model: Any, data: Any, given: FitArguments, first_trained: Batch, make_runner: Callable[..., Runner]
 ) -> Runner:
-    if isinstance(data, (tuple, list)) and is_array_data(data[0]):
-        if len(data) not in (1, 2, 3):
-            raise ValueError(
-                "`validation_data` must be `(x, y)`, `(x, y, sample_weight)` or an iterable of batches. Received a "
-                f"{type(data).__name__} of {len(data)}."
-            )
-        x, y, sample_weight = (*data, None, None)[:3]
-        source = adapt(x, y, sample_weight, batch_size=batch_size, argument="validation_data")
-    else:
-        source = adapt(data, batch_size=batch_size, argument="validation_data")
+    batch_size = given.validation_batch_size or given.batch_size
+    is_arrays = isinstance(data, (tuple, list)) and (not data or is_array_data(data[0]))
+    if is_arrays and len(data) not in (1, 2, 3):
+        raise ValueError(
+            "`validation_data` must be `(x, y)`, `(x, y, sample_weight)` or an iterable of batches. Received a "
+            f"{type(data).__name__} of {len(data)}."
+        )
+    x, y, sample_weight = (*data, None, None)[:3] if is_arrays else (data, None, None)
+    source = adapt(x, y, sample_weight, batch_size=batch_size, argument="validation_data")
+    source.limit = "validation_steps"
     first = source.peek()
     guards.check_batch(model, first)
     model._prepare(*first)
     guards.check_data(model, source, first)
-    return make_runner(model, "test", source, limit_steps(steps, source.steps), watched=False, shown=False)
+    if _kinds(first) != _kinds(first_trained):
+        _try_out(model, first)
+    steps = limit_steps(given.validation_steps, source.steps)
+    if source.one_pass and steps is None and given.epochs - given.initial_epoch > 1:
+        raise ValueError(
+            "`validation_data` is a generator, which is read once, and this training validates several times: give "
+            "`validation_steps`, or pass an object that can be iterated over again."
+        )
+    return make_runner(model, "test", source, steps, watched=False, shown=False)
+
+
+def _kinds(batch: Batch) -> Any:
+    """What tells whether a step that takes another batch takes this one too."""
+    return [None if a is None else (a.shape[1:], str(a.dtype)) for a in tree.flatten(batch)]
+
+
+def _try_out(model: Any, batch: Batch) -> None:
+    """Runs the test step on the shapes of a batch, so that what it would raise after an epoch is raised now."""
+    if model.run_eagerly or not model.supports_jit:
+        return
+    state = tuple([_spec(v) for v in getattr(model, name)] for name in GROUPS["test"])
+    abstract_call(model.test_step, (state, tree.map_structure(_spec, trim(batch))), {})
+
+
+def _spec(a: Any) -> Any:
+    return None if a is None else KerasTensor(a.shape, str(a.dtype))
 
 
 def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
     model = runner.model
     model.stop_evaluating = False
     runner.watched = callbacks.has_test_batch_hooks
-    model.reset_metrics()
-    callbacks.on_test_begin()
-    device_logs = runner.epoch(
-        lambda step: callbacks.on_test_batch_begin(step) if runner.watched else None,
-        lambda step, logs: callbacks.on_test_batch_end(step, logs),
-        lambda: model.stop_evaluating,
-    )
+    with _summing(model):
+        model.reset_metrics()
+        callbacks.on_test_begin()
+        device_logs = runner.epoch(
+            lambda step: callbacks.on_test_batch_begin(step) if runner.watched else None,
+            lambda step, logs: callbacks.on_test_batch_end(step, logs),
+            lambda: model.stop_evaluating,
+        )
     if device_logs is None:
         raise ValueError("The data to evaluate gave no batch.")
     logs = numpy_logs(device_logs)
@@ -196,33 +262,25 @@ def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
     return logs
 
 
-def evaluate(
-    model: Any,
-    x: Any,
-    y: Any,
-    batch_size: int | None,
-    verbose: Any,
-    sample_weight: Any,
-    steps: int | None,
-    callbacks: Any,
-) -> dict[str, Any]:
+def evaluate(model: Any, x: Any, y: Any, sample_weight: Any, given: LoopArguments) -> dict[str, Any]:
     """See `Trainer.evaluate`."""
-    verbose = verbosity(verbose)
-    source = adapt(x, y, sample_weight, batch_size=batch_size)
+    source = adapt(x, y, sample_weight, batch_size=given.batch_size)
     first = source.peek()
     guards.check_batch(model, first)
     model._prepare(*first)
     guards.check_data(model, source, first)
-    steps = limit_steps(steps, source.steps)
-    runner = Runner(model, "test", source, steps, watched=False, shown=verbose == 1)
-    callbacks = callback_list(
-        callbacks, model, verbose, add_history=False, epochs=1, steps=steps if steps is not None else source.steps
-    )
-    return _run_test(runner, callbacks)
+    steps = limit_steps(given.steps, source.steps)
+    known = steps if steps is not None else source.steps
+    runner = Runner(model, "test", source, steps, watched=False, shown=_is_shown(given.verbose, known))
+    callbacks = callback_list(given.callbacks, model, given.verbose, add_history=False, epochs=1, steps=known)
+    with _aside(model):
+        return _run_test(runner, callbacks)
 
 
 def on_batch(model: Any, kind: str, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Any:
     """See `Trainer.train_on_batch` and its relatives."""
+    if x is None:
+        raise ValueError("`x` is None: there are no data. Pass an array, or a list or dict of arrays.")
     if not is_array_data(x):
         raise ValueError(f"`x` must be an array, or a list or dict of arrays. Received: {type(x).__name__}")
     x, y, sample_weight = standardize_arrays(x, y, sample_weight)
@@ -231,32 +289,46 @@ def on_batch(model: Any, kind: str, x: Any, y: Any, sample_weight: Any, class_we
     if kind == "predict":
         if not model.built:
             model._symbolic_build(x)
-    else:
-        model._prepare(*batch)
-        guards.check_labels(model, batch)
-        model.reset_metrics()  # the logs are this batch's own
+        return own(_one_step(model, kind, (x,)))
+    if kind == "train":
+        check_optimizer(model)
+    model._prepare(*batch)
+    guards.check_on_host(model, batch)
     if class_weight is not None:
         sample_weight = _class_weighter(model, class_weight, batch)(y, sample_weight)
+    with _aside(model):
+        model.reset_metrics()  # the logs are this batch's own
+        return numpy_logs(_one_step(model, kind, trim((x, y, sample_weight))))
+
+
+def _one_step(model: Any, kind: str, data: tuple) -> Any:
+    """Runs a step on a batch; returns its logs or outputs, on the device."""
     program = model._program(kind)
-    data = (x,) if kind == "predict" else trim((x, y, sample_weight))
     try:
-        _, out = program.on_batch(program.read(), data)
+        return program.on_batch(program.read(), data)[1]
     finally:
         program.settle()
-    return own(out) if kind == "predict" else numpy_logs(out)
 
 
-def _class_weighter(model: Any, class_weight: dict, first: tuple) -> Callable:
+def _class_weighter(model: Any, class_weight: dict, first: Batch) -> Callable:
     loss = model._compile_loss
     if loss is None:
         raise ValueError("`class_weight` needs a `loss` in `compile()`.")
     y_pred = model._prediction_spec(first[0])
-    names = loss.names if loss.names != [None] else ["output"]
+    names = loss.names if loss.names and loss.names != [None] else ["output"]
+    classes = [p.shape[-1] if len(p.shape) > 1 else 1 for p in tree.flatten(y_pred)]
+    losses: list = [None] * len(names)
+    for i, _, one, _ in loss.entries:
+        losses[i] = one
+    targets = [
+        Target(name, max(count, 2) if count and guards.is_of_classes(one) else None, guards.is_regression(one))
+        for name, count, one in zip(names, classes, losses)
+    ]
 
-    def place(y: Any) -> list:
-        return outputs.flatten_labels(y, y_pred, loss.names, loss.alternatives)
+    def weights(given: Any) -> list:
+        return outputs.flatten_labels(given, y_pred, loss.names, loss.alternatives, "sample_weight")
 
-    return class_weighter(class_weight, names, place)
+    return class_weighter(class_weight, targets, lambda y: loss.labels(y, y_pred), weights)
 
 
 def _log_names(model: Any, validated: bool) -> list[str] | None:

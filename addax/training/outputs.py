@@ -81,8 +81,19 @@ def _named(names: list) -> str:
     return f" ({', '.join(map(repr, names))})" if all(n is not None for n in names) else ""
 
 
-def flatten_labels(y: Any, y_pred: Any, names: list, alternatives: list, what: str = "y") -> list:
-    """`y` (labels, or weights of samples) as a list in the order of the flat outputs."""
+def flatten_labels(
+    y: Any, y_pred: Any, names: list, alternatives: list, what: str = "y", only: list | None = None
+) -> list:
+    """`y` (labels, or weights of samples) as a list in the order of the flat outputs.
+
+    Args:
+        y: One array, a list in order, or a dict by name.
+        y_pred: The outputs.
+        names: Their names.
+        alternatives: Other names that are accepted for them.
+        what: The argument, for errors.
+        only: The numbers of the outputs that labels are for, where that is known: one array is for a single one.
+    """
     leaves = tree.flatten(y_pred)
     if isinstance(y, dict):
         if not any(isinstance(v, (dict, list, tuple)) for v in y.values()):
@@ -94,6 +105,8 @@ def flatten_labels(y: Any, y_pred: Any, names: list, alternatives: list, what: s
     if isinstance(y, (list, tuple)):
         return per_output(tree.flatten(y) if len(y) != len(leaves) else list(y), names, alternatives, what)
     if y is not None and what == "y":
+        if only is not None and len(only) == 1:
+            return [y if i == only[0] else None for i in range(len(leaves))]
         raise ValueError(
             f"`y` is one array of shape {tuple(y.shape)}, but the model has {len(leaves)} outputs{_named(names)}: give "
             "labels for each, as a list in order or a dict by name."

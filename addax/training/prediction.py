@@ -14,9 +14,10 @@ from ..core.fingerprint import changes
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches, Batches, EpochSteps, count_rows, to_host
 from . import guards
+from .arguments import LoopArguments
 from .padding import pad
 from .program import Program, merged
-from .runner import callback_list, limit_steps, verbosity
+from .runner import callback_list, limit_steps
 
 _IN_FLIGHT = 2  # dispatches whose outputs may still be on the device
 _CHUNK = 16 << 20  # bytes of data for one dispatch of many batches
@@ -25,17 +26,18 @@ _MANY = 8  # batches for which a program for many of them is worth compiling
 
 def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
     """See `Trainer.predict`."""
-    if not verbose and callbacks is None and steps is None:
-        quick = _predict_quickly(model, x, batch_size or 32)
+    if not verbose and callbacks is None and steps is None and (batch_size is None or type(batch_size) is int):
+        quick = _predict_quickly(model, x, 32 if batch_size is None else batch_size)
         if quick is not None:
             return quick
-    verbose = verbosity(verbose)
-    source = adapt(x, batch_size=batch_size)
+    given = LoopArguments.checked(batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
+    verbose = given.verbose
+    source = adapt(x, batch_size=given.batch_size)
     first = source.peek()
     guards.check_batch(model, first, labels=False)
     if not model.built:
         model._symbolic_build(first[0])
-    steps = limit_steps(steps, source.steps)
+    steps = limit_steps(given.steps, source.steps)
     callbacks = callback_list(
         callbacks, model, verbose, add_history=False, epochs=1, steps=steps if steps is not None else source.steps
     )
@@ -52,7 +54,7 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
     def finish_group(step: int) -> None:
         if watched:
             callbacks.on_predict_batch_end(step, {"outputs": _concatenate([_fetch(*one) for one in group])})
-        elif verbose == 1:
+        elif verbose:
             callbacks.on_predict_batch_end(step, None)
         found.extend(group)
         group.clear()

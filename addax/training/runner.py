@@ -354,15 +354,6 @@ def trim(batch: tuple) -> tuple:
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
-def verbosity(verbose: Any) -> int:
-    """`verbose` as a number: 0 silent, 1 a progress bar, 2 a line an epoch."""
-    if verbose == "auto":
-        return 1 if settings.is_interactive_logging_enabled() else 2
-    if verbose not in (0, 1, 2, True, False):
-        raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
-    return int(verbose)
-
-
 def limit_steps(steps: int | None, have: int | None) -> int | None:
     """`steps`, but no more than the setting `max_steps_per_epoch`; `have` is what the data have."""
     limit = settings.max_steps_per_epoch()

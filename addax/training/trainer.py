@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,18 +12,21 @@ from ..core.abstract import abstract_call
 from ..core.engine import jax, jnp
 from ..core.fingerprint import changes
 from ..core.keras_tensor import KerasTensor
+from ..core.masks import get_mask, set_mask
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.state import StateScope
+from ..core.warnings import warn
 from ..layers.calling import call_scope
 from ..layers.layer import Layer
 from ..layers.layer_errors import shortens
 from ..metrics import Mean
 from ..ops import sum
 from . import guards, loop, outputs, padding, prediction
+from .arguments import FitArguments, LoopArguments, integer
 from .calls import compiled_call
 from .compile import CompiledLoss, CompileMetrics, is_empty, widened
 from .profile import profiling
-from .program import Program, program_key
+from .program import GROUPS, Program, program_key
 
 
 class Trainer(Layer):
@@ -108,12 +110,11 @@ class Trainer(Layer):
         if auto_scale_loss and policy is not None and policy.name == "mixed_float16" and optimizer is not None:
             if not isinstance(optimizer, optimizers.LossScaleOptimizer):
                 optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
-        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
-            raise ValueError(f"`steps_per_execution` must be a positive integer. Received: {steps_per_execution!r}")
-        guards.check_names(loss, metrics, weighted_metrics)
+        steps_per_execution = integer("steps_per_execution", steps_per_execution)
+        guards.check_compiled(loss, loss_weights, metrics, weighted_metrics, run_eagerly, jit_compile)
         compiled_loss = None if is_empty(loss) else CompiledLoss(loss, loss_weights)
         if compiled_loss is None and loss_weights is not None:
-            warnings.warn("`loss_weights` has no effect without `loss`.", stacklevel=2)
+            warn("`loss_weights` has no effect without `loss`.")
         compiled_metrics = None
         if not (is_empty(metrics) and is_empty(weighted_metrics)):
             compiled_metrics = CompileMetrics(metrics, weighted_metrics)
@@ -153,7 +154,13 @@ class Trainer(Layer):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model as `get_compile_config` recorded it."""
-        if type(self).compile is not Trainer.compile and "optimizer" not in config:
+        if type(self).compile is not Trainer.compile:
+            # Which arguments it takes isn't known, nor what they would do to the model that is being loaded.
+            warn(
+                "`compile()` was not called as part of model loading because the model's `compile()` method is custom. "
+                "All subclassed Models that have `compile()` overridden should also override `get_compile_config()` "
+                "and `compile_from_config(config)`. Alternatively, you can call `compile()` manually after loading."
+            )
             return
         config = dict(deserialize_keras_object(config))
         known = ("auto_scale_loss", *inspect.signature(Trainer.compile).parameters)
@@ -169,6 +176,15 @@ class Trainer(Layer):
 
     def _reset_programs(self) -> None:
         self.__dict__.update(_programs={}, _prepared_for=None)
+
+    @property
+    def loss(self) -> Any:
+        """What `compile` was given as `loss`; None before."""
+        return (self._compile_arguments or {}).get("loss")
+
+    @loss.setter
+    def loss(self, value: Any) -> None:  # a subclass may give the name to something of its own
+        self.__dict__["_compile_arguments"] = {**(self._compile_arguments or {}), "loss": value}
 
     # Metrics
 
@@ -225,6 +241,7 @@ class Trainer(Layer):
         del x
         losses = []
         if self._compile_loss is not None:
+            self._compile_loss.build(self, y_pred, y)  # it may be the user's own loop that asks first
             value = self._compile_loss(y, y_pred, sample_weight)
             if value is not None:
                 losses.append(value)
@@ -242,6 +259,11 @@ class Trainer(Layer):
             total = total + value
         return total
 
+    def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        """`compute_loss`, which in classes older than the argument takes no `training`."""
+        kwargs = {"training": training} if _takes_training(self.compute_loss) else {}
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **kwargs)
+
     def stateless_compute_loss(
         self,
         trainable_variables: list,
@@ -254,9 +276,18 @@ class Trainer(Layer):
         training: bool = True,
     ) -> tuple:
         """`compute_loss` as a pure function: `(loss, (trainable, non_trainable, metrics))`."""
+        if self._compile_loss is not None:
+            self._compile_loss.build(self, y_pred, y)
         groups = (trainable_variables, non_trainable_variables, metrics_variables)
+        for name, given, own in zip(GROUPS["test"], groups, self._groups()):
+            if len(given) != len(own):
+                raise ValueError(
+                    f"`{name}` has {len(given)} values, but model '{self.name}' has {len(own)} of these variables: "
+                    f"expected the values of `model.{name}`, in order. (Each loss of several outputs has a tracker "
+                    "among them, made when the first loss is computed.)"
+                )
         with StateScope(self._pairs(*groups)) as scope:
-            loss = self.compute_loss(x, y, y_pred, sample_weight, training)
+            loss = self._compute_loss(x, y, y_pred, sample_weight, training)
         return loss, tuple(_after(scope, v) for v in self._groups())
 
     def compute_loss_and_updates(
@@ -278,13 +309,15 @@ class Trainer(Layer):
         pairs = self._pairs(trainable_variables, non_trainable_variables, metrics_variables)
         with StateScope(pairs) as scope, call_scope(self):
             y_pred = self(x, **self._training_argument(training))
+            masks = _masks_of(y_pred)
             padding.mark_rows(y_pred)
-            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+            loss = self._compute_loss(x, y, y_pred, sample_weight, training)
         scaled = loss
         if training and self.optimizer is not None:
             mapping = zip(self.optimizer.variables, optimizer_variables) if optimizer_variables is not None else ()
             with StateScope(mapping):
                 scaled = self.optimizer.scale_loss(loss)
+        _set_masks(y_pred, masks)  # for the metrics, which leave out what the loss leaves out
         _, non_trainable, metrics = self._groups()
         return scaled, (loss, y_pred, _after(scope, non_trainable), _after(scope, metrics))
 
@@ -295,6 +328,7 @@ class Trainer(Layer):
 
     def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
         if self._compile_metrics is not None:
+            self._compile_metrics.build(self, y, y_pred)
             self._compile_metrics.update_state(y, y_pred, sample_weight)
 
     # Steps: pure functions of (state, data), which users may override
@@ -317,12 +351,20 @@ class Trainer(Layer):
         """The state after a training step, and the logs where `compute_metrics` is the user's."""
         trainable, non_trainable, optimizer, metrics = state
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        gradient = jax.value_and_grad(self.compute_loss_and_updates, has_aux=True)
-        (_, (loss, y_pred, non_trainable, metrics)), grads = gradient(
-            trainable, non_trainable, metrics, x, y, sample_weight, training=True, optimizer_variables=optimizer
-        )
-        trainable, optimizer = self.optimizer.stateless_apply(optimizer, grads, trainable)
-        metrics, logs = self._note(metrics, loss, x, y, y_pred, sample_weight)
+
+        def compute(*args: Any, **kwargs: Any) -> tuple:
+            scaled, found = self.compute_loss_and_updates(*args, **kwargs)
+            return scaled, (found, _masks_of(found[1]))  # what is traced here has no attributes outside
+
+        with call_scope(self):
+            (_, (found, masks)), grads = jax.value_and_grad(compute, has_aux=True)(
+                trainable, non_trainable, metrics, x, y, sample_weight, training=True, optimizer_variables=optimizer
+            )
+            loss, y_pred, non_trainable, metrics = found
+            _set_masks(y_pred, masks)
+            if trainable:  # else there is a loss to look at, and nothing to train
+                trainable, optimizer = self.optimizer.stateless_apply(optimizer, grads, trainable)
+            metrics, logs = self._note(metrics, loss, x, y, y_pred, sample_weight)
         return (trainable, non_trainable, optimizer, metrics), logs
 
     def test_step(self, state: tuple, data: Any) -> tuple:
@@ -341,10 +383,11 @@ class Trainer(Layer):
     def _test_update(self, state: tuple, data: Any) -> tuple[tuple, dict[str, Any] | None]:
         trainable, non_trainable, metrics = state
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        _, (loss, y_pred, non_trainable, metrics) = self.compute_loss_and_updates(
-            trainable, non_trainable, metrics, x, y, sample_weight, training=False
-        )
-        metrics, logs = self._note(metrics, loss, x, y, y_pred, sample_weight)
+        with call_scope(self):
+            _, (loss, y_pred, non_trainable, metrics) = self.compute_loss_and_updates(
+                trainable, non_trainable, metrics, x, y, sample_weight, training=False
+            )
+            metrics, logs = self._note(metrics, loss, x, y, y_pred, sample_weight)
         return (trainable, non_trainable, metrics), logs
 
     def _note(self, metrics: list, loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> tuple[list, Any]:
@@ -403,13 +446,21 @@ class Trainer(Layer):
         loss, metrics = self._compile_loss, self._compile_metrics
         if (loss is not None and not loss.built) or (metrics is not None and not metrics.built):
             y_pred = self._prediction_spec(x_spec)
-            if loss is not None:
-                loss.build(self, y_pred)
+            if loss is not None and not loss.built:
+                self._build_loss(x_spec, y_spec, y_pred)
             if metrics is not None:
                 metrics.build(self, y_spec, y_pred)
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         self.__dict__["_prepared_for"] = key
+
+    def _build_loss(self, x: Any, y: Any, y_pred: Any) -> None:
+        """Builds the compiled loss for what it will get: the predictions, or what the user's method makes of them."""
+        assert self._compile_loss is not None
+        if type(self).compute_loss is Trainer.compute_loss:
+            self._compile_loss.build(self, y_pred, y)
+        elif type(self).compute_loss_and_updates is Trainer.compute_loss_and_updates:
+            abstract_call(lambda x, y, y_pred: self._compute_loss(x, y, y_pred, None, True), (x, y, y_pred), {})
 
     def _prediction_spec(self, x: Any) -> Any:
         return abstract_call(lambda x: self(x, **self._training_argument(False)), (tree.map_structure(_spec, x),), {})
@@ -493,28 +544,23 @@ class Trainer(Layer):
             ValueError: The data don't fit the model, its losses or each other; nothing has been trained then.
         """
         self._check_compiled("fit")
+        given = FitArguments.checked(
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+            debug_nans=debug_nans,
+        )
         with profiling(self, profile, callbacks, verbose) as make_runner:
-            return loop.fit(
-                self,
-                x,
-                y,
-                batch_size=batch_size,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                validation_split=validation_split,
-                validation_data=validation_data,
-                shuffle=shuffle,
-                class_weight=class_weight,
-                sample_weight=sample_weight,
-                initial_epoch=initial_epoch,
-                steps_per_epoch=steps_per_epoch,
-                validation_steps=validation_steps,
-                validation_batch_size=validation_batch_size,
-                validation_freq=validation_freq,
-                debug_nans=debug_nans,
-                make_runner=make_runner,
-            )
+            return loop.fit(self, x, y, sample_weight, validation_data, given, make_runner)
 
     @shortens
     def evaluate(
@@ -542,7 +588,8 @@ class Trainer(Layer):
         self._check_compiled("evaluate")
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
-        logs = loop.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
+        given = LoopArguments.checked(batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
+        logs = loop.evaluate(self, x, y, sample_weight, given)
         return logs if return_dict else self._flatten_logs(logs)
 
     @shortens
@@ -614,8 +661,23 @@ class Trainer(Layer):
         return [name for names in lists for name in names]
 
 
+def _takes_training(method: Callable) -> bool:
+    parameters = inspect.signature(method).parameters.values()
+    return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
 def _after(scope: StateScope, variables: list) -> list:
     return [scope.values[id(v)] for v in variables]
+
+
+def _masks_of(y_pred: Any) -> list:
+    return [get_mask(p) for p in tree.flatten(y_pred)]
+
+
+def _set_masks(y_pred: Any, masks: list) -> None:
+    for p, mask in zip(tree.flatten(y_pred), masks):
+        if mask is not None:
+            set_mask(p, mask)
 
 
 def _spec(a: Any) -> Any:

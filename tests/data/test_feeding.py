@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -162,6 +163,58 @@ def test_dataset_hooks_and_calls(model: Any) -> None:
     assert calls == [0, 1, "end", 2, 3, "end", 4, "end"]
 
 
+class Prepared(Squares):
+    """Makes its rows when an epoch begins."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.calls: list = []
+
+    def on_epoch_begin(self) -> None:
+        self.calls.append("begin")
+        self.order = np.arange(20)[::-1]
+
+    def on_epoch_end(self) -> None:
+        self.calls.append("end")
+        del self.order
+
+    def __getitem__(self, i: int) -> Any:
+        self.calls.append(i)
+        rows = self.order[4 * i : 4 * i + 4]
+        return X[rows], Y[rows]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_dataset_is_told_of_an_epoch_before_its_first_batch(model: Any, workers: int) -> None:
+    epoch = ["begin", *range(5), "end"]
+
+    def called(call: Callable) -> list:
+        data = Prepared(workers=workers)
+        call(data)
+        return data.calls if workers == 1 else [c for c in data.calls if isinstance(c, str)]
+
+    if workers > 1:
+        epoch = ["begin", "end"]
+    assert called(lambda data: model.fit(data, epochs=2, shuffle=False, verbose=0)) == 2 * epoch
+    assert called(lambda data: model.fit(data, epochs=2, class_weight={0: 2.0}, shuffle=False, verbose=0)) == 2 * epoch
+    assert called(lambda data: model.fit(X, Y, epochs=2, validation_data=data, verbose=0)) == 2 * epoch
+    assert called(lambda data: model.evaluate(data, verbose=0)) == epoch
+    found: list = []
+    assert called(lambda data: found.append(model.predict(data, verbose=0))) == epoch
+    np.testing.assert_allclose(found[0], model.predict(X[::-1], verbose=0), rtol=1e-5)
+
+
+def test_a_loop_over_a_dataset_ends() -> None:
+    assert [x.shape for x, _ in Squares()] == [(4, 3)] * 5
+    assert len(list(Squares())) == 5  # begins anew
+
+    class Endless(Squares):
+        num_batches = None
+
+    batches = iter(Endless())
+    assert [len(next(batches)[0]) for _ in range(7)] == [4] * 5 + [0] * 2
+
+
 def test_dataset_without_end(model: Any) -> None:
     class Endless(keras.utils.PyDataset):
         num_batches = None
@@ -182,6 +235,44 @@ def test_an_error_in_a_worker_comes_through(model: Any) -> None:
 
     with pytest.raises(OSError, match="no such file"):
         model.fit(Broken(workers=2), shuffle=False, verbose=0)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_dataset_that_is_shorter_than_it_says(model: Any, workers: int) -> None:
+    class Long(Squares):
+        def __len__(self) -> int:
+            return 20  # rows, not batches
+
+        def __getitem__(self, i: int) -> Any:
+            return [super(Long, self).__getitem__(i) for i in range(5)][i]
+
+    text = r"Long has 20 batches by its `__len__` .*`__getitem__\(5\)` raised IndexError: list index out of range"
+    with pytest.raises(ValueError, match=text):
+        model.fit(Long(workers=workers), shuffle=False, verbose=0)
+
+
+def test_batches_that_may_have_no_end_say_which_argument_is_missing(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("addax.data.batches.MANY_BATCHES", 6)
+
+    def batches(count: int = 20) -> Iterator:
+        return ((X[:4], Y[:4]) for _ in range(count))
+
+    for argument, call in {
+        "steps_per_epoch": lambda: model.fit(batches(), verbose=0),
+        "steps": lambda: model.evaluate(batches(), verbose=0),
+        "`steps`": lambda: model.predict(batches(), verbose=0),
+        "validation_steps": lambda: model.fit(X, Y, validation_data=batches(), verbose=0),
+    }.items():
+        with pytest.warns(UserWarning, match=f"pass `?{argument}") as caught:
+            call()
+        assert [w.filename for w in caught] == [__file__]  # once, at the user's line
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(batches(), steps_per_epoch=10, epochs=2, verbose=0)
+        model.fit(batches(5), verbose=0)
+        model.fit(Loader(), epochs=5, verbose=0)  # whose length is known
 
 
 def test_generators_are_not_read_ahead(model: Any) -> None:
@@ -229,10 +320,15 @@ def test_class_weight_per_output_is_sample_weight() -> None:
     half = weights_after([digit, even], class_weight=by_class, sample_weight={"even": np.full(20, 0.5)})
     wanted = weights_after([digit, even], sample_weight=[rows, np.full(20, 0.5)])
     np.testing.assert_allclose(half[0], wanted[0], rtol=1e-6)
+    mine = np.linspace(0.1, 2.0, 20)
+    with pytest.warns(UserWarning, match="output 'digit': they are multiplied") as caught:
+        both = weights_after([digit, even], class_weight=by_class, sample_weight={"digit": mine})
+    assert [w.filename for w in caught] == [__file__]  # once, at the user's line
+    wanted = weights_after([digit, even], sample_weight=[rows * mine, None])
+    np.testing.assert_allclose(both[0], wanted[0], rtol=1e-6)
     for given, text in [
         ({"class_weight": {0: 2.0}}, "one dict, but the model has 2 outputs"),
         ({"class_weight": {"digits": {0: 2.0}}}, "Did you mean 'digit'"),
-        ({"class_weight": by_class, "sample_weight": {"digit": rows}}, "cannot be specified at the same time"),
         ({"class_weight": [1.0, 2.0]}, "must be a dict"),
     ]:
         with pytest.raises(ValueError, match=text):

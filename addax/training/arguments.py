@@ -1,0 +1,189 @@
+"""The arguments of `fit`, `evaluate` and `predict`, checked before anything is computed."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from ..core import config as settings
+from ..core.errors import describe
+
+
+def integer(name: str, value: Any, least: int = 1, remedy: str = "") -> int:
+    """`value` as an int.
+
+    Args:
+        name: The argument, for errors.
+        value: A whole number of Python, NumPy or JAX.
+        least: The least that is allowed.
+        remedy: What to pass instead.
+
+    Raises:
+        ValueError: It isn't a whole number, or less than `least`.
+
+    >>> integer("epochs", np.int64(3))
+    3
+    """
+    try:
+        found = operator.index(value)
+    except TypeError:
+        found = None
+    if found is None or found < least:
+        kind = {0: "a non-negative integer", 1: "a positive integer"}[least]
+        received = f"{name}={value!r}" if isinstance(value, (int, float, str)) else describe(value)
+        raise ValueError(f"`{name}` must be {kind}. Received: {received}{remedy and f'. {remedy}'}")
+    return int(found)
+
+
+def step_count(name: str, value: Any) -> int | None:
+    """A number of steps, or None for as many as the data have."""
+    remedy = f"Leave `{name}` out, or give None, to run all the batches that the data have."
+    return None if value is None else integer(name, value, remedy=remedy)
+
+
+def verbosity(verbose: Any) -> int:
+    """`verbose` as a number: 0 silent, 1 a progress bar, 2 a line an epoch."""
+    if isinstance(verbose, str) and verbose == "auto":
+        return 1 if settings.is_interactive_logging_enabled() else 2
+    try:
+        known = verbose in (0, 1, 2)
+    except ValueError:  # an array
+        known = False
+    if not known:
+        raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
+    return int(verbose)
+
+
+def _split(value: Any) -> float:
+    """`validation_split` as a float; 0.0 for none."""
+    if value is None:
+        return 0.0
+    try:
+        found = None if isinstance(value, str) else float(value)
+    except (TypeError, ValueError):
+        found = None
+    if found is None or not (found == 0 or 0 < found < 1):
+        raise ValueError(
+            "`validation_split` must be between 0 and 1, the fraction of the rows that is kept for validation. "
+            f"Received: validation_split={value!r}"
+        )
+    return found
+
+
+def _frequency(value: Any) -> int | Collection[int]:
+    """`validation_freq`: every so many epochs, or the epochs."""
+    if isinstance(value, (list, tuple, set, frozenset, range)):
+        if not value:
+            raise ValueError(
+                f"`validation_freq` must be a positive integer or a list of epochs. Received: {value!r}, so that no "
+                "epoch would be validated: leave `validation_data` out instead."
+            )
+        return [integer("validation_freq", epoch, remedy="Epochs are counted from 1.") for epoch in value]
+    try:
+        return integer("validation_freq", value)
+    except ValueError:
+        raise ValueError(
+            f"`validation_freq` must be an integer or a list of epochs. Received: {value!r}; expected 1 or more: "
+            "`validation_freq=2` validates every second epoch, `validation_freq=[1, 5]` after the first and the fifth."
+        ) from None
+
+
+def shuffling(value: Any) -> bool | str:
+    """`shuffle`: whether rows come in a new order each epoch, or "batch"."""
+    if value is None:
+        return False
+    if isinstance(value, str) and value == "batch":
+        return value
+    if isinstance(value, str) or value not in (True, False):
+        raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={value!r}")
+    return bool(value)
+
+
+@dataclass(frozen=True)
+class LoopArguments:
+    """What `evaluate` and `predict` are told of how to run; see `Trainer.evaluate`."""
+
+    batch_size: int | None
+    verbose: int
+    steps: int | None
+    callbacks: Any
+
+    @classmethod
+    def checked(cls, *, batch_size: Any, verbose: Any, steps: Any, callbacks: Any) -> LoopArguments:
+        """The arguments, of the right types.
+
+        Raises:
+            ValueError: One of them can't be meant; it is named.
+        """
+        return cls(_batch_size("batch_size", batch_size), verbosity(verbose), step_count("steps", steps), callbacks)
+
+
+@dataclass(frozen=True)
+class FitArguments:
+    """What `fit` is told of how to run; see `Trainer.fit`."""
+
+    batch_size: int | None
+    epochs: int
+    verbose: int
+    callbacks: Any
+    validation_split: float
+    shuffle: bool | str
+    class_weight: Any
+    initial_epoch: int
+    steps_per_epoch: int | None
+    validation_steps: int | None
+    validation_batch_size: int | None
+    validation_freq: int | Collection[int]
+    debug_nans: bool
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        batch_size: Any,
+        epochs: Any,
+        verbose: Any,
+        callbacks: Any,
+        validation_split: Any,
+        shuffle: Any,
+        class_weight: Any,
+        initial_epoch: Any,
+        steps_per_epoch: Any,
+        validation_steps: Any,
+        validation_batch_size: Any,
+        validation_freq: Any,
+        debug_nans: Any,
+    ) -> FitArguments:
+        """The arguments, of the right types.
+
+        Raises:
+            ValueError: One of them can't be meant; it is named.
+        """
+        epochs = integer("epochs", epochs, least=0)
+        return cls(
+            batch_size=_batch_size("batch_size", batch_size),
+            epochs=min(epochs, settings.max_epochs() or epochs),
+            verbose=verbosity(verbose),
+            callbacks=callbacks,
+            validation_split=_split(validation_split),
+            shuffle=shuffling(shuffle),
+            class_weight=class_weight,
+            initial_epoch=integer("initial_epoch", initial_epoch, least=0),
+            steps_per_epoch=step_count("steps_per_epoch", steps_per_epoch),
+            validation_steps=step_count("validation_steps", validation_steps),
+            validation_batch_size=_batch_size("validation_batch_size", validation_batch_size),
+            validation_freq=_frequency(validation_freq),
+            debug_nans=bool(debug_nans),
+        )
+
+    def validates(self, epoch: int) -> bool:
+        """Whether there is a validation after epoch number `epoch`, counted from 0."""
+        if isinstance(self.validation_freq, int):
+            return (epoch + 1) % self.validation_freq == 0
+        return epoch + 1 in self.validation_freq
+
+
+def _batch_size(name: str, value: Any) -> int | None:
+    return None if value is None else integer(name, value)

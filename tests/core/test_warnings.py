@@ -1,0 +1,83 @@
+"""Warnings name the user's line, however deep inside they are given."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import addax as keras
+from addax import layers
+from addax.core.warnings import warn
+
+X = np.ones((4, 3), "float32")
+Y = np.ones((4, 1), "float32")
+
+
+def net(**compiled: Any) -> Any:
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1, "sigmoid")])
+    model.compile(**{"optimizer": "sgd", "loss": "mse", **compiled})
+    return model
+
+
+GIVEN: dict[str, Callable[[Path], Any]] = {
+    "at compile": lambda _: keras.Sequential([layers.Dense(1)]).compile("sgd", loss_weights=2.0),
+    "in a guard": lambda _: net().fit(X, Y, sample_weight=-np.ones(4), verbose=0),
+    "in a batch": lambda _: net().train_on_batch(X, Y, sample_weight=-np.ones(4)),
+    "in a generator": lambda _: net().fit(iter([(X, Y, -np.ones(4))]), verbose=0),
+    "at the end of data": lambda _: net().fit(iter([(X, Y)]), epochs=2, verbose=0),
+    "with class weights": lambda _: net().fit(X, Y, class_weight={1: 2.0}, sample_weight=Y[:, 0], verbose=0),
+    "about a monitor": lambda _: net().fit(X, Y, callbacks=[keras.callbacks.EarlyStopping()], verbose=0),
+    "in a callback": lambda _: keras.callbacks.EarlyStopping(mode="least"),
+    "in a layer": lambda _: layers.LeakyReLU(alpha=0.1),
+    "in a call": lambda _: keras.Sequential([layers.Embedding(3, 2, mask_zero=True), layers.Flatten()])(
+        np.ones((1, 2))
+    ),
+    "in a loss": lambda _: keras.losses.categorical_crossentropy(Y, Y),
+    "in a traced loss": lambda _: net(loss=keras.losses.CategoricalCrossentropy()).fit(X, Y, verbose=0),
+    "in an optimizer": lambda _: keras.optimizers.SGD(decay=0.1),
+    "in a config": lambda _: layers.Lambda(lambda x: x).get_config(),
+    "in saving": lambda folder: keras.Sequential([layers.Dense(1)]).save(folder / "unbuilt.keras"),
+}
+
+
+@pytest.mark.parametrize("where", GIVEN)
+def test_the_users_line_is_named(where: str, tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        GIVEN[where](tmp_path)
+    assert caught
+    line = GIVEN[where].__code__.co_firstlineno
+    assert {(w.filename, w.lineno) for w in caught} == {(__file__, line)}, [str(w) for w in caught]
+
+
+def test_the_innermost_of_the_users_lines_is_named() -> None:
+    def inner() -> None:
+        keras.Sequential([layers.Dense(1)]).compile("sgd", loss_weights=2.0)
+
+    with pytest.warns(UserWarning, match="`loss_weights` has no effect") as caught:
+        inner()
+    assert caught[0].lineno == inner.__code__.co_firstlineno + 1
+
+
+def test_a_warning_is_of_its_class_and_said_once_a_line() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            warn("here", FutureWarning)
+    assert [(w.category, w.filename) for w in caught] == [(FutureWarning, __file__)]
+
+
+def test_no_module_counts_frames_itself() -> None:
+    package = Path(keras.__file__).parent
+    found = [
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(r"stacklevel=\d|warnings\.warn\(", path.read_text()) and path.name != "warnings.py"
+    ]
+    assert not found
