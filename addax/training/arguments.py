@@ -75,11 +75,6 @@ def _split(value: Any) -> float:
 def _frequency(value: Any) -> int | Collection[int]:
     """`validation_freq`: every so many epochs, or the epochs."""
     if isinstance(value, (list, tuple, set, frozenset, range)):
-        if not value:
-            raise ValueError(
-                f"`validation_freq` must be a positive integer or a list of epochs. Received: {value!r}, so that no "
-                "epoch would be validated: leave `validation_data` out instead."
-            )
         return [integer("validation_freq", epoch, remedy="Epochs are counted from 1.") for epoch in value]
     try:
         return integer("validation_freq", value)

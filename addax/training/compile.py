@@ -79,6 +79,10 @@ class CompiledLoss:
             self.trackers = [Mean(name=f"{label}_loss") for _, label, _, _ in self.entries]
         self.built = True
 
+    def flat_given(self) -> list[Loss]:
+        """The losses that `compile` was given, those left out that depend on shapes."""
+        return [as_loss(one) for one in _leaves(self.given) if one is not None and not _depends_on_shapes(one)]
+
     def labels(self, y_true: Any, y_pred: Any) -> list:
         """`y_true` as a list in the order of the outputs; one array is for the only output that has a loss."""
         wanted = [i for i, *_ in self.entries]
@@ -108,6 +112,14 @@ class CompiledLoss:
                 value = multiply(value, weight)
             total = value if total is None else total + value
         return total
+
+
+def _leaves(given: Any) -> list:
+    if isinstance(given, dict) and "class_name" in given:  # the config of one
+        return [given]
+    if isinstance(given, (list, tuple, dict)):
+        return [leaf for child in _children(given) for leaf in _leaves(child)]
+    return [given]
 
 
 def _depends_on_shapes(loss: Any) -> bool:

@@ -142,19 +142,21 @@ def check_kinds(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
     if not settings.get("check_dtypes"):
         return
     for name, array, tensor in _named(model, x, y):
-        is_complex = array.dtype.kind == "c"
-        if is_complex and (str(tensor.dtype).startswith("complex") if tensor is not None else _may_be_complex(model)):
-            continue
-        _check_kind(name, array)
+        if array.dtype.kind != "c" or not _may_be_complex(model, tensor, of_labels=name.startswith("`y`")):
+            _check_kind(name, array)
     for array in tree.flatten(sample_weight):
         if array is not None:
             _check_kind("`sample_weight`", array)
 
 
-def _may_be_complex(model: Any) -> bool:
-    """Whether complex numbers may be meant: a model or a loss of the user's own may know what to do with them."""
-    loss = model._compile_loss if model.compiled else None
-    return not _inputs_by_name(model) or (loss is not None and not all(_wants(one) for _, _, one, _ in loss.entries))
+def _may_be_complex(model: Any, tensor: KerasTensor | None, of_labels: bool) -> bool:
+    """Whether complex numbers may be meant: by an input's dtype, or for a layer or a loss of the user's own."""
+    if of_labels:
+        loss = model._compile_loss if model.compiled else None
+        return loss is None or not all(_wants(one) for one in loss.flat_given())
+    if tensor is not None:
+        return str(tensor.dtype).startswith("complex")
+    return not all(is_addax_layer(layer) for layer in model._flatten_layers())
 
 
 def _named(model: Any, x: Any, y: Any = None) -> Iterator[tuple[str, Any, KerasTensor | None]]:

@@ -67,7 +67,7 @@ class Trainer(Layer):
             _prepared_for=None,
         )
         self.run_eagerly = False
-        self.jit_compile: Any = "auto"
+        self.jit_compile: Any = True
         self.steps_per_execution = 1
         self.history: Any = None
 
@@ -138,7 +138,7 @@ class Trainer(Layer):
             _prepared_for=None,
         )
         self.run_eagerly = bool(run_eagerly) or jit_compile is False
-        self.jit_compile = jit_compile
+        self.jit_compile = False if self.run_eagerly else True if jit_compile == "auto" else jit_compile
         self.steps_per_execution = steps_per_execution
         self.stop_training = False
         self.compiled = True
@@ -147,9 +147,7 @@ class Trainer(Layer):
         """The arguments of `compile`, for `compile_from_config`."""
         if not self.compiled or self._compile_arguments is None:
             return {} if not self.compiled else None
-        config = dict(self._compile_arguments)
-        if config["jit_compile"] == "auto":
-            config["jit_compile"] = True
+        config = {**self._compile_arguments, "jit_compile": self.jit_compile}
         return {k: _serialize(v) for k, v in config.items()}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

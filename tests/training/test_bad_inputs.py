@@ -73,7 +73,7 @@ FIT: dict[str, tuple[dict, tuple[str, ...]]] = {
     **{f"{name}: zero": ({name: 0}, (f"`{name}`", "positive integer", "Received")) for name in NUMBERS[2:]},
     **{
         f"validation_freq: {kind}": ({"validation_freq": value}, ("`validation_freq`", "integer"))
-        for kind, value in {**NO_NUMBERS, "zero": 0, "epoch 0": [0], "no epochs": [], "epochs of text": ["a"]}.items()
+        for kind, value in {**NO_NUMBERS, "zero": 0, "epoch 0": [0], "epochs of text": ["a"]}.items()
         if kind != "a list"
     },
     **{
@@ -415,6 +415,33 @@ def test_negative_weights_are_warned_of() -> None:
         net(loss_weights=-1.0)
 
 
+@pytest.mark.parametrize("kind", ["complex", "masked"])
+def test_models_without_inputs_are_guarded_too(kind: str) -> None:
+    bad = {"complex": X.astype(complex), "masked": np.ma.masked_array(X, X > 1)}[kind]
+    model = keras.Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for call in (lambda: model.fit(bad, Y, verbose=0), lambda: model.predict(bad, verbose=0)):
+        with pytest.raises(ValueError, match=kind):
+            call()
+
+    class Own(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.top = layers.Dense(1)
+
+        def call(self, x: Any) -> Any:
+            return self.top(keras.ops.abs(x))
+
+    own = Own()
+    own.compile("sgd", lambda y, p: keras.ops.abs(y - p))
+    if kind == "complex":  # which the user's model and loss know what to do with
+        own.fit(bad, Y.astype(complex), verbose=0)
+        np.testing.assert_allclose(own.predict(bad, verbose=0), own.predict(np.abs(X), verbose=0), rtol=1e-5)
+        own.compile("sgd", "mse")
+        with pytest.raises(ValueError, match="`y` holds complex"):
+            own.fit(bad, Y.astype(complex), verbose=0)
+
+
 def test_class_weights_in_a_regression() -> None:
     model = net(1, "linear", "mse")
     with pytest.raises(ValueError, match=r"`class_weight` needs labels that are classes.*'top'.*`sample_weight`"):
@@ -437,6 +464,7 @@ def test_what_is_fine_is_taken() -> None:
         {"epochs": np.int64(2), "batch_size": np.int32(4), "steps_per_epoch": np.array(2)},
         {"validation_data": (X, Y), "validation_freq": np.int64(1), "validation_steps": np.int64(1)},
         {"validation_data": (X, Y), "validation_freq": range(1, 3)},
+        {"validation_data": (X, Y), "validation_freq": []},  # of epochs that were worked out: none is due
         {"validation_split": np.float32(0.25)},
         {"class_weight": {np.int64(0): np.float32(2.0), 1.0: 1}},
         {"class_weight": {}},

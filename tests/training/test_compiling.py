@@ -260,6 +260,13 @@ def test_loss_is_what_compile_was_given(k: Any) -> None:
     assert own.loss.name == "own" and own.loss in own.metrics
 
 
+@pytest.mark.parametrize("given", [{}, {"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}])
+def test_jit_compile_is_what_it_comes_to(given: dict) -> None:
+    mine, keras_s = (line(k, loss="mse", **given) for k in (addax, keras))
+    assert mine.jit_compile is keras_s.jit_compile
+    assert mine.get_compile_config()["jit_compile"] is keras_s.get_compile_config()["jit_compile"]
+
+
 def test_loss_makes_no_difference_to_what_is_compiled() -> None:
     first, second = line(addax, loss="mse"), line(addax, loss={"top": "mse"})
     for model in (first, second):
