@@ -108,5 +108,5 @@ class BackupAndRestore(Callback):
                 if suffix or not self.double_checkpoint:
                     raise
                 continue
-            self._epoch = self.model._initial_epoch = position["epoch"]
+            self._epoch = self.model._training.epoch = position["epoch"]
             return

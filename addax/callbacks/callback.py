@@ -38,6 +38,13 @@ class Callback:
         """The model that is being trained, evaluated or used."""
         return self._model
 
+    def state(self) -> dict[str, Any]:
+        """Returns what `restore` needs to go on from here in another process; override both together."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on as where `state` was taken."""
+
     def needs_batches(self, phase: str) -> bool:
         """Whether this callback must be called around each batch of `phase`: "train", "test" or "predict"."""
         names = [f"on_{phase}_batch_{edge}" for edge in ("begin", "end")]

@@ -48,6 +48,15 @@ class CallbackList(Callback):
         """Adds a callback at the end."""
         self.callbacks.append(_checked(callback))
 
+    def state(self) -> dict[str, Any]:
+        # A callback of the user's may have an attribute of that name.
+        return {"callbacks": [callback.state() if callable(callback.state) else {} for callback in self.callbacks]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for callback, its in zip(self.callbacks, state["callbacks"]):
+            if its:
+                callback.restore(its)
+
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
         for callback in self.callbacks:

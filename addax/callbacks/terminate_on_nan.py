@@ -40,5 +40,5 @@ class TerminateOnNaN(Callback):
 
     def _explanation(self) -> str:
         """Where it began: `fit` keeps what is needed to run the steps again."""
-        watch = self.model.__dict__.get("_nan_watch")
-        return watch.explain() if watch is not None else ""
+        finder = self.model.__dict__.get("_nan_finder")
+        return finder.explain() if finder is not None else ""

@@ -32,6 +32,7 @@ class Batches:
     limit: str = "steps"
     batch_size: int | None = None
     one_pass: bool = False
+    passes: int = 0  # how many were begun
 
     _standardize: Callable[[Any], Batch]
 
@@ -61,6 +62,14 @@ class Batches:
         """The batches of one epoch."""
         raise NotImplementedError
 
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs to begin the next pass over the data as it would begin now."""
+        return {"passes": self.passes}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on as where `state` was taken."""
+        self.passes = state["passes"]
+
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""
 
@@ -83,23 +92,42 @@ class ArrayBatches(Batches):
         self.batch_size: int = int(batch_size)
         self.steps: int = -(-self.rows // self.batch_size)
         self.shuffle = shuffle
+        self.seed: int | None = None  # of the orders; drawn from NumPy's global generator when first needed
 
     def peek(self) -> Batch:
         return self.rows_of(slice(0, min(self.batch_size, self.rows)))
 
-    def order(self) -> np.ndarray | None:
-        """The order of the rows in the next epoch, int32; None for as they are."""
+    def order(self, number: int) -> np.ndarray | None:
+        """The order of the rows in a pass over the data, int32, a function of the seed and its number alone.
+
+        None stands for the order of the arrays.
+        """
         if not self.shuffle:
             return None
+        if self.seed is None:
+            self.seed = int(np.random.randint(1 << 31))
+        rng = np.random.Generator(np.random.Philox(key=[self.seed, number]))
         if self.shuffle == "batch":
             full = self.rows // self.batch_size
-            starts = np.random.permutation(full).astype("int32") * self.batch_size
+            starts = rng.permutation(full).astype("int32") * self.batch_size
             rows = (starts[:, None] + np.arange(self.batch_size, dtype="int32")).ravel()
             return np.concatenate([rows, np.arange(full * self.batch_size, self.rows, dtype="int32")])
-        return np.random.permutation(self.rows).astype("int32")
+        return rng.permutation(self.rows).astype("int32")
+
+    def next_order(self) -> np.ndarray | None:
+        """Begins a pass; returns the order of its rows."""
+        self.passes += 1
+        return self.order(self.passes - 1)
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "seed": self.seed}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self.seed = state["seed"]
 
     def epoch(self) -> Iterator[Batch]:
-        order = self.order()
+        order = self.next_order()
         for start in range(0, self.rows, self.batch_size):
             rows = slice(start, min(start + self.batch_size, self.rows))
             yield self.rows_of(rows if order is None else order[rows])
@@ -162,6 +190,7 @@ class IteratorBatches(Batches):
         return batch
 
     def epoch(self) -> Iterator[Batch]:
+        self.passes += 1
         start = 0
         if self._first:  # what `peek` read belongs to the first epoch
             yield self._standardized(self._first.pop(), 0)
@@ -185,46 +214,74 @@ class EpochSteps:
     Attributes:
         exhausted: Whether the last epoch found fewer batches than `steps`. As in Keras it is a short epoch then, and
             the next one begins from the start.
+        start: Number of the step with which the next epoch begins; not 0 only after `restore`.
     """
 
     def __init__(self, source: Batches, steps: int | None):
         self.source = source
         self.steps = steps
-        self._iterator: Iterator | None = None
         self.exhausted = False
+        self.start = 0
+        self._iterator: Iterator | None = None
+        self._taken = self._before = 0  # batches of the pass under way: now, and when the epoch began
         self._told = False
+
+    def state(self, step: int) -> dict[str, Any]:
+        """What `restore` needs to go on from here.
+
+        Args:
+            step: Steps of the epoch under way that were run; batches may have been read beyond them.
+        """
+        return {"taken": self._before + step if step else self._taken, **self.source.state()}
+
+    def restore(self, state: dict[str, Any], step: int) -> None:
+        """Goes on as where `state` was taken.
+
+        Args:
+            state: From `state`.
+            step: Steps of the epoch that were done then.
+        """
+        self.start, taken = step, state["taken"]
+        self.source.restore({**state, "passes": state["passes"] - (taken > 0)})
+        if taken:
+            self._iterator = self._pass()
+            for _ in range(taken):
+                next(self._iterator, None)
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of the next epoch."""
-        if self.steps is None:
-            yield from self._to_the_end()
-            return
+        start, self.start = self.start, 0
         self.exhausted = False
-        for step in range(self.steps):
+        step = start
+        while self.steps is None or step < self.steps:
             batch = next(self._iterator, None) if self._iterator is not None else None
             if batch is None and step == 0:  # the last epoch took all there was
-                self._iterator = self.source.epoch()
+                self._iterator = self._pass()
                 batch = next(self._iterator, None)
             if batch is None:
                 self._iterator = None
-                self.exhausted = True
+                self.exhausted = self.steps is not None
                 return
+            if step == start:
+                self._before = self._taken - 1 - start
+            step += 1
             yield batch
 
-    def _to_the_end(self) -> Iterator[Batch]:
-        """All batches of the source; says once that it may have no end, where it doesn't know how many there are."""
-        if self.source.steps is not None:
-            yield from self.source.epoch()
-            return
+    def _pass(self) -> Iterator[Batch]:
+        """All batches of the source; says once that it may have no end, where nobody knows how many there are."""
+        endless = self.steps is None and self.source.steps is None
         began = time.perf_counter()
+        self._taken = 0
         for number, batch in enumerate(self.source.epoch(), 1):
-            if not self._told and (number >= MANY_BATCHES or time.perf_counter() - began > _LONG):
+            if endless and not self._told and (number >= MANY_BATCHES or time.perf_counter() - began > _LONG):
                 self._told = True
                 warn(
                     f"{number} batches have been read, and how many there are isn't known. If the data have no end, "
                     f"neither has this loop: pass `{self.source.limit}`, the number of batches to use."
                 )
+            self._taken = number
             yield batch
+        self._taken = 0
 
 
 def count_rows(arrays: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,11 +18,14 @@ from ..data.adapt import adapt, is_array_data, split, standardize_arrays
 from ..data.batches import ArrayBatches, Batch, Batches
 from ..data.class_weight import Target, class_weighter
 from ..layers.layer import is_user_class
-from . import guards, nans, outputs
+from . import guards, outputs
 from .arguments import FitArguments, LoopArguments
+from .logs import numpy_logs
+from .nans import NanFinder
+from .plans import trim
 from .prediction import own
-from .program import GROUPS
-from .runner import Runner, callback_list, limit_steps, numpy_logs, trim
+from .program import GROUPS, is_builtin
+from .runner import Observer, Runner, callback_list, limit_steps
 
 
 def fit(
@@ -32,7 +35,7 @@ def fit(
     sample_weight: Any,
     validation_data: Any,
     given: FitArguments,
-    make_runner: Callable[..., Runner] = Runner,
+    observers: Sequence[Observer] = (),
 ) -> Any:
     """See `Trainer.fit`. Everything that can be known to be wrong is found before the first step."""
     check_optimizer(model)
@@ -44,43 +47,130 @@ def fit(
             )
         (x, y, sample_weight), validation_data = split(standardize_arrays(x, y, sample_weight), given.validation_split)
     source, first = _training_data(model, x, y, sample_weight, given)
-    steps_per_epoch = limit_steps(given.steps_per_epoch, source.steps)
     validation: Runner | None = None
     if validation_data is not None:
         with _about("validation_data"):
-            validation = _validation(model, validation_data, given, first, make_runner)
+            validation = _validation(model, validation_data, given, first, observers)
+    return Training(model, given, source, validation, observers).run()
 
-    steps = steps_per_epoch if steps_per_epoch is not None else source.steps
-    callbacks = callback_list(given.callbacks, model, given.verbose, add_history=True, epochs=given.epochs, steps=steps)
-    watched = callbacks.has_batch_hooks
-    runner = make_runner(model, "train", source, steps_per_epoch, watched, shown=_is_shown(given.verbose, steps))
-    if given.debug_nans or any(isinstance(c, TerminateOnNaN) for c in callbacks.callbacks):
-        runner.watch = model.__dict__["_nan_watch"] = nans.Watch(runner, raises=given.debug_nans)
-    log_names = _log_names(model, validation is not None)
-    if log_names is not None:
-        check_monitors(callbacks, log_names)
 
-    model.stop_training = False
-    model.history = callbacks.history
-    model._initial_epoch = given.initial_epoch  # which a callback that restores a state moves on
-    callbacks.on_train_begin()
-    try:
-        logs = _epochs(model, runner, validation, callbacks, given)
-    finally:
-        model.__dict__.pop("_nan_watch", None)
-        for used in (runner, validation):
-            if used is not None:
-                used.let_go()
-        _finalize(model)
-    callbacks.on_train_end(logs)
-    return model.history
+class Training:
+    """A `fit` under way.
+
+    Args:
+        model: The model, built.
+        given: The arguments of `fit`.
+        source: The batches to train on.
+        validation: What validates; None where nothing does.
+        observers: What looks at each dispatch.
+
+    Attributes:
+        epoch: Number of the epoch under way, or of the next one.
+        callbacks: The callbacks.
+        runner: What runs the training steps; it knows where in the data they are.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        given: FitArguments,
+        source: Batches,
+        validation: Runner | None,
+        observers: Sequence[Observer] = (),
+    ):
+        self.model = model
+        self.given = given
+        self.validation = validation
+        self.epoch = given.initial_epoch
+        limit = limit_steps(given.steps_per_epoch, source.steps)
+        steps = limit if limit is not None else source.steps
+        self.callbacks = callback_list(
+            given.callbacks, model, given.verbose, add_history=True, epochs=given.epochs, steps=steps
+        )
+        self.finder: NanFinder | None = None
+        if given.debug_nans or any(isinstance(c, TerminateOnNaN) for c in self.callbacks.callbacks):
+            self.finder = NanFinder(raises=given.debug_nans)
+            observers = [self.finder, *observers]
+        watched, shown = self.callbacks.has_batch_hooks, _is_shown(given.verbose, steps)
+        self.runner = Runner(model, "train", source, limit, watched, shown, observers)
+        log_names = _log_names(model, validation is not None)
+        if log_names is not None:
+            check_monitors(self.callbacks, log_names)
+
+    def state(self) -> dict[str, Any]:
+        """Where the training is, variables apart: what `restore` needs to go on from here."""
+        return {"epoch": self.epoch, "data": self.runner.state(), "callbacks": self.callbacks.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on as where `state` was taken, once the variables have the values that they had then."""
+        self.epoch = state["epoch"]
+        self.runner.restore(state["data"])
+        self.callbacks.restore(state["callbacks"])
+
+    def run(self) -> Any:
+        """Trains; returns the model's `History`."""
+        model = self.model
+        model.stop_training = False
+        model.history = self.callbacks.history
+        model.__dict__.update(_training=self, _nan_finder=self.finder)
+        self.callbacks.on_train_begin()
+        try:
+            logs = self._epochs()
+        finally:
+            for name in ("_training", "_nan_finder"):
+                model.__dict__.pop(name, None)
+            for used in (self.runner, self.validation):
+                if used is not None:
+                    used.release()
+            _finalize(model)
+        self.callbacks.on_train_end(logs)
+        return model.history
+
+    def _epochs(self) -> dict[str, Any]:
+        """Runs the epochs; returns the logs of the last one."""
+        model, logs = self.model, {}
+        while self.epoch < self.given.epochs:
+            device_logs = self._steps()
+            if device_logs is None:
+                _warn_of_end()
+                break
+            if self.runner.limited.exhausted:
+                _warn_of_end()
+                model.stop_training |= self.runner.source.one_pass
+            epoch_logs = numpy_logs(device_logs)
+            if self.validation is not None and self.given.validates(self.epoch):
+                results = _run_test(self.validation, self.callbacks)
+                epoch_logs.update({f"val_{k}": v for k, v in results.items()})
+            logs = dict(sorted(epoch_logs.items()))
+            self.callbacks.on_epoch_end(self.epoch, logs)
+            self.epoch += 1
+            if model.stop_training:
+                break
+        return logs
+
+    def _steps(self) -> Any:
+        """Runs the steps of an epoch; returns its logs, on the device."""
+        model, callbacks, watched = self.model, self.callbacks, self.runner.watched
+        if self.finder is not None:
+            self.finder.epoch = self.epoch
+        resumed = self.runner.limited.start > 0
+        with _summing(model):
+            if not resumed:
+                model.reset_metrics()
+                callbacks.on_epoch_begin(self.epoch)
+            logs = self.runner.epoch(
+                lambda step: callbacks.on_train_batch_begin(step) if watched else None,
+                callbacks.on_train_batch_end,
+                lambda: model.stop_training and watched,
+            )
+        if logs is None and resumed:  # it was interrupted after its last step
+            return model._logs_of([v.value for v in model.metrics_variables])
+        return logs
 
 
 def check_optimizer(model: Any) -> None:
     """Raises ValueError where the built-in training step would find no optimizer."""
-    from .trainer import Trainer
-
-    if model.optimizer is None and type(model).train_step is Trainer.train_step:
+    if model.optimizer is None and is_builtin(model.train_step):
         raise ValueError(
             f"`optimizer` is None: model '{model.name}' was compiled without one, so it can be evaluated, not trained. "
             "Pass one to `compile()`, e.g. `optimizer='adam'`."
@@ -107,39 +197,6 @@ def _training_data(model: Any, x: Any, y: Any, sample_weight: Any, given: FitArg
     model._prepare(*first)
     guards.check_data(model, source, first)
     return source, first
-
-
-def _epochs(
-    model: Any, runner: Runner, validation: Runner | None, callbacks: CallbackList, given: FitArguments
-) -> dict[str, Any]:
-    """Runs the epochs; returns the logs of the last one."""
-    logs: dict[str, Any] = {}
-    for epoch in range(model._initial_epoch, given.epochs):
-        if runner.watch is not None:
-            runner.watch.epoch = epoch
-        with _summing(model):
-            model.reset_metrics()
-            callbacks.on_epoch_begin(epoch)
-            device_logs = runner.epoch(
-                lambda step: callbacks.on_train_batch_begin(step) if runner.watched else None,
-                lambda step, logs: callbacks.on_train_batch_end(step, logs),
-                lambda: model.stop_training and runner.watched,
-            )
-        if device_logs is None:
-            _warn_of_end()
-            break
-        if runner.limited.exhausted:
-            _warn_of_end()
-            model.stop_training |= runner.source.one_pass
-        epoch_logs = numpy_logs(device_logs)
-        if validation is not None and given.validates(epoch):
-            results = _run_test(validation, callbacks)
-            epoch_logs.update({f"val_{k}": v for k, v in results.items()})
-        logs = dict(sorted(epoch_logs.items()))
-        callbacks.on_epoch_end(epoch, logs)
-        if model.stop_training:
-            break
-    return logs
 
 
 def _is_shown(verbose: int, steps: int | None) -> bool:
@@ -199,7 +256,7 @@ def _finalize(model: Any) -> None:
 
 
 def _validation(
-    model: Any, data: Any, given: FitArguments, first_trained: Batch, make_runner: Callable[..., Runner]
+    model: Any, data: Any, given: FitArguments, first_trained: Batch, observers: Sequence[Observer]
 ) -> Runner:
     batch_size = given.validation_batch_size or given.batch_size
     is_arrays = isinstance(data, (tuple, list)) and (not data or is_array_data(data[0]))
@@ -223,7 +280,7 @@ def _validation(
             "`validation_data` is a generator, which is read once, and this training validates several times: give "
             "`validation_steps`, or pass an object that can be iterated over again."
         )
-    return make_runner(model, "test", source, steps, watched=False, shown=False)
+    return Runner(model, "test", source, steps, watched=False, shown=False, observers=observers)
 
 
 def _kinds(batch: Batch) -> Any:
@@ -333,9 +390,7 @@ def _class_weighter(model: Any, class_weight: dict, first: Batch) -> Callable:
 
 def _log_names(model: Any, validated: bool) -> list[str] | None:
     """The names the logs of an epoch will have; None when a custom step decides."""
-    from .trainer import Trainer
-
-    if type(model).train_step is not Trainer.train_step or type(model).compute_metrics is not Trainer.compute_metrics:
+    if not (is_builtin(model.train_step) and is_builtin(model.compute_metrics)):
         return None
     if any(is_user_class(type(m)) and isinstance(m.result(), dict) for m in model.metrics):
         return None

@@ -1,6 +1,6 @@
 """Where a NaN began: the steps since the last good state run again, and the bad one layer by layer.
 
-While training runs, a `Watch` keeps the state of now and then on the host, and which data came since. When the loss
+While training runs, a `NanFinder` keeps the state of now and then on the host, and which data came since. When the loss
 is not finite, it repeats those steps one at a time, bit for bit as far as the data and the state (random generators
 included) decide them, until one turns bad. That step is run a third time outside of any compiled program, once forward
 and once backward, with every layer's inputs and outputs looked at.
@@ -20,6 +20,9 @@ from ..core.masks import get_mask, set_mask
 from ..data.batches import ArrayBatches
 from ..layers.layer_errors import made_at
 from . import outputs
+from .plans import Dispatch
+from .program import State
+from .runner import Observer, Runner
 
 _HUGE = 1e15  # outputs larger than this come of training that has diverged
 _LEAST, _MOST = 32, 1024  # dispatches between two copies of the state
@@ -45,43 +48,36 @@ class Segment:
         return count >= _MOST or (count >= _LEAST and waited)
 
 
-class Watch:
+class NanFinder(Observer):
     """Follows the training steps of a `Runner`.
 
     Args:
-        runner: What runs the steps.
         raises: Whether to raise FloatingPointError after the dispatch whose loss is not finite.
     """
 
-    def __init__(self, runner: Any, raises: bool):
-        self.runner = runner
+    runner: Runner
+
+    def __init__(self, raises: bool):
         self.raises = raises
         self.epoch = 0
         self._segments: list[Segment] = []  # the present one and the one before
 
-    def before(self, state: list, first: int, data: list) -> None:
-        """Takes note of a dispatch.
-
-        Args:
-            state: Values of the variables before it.
-            first: Number of its first step.
-            data: For each step its batch, or the rows of the arrays that are its batch.
-        """
+    def before(self, runner: Runner, dispatch: Dispatch, state: State) -> None:
+        self.runner = runner
         last = self._segments[-1] if self._segments else None
-        if last is None or first == 0 or last.is_full:
+        if last is None or dispatch.first == 0 or last.is_full:
             self._segments = [*self._segments[-1:], Segment(self.epoch, state)]
-        self._segments[-1].dispatches.append((first, data))
+        self._segments[-1].dispatches.append((dispatch.first, list(dispatch.data)))
 
-    def after(self, logs: Any) -> None:
-        """Looks at the loss after a dispatch; raises FloatingPointError if it is not finite."""
+    def after(self, runner: Runner, dispatch: Dispatch, state: State, logs: Any) -> None:
+        """Looks at the loss; raises FloatingPointError if it is not finite."""
         loss = logs.get("loss") if isinstance(logs, dict) else None
         if not self.raises or loss is None or np.isfinite(float(loss)):
             return
-        text, state, step, epoch = self._search()
-        program = self.runner.program
-        program.settle()
-        if state is not None:
-            program.write(state)
+        text, before, step, epoch = self._search()
+        runner.program.settle()
+        if before is not None:
+            runner.program.write(before)
             text += f"\nThe model has the weights from before step {step + 1} of epoch {epoch + 1}."
         raise FloatingPointError(text)
 
@@ -365,4 +361,4 @@ def _range(values: list) -> str:
     return f"(from {low:.4g} to {high:.4g})"
 
 
-__all__ = ["Watch", "diagnose"]
+__all__ = ["NanFinder", "diagnose"]

@@ -10,10 +10,9 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,9 @@ from ..core.config import thread
 from ..core.engine import jax
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches
-from .program import Program, array_spec, batch_spec, has_primitive, options_are_known
-from .runner import Runner, trim
+from .plans import ArrayPlan, Dispatch, Gathered, trim
+from .program import Program, State, array_spec, batch_spec, has_primitive, options_are_known
+from .runner import Observer, Runner
 
 # The phases in the order of the table: what each is, and what helps where steps spend most of their time in it.
 PHASES = {
@@ -148,7 +148,7 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-class _Profiler:
+class Profiler(Observer):
     """Says at each moment of a training what it is doing, and adds up the time.
 
     Args:
@@ -158,7 +158,7 @@ class _Profiler:
     def __init__(self, callbacks: Any):
         self.result = Profile()
         self.callbacks = callbacks
-        self.looks: list[str] = []  # which of them look at every batch
+        self._last: Dispatch | None = None
         self.step: tuple[Program, str, tuple] | None = None  # a program's step, and the specs of its arguments
         self._phase = "setup"
         self._since = time.perf_counter()
@@ -203,70 +203,50 @@ class _Profiler:
             self.result.flops = _flops(*self.step)
         return self.result
 
-    def runner(self, *args: Any, **kwargs: Any) -> Runner:
-        """A `Runner` whose time is measured."""
-        return _ProfiledRunner(self, *args, **kwargs)
+    # The runners of the training and of its validation are observed.
 
+    def reading(self, runner: Runner) -> None:
+        self.switch("input" if runner.kind == "train" else "validation")
 
-class _ProfiledRunner(Runner):
-    """A `Runner` that tells a profiler what it is doing.
+    def read(self, runner: Runner) -> None:
+        if isinstance(runner.plan, ArrayPlan) and runner.plan.on_device:
+            jax.block_until_ready(runner.plan.arrays.whole())
+        self.switch("callbacks" if runner.kind == "train" else "validation")
 
-    Args:
-        profiler: The profiler.
-        *args: What `Runner` takes.
-    """
-
-    def __init__(self, profiler: _Profiler, *args: Any, **kwargs: Any):
-        self.profiler = profiler
-        super().__init__(*args, **kwargs)
-        if self.kind == "train":
-            profiler.looks = [type(c).__name__ for c in tree.flatten(profiler.callbacks or []) if _looks(c)]
-
-    def place(self) -> Any:
-        return jax.block_until_ready(super().place())
-
-    def _runs(self) -> Iterator:
-        return self._measured(super()._runs())
-
-    def _measured(self, dispatches: Iterator) -> Iterator:
-        train = self.kind == "train"
-        switch = self.profiler.switch
-        switch("input" if train else "validation")
-        try:
-            for first, last, run in dispatches:
-                switch("callbacks" if train else "validation")
-                yield first, last, partial(self._run, run, first, last - first + 1)
-                switch("input" if train else "validation")
-        finally:
-            if train:  # now, as the data are let go at the end
-                result = self.profiler.result
-                result.path = _way(self, self.profiler.looks, result.dispatches < result.steps)
-                self.profiler.step = _step(self)
-            switch("callbacks")
-
-    def _run(self, run: Callable, first: int, steps: int, state: Any) -> Any:
-        if self.kind != "train":
-            return jax.block_until_ready(run(state))
-        switch, result = self.profiler.switch, self.profiler.result
-        if self.arrays is None and not self.fused and not self.program.eager:
-            switch("input")
+    def before(self, runner: Runner, dispatch: Dispatch, state: State) -> None:
+        if runner.kind != "train":
+            return
+        if isinstance(runner.plan, Gathered) and not dispatch.looped and not runner.program.eager:
+            self.switch("input")
             # In place, as the dispatch has this very list.
-            self._pending[:] = jax.block_until_ready(jax.device_put(self._pending))
-        elif first + steps == self.steps and self.program.steps.ready:
-            switch("compile")  # what another thread has not compiled yet is waited for
-            for ready in self.program.steps.ready.values():
+            dispatch.data[:] = jax.block_until_ready(jax.device_put(dispatch.data))
+        elif dispatch.last + 1 == runner.steps and runner.program.steps.ready:
+            self.switch("compile")  # what another thread has not compiled yet is waited for
+            for ready in runner.program.steps.ready.values():
                 ready()
-        switch("dispatch")
-        out = run(state)
-        switch("device")
-        jax.block_until_ready(out)
-        switch("callbacks")
-        result.steps += steps
-        result.dispatches += 1 if self.fused else steps
-        return out
+        self._last = dispatch
+        self.switch("dispatch")
+
+    def after(self, runner: Runner, dispatch: Dispatch, state: State, logs: Any) -> None:
+        if runner.kind != "train":
+            jax.block_until_ready((state, logs))
+            return
+        self.switch("device")
+        jax.block_until_ready((state, logs))
+        self.switch("callbacks")
+        steps = dispatch.last - dispatch.first + 1
+        self.result.steps += steps
+        self.result.dispatches += 1 if dispatch.looped else steps
+
+    def ended(self, runner: Runner) -> None:
+        if runner.kind == "train":  # now, as the data are let go at the end
+            looks = [type(c).__name__ for c in tree.flatten(self.callbacks or []) if _looks(c)]
+            self.result.path = _way(runner, looks, self.result.dispatches < self.result.steps)
+            self.step = _step(runner, self._last)
+        self.switch("callbacks")
 
 
-def _way(runner: _ProfiledRunner, looks: list[str], many: bool) -> str:
+def _way(runner: Runner, looks: list[str], many: bool) -> str:
     """Which way the steps are run (`many` a dispatch or not), and why."""
     model, source, program = runner.model, runner.source, runner.program
     per, watched = model.steps_per_execution, f"{', '.join(looks) or 'a callback'} looks at every batch"
@@ -284,7 +264,7 @@ def _way(runner: _ProfiledRunner, looks: list[str], many: bool) -> str:
         why = "the batches come one by one" + ("" if runner.watched else ", too large or too different to be gathered")
     elif runner.arrays is None and runner.steps != source.steps:
         why = f"`steps_per_epoch` is {runner.steps} and the arrays have {source.steps} batches"
-    elif source.rows < 2 * source.batch_size:
+    elif source.rows < 2 * (source.batch_size or 1):  # type: ignore[attr-defined]
         why = "an epoch has one full batch"
     elif not runner.watched:
         why = "the data are too large to be put on the device, and two batches too large to be gathered"
@@ -298,17 +278,17 @@ def _looks(callback: Any) -> bool:
     return needs is None or needs("train")
 
 
-def _step(runner: _ProfiledRunner) -> tuple[Program, str, tuple] | None:
+def _step(runner: Runner, last: Dispatch | None) -> tuple[Program, str, tuple] | None:
     """A full step of the runner's program: its method, and the specs of what it is given."""
     program, source = runner.program, runner.source
-    if program.eager or (runner.arrays is None and not runner._pending):
+    if program.eager or last is None:
         return None
     state = jax.tree.map(array_spec, program.read())
     name = "_update" if program._builtin else "_batch"  # what has been traced already
     if runner.arrays is not None:
         size = min(source.batch_size or 1, source.rows)  # type: ignore[attr-defined]
-        return program, name, (state, batch_spec(trim(runner.arrays), size), None)
-    batch = trim(runner._pending[0])
+        return program, name, (state, batch_spec(trim(runner.arrays.arrays), size), None)
+    batch = trim(last.data[0])
     if source.batch_size is None or any(a.ndim == 0 for a in tree.flatten(batch) if a is not None):
         return program, name, (state, jax.tree.map(array_spec, batch), None)
     return program, name, (state, batch_spec(batch, source.batch_size), None)  # the last batch may have fewer rows
@@ -332,18 +312,18 @@ def _flops(program: Program, name: str, args: tuple) -> float | None:
 
 
 @contextmanager
-def profiling(model: Any, wanted: bool, callbacks: Any, verbose: Any) -> Iterator[Callable[..., Runner]]:
-    """What makes the runners of a `fit`; where profiling is wanted, `model.history` has the result after it."""
+def profiling(model: Any, wanted: bool, callbacks: Any, verbose: Any) -> Iterator[list[Observer]]:
+    """Yields the observers of a `fit`; where profiling is wanted, `model.history` has the result after it."""
     if not wanted:
-        yield Runner
+        yield []
         return
     options_are_known()  # to find out compiles a program, which is none of the model's
-    profiler = _Profiler(callbacks)
+    profiler = Profiler(callbacks)
     monitoring = jax.monitoring
     monitoring.register_event_duration_secs_listener(profiler.heard)
     monitoring.register_event_listener(profiler.counted)
     try:
-        yield profiler.runner
+        yield [profiler]
     finally:
         monitoring.unregister_event_duration_listener(profiler.heard)
         monitoring.unregister_event_listener(profiler.counted)
@@ -388,7 +368,7 @@ def profile(
     try:
         return model.fit(x, y, batch_size=batch_size, callbacks=callbacks, **arguments).profile
     finally:
-        state.restore()
+        state.put_back()
 
 
 class _AsItWas(Callback):
@@ -396,7 +376,7 @@ class _AsItWas(Callback):
 
     def __init__(self, model: Any):
         super().__init__()
-        self._of_model = {n: model.__dict__.get(n) for n in ("history", "stop_training", "_initial_epoch")}
+        self._of_model = {n: model.__dict__.get(n) for n in ("history", "stop_training")}
         self._values: list[tuple[Any, np.ndarray]] = []
         self._streams: Any = None
 
@@ -409,8 +389,8 @@ class _AsItWas(Callback):
         self._values = [(v, np.array(v.stored_value())) for v in variables]
         self._streams = random.getstate(), np.random.get_state(), default
 
-    def restore(self) -> None:
-        """Puts everything back."""
+    def put_back(self) -> None:
+        """Gives everything back."""
         for variable, value in self._values:
             variable.assign(value)
         if self._streams is not None:

@@ -43,6 +43,7 @@ class Steps:
         self.kind = kind
         self.compiles = 0  # how many programs were traced: tests hold it still
         self.ready: dict[Any, Any] = {}  # programs that are compiled, or being compiled, by another thread
+        self.seconds: dict[Any, float] = {}  # about how long a step takes, by what it is given
         self.no_loop: dict[Any, str] = {}  # why steps don't run in a loop, by what they are given; "" where they do
         self._traced: dict[str, Any] = {}
         self._compiled: dict[tuple, Any] = {}
@@ -160,16 +161,16 @@ class Program:
         self.key = program_key(model, kind)
         self._step = getattr(model, f"{kind}_step")
         self._builtin = kind != "predict" and all(
-            _is_builtin(getattr(model, name)) for name in (f"{kind}_step", "compute_metrics")
+            is_builtin(getattr(model, name)) for name in (f"{kind}_step", "compute_metrics")
         )
         self.eager = model.run_eagerly or not model.supports_jit
         whole = self._builtin and all(
-            _is_builtin(getattr(model, name)) for name in ("compute_loss", "compute_loss_and_updates")
+            is_builtin(getattr(model, name)) for name in ("compute_loss", "compute_loss_and_updates")
         )
         # Whether a batch may have rows that are not real.
         self.may_pad = not self.eager and settings.get("pad_batches")
         if kind == "predict":
-            self.may_pad &= _is_builtin(model.predict_step) and is_rowwise(model)
+            self.may_pad &= is_builtin(model.predict_step) and is_rowwise(model)
         else:
             self.may_pad &= whole and can_leave_out(model, kind)
         self.sizes = Sizes()
@@ -419,8 +420,6 @@ class Program:
         """Whether a loop over steps runs well on this device; see `no_loop`."""
         if self.eager or self.kind == "predict":
             return False
-        if jax.default_backend() != "cpu":
-            return True
         key = (_spec_of(arrays), size, ragged)
         if key not in self.steps.no_loop:
             thread.program = self
@@ -429,7 +428,15 @@ class Program:
             step = self.steps.traced("_update" if self._builtin else "_batch")
             jaxpr = step.trace(state, batch_spec(arrays, size), valid).jaxpr
             self.steps.no_loop[key] = no_loop(jaxpr, 3 if self.kind == "train" else 1)
+            self.steps.seconds[key] = seconds(jaxpr)
         return not self.steps.no_loop[key]
+
+    def loop_length(self, arrays: Any, size: int, ragged: bool) -> int:
+        """The number of steps that a loop runs in about a tenth of a second, once `can_fuse` was asked of the same.
+
+        Progress is shown between two dispatches, and Ctrl-C is heard. The number follows from the program alone.
+        """
+        return max(1, int(_DISPATCH / self.steps.seconds[(_spec_of(arrays), size, ragged)]))
 
 
 def merged(old: list[Any], new: list[Any]) -> list[Any]:
@@ -448,7 +455,8 @@ def program_key(model: Any, kind: str) -> tuple:
     return tuple(tuple(id(v) for v in _group(model, name)) for name in GROUPS[kind])
 
 
-def _is_builtin(method: Callable) -> bool:
+def is_builtin(method: Callable) -> bool:
+    """Whether a method of a model is addax's own."""
     return (getattr(method, "__module__", None) or "").partition(".")[0] == "addax"
 
 
@@ -489,6 +497,20 @@ def no_loop(jaxpr: Any, passes: int) -> str:
     if has_primitive(jaxpr, *_CONVOLUTIONS):
         return "convolutions don't run well in loops on CPUs"
     return "large steps gain nothing from a loop on CPUs" if _operations(jaxpr) > passes * _LARGE else ""
+
+
+_DISPATCH = 0.1  # seconds of a dispatch of many steps
+_SPEEDS = {"cpu": (2e10, 1e9, 1e-6)}  # operations of products and elements of results a second, seconds an equation
+_OF_ACCELERATORS = (1e13, 1e11, 5e-6)
+
+
+def seconds(jaxpr: Any) -> float:
+    """Returns about how long a step takes on this kind of device, within a factor of a few."""
+    products, elements, overhead = _SPEEDS.get(jax.default_backend(), _OF_ACCELERATORS)
+    took = _operations(jaxpr) / products
+    for eqn, times in _equations(jaxpr):
+        took += times * (overhead + sum(math.prod(v.aval.shape) for v in eqn.outvars) / elements)
+    return took
 
 
 def has_primitive(jaxpr: Any, *names: str) -> bool:

@@ -33,7 +33,7 @@ class Trainer(Layer):
     """A layer that can be trained; the base of `Model`."""
 
     _about: tuple[str, ...] = (
-        *("_programs", "_call", "_prepared_for", "_compile_arguments", "_nan_watch", "_initial_epoch", "history"),
+        *("_programs", "_call", "_prepared_for", "_compile_arguments", "_nan_finder", "_training", "history"),
         *("stop_training", "stop_evaluating", "stop_predicting", "steps_per_execution", "jit_compile"),
     )
     optimizer: Any
@@ -557,8 +557,8 @@ class Trainer(Layer):
             validation_freq=validation_freq,
             debug_nans=debug_nans,
         )
-        with profiling(self, profile, callbacks, verbose) as make_runner:
-            return loop.fit(self, x, y, sample_weight, validation_data, given, make_runner)
+        with profiling(self, profile, callbacks, verbose) as observers:
+            return loop.fit(self, x, y, sample_weight, validation_data, given, observers)
 
     @shortens
     def evaluate(

@@ -162,10 +162,10 @@ def test_programs_found_on_disk_are_counted(tmp_path):
 
 def test_nested_tracing_is_counted_once():
     """JAX tells of inner functions before the outer one, whose time includes theirs."""
-    from addax.training.profile import _Profiler
+    from addax.training.profile import Profiler
 
     trace = "/jax/core/compile/jaxpr_trace_duration"
-    profiler = _Profiler(None)
+    profiler = Profiler(None)
     time.sleep(0.05)
     profiler.heard(trace, 0.01, fun_name="inner")
     time.sleep(0.02)

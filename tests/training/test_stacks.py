@@ -9,7 +9,7 @@ import pytest
 import addax as keras
 from addax.core import config
 from addax.core.buffers import empty
-from addax.training import program, runner, stacks
+from addax.training import plans, program, stacks
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(12, 8, 6)).astype("float32")
@@ -220,8 +220,8 @@ def test_of_large_arrays_a_part_is_copied_at_a_time(rows, looks, monkeypatch):
     x, y = X.reshape(96, 6)[:rows], Y.reshape(96, 1)[:rows]
     monkeypatch.setattr(stacks, "_MOST", 5)
     found = []
-    for most in (runner._COPIED, 0):
-        monkeypatch.setattr(runner, "_COPIED", most)
+    for most in (plans._COPIED, 0):
+        monkeypatch.setattr(plans, "_COPIED", most)
         monkeypatch.setattr(program, "_shared", OrderedDict())
         model = dense()
         model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"], steps_per_execution=4 if looks else 1)

@@ -1,0 +1,432 @@
+"""Plans: the ways of running the steps of an epoch.
+
+Arrays are put on the device, whole (`OnDevice`) or part by part (`PartByPart`), and many steps run in one dispatch when
+nothing looks between them; else `OneByOne` runs one step a dispatch. Small batches of iterables are `Gathered` for
+loops. Which program runs a step depends on the program, the data and the settings alone: never on the clock or on where
+a run was interrupted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from ..core import config as settings
+from ..core import tree
+from ..core.buffers import own_copy
+from ..core.engine import jax, put
+from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps, count_rows
+from .padding import pad
+from .program import Program, State
+from .stacks import Stack, gathered, room_for, rows_like
+
+DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
+_COPIED = 64 << 20  # and on a CPU, where they are a second copy of the user's
+_UNDER_WAY = 1  # dispatches that are not waited for when the next is under way: each holds its memory
+_SLOW = 0.1  # seconds that gathering may take
+
+Run = Callable[[State], tuple[State, Any]]
+
+
+class Dispatch(NamedTuple):
+    """One or more steps that run without a look between them.
+
+    Attributes:
+        first: Number of the first step in the epoch.
+        last: Number of the last step.
+        run: Runs them: from the state before to the state after and the last step's logs.
+        data: For each step its batch, or the rows of the arrays that are its batch.
+        looped: Whether the steps are a loop on the device.
+    """
+
+    first: int
+    last: int
+    run: Run
+    data: list
+    looped: bool = False
+
+
+class InFlight:
+    """Waits until no more dispatches are under way than keep the device busy: each holds its memory."""
+
+    def __init__(self) -> None:
+        self._logs: list = []
+
+    def add(self, logs: Any) -> None:
+        """Notes a dispatch by its logs; waits for the one before the last."""
+        self._logs.append(logs)
+        if len(self._logs) > _UNDER_WAY:
+            jax.block_until_ready(self._logs.pop(0))
+
+
+class HostArrays:
+    """The arrays that the user passed, and what of them is on the device.
+
+    Args:
+        arrays: `(x, y, sample_weight)`.
+    """
+
+    def __init__(self, arrays: Batch):
+        self.arrays = arrays
+        self._whole: Any = None
+        self._parts: list = []  # memory of parts, used in turn
+
+    def whole(self) -> Any:
+        """All rows on the device, as the steps take them."""
+        if self._whole is None:
+            self._whole = put(own_copy(trim(self.arrays)))
+        return self._whole
+
+    def part(self, rows: np.ndarray, count: int) -> Any:
+        """The first `count` of these rows, in memory of a dispatch that has been waited for."""
+        place = self._parts.pop(0) if len(self._parts) > _UNDER_WAY else rows_like(self.arrays, len(rows))
+        self._parts.append(place)
+        return trim(gathered(self.arrays, rows, count, place))
+
+
+@dataclass
+class Rows:
+    """The rows of one epoch, cut into batches.
+
+    Attributes:
+        order: Row numbers, int32.
+        shuffled: Whether they are in another order than the data.
+        size: Rows a batch.
+        filled: Whether a last batch that isn't full is filled up, so that it runs in the same program as the others.
+    """
+
+    order: np.ndarray
+    shuffled: bool
+    size: int
+    filled: bool
+
+    @property
+    def full(self) -> int:
+        """Number of full batches."""
+        return len(self.order) // self.size
+
+    @property
+    def steps(self) -> int:
+        """Number of batches of `size` rows, one that is filled up included."""
+        return self.full + self.filled
+
+    @property
+    def total(self) -> int | None:
+        """Number of real rows, where not all are."""
+        return len(self.order) if self.filled else None
+
+    @property
+    def rest(self) -> np.ndarray:
+        """The rows of a last batch with a program of its own."""
+        return self.order[:0] if self.filled else self.order[self.full * self.size :]
+
+    def of(self, step: int) -> np.ndarray:
+        """The real rows of a batch."""
+        return self.order[step * self.size : (step + 1) * self.size]
+
+    def padded(self, batches: int) -> np.ndarray:
+        """The order, with rows that are never real for `batches` batches behind it."""
+        return np.concatenate([self.order, np.zeros(batches * self.size, "int32")])
+
+
+@dataclass
+class ArrayPlan:
+    """Base of plans for arrays that the steps are cut from.
+
+    Attributes:
+        program: The program of the steps.
+        source: The batches.
+        arrays: Their arrays.
+        rows: The rows of this epoch.
+        count: Steps a dispatch.
+        in_flight: Dispatches under way.
+    """
+
+    program: Program
+    source: ArrayBatches
+    arrays: HostArrays
+    rows: Rows
+    count: int
+    in_flight: InFlight
+    start: int = 0  # the first step that is still to be done
+
+    on_device: ClassVar[bool] = False
+
+    def dispatches(self) -> Iterator[Dispatch]:
+        """The dispatches of the epoch."""
+        data = self.arrays.whole() if self.on_device else None
+        self._compile_rest(data)
+        yield from self._batches(data)
+        step = self.rows.full
+        if len(rest := self.rows.rest) and self.start <= step:
+            yield Dispatch(step, step, lambda state: self._step(state, data, rest, None), [rest])
+
+    def _batches(self, data: Any) -> Iterator[Dispatch]:
+        """The dispatches of all batches of one size."""
+        raise NotImplementedError
+
+    def _groups(self) -> Iterator[tuple[int, int]]:
+        """First step and number of steps of each dispatch."""
+        for first in range(self.start, self.rows.steps, self.count):
+            yield first, min(self.count, self.rows.steps - first)
+
+    def _dispatch(self, first: int, count: int, run: Run, looped: bool = True) -> Dispatch:
+        return Dispatch(first, first + count - 1, run, [self.rows.of(i) for i in range(first, first + count)], looped)
+
+    def _step(self, state: State, data: Any, rows: np.ndarray, valid: int | None) -> tuple[State, Any]:
+        """One step on some rows."""
+        if data is not None:
+            return self.program.on_rows(state, data, rows, valid)
+        return self.program.on_batch(state, trim(self.source.rows_of(rows)), valid)
+
+    def _compile_rest(self, data: Any) -> None:
+        rest = self.rows.rest
+        if len(rest) and self.rows.full:
+            state = self.program.read()
+            if data is None:
+                self.program.compile_ahead("_batch", state, trim(self.source.rows_of(rest)), None)
+            else:
+                self.program.compile_ahead("_rows", state, data, rest, None)
+
+
+class OnDevice(ArrayPlan):
+    """All rows are on the device; each dispatch is a loop of steps that pick theirs."""
+
+    on_device = True
+
+    def _batches(self, data: Any) -> Iterator[Dispatch]:
+        rows = self.rows
+        order = put(rows.padded(1)) if rows.shuffled or rows.filled else None
+        for first, count in self._groups():
+
+            def run(state: State, first: int = first, count: int = count) -> tuple[State, Any]:
+                state, logs = self.program.many(state, data, order, first, count, rows.size, rows.total)
+                self.in_flight.add(logs)
+                return state, logs
+
+            yield self._dispatch(first, count, run)
+
+
+class PartByPart(ArrayPlan):
+    """The rows of each dispatch are put on the device for it; it is a loop of steps."""
+
+    def _batches(self, data: Any) -> Iterator[Dispatch]:
+        rows, size = self.rows, self.rows.size
+        padded = rows.padded(self.count)
+        for first, count in self._groups():
+            part = self.arrays.part(padded[first * size : (first + self.count) * size], count * size)
+            valid = None if rows.total is None else min(rows.total - first * size, count * size)
+
+            def run(state: State, part: Any = part, count: int = count, valid: Any = valid) -> tuple[State, Any]:
+                state, logs = self.program.many(state, part, None, 0, count, size, valid)
+                self.in_flight.add(logs)
+                return state, logs
+
+            yield self._dispatch(first, count, run)
+
+
+class OneByOne(ArrayPlan):
+    """One step a dispatch, on batches cut from the user's arrays."""
+
+    def _batches(self, data: Any) -> Iterator[Dispatch]:
+        rows, size = self.rows, self.rows.size
+        padded = rows.padded(1)
+
+        def batch(step: int) -> Any:
+            part = slice(step * size, (step + 1) * size)
+            in_place = (
+                data is None and not rows.shuffled and part.stop <= len(rows.order)
+            )  # a view of the user's arrays
+            return part if in_place else padded[part]
+
+        for first, count in self._groups():
+
+            def run(state: State, first: int = first, count: int = count) -> tuple[State, Any]:
+                logs = None
+                for step in range(first, first + count):
+                    valid = min(size, len(rows.order) - step * size) if rows.filled else None
+                    state, logs = self._step(state, data, batch(step), valid)
+                    self.in_flight.add(logs)
+                return state, logs
+
+            yield self._dispatch(first, count, run, looped=False)
+
+
+class OneByOneOnDevice(OneByOne):
+    """One step a dispatch, on rows that are on the device."""
+
+    on_device = True
+
+
+@dataclass
+class Gathered:
+    """Batches of an iterable: small ones are gathered for loops, others run one by one.
+
+    Those of one loop were there before it is dispatched; what an iterable handed out before it raised is still used.
+
+    Attributes:
+        program: The program of the steps.
+        steps: The batches of the epoch.
+        per: Steps a dispatch where they run one by one.
+        loops: Whether batches may be gathered.
+        check: Called with each batch and its number before it is used.
+        in_flight: Dispatches under way.
+    """
+
+    program: Program
+    steps: EpochSteps
+    per: int
+    loops: bool
+    check: Callable[[Batch, int], None]
+    in_flight: InFlight
+    _alone: list = field(default_factory=list)
+    _stack: Stack | None = None
+    _step: int = 0
+    _began: float = 0.0
+
+    def dispatches(self) -> Iterator[Dispatch]:
+        """The dispatches of the epoch."""
+        error: Exception | None = None
+        self._step = start = self.steps.start
+        try:
+            for number, batch in enumerate(self.steps.epoch(), start):
+                self.check(batch, number)
+                if number == start:
+                    self._stack = self._stack_for(batch)
+                    self._began = time.perf_counter()
+                yield from self._take(batch)
+        except Exception as e:
+            error = e
+        yield from self._flush()
+        if error is not None:
+            raise error
+
+    def _take(self, batch: Batch) -> Iterator[Dispatch]:
+        stack = self._stack
+        if stack is not None and stack.takes(batch):
+            if self._alone:
+                yield self._one_by_one()
+            stack.add(batch)
+            # Of slow iterables those that are there: the same loop runs any number of them, so no result depends on it.
+            if stack.is_full or time.perf_counter() - self._began > _SLOW:
+                yield self._loop()
+                self._began = time.perf_counter()
+            return
+        if stack is not None and stack.batches:
+            yield self._loop()
+        self._alone.append(own_copy(batch))
+        if len(self._alone) == self.per:
+            yield self._one_by_one()
+
+    def _flush(self) -> Iterator[Dispatch]:
+        if self._stack is not None and self._stack.batches:
+            yield self._loop()
+        if self._alone:
+            yield self._one_by_one()
+
+    def _stack_for(self, batch: Batch) -> Stack | None:
+        """What batches like the first are gathered in; None where they run one by one."""
+        size = self.steps.source.batch_size
+        room = room_for(batch) if self.loops else 0
+        if room < 2 or count_rows(batch) != size:
+            return None
+        state, data = self.program.read(), trim(batch)
+        if not self.program.can_fuse(state, data, size, False):
+            return None
+        room = min(room, self.program.loop_length(data, size, False))
+        return Stack(batch, room) if room > 1 else None
+
+    def _loop(self) -> Dispatch:
+        stack = self._stack
+        assert stack is not None
+        self._stack = stack.another()
+        count = len(stack.batches)
+
+        def run(state: State) -> tuple[State, Any]:
+            state, logs = self.program.many(state, trim(stack.arrays), None, 0, count, stack.size, None)
+            self.in_flight.add(logs)
+            return state, logs
+
+        return self._dispatch(stack.batches, run, looped=True)
+
+    def _one_by_one(self) -> Dispatch:
+        batches, self._alone = self._alone, []
+
+        def run(state: State) -> tuple[State, Any]:
+            logs = None
+            for batch in batches:
+                state, logs = self.program.on_batch(state, *self._sized(trim(batch)))
+                self.in_flight.add(logs)
+            return state, logs
+
+        return self._dispatch(batches, run, looped=False)
+
+    def _dispatch(self, batches: list, run: Run, looped: bool) -> Dispatch:
+        first = self._step
+        self._step += len(batches)
+        return Dispatch(first, self._step - 1, run, batches, looped)
+
+    def _sized(self, data: tuple) -> tuple[tuple, int | None]:
+        """A batch brought to the size of the first where it has fewer rows, and how many of them are real."""
+        size = self.steps.source.batch_size
+        if size is None or not self.program.may_pad:
+            return data, None
+        rows = {a.shape[0] if a.ndim else None for a in tree.flatten(data) if a is not None}
+        count = rows.pop()
+        if rows or count is None or count >= size:
+            return data, None
+        return pad(data, size), count
+
+
+Plan = ArrayPlan | Gathered
+
+
+def array_plan(
+    program: Program, source: ArrayBatches, arrays: HostArrays, per: int, watched: bool, in_flight: InFlight, start: int
+) -> ArrayPlan:
+    """Chooses how the steps of an epoch over arrays run.
+
+    Args:
+        program: The program of the steps.
+        source: The batches.
+        arrays: Their arrays.
+        per: Steps between two calls of the callbacks' batch hooks.
+        watched: Whether there are such hooks.
+        in_flight: Dispatches under way.
+        start: The first step that is still to be done.
+    """
+    size, shuffled = source.batch_size, source.next_order()
+    order = np.arange(source.rows, dtype="int32") if shuffled is None else shuffled
+    full, rest = divmod(source.rows, size)
+    rows = Rows(order, shuffled is not None, size, filled=bool(rest) and full > 0 and program.may_pad)
+    on_cpu = jax.default_backend() == "cpu"
+    fits = source.host_bytes <= (_COPIED if on_cpu else DEVICE_BUDGET)
+    # Of data that don't fit, the batches of a dispatch are put on the device for it.
+    most = rows.steps if fits else per if watched else room_for(source.peek())
+    data = trim(arrays.arrays)
+    # A loop of one step a dispatch would cost more than the step alone.
+    looped = min(rows.steps, most) > 1 and not (watched and per == 1) and settings.get("fuse_steps")
+    if looped and program.can_fuse(program.read(), data, size, rows.filled):
+        count = min(per if watched else program.loop_length(data, size, rows.filled), most)
+        if count > 1:
+            return (OnDevice if fits else PartByPart)(program, source, arrays, rows, count, in_flight, start)
+    # On a CPU, where nothing is gained by having all of them there, single batches are cut from the user's arrays.
+    one_by_one = OneByOneOnDevice if fits and not on_cpu else OneByOne
+    return one_by_one(program, source, arrays, rows, per, in_flight, start)
+
+
+def trim(batch: tuple) -> tuple:
+    """Returns a batch without the parts that are None at its end: what custom steps expect to unpack."""
+    x, y, sample_weight = batch
+    if y is None and sample_weight is None:
+        return (x,)
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def takes_arrays(program: Program, source: Batches, steps: int | None) -> bool:
+    """Whether steps can be cut from the arrays that the user passed."""
+    return isinstance(source, ArrayBatches) and steps in (None, source.steps) and not program.eager
