@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar, overload
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, TypeVar, get_args, get_origin, overload
 
+from . import registry
 from .convert import to_tensor, unwrap
 from .graph import OpCall
 from .keras_tensor import any_symbolic
 
 F = TypeVar("F", bound=Callable)
 
-# How the ops' annotations name what is converted to an array (TensorLike), and what is not converted but stands with
-# the tensors among the arguments of a call (Argument: an index, a function); all else is a setting of the op.
-Tensor = Any
-TensorLike = Annotated[Any, "Tensor"]
-Argument = Any
+# How the ops' annotations name what is converted to an array (TensorLike, a sequence or an alias of it too), and what
+# is not converted but stands with the tensors among the arguments of a call (Argument: an index, a function); all else
+# is a setting of the op.
+Tensor = Annotated[Any, "Tensor"]
+TensorLike = Tensor
+Argument = Annotated[Any, "Argument"]
 Axis = int | Sequence[int] | None
 DTypeLike = Any
 
@@ -45,50 +47,60 @@ class OpDefinition:
         return inspect.signature(self.fn)
 
     @property
-    def keras_module(self) -> str:
-        """The module Keras's files give the op: that of its group (`addax.ops.numpy.indexing` -> numpy)."""
+    def is_builtin(self) -> bool:
+        """Whether it is addax's own."""
+        return registry.is_builtin(self.fn)
+
+    @property
+    def keras_module(self) -> str | None:
+        """The module that files give the op: Keras's of its group (`addax.ops.numpy.indexing` -> numpy), or its own."""
+        if not self.is_builtin:
+            return None if self.fn.__module__ == "__main__" else self.fn.__module__
         _, room, group = [*self.fn.__module__.split("."), "", ""][:3]
         return f"keras.src.{room}.{group}"
+
+    @property
+    def registered_name(self) -> str:
+        """The name that files give the op besides: what a user's was registered as."""
+        return self.keras_class if self.is_builtin else registry.get_registered_name(self.public)
 
     @functools.cached_property
     def tensors(self) -> dict[str, Callable]:
         """Name of each parameter that stands in a call, not in the settings -> what makes its argument an array."""
-        found: dict[str, Callable] = {}
-        for p in self.signature.parameters.values():
-            annotation = str(p.annotation)
-            if annotation.startswith(("Sequence[Tensor", "list[Tensor")):
-                found[p.name] = _unwrap_all
-            elif "Tensor" in annotation:
-                found[p.name] = unwrap
-            elif "Argument" in annotation:
-                found[p.name] = _keep
+        names = getattr(self.fn, "__globals__", {})
+        kinds = {p.name: _kind(p.annotation, names) for p in self.signature.parameters.values()}
+        found = {name: _CONVERTERS[kind] for name, kind in kinds.items() if kind is not None}
         if list(found.values()) == [unwrap] and not self.variadic:
             found = dict.fromkeys(found, _as_tensor)
         return found
 
     @functools.cached_property
-    def variadic(self) -> bool:
-        return any(p.kind is p.VAR_POSITIONAL for p in self.signature.parameters.values())
+    def variadic(self) -> str | None:
+        """The parameter that takes any number of arguments."""
+        parameters = self.signature.parameters.values()
+        return next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
 
     @functools.cached_property
     def leading(self) -> list[str]:
         """The settings that come before `*args` (`einsum`'s), so that they can't be passed by keyword."""
         names = list(self.signature.parameters)
-        return names[: names.index(next(iter(self.tensors)))] if self.variadic else []
+        return names[: names.index(next(iter(self.tensors)))] if self.variadic and self.tensors else []
 
     @functools.cached_property
-    def converters(self) -> list[Callable]:
-        """For each positional parameter, what makes its argument an array."""
-        out: list[Callable] = []
-        for p in self.signature.parameters.values():
-            out += [self.tensors.get(p.name, _keep)] * (64 if p.kind is p.VAR_POSITIONAL else 1)
-        return out
+    def converters(self) -> tuple[list[Callable], Callable]:
+        """What makes the argument of each positional parameter an array, and what makes those of `*args` so."""
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        named = [p.name for p in self.signature.parameters.values() if p.kind in positional]
+        return [self.tensors.get(name, _keep) for name in named], self.tensors.get(self.variadic or "", _keep)
 
     def compute(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        args = tuple([c(a) for a, c in zip(args, self.converters)]) + args[len(self.converters) :]
+        named, rest = self.converters
+        converted = [c(a) for a, c in zip(args, named)]
+        if len(args) > len(named):
+            converted += [rest(a) for a in args[len(named) :]]
         if kwargs:
             kwargs = {k: self.tensors[k](v) if k in self.tensors else v for k, v in kwargs.items()}
-        return self.fn(*args, **kwargs)
+        return self.fn(*converted, **kwargs)
 
     def record(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Records a symbolic call: tensors are the node's arguments, everything else the operation's settings."""
@@ -129,6 +141,32 @@ def _as_tensor(x: Any) -> Any:
 
 def _unwrap_all(xs: Any) -> Any:
     return [unwrap(x) for x in xs] if isinstance(xs, (list, tuple)) else unwrap(xs)
+
+
+_CONVERTERS: dict[str, Callable] = {"Tensor": unwrap, "Tensors": _unwrap_all, "Argument": _keep}
+_SEQUENCES = (list, tuple, Sequence, Iterable)
+
+
+def _kind(annotation: Any, names: dict[str, Any]) -> str | None:
+    """What an annotation says of a parameter: "Tensor", "Tensors" (a sequence of them), "Argument" or None.
+
+    Annotations may be objects or, with `from __future__ import annotations`, text, which is read in the module's
+    `names`. That happens when an op is first used: importing the ops evaluates nothing.
+    """
+    annotation = getattr(annotation, "__forward_arg__", annotation)  # text inside `list["Image"]`
+    if isinstance(annotation, str):
+        try:
+            return _kind(eval(annotation, names), names)
+        except Exception:  # a name that is there for the type checker alone, or in a function
+            return next((mark for mark in ("Tensor", "Argument") if mark in annotation), None)
+    annotation = getattr(annotation, "__value__", annotation)  # `type Image = TensorLike`
+    mark = next((m for m in getattr(annotation, "__metadata__", ()) if m in ("Tensor", "Argument")), None)
+    if mark is not None:
+        return mark
+    inside = [kind for part in get_args(annotation) if (kind := _kind(part, names)) is not None]
+    if not inside:
+        return None
+    return "Tensors" if get_origin(annotation) in _SEQUENCES and inside[0] == "Tensor" else inside[0]
 
 
 def _note_call(error: Exception, definition: OpDefinition, args: tuple, kwargs: dict[str, Any]) -> None:

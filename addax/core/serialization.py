@@ -112,7 +112,7 @@ def _serialize(obj: Any) -> Any:
             "module": obj.definition.keras_module,
             "class_name": obj.definition.keras_class,
             "config": serialize_dict(obj.get_config()),
-            "registered_name": obj.definition.keras_class,
+            "registered_name": obj.definition.registered_name,
         }
     if isinstance(obj, type) or not (hasattr(obj, "get_config") or hasattr(obj, "__name__")):
         raise TypeError(
@@ -297,6 +297,7 @@ def _deserialize(config: Any) -> Any:
     if class_name in _FUNCTION_TYPES:
         return _find("function", config.get("module"), inner, config.get("registered_name"))
     obj = _find("class", config.get("module"), class_name, config.get("registered_name"))
+    obj = getattr(obj, "definition", obj)  # a user's op is registered as the function
     if isinstance(obj, OpDefinition):
         settings_ = {k: _deserialize(v) for k, v in inner.items() if k != "name"}
         known = obj.signature.parameters

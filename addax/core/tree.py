@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 __all__ = [
     "assert_same_paths",
@@ -89,8 +89,13 @@ def map_structure(fn: Callable, *structures: Any, none_is_leaf: bool = True) -> 
     >>> map_structure(lambda x, y: x + y, {"a": 1}, {"a": 2})
     {'a': 3}
     """
+    if not structures:
+        raise ValueError("Must provide at least one structure")
     first = structures[0]
     if not is_nested(first):
+        for other in structures[1:]:
+            if is_nested(other):
+                _differ(first, other)
         if first is None and not none_is_leaf:
             return None
         return fn(*structures)
@@ -111,12 +116,12 @@ def map_structure_up_to(shallow: Any, fn: Callable, *structures: Any) -> Any:
 
 
 def map_shape_structure(fn: Callable, structure: Any) -> Any:
-    """Like `map_structure`, with shapes (tuples or lists of sizes) as the leaves.
+    """Like `map_structure`, with shapes (tuples or lists of sizes) as the leaves, beside those that no container holds.
 
     >>> map_shape_structure(len, {"a": (None, 3), "b": [(1,), (2, 2)]})
     {'a': 2, 'b': [1, 2]}
     """
-    if structure is None or is_shape(structure):
+    if not is_nested(structure) or is_shape(structure):
         return fn(structure)
     return _rebuild(structure, [map_shape_structure(fn, child) for _, child in _items(structure)])
 
@@ -173,7 +178,7 @@ def traverse(fn: Callable, structure: Any, top_down: bool = True) -> Any:
 def assert_same_structure(a: Any, b: Any) -> None:
     """Raises ValueError unless `a` and `b` nest in the same way."""
     if is_nested(a) != is_nested(b):
-        raise ValueError(f"Structures differ: {_form(a)} against {_form(b)}.")
+        _differ(a, b)
     if is_nested(a):
         _check_same_container(a, b)
         for key, child in _items(a):
@@ -184,15 +189,26 @@ def assert_same_paths(a: Any, b: Any) -> None:
     """Raises ValueError unless `a` and `b` have the same paths to their leaves (lists and tuples count as equal)."""
     paths_a, paths_b = ({p for p, _ in flatten_with_path(s)} for s in (a, b))
     if paths_a != paths_b:
-        raise ValueError(f"Structures differ in these paths: {sorted(map(str, paths_a ^ paths_b))}.")
+        missing = [
+            f"Paths in `{one}` missing in `{other}`:\n{more}"
+            for one, other, more in (("a", "b", paths_a - paths_b), ("b", "a", paths_b - paths_a))
+            if more
+        ]
+        raise ValueError("\n".join(["`a` and `b` don't have the same paths.", *missing]))
 
 
 def _check_same_container(a: Any, b: Any) -> None:
     if isinstance(a, dict):
         if not isinstance(b, dict) or set(a) != set(b):
-            raise ValueError(f"Structures differ: {_form(a)} against {_form(b)}.")
+            _differ(a, b)
     elif not isinstance(b, (list, tuple)) or len(a) != len(b):
-        raise ValueError(f"Structures differ: {_form(a)} against {_form(b)}.")
+        _differ(a, b)
+
+
+def _differ(a: Any, b: Any) -> NoReturn:
+    raise ValueError(
+        f"Structures don't have the same nested structure. Structures differ: {_form(a)} against {_form(b)}."
+    )
 
 
 def _form(structure: Any) -> str:
