@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import activations
+from ..core.engine import jnp
+from ..core.masks import get_mask
 from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.nn import elu, leaky_relu, relu, softmax
-from ..ops.numpy import multiply, negative, where
+from ..ops.numpy import multiply, negative, reshape, where
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import add_weight, take_weight_options
+from .sizes import add_weight, axis_or_axes, built_from_the_start, number, static_shape, take_weight_options
 
 
 class Elementwise(Layer):
@@ -21,7 +23,7 @@ class Elementwise(Layer):
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.built = True
+        built_from_the_start(self)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
@@ -79,6 +81,9 @@ class ReLU(Elementwise):
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ):
         super().__init__(**kwargs)
+        for name, value in (("max_value", max_value), ("negative_slope", negative_slope), ("threshold", threshold)):
+            if value is not None:
+                number(self, name, value)
         if max_value is not None and max_value < 0:
             raise ValueError(
                 f"max_value of a ReLU layer cannot be a negative value. Received: max_value={max_value} "
@@ -114,7 +119,7 @@ class LeakyReLU(Elementwise):
             negative_slope = kwargs.pop("alpha")
             warn("Argument `alpha` is deprecated. Use `negative_slope` instead.")
         super().__init__(**kwargs)
-        if negative_slope is None or negative_slope < 0:
+        if negative_slope is None or number(self, "negative_slope", negative_slope) < 0:
             raise ValueError(
                 "The negative_slope value of a Leaky ReLU layer cannot be None or negative value. Expected a float. "
                 f"Received: negative_slope={negative_slope} (layer '{self.name}')"
@@ -156,7 +161,13 @@ class PReLU(Layer):
             alpha_constraint=alpha_constraint,
         )
         if shared_axes is not None:
+            axis_or_axes(self, "shared_axes", shared_axes)
             shared_axes = [shared_axes] if isinstance(shared_axes, int) else list(shared_axes)
+            if any(axis <= 0 for axis in shared_axes):
+                raise ValueError(
+                    f"`shared_axes` of layer '{self.name}' are counted from 1, the first after the batch. Received: "
+                    f"shared_axes={shared_axes}"
+                )
         self.shared_axes = shared_axes
 
     def build(self, input_shape: Shape) -> None:
@@ -187,7 +198,7 @@ class ELU(Elementwise):
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.alpha = alpha
+        self.alpha = number(self, "alpha", alpha)
 
     def call(self, inputs: Any) -> Any:
         return elu(inputs, self.alpha)
@@ -200,7 +211,8 @@ class Softmax(Elementwise):
         axis: Axis or axes.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
-    Call arguments: `inputs`, and `mask`, bools of the same shape: where false, the result is 0.
+    Call arguments: `inputs`, and `mask`, bools of the same shape: where false, the result is 0. A mask of fewer axes
+    says which steps are padding: it is passed on, and matters where the sum runs over the steps.
 
     >>> keras.layers.Softmax()(np.array([1.0, 1.0]), mask=np.array([True, False]))
     Array([1., 0.], dtype=float32)
@@ -208,14 +220,43 @@ class Softmax(Elementwise):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any):
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = axis_or_axes(self, "axis", axis)
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         axis = tuple(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
+        mask = None if mask is None else self._per_score(mask, inputs)
         if mask is None:
             return softmax(inputs, axis)
-        from ..core.engine import jnp
-
         mask = cast(mask, "bool")
         out = softmax(where(mask, inputs, jnp.finfo(inputs.dtype).min), axis)
         return where(mask, out, jnp.zeros((), out.dtype))
+
+    def _per_score(self, mask: Any, inputs: Any) -> Any:
+        """The mask as one that broadcasts with the inputs; None where it leaves out whole rows only.
+
+        A mask that came with the inputs says which steps `(batch, time, ...)` are padding, whatever the sizes. One
+        that is given to the call is read as NumPy broadcasts, if it can be.
+        """
+        shape, sizes = static_shape(inputs), static_shape(mask)
+        steps = len(sizes) < len(shape) and _fits(sizes, shape[: len(sizes)])
+        # In a graph the mask of the inputs is computed twice: it is told by its shape.
+        came_along = get_mask(inputs)
+        if not (steps and came_along is not None and static_shape(came_along) == sizes) and _fits(
+            sizes, shape[len(shape) - len(sizes) :]
+        ):
+            return mask
+        if not steps:
+            raise ValueError(
+                "The `mask` must be broadcastable to `inputs` and must not have more dimensions. Each mask dimension "
+                f"must be 1 or match the corresponding input dimension. Received: inputs.shape={shape}, "
+                f"mask.shape={sizes} (layer '{self.path}'; a mask of the steps, {shape[:-1]}, is one, too)"
+            )
+        axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
+        if all(a % len(shape) >= len(sizes) for a in axes):
+            return None
+        return reshape(mask, (*mask.shape, *(1,) * (len(shape) - len(sizes))))
+
+
+def _fits(mask: Shape, shape: Shape) -> bool:
+    """Whether a mask of the one shape broadcasts to the other; unknown sizes fit."""
+    return len(mask) == len(shape) and all(m in (1, n) or None in (m, n) for m, n in zip(mask, shape))

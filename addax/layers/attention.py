@@ -18,11 +18,13 @@ from ..ops import (
     softmax,
     subtract,
     sum,
+    swapaxes,
     tanh,
-    transpose,
 )
 from ..random import dropout as drop
 from .layer import Layer, Shape
+from .regularization import Strength
+from .sizes import flags, static_shape
 
 # What masked scores are lowered by: enough that they don't count, and finite in 16 bits.
 _FAR = {"float16": 65504.0}
@@ -40,7 +42,8 @@ class Attention(Layer):
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     Call arguments: `inputs`, a list `[query, value]` or `[query, value, key]`, of shapes `(batch, queries, dim)`,
-    `(batch, keys, value_dim)` and `(batch, keys, dim)`; `mask`, a list of their masks `(batch, length)` or Nones;
+    `(batch, keys, value_dim)` and `(batch, keys, dim)`, with the same axes between batch and length where there are
+    more; `mask`, a list of their masks `(batch, length)` or Nones;
     `return_attention_scores`; `use_causal_mask`: whether a position sees only itself and those before.
 
     >>> keras.layers.Attention()([np.ones((2, 4, 8)), np.ones((2, 6, 8))]).shape
@@ -48,6 +51,8 @@ class Attention(Layer):
     """
 
     _about: tuple[str, ...] = ("seed",)  # which the generator was given
+    dropout = Strength()
+    seed_generator: SeedGenerator
 
     def __init__(
         self,
@@ -65,10 +70,9 @@ class Attention(Layer):
             )
         self.use_scale = use_scale
         self.score_mode = score_mode
-        self.dropout = dropout
+        flags(self, use_scale=use_scale)
         self.seed = seed
-        if dropout > 0:
-            self.seed_generator = SeedGenerator(seed)
+        self.dropout = dropout
         self.supports_masking = True
 
     def build(self, input_shape: list[Shape]) -> None:
@@ -114,18 +118,18 @@ class Attention(Layer):
         if not return_attention_scores:
             return output
         query, value = inputs[0], inputs[1]
-        return output, KerasTensor((*query.shape[:2], value.shape[1]), self.compute_dtype)
+        return output, KerasTensor((*query.shape[:-1], value.shape[-2]), self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         self._check_inputs(inputs, mask)
         return None if mask is None else mask[0]
 
     def scores(self, query: Any, key: Any) -> Any:
-        """How well each query fits each key, `(batch, queries, keys)`."""
+        """How well each query fits each key, `(..., queries, keys)`."""
         if self.score_mode == "dot":
-            found = matmul(query, transpose(key, (0, 2, 1)))
+            found = matmul(query, swapaxes(key, -2, -1))
             return found if self.scale is None else multiply(found, self.scale)
-        pairs = expand_dims(query, 2) + expand_dims(key, 1)
+        pairs = expand_dims(query, -2) + expand_dims(key, -3)
         if self.scale is not None:
             pairs = multiply(pairs, self.scale)
         return multiply(self.concat_score_weight, sum(tanh(pairs), axis=-1))
@@ -143,7 +147,7 @@ class Attention(Layer):
         key = inputs[2] if len(inputs) > 2 else value
         query_mask, value_mask = mask[:2] if mask is not None else (None, None)
         weights = self.scores(query, key)
-        seen = self._seen(weights.shape, value_mask, use_causal_mask)
+        seen = self._seen(weights.shape, value_mask, static_shape(value), use_causal_mask)
         if seen is not None:
             far = _FAR.get(str(weights.dtype), 1e9)
             weights = subtract(weights, far * cast(logical_not(seen), weights.dtype))
@@ -152,15 +156,29 @@ class Attention(Layer):
             weights = drop(weights, self.dropout, seed=self.seed_generator)
         output = matmul(weights, value)
         if query_mask is not None:
-            output = multiply(output, cast(expand_dims(query_mask, -1), output.dtype))
+            kept = self._by_position(query_mask, static_shape(query), "query")
+            output = multiply(output, cast(expand_dims(kept, -1), output.dtype))
         return (output, weights) if return_attention_scores else output
 
-    def _seen(self, shape: tuple, value_mask: Any, causal: bool) -> Any:
+    def _by_position(self, mask: Any, shape: Shape, name: str) -> Any:
+        """The mask of a query or value of this shape, with an axis for each but the features."""
+        given = sizes = static_shape(mask)
+        if len(sizes) == 2 and len(shape) > 3:  # (batch, length), the same for all axes between
+            mask = expand_dims(mask, tuple(range(1, len(shape) - 2)))
+            sizes = (*sizes[:1], *shape[1:-2], *sizes[1:])
+        if len(sizes) != len(shape) - 1 or any(None not in (m, n) and m != n for m, n in zip(sizes, shape)):
+            raise ValueError(
+                f"The mask of `{name}` of layer '{self.path}' ({type(self).__name__}) has shape {given}, "
+                f"which doesn't fit {name}.shape={shape}. Expected {shape[:-1]}."
+            )
+        return mask
+
+    def _seen(self, shape: tuple, value_mask: Any, value_shape: Shape, causal: bool) -> Any:
         masks = []
         if value_mask is not None:
-            masks.append(expand_dims(cast(value_mask, "bool"), 1))
+            masks.append(expand_dims(cast(self._by_position(value_mask, value_shape, "value"), "bool"), -2))
         if causal:
-            masks.append(expand_dims(expand_dims(arange(shape[1]), 1) >= expand_dims(arange(shape[2]), 0), 0))
+            masks.append(expand_dims(arange(shape[-2]), 1) >= expand_dims(arange(shape[-1]), 0))
         if len(masks) == 2:
             return logical_and(*masks)
         return masks[0] if masks else None
@@ -194,5 +212,5 @@ class AdditiveAttention(Attention):
             self.scale = self.add_weight(name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform")
 
     def scores(self, query: Any, key: Any) -> Any:
-        pairs = tanh(expand_dims(query, 2) + expand_dims(key, 1))
+        pairs = tanh(expand_dims(query, -2) + expand_dims(key, -3))
         return sum(pairs if self.scale is None else multiply(self.scale, pairs), axis=-1)

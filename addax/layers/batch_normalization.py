@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from ..core.dtypes import standardize_dtype
@@ -14,7 +13,7 @@ from ..ops.numpy import broadcast_to, clip, maximum, multiply, reshape, sqrt, sq
 from ..ops.numpy import sum as sum_
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import add_weight, take_weight_options
+from .sizes import add_weight, flags, fraction, is_int, number, static_shape, take_weight_options
 
 
 def _move(average: Variable, value: Any, momentum: float) -> Any:
@@ -76,13 +75,14 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if isinstance(axis, Sequence):
+        if not is_int(axis):
             raise TypeError(
                 f"`axis` of layer '{self.name}' must be an int: one axis of features. Received: axis={axis}"
             )
         self.axis = int(axis)
-        self.momentum = float(momentum)
-        self.epsilon = float(epsilon)
+        self.momentum = float(fraction(self, "momentum", momentum))
+        self.epsilon = float(number(self, "epsilon", epsilon, least=0))
+        flags(self, center=center, scale=scale, renorm=renorm, synchronized=synchronized)
         self.center = center
         self.scale = scale
         take_weight_options(
@@ -98,7 +98,7 @@ class BatchNormalization(Layer):
         )
         self.renorm = renorm
         self.renorm_clipping = self._checked_clipping(renorm_clipping) if renorm else renorm_clipping
-        self.renorm_momentum = renorm_momentum
+        self.renorm_momentum = fraction(self, "renorm_momentum", renorm_momentum)
         self.synchronized = synchronized
         self.supports_masking = True
 
@@ -151,10 +151,14 @@ class BatchNormalization(Layer):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         dtype = standardize_dtype(inputs.dtype)
-        if mask is not None and len(mask.shape) != len(inputs.shape) - 1:
+        if mask is not None and (
+            len(mask.shape) != len(inputs.shape) - 1
+            or any(None not in (m, n) and m != n for m, n in zip(static_shape(mask), static_shape(inputs)))
+        ):
             raise ValueError(
                 "The mask should have one dimension less than the inputs. Layer "
-                f"'{self.path}' received inputs of shape {tuple(inputs.shape)} and a mask of shape {tuple(mask.shape)}."
+                f"'{self.path}' received inputs of shape {tuple(inputs.shape)} and a mask of shape "
+                f"{tuple(mask.shape)}; expected {tuple(inputs.shape[:-1])}."
             )
         if dtype not in ("float32", "float64"):
             inputs = cast(inputs, "float32")
@@ -191,7 +195,9 @@ class BatchNormalization(Layer):
         if mask is None:
             return moments(inputs, axes)
         weights = cast(broadcast_to(reshape(mask, (*mask.shape, 1)), inputs.shape), inputs.dtype)
-        count = sum_(weights, axes, keepdims=True)
+        # A batch that is padding from end to end has mean and variance 0, as in Keras: 0 / 0 would stay in the
+        # running averages for good.
+        count = maximum(sum_(weights, axes, keepdims=True), 1e-7)
         mean = sum_(multiply(inputs, weights), axes, keepdims=True) / count
         variance = sum_(multiply(square(inputs - mean), weights), axes, keepdims=True) / count
         return mean.reshape(-1), variance.reshape(-1)

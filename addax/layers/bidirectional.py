@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..core import tree
@@ -9,7 +10,7 @@ from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
 from ..core.serialization import deserialize_keras_object
 from ..core.variable import Variable
-from ..ops import add, concatenate, flip, multiply
+from ..ops import add, cast, concatenate, flip, multiply
 from .input_spec import InputSpec
 from .layer import Layer, Shape
 
@@ -144,8 +145,7 @@ class Bidirectional(Layer):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         return tree.map_structure(
-            lambda t: KerasTensor(t.shape, self.forward_layer.compute_dtype),
-            super().compute_output_spec(*args, **kwargs),
+            lambda t: KerasTensor(t.shape, self.compute_dtype), super().compute_output_spec(*args, **kwargs)
         )
 
     def compute_mask(self, _: Any, mask: Any) -> Any:
@@ -163,12 +163,14 @@ class Bidirectional(Layer):
             starts = [{"initial_state": initial_state[:half]}, {"initial_state": initial_state[half:]}]
         forward = self.forward_layer(sequences, **starts[0], **kwargs)
         backward = self.backward_layer(sequences, **starts[1], **kwargs)
-        states: tuple = ()
+        states: Sequence[Any] = ()
         if self.return_state:
             states = (*forward[1:], *backward[1:])
             forward, backward = forward[0], backward[0]
         if self.return_sequences:
             backward = flip(backward, axis=1)
+        # The two directions have policies of their own; what comes out is of this layer's.
+        forward, backward, *states = (cast(x, self.compute_dtype) for x in (forward, backward, *states))
         merge = _MERGE[self.merge_mode]
         if merge is None:
             return (forward, backward, *states)

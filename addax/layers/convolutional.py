@@ -16,6 +16,8 @@ from .sizes import (
     add_weight,
     channel_axis,
     choice,
+    flags,
+    is_int,
     join_shape,
     known_channels,
     per_axis,
@@ -51,6 +53,7 @@ class SpatialLayer(Layer):
         self.padding = choice(self, "padding", padding, self.paddings)
         self.data_format = standardize_data_format(data_format)
         self.activation = activations.get(activation)
+        flags(self, use_bias=use_bias)
         self.use_bias = use_bias
         self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
@@ -111,7 +114,12 @@ class BaseConv(SpatialLayer):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive(self, "filters", filters)
-        self.groups = positive(self, "groups", groups)
+        if not is_int(groups) or groups <= 0:
+            raise ValueError(
+                f"The number of groups must be a positive integer. Received: groups={groups}. Invalid value for "
+                f"argument `groups` of layer '{self.name}' ({type(self).__name__})."
+            )
+        self.groups = int(groups)
         if self.filters % self.groups:
             raise ValueError(
                 "The number of filters must be evenly divisible by the number of groups. "

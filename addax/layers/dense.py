@@ -8,6 +8,7 @@ from .. import activations, constraints, initializers, regularizers
 from ..ops import add, matmul
 from .input_spec import InputSpec
 from .layer import Layer, Shape
+from .sizes import flags
 
 
 class Dense(Layer):
@@ -46,7 +47,7 @@ class Dense(Layer):
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if not isinstance(units, int) or units <= 0:
+        if isinstance(units, bool) or not isinstance(units, int) or units <= 0:
             raise ValueError(
                 f"Received an invalid value for `units` of layer '{self.name}', expected a positive integer. "
                 f"Received: units={units!r}"
@@ -55,6 +56,7 @@ class Dense(Layer):
             raise ValueError(f"Layer '{self.name}': `quantization_config` must be None in addax.")
         self.units = units
         self.activation = activations.get(activation)
+        flags(self, use_bias=use_bias)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

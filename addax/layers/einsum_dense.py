@@ -11,7 +11,7 @@ from ..initializers import VarianceScaling
 from ..ops.numpy import add, einsum
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import add_weight, take_weight_options
+from .sizes import add_weight, is_int, take_weight_options
 
 _FORMS = re.compile(
     r"(?P<left>\.\.\.)?(?P<input>[a-zA-Z]+)(?P<right>\.\.\.)?,(?P<kernel>[a-zA-Z]+)->(\.\.\.)?(?P<output>[a-zA-Z]+)(\.\.\.)?"
@@ -58,8 +58,19 @@ class EinsumDense(Layer):
         super().__init__(**kwargs)
         if quantization_config is not None:
             raise ValueError(f"Layer '{self.name}': `quantization_config` must be None in addax.")
+        for name, value in (("equation", equation), ("bias_axes", bias_axes)):
+            if not isinstance(value, str) and (name == "equation" or value is not None):
+                raise TypeError(
+                    f"`{name}` of layer '{self.name}' (EinsumDense) must be a str. Received: {name}={value!r}"
+                )
         self.equation = equation
-        self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        sizes = (output_shape,) if is_int(output_shape) else output_shape
+        if not isinstance(sizes, (list, tuple)) or not all(n is None or (is_int(n) and n > 0) for n in sizes):
+            raise ValueError(
+                f"Invalid `output_shape` of layer '{self.name}' (EinsumDense): expected a positive int, or a tuple of "
+                f"positive ints and Nones. Received: output_shape={output_shape!r}"
+            )
+        self.output_shape = tuple(sizes)
         self.activation = activations.get(activation)
         self.bias_axes = bias_axes
         take_weight_options(

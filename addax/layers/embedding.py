@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..core import config as settings
 from ..core.dtypes import is_int, standardize_dtype
+from ..core.engine import is_tracer
 from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.numpy import not_equal, take
 from .layer import Layer, Shape
-from .sizes import add_weight, take_weight_options
+from .sizes import add_weight, flags, take_weight_options
 
 
 class Embedding(Layer):
@@ -54,7 +58,7 @@ class Embedding(Layer):
             kwargs["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)
         super().__init__(**kwargs)
         for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
-            if not isinstance(value, int) or value <= 0:
+            if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
                 raise ValueError(
                     f"`{name}` must be a positive integer. Received: {name}={value} (of type "
                     f"{type(value).__name__}) in layer '{self.name}'."
@@ -69,6 +73,7 @@ class Embedding(Layer):
             embeddings_regularizer=embeddings_regularizer,
             embeddings_constraint=embeddings_constraint,
         )
+        flags(self, mask_zero=mask_zero)
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self.quantization_config = None
@@ -80,7 +85,29 @@ class Embedding(Layer):
     def build(self, input_shape: Shape | None = None) -> None:
         self.embeddings = add_weight(self, "embeddings", (self.input_dim, self.output_dim))
 
+    def check_indices(self, low: Any, high: Any, what: str) -> None:
+        """Raises ValueError if there is an index that the table doesn't have.
+
+        Args:
+            low: The least index.
+            high: The greatest index.
+            what: What they are the indices of, for the error.
+        """
+        if low >= 0 and high < self.input_dim:
+            return
+        remedy = "Map missing and unknown tokens to an index of their own: negative ones don't count from the end."
+        if high >= self.input_dim:
+            remedy = f"Make the table larger, `Embedding({int(high) + 1}, ...)`, or map rare tokens to one index."
+        raise ValueError(
+            f"{what} has indices from {low} to {high}, but layer '{self.name}' (Embedding) has "
+            f"input_dim={self.input_dim}: expected 0 to {self.input_dim - 1}. {remedy} If this is meant, "
+            '`keras.config.set("check_dtypes", False)` turns the check off.'
+        )
+
     def call(self, inputs: Any) -> Any:
+        if not is_tracer(inputs) and inputs.size and settings.get("check_dtypes"):
+            ids = np.asarray(inputs)
+            self.check_indices(ids.min().item(), ids.max().item(), "The input")
         if not is_int(standardize_dtype(inputs.dtype)):
             inputs = cast(inputs, "int32")
         return cast(take(self.embeddings, inputs, axis=0), self.compute_dtype)

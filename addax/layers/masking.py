@@ -7,6 +7,7 @@ from typing import Any
 from ..ops import any as any_along
 from ..ops import cast, multiply, not_equal
 from .layer import Layer, Shape
+from .sizes import built_from_the_start, number
 
 
 class Masking(Layer):
@@ -25,8 +26,8 @@ class Masking(Layer):
 
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.mask_value = mask_value
-        self.built = True
+        self.mask_value = number(self, "mask_value", mask_value)
+        built_from_the_start(self)
         self.supports_masking = True
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:

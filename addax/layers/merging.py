@@ -6,9 +6,13 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..core.errors import describe
+from ..core.masks import get_mask
 from ..ops import numpy as knp
+from ..ops.core import cast
 from ..ops.nn import normalize
 from .layer import Layer, Shape
+from .sizes import flags, is_int
 
 
 class Merge(Layer):
@@ -18,6 +22,7 @@ class Merge(Layer):
     least = 1
     exactly: int | None = None
     _keeps_dtype = True
+    _leaves_out_padding = False  # whether padding of one input takes no part: the others' values stay as they are
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -47,8 +52,23 @@ class Merge(Layer):
 
     def call(self, inputs: Sequence[Any]) -> Any:
         rank = max(x.ndim for x in inputs)
-        aligned = [knp.expand_dims(x, tuple(range(1, 1 + rank - x.ndim))) if x.ndim < rank else x for x in inputs]
-        return functools.reduce(type(self).combine, aligned)
+        masks = [get_mask(x) for x in inputs] if self._leaves_out_padding else [None] * len(inputs)
+        aligned = [_with_axes(x, rank) for x in inputs]
+        if all(m is None for m in masks):
+            return functools.reduce(type(self).combine, aligned)
+        shown = [None if m is None else _with_axes(_behind(m, x.ndim), rank) for m, x in zip(masks, inputs)]
+        return self._combine_masked(aligned, shown)
+
+    def _combine_masked(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        """The result of what isn't padding; of the first input where all have padding."""
+        out, known = inputs[0], masks[0]
+        for x, mask in zip(inputs[1:], masks[1:]):
+            both = type(self).combine(out, x)
+            if known is not None:
+                both = knp.where(known, both, x if mask is None else knp.where(mask, x, out))
+            out = both if mask is None else knp.where(mask, both, out)
+            known = None if known is None or mask is None else knp.logical_or(known, mask)
+        return out
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         self._check(input_shape)
@@ -73,14 +93,32 @@ class Merge(Layer):
         """True where any input is real; None as soon as one input has no mask."""
         if mask is None:
             return None
-        if not isinstance(mask, (list, tuple)) or len(mask) != len(inputs):
-            raise ValueError(
-                f"`mask` of layer '{self.path}' should be a list with one entry for each of the {len(inputs)} inputs. "
-                f"Received: {mask}"
-            )
+        self._check_masks(inputs, mask)
         if any(m is None for m in mask):
             return None
-        return functools.reduce(knp.logical_or, mask)
+        rank = max(len(m.shape) for m in mask)
+        return functools.reduce(knp.logical_or, [_behind(m, rank) for m in mask])
+
+    def _check_masks(self, inputs: Any, mask: Any) -> None:
+        where = f"(layer '{self.path}' of type {type(self).__name__}: one mask or None for each input)"
+        for name, value in (("mask", mask), ("inputs", inputs)):
+            if not isinstance(value, (list, tuple)):
+                raise ValueError(f"`{name}` should be a list. Received: {name}={describe(value)} {where}")
+        if len(mask) != len(inputs):
+            raise ValueError(
+                f"The lists `inputs` and `mask` should have the same length. Received: inputs of length {len(inputs)}, "
+                f"and mask of length {len(mask)} {where}"
+            )
+
+
+def _with_axes(x: Any, rank: int) -> Any:
+    """`x` with axes of size 1 behind the batch axis, until there are `rank`."""
+    return knp.expand_dims(x, tuple(range(1, 1 + rank - x.ndim))) if x.ndim < rank else x
+
+
+def _behind(mask: Any, rank: int) -> Any:
+    """A mask with axes of size 1 at its end, until there are `rank`."""
+    return knp.expand_dims(mask, tuple(range(len(mask.shape), rank))) if len(mask.shape) < rank else mask
 
 
 class Add(Merge):
@@ -111,7 +149,7 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """The product of the inputs, element by element.
+    """The product of the inputs, element by element; padding of one input doesn't count, and of all of them gives 0.
 
     Args:
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -121,6 +159,13 @@ class Multiply(Merge):
     """
 
     combine = knp.multiply
+    _leaves_out_padding = True
+
+    def _combine_masked(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
+        out = super()._combine_masked(inputs, masks)
+        if any(m is None for m in masks):
+            return out
+        return knp.multiply(out, cast(functools.reduce(knp.logical_or, masks), out.dtype))
 
 
 class Average(Merge):
@@ -141,7 +186,7 @@ class Average(Merge):
 
 
 class Maximum(Merge):
-    """The greatest of the inputs, element by element.
+    """The greatest of the inputs, element by element; padding of one input doesn't count.
 
     Args:
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -151,10 +196,11 @@ class Maximum(Merge):
     """
 
     combine = knp.maximum
+    _leaves_out_padding = True
 
 
 class Minimum(Merge):
-    """The least of the inputs, element by element.
+    """The least of the inputs, element by element; padding of one input doesn't count.
 
     Args:
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -164,6 +210,7 @@ class Minimum(Merge):
     """
 
     combine = knp.minimum
+    _leaves_out_padding = True
 
 
 class Concatenate(Merge):
@@ -179,6 +226,8 @@ class Concatenate(Merge):
 
     def __init__(self, axis: int = -1, **kwargs: Any):
         super().__init__(**kwargs)
+        if not is_int(axis):
+            raise TypeError(f"`axis` of layer '{self.name}' (Concatenate) must be an int. Received: axis={axis!r}")
         self.axis = axis
 
     def _check(self, input_shape: Any) -> None:
@@ -223,16 +272,20 @@ class Concatenate(Merge):
         return tuple(sizes)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        if mask is None or all(m is None for m in mask):
+        if mask is None:
+            return None
+        self._check_masks(inputs, mask)
+        if all(m is None for m in mask):
             return None
         rank = len(inputs[0].shape)
         full = []
         for x, m in zip(inputs, mask):
             if m is None:
                 full.append(knp.ones_like(x, dtype="bool"))
-                continue
-            m = knp.expand_dims(m, tuple(range(len(m.shape), rank)))
-            full.append(knp.logical_and(knp.ones_like(x, dtype="bool"), m))
+            elif len(m.shape) == rank:
+                full.append(cast(m, "bool"))
+            else:
+                full.append(knp.logical_and(knp.ones_like(x, dtype="bool"), _behind(m, rank)))
         return knp.any(knp.concatenate(full, self.axis), axis=-1)
 
 
@@ -265,6 +318,7 @@ class Dot(Merge):
                 raise ValueError(
                     f"Invalid format for argument `axes`: list elements should be integers. Received: axes={axes}"
                 )
+        flags(self, normalize=normalize)
         self.axes = axes
         self.normalize = normalize
 

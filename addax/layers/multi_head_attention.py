@@ -8,6 +8,8 @@ from typing import Any
 from .. import constraints, initializers, regularizers
 from ..core.config import is_flash_attention_enabled
 from ..core.keras_tensor import KerasTensor
+from ..core.masks import get_mask
+from ..ops import any as any_along
 from ..ops import (
     arange,
     broadcast_to,
@@ -19,12 +21,15 @@ from ..ops import (
     repeat,
     reshape,
     transpose,
+    where,
+    zeros_like,
 )
 from ..ops.nn import dot_product_attention
 from .activation import Softmax
 from .einsum_dense import EinsumDense
 from .layer import Layer, Shape
 from .regularization import Dropout
+from .sizes import flags, fraction, is_int, static_shape
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -32,7 +37,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def check_positive(layer: Layer, **sizes: Any) -> None:
     """Raises ValueError unless each of the sizes is a positive int."""
     for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+        if not is_int(size) or size <= 0:
             raise ValueError(
                 f"Received an invalid value for argument `{name}`, expected a positive integer. Received: "
                 f"{name}={size} (layer '{layer.name}')"
@@ -54,7 +59,6 @@ class HeadsOfAttention(Layer):
     _key_heads: int
     _query_size: int
     _value_size: int
-    dropout: float
     use_bias: bool
     use_gate: bool
     sliding_window: int | None
@@ -75,10 +79,11 @@ class HeadsOfAttention(Layer):
         """Takes over the arguments that both kinds have, given as the constructor's `locals()`."""
         super().__init__(activity_regularizer=arguments["activity_regularizer"], **arguments["kwargs"])
         window = arguments["sliding_window"]
-        if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window <= 0):
+        if window is not None and (not is_int(window) or window <= 0):
             raise ValueError(
                 f"`sliding_window` must be `None` or a positive integer. Received: sliding_window={window}"
             )
+        flags(self, **{name: arguments[name] for name in ("use_bias", "use_gate", "flash_attention")})
         for name in ("dropout", "use_bias", "use_gate", "sliding_window", "flash_attention", "seed"):
             setattr(self, name, arguments[name])
         if self.flash_attention and self.dropout:
@@ -91,6 +96,17 @@ class HeadsOfAttention(Layer):
             setattr(self, f"{name}_regularizer", regularizers.get(arguments[f"{name}_regularizer"]))
             setattr(self, f"{name}_constraint", constraints.get(arguments[f"{name}_constraint"]))
         self.supports_masking = True
+
+    @property
+    def dropout(self) -> float:
+        """Fraction of the scores that is dropped in training."""
+        return self._dropout
+
+    @dropout.setter
+    def dropout(self, value: float) -> None:
+        self._dropout = fraction(self, "dropout", value)
+        if "_dropout_layer" in self.__dict__:
+            self._dropout_layer.rate = value
 
     def build(self, query_shape: Shape, value_shape: Shape, key_shape: Any = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape
@@ -211,7 +227,8 @@ class HeadsOfAttention(Layer):
         key = value if key is None else key
         axes, others = self._axes(query.ndim)
         q_shape, v_shape = query.shape, value.shape
-        mask = self._mask(q_shape, v_shape, axes, others, value_mask, key_mask, attention_mask, use_causal_mask)
+        by_position = {"query": self._mask_of_queries(query, query_mask), "value": value_mask, "key": key_mask}
+        mask = self._mask(q_shape, v_shape, axes, others, by_position, attention_mask, use_causal_mask)
         projections: list[Any] = [getattr(self, name, None) for name in self._projections]
         q, k, gate, v, out = projections
         heads = _as_sequences(q(query), axes, others)
@@ -232,6 +249,10 @@ class HeadsOfAttention(Layer):
         lengths = (*(q_shape[a] for a in axes), *(v_shape[a] for a in axes))
         return output, reshape(scores, (q_shape[0], *(q_shape[a] for a in others), self._query_heads, *lengths))
 
+    def _mask_of_queries(self, query: Any, query_mask: Any) -> Any:
+        """Which queries see anything."""
+        return query_mask
+
     def _attend(self, query: Any, key: Any, value: Any, mask: Any, training: Any, with_scores: bool) -> tuple:
         """Attention of `(batch, queries, heads, size)` to `(batch, keys, heads, size)`; output and scores or None."""
         if with_scores and self.flash_attention:
@@ -245,7 +266,12 @@ class HeadsOfAttention(Layer):
             flash = self.flash_attention
             if flash is None and is_flash_attention_enabled() is False:
                 flash = False  # what is merely allowed runs where it can: None
-            return dot_product_attention(query, key, value, mask=mask, scale=scale, flash_attention=flash), None
+            output = dot_product_attention(query, key, value, mask=mask, scale=scale, flash_attention=flash)
+            if self.dropout and mask is not None:
+                # With dropout, training takes the way below, where what sees nothing gets 0 and not the mean of all.
+                sees = transpose(any_along(mask, axis=-1), (0, 2, 1))
+                output = where(expand_dims(sees, -1), output, zeros_like(output))
+            return output, None
         groups = self._query_heads // self._key_heads
         if groups > 1:
             key, value = repeat(key, groups, axis=2), repeat(value, groups, axis=2)
@@ -259,12 +285,14 @@ class HeadsOfAttention(Layer):
         value_shape: tuple,
         axes: tuple,
         others: tuple,
-        value_mask: Any,
-        key_mask: Any,
+        by_position: dict[str, Any],
         attention_mask: Any,
         causal: bool,
     ) -> Any:
-        """What may be attended to: bool, `(batch * others, heads or 1, queries, keys)`, or None."""
+        """What may be attended to: bool, `(batch * others, heads or 1, queries, keys)`, or None.
+
+        A query that is padding sees nothing, as in Keras.
+        """
         batch = query_shape[0]
         outer = tuple(query_shape[a] for a in others)
         queries = tuple(query_shape[a] for a in axes)
@@ -277,22 +305,13 @@ class HeadsOfAttention(Layer):
                 attention_mask = expand_dims(attention_mask, max(0, attention_mask.ndim - len(queries) - len(keys)))
             masks.append(attention_mask)
         blank = (1,) * (1 + len(outer) + 1)
-        for mask in (value_mask, key_mask):
+        for name, mask in by_position.items():
             if mask is None:
                 continue
-            mask = cast(mask, "bool")
-            if mask.ndim == len(value_shape) - 1:
-                mask = transpose(mask, (0, *others, *axes))
-                known = (mask.shape[0], *mask.shape[1 : 1 + len(outer)], 1)
-            elif len(axes) == 1 and mask.ndim == 2:
-                known = (mask.shape[0], *(1,) * len(outer), 1)
-            else:
-                raise ValueError(
-                    f"Layer '{self.path}': a mask of shape {tuple(mask.shape)} says nothing about which of the "
-                    f"positions of `value`, of shape {tuple(value_shape)}, may be attended to. Expected "
-                    f"{tuple(value_shape[:-1])}."
-                )
-            masks.append(reshape(mask, (*known, *(1,) * len(queries), *keys)))
+            mask = self._along_axes(name, mask, query_shape if name == "query" else value_shape, axes, others)
+            place = mask.shape[1 + len(outer) :]
+            place = (*place, *(1,) * len(keys)) if name == "query" else (*(1,) * len(queries), *place)
+            masks.append(reshape(mask, (*mask.shape[: 1 + len(outer)], 1, *place)))
         if causal or self.sliding_window is not None:
             if len(axes) > 1:
                 raise ValueError(
@@ -312,6 +331,24 @@ class HeadsOfAttention(Layer):
         heads = mask.shape[1 + len(outer)]
         full = broadcast_to(mask, (batch, *outer, heads, *queries, *keys))
         return reshape(full, (_product((batch, *outer)), heads, _product(queries), _product(keys)))
+
+    def _along_axes(self, name: str, mask: Any, shape: tuple, axes: tuple, others: tuple) -> Any:
+        """A mask of the positions of a tensor of this shape as `(batch, *others, *axes)`; sizes may be 1."""
+        mask, found = cast(mask, "bool"), static_shape(mask)
+        sizes = tuple(n if isinstance(n, int) else None for n in shape[:-1])
+        if len(found) == 2 and len(axes) == 1 and _agree(found, (sizes[0], sizes[axes[0]])):
+            return reshape(mask, (mask.shape[0], *(1,) * len(others), mask.shape[1]))
+        if not _agree(found, sizes[: len(found)]):
+            raise ValueError(
+                f"Layer '{self.path}': a mask of shape {found} says nothing about which of the positions of `{name}`, "
+                f"of shape {(*sizes, shape[-1])}, may be attended to. Expected {sizes}."
+            )
+        return transpose(expand_dims(mask, tuple(range(len(found), len(sizes)))), (0, *others, *axes))
+
+
+def _agree(found: Shape, expected: Shape) -> bool:
+    """Whether two shapes are equal, as far as they are known."""
+    return len(found) == len(expected) and all(None in (m, n) or m == n for m, n in zip(found, expected))
 
 
 def _product(sizes: Sequence) -> Any:
@@ -372,7 +409,9 @@ class MultiHeadAttention(HeadsOfAttention):
 
     Call arguments: `query` `(batch, ..., features)`; `value`; `key`, the value when None; their masks
     `(batch, length)`; `attention_mask`, bool, `(batch, queries, keys)`, true where a query may see a key;
-    `return_attention_scores`; `use_causal_mask`: whether a position sees only itself and those before.
+    `return_attention_scores`; `use_causal_mask`: whether a position sees only itself and those before. A query that
+    comes with a mask that says it is padding sees nothing: it gets the mean of all values, or 0 with dropout or if
+    scores are returned.
 
     >>> layer = keras.layers.MultiHeadAttention(num_heads=2, key_dim=3)
     >>> output, scores = layer(np.ones((1, 4, 6)), np.ones((1, 5, 6)), return_attention_scores=True)
@@ -407,7 +446,8 @@ class MultiHeadAttention(HeadsOfAttention):
         self._set_up(locals())
         value_dim = key_dim if value_dim is None else value_dim
         check_positive(self, num_heads=num_heads, key_dim=key_dim, value_dim=value_dim)
-        if attention_axes is not None and not isinstance(attention_axes, (int, list, tuple)):
+        listed = attention_axes if isinstance(attention_axes, (list, tuple)) else [attention_axes]
+        if attention_axes is not None and not all(map(is_int, listed)):
             raise ValueError(
                 f"`attention_axes` must be an int, list, or tuple. Received: attention_axes={attention_axes}"
             )
@@ -416,7 +456,17 @@ class MultiHeadAttention(HeadsOfAttention):
         self.value_dim = self._value_size = value_dim
         self.attention_axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
         if output_shape is not None:
-            self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+            sizes = (output_shape,) if is_int(output_shape) else output_shape
+            if not isinstance(sizes, (list, tuple)) or not all(is_int(n) and n > 0 for n in sizes):
+                raise ValueError(
+                    f"Invalid `output_shape`: {output_shape}. When specified, the `output_shape` should be of type "
+                    f"tuple, list, or int, of positive sizes. (layer '{self.name}')"
+                )
+            self.output_shape = tuple(sizes)
+
+    def _mask_of_queries(self, query: Any, query_mask: Any) -> Any:
+        # As in Keras, a mask counts that came with the queries; one that is given to the call is passed on only.
+        return get_mask(query)
 
 
 class GroupedQueryAttention(HeadsOfAttention):
@@ -477,6 +527,15 @@ class GroupedQueryAttention(HeadsOfAttention):
         self.head_dim = self._query_size = self._value_size = head_dim
         self.num_query_heads = self._query_heads = num_query_heads
         self.num_key_value_heads = self._key_heads = num_key_value_heads
+
+    def compute_output_shape(self, query_shape: Shape, value_shape: Shape, key_shape: Any = None) -> Shape:
+        if query_shape[-1] != value_shape[-1]:
+            raise ValueError(
+                "The last dimension of `query_shape` and `value_shape` must be equal, but are "
+                f"{query_shape[-1]}, {value_shape[-1]}. Received: query_shape={query_shape}, "
+                f"value_shape={value_shape} (layer '{self.path}')"
+            )
+        return super().compute_output_shape(query_shape, value_shape, key_shape)
 
 
 GroupQueryAttention = GroupedQueryAttention

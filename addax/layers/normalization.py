@@ -12,13 +12,22 @@ from ..ops.nn import layer_normalization, moments, normalize, rms_normalization
 from ..ops.numpy import reshape
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import add_weight, take_weight_options
+from .sizes import (
+    add_weight,
+    axis_or_axes,
+    built_from_the_start,
+    flags,
+    is_int,
+    number,
+    take_weight_options,
+    wide_dtype,
+)
 
 
 def _standardize_axis(layer: Layer, axis: Any) -> Any:
     """`axis`, which must be an int or several."""
     axes = list(axis) if isinstance(axis, (list, tuple)) else [axis]
-    if not all(isinstance(a, int) for a in axes):
+    if not all(map(is_int, axes)):
         raise TypeError(
             f"Expected an int or a list/tuple of ints for the argument 'axis', but received: {axis!r} "
             f"(layer '{layer.name}' of type {type(layer).__name__})"
@@ -39,7 +48,19 @@ def _sizes_along(layer: Layer, input_shape: Shape, axes: Sequence[int]) -> list[
 
 
 class SampleNormalization(Layer):
-    """A layer that normalises each sample by itself; its output is of the shape of its input."""
+    """A layer that normalises each sample by itself; its output is of the shape of its input.
+
+    Inputs are not cast to the compute dtype before: in float16, numbers above 65504 would be infinite before the
+    statistics are taken. What comes out is cast.
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.autocast = False
+
+    def _widened(self, inputs: Any) -> Any:
+        """The inputs in the dtype that statistics are taken in."""
+        return cast(inputs, wide_dtype(self.compute_dtype))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
@@ -94,7 +115,8 @@ class LayerNormalization(SampleNormalization):
                 "root mean square. Use `keras.layers.RMSNormalization` instead."
             )
         self.axis = _standardize_axis(self, axis)
-        self.epsilon = epsilon
+        self.epsilon = number(self, "epsilon", epsilon, least=0)
+        flags(self, center=center, scale=scale)
         self.center = center
         self.scale = scale
         self.rms_scaling = rms_scaling
@@ -115,8 +137,9 @@ class LayerNormalization(SampleNormalization):
         self.beta = add_weight(self, "beta", shape) if self.center and not self.rms_scaling else None
 
     def call(self, inputs: Any) -> Any:
-        inputs = cast(inputs, self.compute_dtype)
-        return layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon, rms_scaling=self.rms_scaling)
+        x = self._widened(inputs)
+        out = layer_normalization(x, self.gamma, self.beta, self.axis, self.epsilon, rms_scaling=self.rms_scaling)
+        return cast(out, self.compute_dtype)
 
 
 class RMSNormalization(SampleNormalization):
@@ -134,14 +157,15 @@ class RMSNormalization(SampleNormalization):
     def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any):
         super().__init__(**kwargs)
         self.axis = _standardize_axis(self, axis)
-        self.epsilon = epsilon
+        self.epsilon = number(self, "epsilon", epsilon, least=0)
 
     def build(self, input_shape: Shape) -> None:
         shape = _sizes_along(self, input_shape, self._listed_axes())
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones")
 
     def call(self, inputs: Any) -> Any:
-        return rms_normalization(cast(inputs, self.compute_dtype), self.scale, self.axis, self.epsilon)
+        out = rms_normalization(self._widened(inputs), self.scale, self.axis, self.epsilon)
+        return cast(out, self.compute_dtype)
 
 
 class UnitNormalization(SampleNormalization):
@@ -157,16 +181,13 @@ class UnitNormalization(SampleNormalization):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any):
         super().__init__(**kwargs)
-        if not all(isinstance(a, int) for a in (axis if isinstance(axis, (list, tuple)) else [axis])):
-            raise TypeError(
-                f"Invalid value for `axis` argument: expected an int or a list/tuple of ints. Received: axis={axis}"
-            )
-        self.axis = axis
+        self.axis = axis_or_axes(self, "axis", axis)
         self.supports_masking = True
-        self.built = True
+        built_from_the_start(self)
 
     def call(self, inputs: Any) -> Any:
-        return normalize(cast(inputs, self.compute_dtype), axis=self.axis, order=2, epsilon=1e-12)
+        out = normalize(self._widened(inputs), axis=self.axis, order=2, epsilon=1e-12)
+        return cast(out, self.compute_dtype)
 
 
 class GroupNormalization(SampleNormalization):
@@ -203,9 +224,19 @@ class GroupNormalization(SampleNormalization):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if not is_int(groups) or (groups <= 0 and groups != -1):
+            raise ValueError(
+                "Received an invalid value for argument `groups`, expected a positive integer (or `-1` for instance "
+                f"normalization). Received: groups={groups} (layer '{self.name}')"
+            )
+        if not is_int(axis):
+            raise TypeError(
+                f"`axis` of layer '{self.name}' (GroupNormalization) must be an int. Received: axis={axis!r}"
+            )
         self.groups = groups
         self.axis = axis
-        self.epsilon = epsilon
+        self.epsilon = number(self, "epsilon", epsilon, least=0)
+        flags(self, center=center, scale=scale)
         self.center = center
         self.scale = scale
         take_weight_options(
@@ -235,7 +266,8 @@ class GroupNormalization(SampleNormalization):
             )
         if channels % self.groups:
             raise ValueError(
-                f"Number of groups ({self.groups}) must divide the number of channels ({channels}).{where}"
+                f"Number of groups ({self.groups}) must divide the number of channels ({channels}); in Keras's words: "
+                f"Number of groups ({self.groups}) must be a multiple of the number of channels ({channels}).{where}"
             )
         self.gamma = add_weight(self, "gamma", (channels,)) if self.scale else None
         self.beta = add_weight(self, "beta", (channels,)) if self.center else None
@@ -244,7 +276,7 @@ class GroupNormalization(SampleNormalization):
     def call(self, inputs: Any) -> Any:
         axis = self.axis % inputs.ndim
         shape = tuple(inputs.shape)
-        x = cast(inputs, "float64" if self.compute_dtype == "float64" else "float32")
+        x = self._widened(inputs)
         # The channels as two axes: the group, and the place in it.
         x = reshape(x, (*shape[:axis], self.groups, shape[axis] // self.groups, *shape[axis + 1 :]))
         reduced = tuple(i for i in range(1, x.ndim) if i != axis)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..core.convert import to_tensor
-from ..core.variable import Variable
 from ..ops import add, cast, divide, maximum, multiply, reshape, sqrt, subtract
 from .input_spec import InputSpec
 from .layer import Layer, Shape
+from .sizes import axis_or_axes, flags, wide_dtype
 
 
 class Rescaling(Layer):
@@ -28,17 +28,31 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
+        for name, value in (("scale", scale), ("offset", offset)):
+            _check_numbers(self, name, value)
         self.scale = scale
         self.offset = offset
         self.supports_masking = True
+        self.autocast = False  # raw numbers may be too large for 16 bits
 
     def call(self, inputs: Any) -> Any:
-        dtype = self.compute_dtype
+        dtype = wide_dtype(self.compute_dtype)
         scaled = multiply(cast(inputs, dtype), to_tensor(self.scale, dtype))
-        return add(scaled, to_tensor(self.offset, dtype))
+        return cast(add(scaled, to_tensor(self.offset, dtype)), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
+
+
+def _check_numbers(layer: Layer, name: str, value: Any) -> None:
+    """Raises ValueError unless `value` is a number or an array of them."""
+    try:
+        np.asarray(value, "float32")
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`{name}` of layer '{layer.name}' ({type(layer).__name__}) must be a number, or one for each feature. "
+            f"Received: {name}={value!r}"
+        ) from None
 
 
 class Normalization(Layer):
@@ -66,12 +80,18 @@ class Normalization(Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if axis is not None:
+            axis_or_axes(self, "axis", axis)
         self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
         if (mean is None) != (variance is None):
             raise ValueError(
                 "When setting values directly, both `mean` and `variance` must be set. Received: "
                 f"mean={mean} and variance={variance} (layer '{self.name}')"
             )
+        for name, value in (("mean", mean), ("variance", variance)):
+            if value is not None:
+                _check_numbers(self, name, value)
+        flags(self, invert=invert)
         self.input_mean: Any
         self.input_variance: Any
         self.input_mean, self.input_variance = (
@@ -84,6 +104,7 @@ class Normalization(Layer):
             )
         self.invert = invert
         self.supports_masking = True
+        self.autocast = False  # raw numbers may be too large for 16 bits
 
     def build(self, input_shape: Shape) -> None:
         rank = len(input_shape)
@@ -100,38 +121,46 @@ class Normalization(Layer):
                     f"inputs.shape={input_shape}, with unknown axis at index {a} (layer '{self.path}')"
                 )
         shape = tuple(input_shape[a] for a in self._kept)
-        self._broadcast: Any = (
-            tuple(input_shape[a] if a in self._kept else 1 for a in range(rank)) if self._kept else ()
-        )
+        self._broadcast: Any = tuple(input_shape[a] if a in self._kept else 1 for a in range(rank))
+        self._build_shape = tuple(input_shape)
         if self.input_mean is not None:
-            try:
-                for value in (self.input_mean, self.input_variance):
-                    np.broadcast_to(value, self._broadcast or np.shape(value))
-            except ValueError:
-                raise ValueError(
-                    f"Layer '{self.path}': `mean` and `variance` of shape {np.shape(self.input_mean)} don't fit inputs "
-                    f"of shape {input_shape} with axis={self.axis}, which need {shape}."
-                ) from None
+            self._given = tuple(self._spread(value, shape) for value in (self.input_mean, self.input_variance))
         else:
             self.adapt_mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
             self.adapt_variance = self.add_weight(name="variance", shape=shape, initializer="ones", trainable=False)
             self.count = self.add_weight(name="count", shape=(), dtype="int32", initializer="zeros", trainable=False)
         self.input_spec = InputSpec(ndim=rank, axes={a: input_shape[a] for a in self._kept if a})  # type: ignore[misc]
 
+    def _spread(self, value: np.ndarray, shape: tuple) -> np.ndarray:
+        """A given mean or variance in the shape that broadcasts with the inputs."""
+        if value.ndim > len(shape):
+            raise ValueError(
+                f"The rank of `mean` must be less than or equal to the number of axes ({len(shape)}). Received: mean "
+                f"shape {value.shape} for axis {self.axis} (layer '{self.path}', inputs of shape {self._build_shape})"
+            )
+        try:
+            return np.broadcast_to(value, shape).reshape(self._broadcast)
+        except ValueError:
+            raise ValueError(
+                f"Layer '{self.path}': `mean` and `variance` of shape {value.shape} don't fit inputs of shape "
+                f"{self._build_shape} with axis={self.axis}, which need {shape}, or what broadcasts to it."
+            ) from None
+
     @property
     def mean(self) -> Any:
         """The mean, of a shape that broadcasts with the inputs."""
-        return self._as_array(self.input_mean if self.input_mean is not None else self.adapt_mean)
+        return cast(self._statistics()[0], self.compute_dtype)
 
     @property
     def variance(self) -> Any:
         """The variance, of a shape that broadcasts with the inputs."""
-        return self._as_array(self.input_variance if self.input_variance is not None else self.adapt_variance)
+        return cast(self._statistics()[1], self.compute_dtype)
 
-    def _as_array(self, value: Any) -> Any:
-        array: Any = cast(value.value if isinstance(value, Variable) else to_tensor(value), self.compute_dtype)
-        size = int(np.prod(self._broadcast, dtype=int))
-        return reshape(array, self._broadcast) if array.size == size else array
+    def _statistics(self) -> tuple[Any, Any]:
+        """Mean and variance, in at least 32 bits, of a shape that broadcasts with the inputs."""
+        found = self._given if self.input_mean is not None else (self.adapt_mean.value, self.adapt_variance.value)
+        dtype = wide_dtype(self.compute_dtype)
+        return tuple(reshape(to_tensor(x, dtype), self._broadcast) for x in found)  # type: ignore[return-value]
 
     def adapt(self, data: Any) -> None:
         """Measures mean and variance, and forgets those measured before.
@@ -148,6 +177,12 @@ class Normalization(Layer):
         for batch in _batches(data):
             if not self.built:
                 self.build((None, *batch.shape[1:]) if batch.ndim > 1 else batch.shape)
+            built = self._build_shape
+            if batch.ndim != len(built) or any(batch.shape[a] != built[a] for a in self._kept):
+                raise ValueError(
+                    f"The layer was built with input_shape={built}, but adapt() is being called with data with an "
+                    f"incompatible shape, data.shape={batch.shape} (layer '{self.name}', axis={self.axis})"
+                )
             over = tuple(a for a in range(batch.ndim) if a not in self._kept)
             batch = batch.astype("float64")
             n = int(np.prod([batch.shape[a] for a in over], dtype=int))
@@ -169,11 +204,14 @@ class Normalization(Layer):
         """Does nothing: mean and variance are always those of the weights."""
 
     def call(self, inputs: Any) -> Any:
-        inputs = cast(inputs, self.compute_dtype)
-        deviation = maximum(sqrt(self.variance), 1e-7)
+        mean, variance = self._statistics()
+        inputs = cast(inputs, mean.dtype)
+        deviation = maximum(sqrt(variance), 1e-7)
         if self.invert:
-            return add(self.mean, multiply(inputs, deviation))
-        return divide(subtract(inputs, self.mean), deviation)
+            out = add(mean, multiply(inputs, deviation))
+        else:
+            out = divide(subtract(inputs, mean), deviation)
+        return cast(out, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

@@ -10,7 +10,7 @@ from ..core.engine import jax
 from ..ops.numpy import pad, repeat
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import choice, join_shape, pairs_per_axis, per_axis, split_shape, static_shape
+from .sizes import choice, count, join_shape, pairs_per_axis, per_axis, split_shape, static_shape
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -133,8 +133,9 @@ class Cropping(SpatialResize):
         lengths = [None if n is None else n - a - b for n, (a, b) in zip(space, self._pairs)]
         if any(n is not None and n <= 0 for n in lengths):
             raise ValueError(
-                "Values in `cropping` argument should be smaller than the corresponding spatial dimension of the "
-                f"input. Received: input_shape={input_shape}, cropping={self.cropping} (layer '{self.path}' of type "
+                f"`cropping` parameter of `{type(self).__name__}` layer must be smaller than the input length. Values "
+                "in `cropping` argument should be smaller than the corresponding spatial dimension of the input. "
+                f"Received: input_shape={input_shape}, cropping={self.cropping} (layer '{self.path}' of type "
                 f"{type(self).__name__})"
             )
         return self._resized(input_shape, lengths)
@@ -232,7 +233,7 @@ class UpSampling1D(UpSampling):
     def __init__(self, size: int = 2, **kwargs: Any):
         super().__init__(**kwargs)
         self._set_format("channels_last")
-        self.size = per_axis(self, "size", size, 1)[0]
+        self.size = count(self, "size", size)
 
 
 _METHODS = {"nearest": "nearest", "bilinear": "bilinear", "bicubic": "cubic", "lanczos3": "lanczos3"}

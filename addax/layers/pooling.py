@@ -10,11 +10,22 @@ from ..kernels.conv import Sizes
 from ..kernels.pooling import global_max_pool
 from ..ops.core import cast
 from ..ops.nn import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
-from ..ops.numpy import expand_dims, mean, multiply
+from ..ops.numpy import expand_dims, mean, multiply, ones_like, where
 from ..ops.numpy import sum as sum_
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import choice, join_shape, per_axis, split_shape, static_shape, windowed
+from .sizes import (
+    built_from_the_start,
+    check_mask,
+    choice,
+    flags,
+    is_int,
+    join_shape,
+    per_axis,
+    split_shape,
+    static_shape,
+    windowed,
+)
 
 
 class Pooling(Layer):
@@ -38,7 +49,7 @@ class Pooling(Layer):
         self.padding = choice(self, "padding", padding, ("valid", "same"))
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        built_from_the_start(self)
 
     def call(self, inputs: Any) -> Any:
         self.compute_output_shape(static_shape(inputs))
@@ -161,9 +172,10 @@ class GlobalPooling(Layer):
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
+        flags(self, keepdims=keepdims)
         self.keepdims = keepdims
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        built_from_the_start(self)
 
     @property
     def _axes(self) -> tuple[int, ...]:
@@ -187,7 +199,7 @@ class GlobalAveragePooling1D(GlobalPooling):
         keepdims: Whether the reduced axis stays, with size 1.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
-    Call arguments: `inputs`, and `mask`, bools of shape `(batch, steps)`.
+    Call arguments: `inputs`, and `mask`, bools of shape `(batch, steps)`. The mean of no steps at all is 0.
 
     >>> keras.layers.GlobalAveragePooling1D()(np.arange(6.0).reshape(1, 3, 2))
     Array([[2., 3.]], dtype=float32)
@@ -203,9 +215,13 @@ class GlobalAveragePooling1D(GlobalPooling):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is None:
             return super().call(inputs)
+        shape = static_shape(inputs)
+        check_mask(self, mask, (shape[0], shape[self._axes[0]]))
         weights = expand_dims(cast(mask, inputs.dtype), 2 if self.data_format == "channels_last" else 1)
         total = sum_(multiply(inputs, weights), axis=self._axes, keepdims=self.keepdims)
-        return total / sum_(weights, axis=self._axes, keepdims=self.keepdims)
+        count = sum_(weights, axis=self._axes, keepdims=self.keepdims)
+        # The mean of a row that is padding from end to end is 0: 0 / 0 would make every weight NaN.
+        return total / where(count == 0, ones_like(count), count)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         return None
@@ -296,6 +312,11 @@ class AdaptivePooling(Layer):
 
     def __init__(self, output_size: Sizes, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
+        if not is_int(output_size) and not isinstance(output_size, (list, tuple)):
+            raise TypeError(
+                f"`output_size` must be an integer or tuple of {self.rank} integer{'s' * (self.rank > 1)}. Received: "
+                f"{output_size} of type {type(output_size)} (layer '{self.name}')"
+            )
         self.output_size = per_axis(self, "output_size", output_size, self.rank)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)

@@ -12,6 +12,40 @@ from ..kernels import noise
 from ..regularizers import L1L2
 from .activation import Elementwise
 from .input_spec import InputSpec
+from .sizes import fraction, is_int
+
+
+class Strength:
+    """An attribute that says how much a layer drops or disturbs, between 0 and 1.
+
+    The layer gets its random generator, made from its `seed`, as soon as there is anything to draw, also where the
+    value is raised later. (A layer that never draws has none, as in Keras.)
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name, self.held = name, f"_{name}"
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        if layer is None:
+            return self
+        try:
+            return layer.__dict__[self.held]
+        except KeyError:
+            raise AttributeError(f"'{type(layer).__name__}' object has no attribute '{self.name}'") from None
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        fraction(layer, self.name, value)
+        if value > 0 and "seed_generator" not in layer.__dict__:
+            try:
+                layer.seed_generator = SeedGenerator(layer.seed)
+            except ValueError as error:
+                if not layer.built:
+                    raise
+                raise ValueError(
+                    f"`{self.name}` of layer '{layer.path}' ({type(layer).__name__}) was 0 when the layer was built, "
+                    f"so it has no random generator. Make the layer with {self.name}={value}, or set it earlier."
+                ) from error
+        setattr(layer, self.held, value)
 
 
 class Noise(Elementwise):
@@ -19,21 +53,12 @@ class Noise(Elementwise):
 
     _about: tuple[str, ...] = ("seed",)  # which the generator was given
 
-    def _take_strength(self, name: str, value: float, seed: Any) -> float:
-        """Checks the strength; makes the generator unless there is nothing to do."""
-        if not 0 <= value <= 1:
-            raise ValueError(
-                f"Invalid value received for argument `{name}`. Expected a float value between 0 and 1. Received: "
-                f"{name}={value} (layer '{self.name}' of type {type(self).__name__})"
-            )
-        self.seed = seed
-        self.active = value > 0
-        if self.active:
-            self.seed_generator = SeedGenerator(seed)
-        return value
+    strength = "rate"  # the attribute that says how much
+    seed: Any
+    seed_generator: SeedGenerator
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        return self.disturb(inputs) if training and self.active else inputs
+        return self.disturb(inputs) if training and getattr(self, self.strength) > 0 else inputs
 
     def disturb(self, inputs: Any) -> Any:
         """The input with the noise."""
@@ -43,11 +68,23 @@ class Noise(Elementwise):
 def _noise_shape(layer: Noise, noise_shape: Any) -> tuple | None:
     if noise_shape is None:
         return None
+    start = "Invalid value received for argument `noise_shape`. Expected"
     if not isinstance(noise_shape, Sequence) or isinstance(noise_shape, str):
         raise ValueError(
-            "Invalid value received for argument `noise_shape`. Expected an iterable of integers (e.g., a tuple or "
-            f"list). Received: noise_shape={noise_shape} (layer '{layer.name}')"
+            f"{start} an iterable of integers (e.g., a tuple or list). Received: noise_shape={noise_shape} (layer "
+            f"'{layer.name}')"
         )
+    for i, size in enumerate(noise_shape):
+        if size is not None and not is_int(size):
+            raise ValueError(
+                f"{start} all elements to be integers or None. Received element at index {i}: {size} (type: "
+                f"{type(size).__name__}) (layer '{layer.name}')"
+            )
+        if size is not None and size <= 0:
+            raise ValueError(
+                f"{start} all dimensions to be positive integers or None. Received negative or zero value at index "
+                f"{i}: {size} (layer '{layer.name}')"
+            )
     return tuple(noise_shape)
 
 
@@ -74,11 +111,14 @@ class Dropout(Noise):
     ([0.0, 2.0], Array([1., 1.], dtype=float32))
     """
 
+    rate = Strength()
+
     def __init__(
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ):
         super().__init__(**kwargs)
-        self.rate = self._take_strength("rate", rate, seed)
+        self.seed = seed
+        self.rate = rate
         self.noise_shape = _noise_shape(self, noise_shape)
 
     def disturb(self, inputs: Any) -> Any:
@@ -100,11 +140,14 @@ class AlphaDropout(Noise):
     # The least value of SELU, which dropped elements get.
     lowest = -1.6732632423543772 * 1.0507009873554805
 
+    rate = Strength()
+
     def __init__(
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ):
         super().__init__(**kwargs)
-        self.rate = self._take_strength("rate", rate, seed)
+        self.seed = seed
+        self.rate = rate
         self.noise_shape = _noise_shape(self, noise_shape)
 
     def disturb(self, inputs: Any) -> Any:
@@ -121,6 +164,7 @@ class SpatialDropout(Noise):
     """Dropout of whole channels. `rank` is the number of spatial axes."""
 
     rank: int
+    rate = Strength()
 
     def __init__(
         self,
@@ -132,7 +176,8 @@ class SpatialDropout(Noise):
         **kwargs: Any,
     ):
         super().__init__(name=name, dtype=dtype, **kwargs)
-        self.rate = self._take_strength("rate", rate, seed)
+        self.seed = seed
+        self.rate = rate
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
@@ -208,9 +253,13 @@ class GaussianNoise(Noise):
     (2, 3)
     """
 
+    strength = "stddev"
+    stddev = Strength()
+
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.stddev = self._take_strength("stddev", stddev, seed)
+        self.seed = seed
+        self.stddev = stddev
 
     def disturb(self, inputs: Any) -> Any:
         return inputs + self.stddev * noise.normal(self.seed_generator.next(), inputs.shape, inputs.dtype)
@@ -228,9 +277,12 @@ class GaussianDropout(Noise):
     (2, 3)
     """
 
+    rate = Strength()
+
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.rate = self._take_strength("rate", rate, seed)
+        self.seed = seed
+        self.rate = rate
 
     def disturb(self, inputs: Any) -> Any:
         stddev = math.sqrt(self.rate / (1.0 - self.rate))

@@ -10,6 +10,7 @@ from ..core.config import standardize_data_format
 from ..ops import numpy as knp
 from .input_spec import InputSpec
 from .layer import Layer, Shape
+from .sizes import built_from_the_start, count, is_int, is_whole
 
 
 class Flatten(Layer):
@@ -44,7 +45,7 @@ class Reshape(Layer):
     """The elements of each sample in another shape.
 
     Args:
-        target_shape: Shape without the batch axis; one size may be -1, for what is left.
+        target_shape: Shape without the batch axis; one size may be -1 (or None), for what is left.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.Reshape((3, -1))(np.ones((2, 12))).shape
@@ -53,16 +54,23 @@ class Reshape(Layer):
 
     _keeps_dtype = True
 
-    def __init__(self, target_shape: Sequence[int], **kwargs: Any):
+    def __init__(self, target_shape: Sequence[int | None], **kwargs: Any):
         super().__init__(**kwargs)
-        target_shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
-        if target_shape.count(-1) > 1:
+        sizes = (target_shape,) if is_int(target_shape) else target_shape
+        if not isinstance(sizes, (list, tuple)) or not all(n is None or (is_whole(n) and n >= -1) for n in sizes):
+            raise ValueError(
+                "Each dimension in `target_shape` must be a non-negative integer, or `-1` for a single unknown "
+                f"dimension. Received: target_shape={target_shape} (layer '{self.name}')"
+            )
+        target_shape = tuple(n if n is None else int(n) for n in sizes)
+        # None is another way to write -1.
+        if target_shape.count(-1) + target_shape.count(None) > 1:
             raise ValueError(
                 "There must be at most one unknown dimension (-1) in `target_shape`. Received: "
                 f"target_shape={target_shape}."
             )
         self.target_shape = target_shape
-        self.built = True
+        built_from_the_start(self)
 
     def call(self, inputs: Any) -> Any:
         return knp.reshape(inputs, (inputs.shape[0], *self._sizes(tuple(inputs.shape[1:]))))
@@ -72,24 +80,25 @@ class Reshape(Layer):
 
     def _sizes(self, have: Shape) -> Shape:
         """The target with the unknown size worked out, where the input's sizes are known."""
+        target = tuple(-1 if n is None else n for n in self.target_shape)
         if not all(isinstance(n, int) for n in have):
-            return tuple(None if n == -1 and None in have else n for n in self.target_shape)
+            return tuple(None if n == -1 and None in have else n for n in target)
         total = math.prod(have)  # type: ignore[arg-type]
-        given = math.prod(n for n in self.target_shape if n != -1)
+        given = math.prod(n for n in target if n != -1)
         where = (
             f"Received: input_shape={have}, target_shape={self.target_shape} in layer '{self.path}' (sizes are without "
             f"the batch axis: {total} elements, and {given} in the target)"
         )
-        if -1 not in self.target_shape:
+        if -1 not in target:
             if total != given:
                 raise ValueError(f"The total size of the tensor must be unchanged. {where}")
-            return self.target_shape
+            return target
         if given == 0 or total % given:
             raise ValueError(
                 "The total size of the tensor must be unchanged, however, the input size cannot by divided by the "
                 f"specified dimensions in target_shape. {where}"
             )
-        return tuple(total // given if n == -1 else n for n in self.target_shape)
+        return tuple(total // given if n == -1 else n for n in target)
 
 
 class Permute(Layer):
@@ -107,6 +116,11 @@ class Permute(Layer):
 
     def __init__(self, dims: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)
+        if not isinstance(dims, (list, tuple)) or not all(map(is_int, dims)):
+            raise ValueError(
+                "Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be "
+                f"consecutive and start from 1. Received dims={dims} (layer '{self.name}'): expected a tuple of ints"
+            )
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
@@ -137,11 +151,7 @@ class RepeatVector(Layer):
 
     def __init__(self, n: int, **kwargs: Any):
         super().__init__(**kwargs)
-        if not isinstance(n, int):
-            raise TypeError(f"Expected an integer value for `n`, got {type(n)}.")
-        if n <= 0:
-            raise ValueError(f"Argument `n` should be a positive integer. Received: n={n} (layer '{self.name}')")
-        self.n = n
+        self.n = count(self, "n", n)
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
+from ..core.dtypes import is_float
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope, to_snake_case
 from ..core.registry import is_builtin
@@ -32,6 +33,7 @@ from .rnn_cells import (
     reset_masks,
     state_shapes,
 )
+from .sizes import check_mask, flags, static_shape
 
 
 class RNN(Layer):
@@ -85,6 +87,15 @@ class RNN(Layer):
                 "The RNN cell should have a `state_size` attribute (single integer or list of integers, one integer "
                 f"per RNN state). Received: cell={cell}"
             )
+        flags(
+            self,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            zero_output_for_mask=zero_output_for_mask,
+        )
         self.cell = cell
         self.return_sequences = return_sequences
         self.return_state = return_state
@@ -166,8 +177,9 @@ class RNN(Layer):
         return (output, *state_shapes(self.cell.state_size, batch))
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        dtype = getattr(self.cell, "compute_dtype", self.compute_dtype)
-        return tree.map_structure(lambda t: KerasTensor(t.shape, dtype), super().compute_output_spec(*args, **kwargs))
+        return tree.map_structure(
+            lambda t: KerasTensor(t.shape, self.compute_dtype), super().compute_output_spec(*args, **kwargs)
+        )
 
     def compute_mask(self, _: Any, mask: Any) -> Any:
         mask = tree.flatten(mask)[0]
@@ -179,6 +191,7 @@ class RNN(Layer):
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         mask = tree.flatten(mask)[0]
         if mask is not None:
+            check_mask(self, mask, static_shape(sequences))
             mask = cast(mask, "bool")
             if mask.ndim > 2:
                 mask = any_along(mask, axis=tuple(range(2, mask.ndim)))
@@ -192,10 +205,23 @@ class RNN(Layer):
             for variable, value in zip(tree.flatten(self.states), tree.flatten(states)):
                 variable.assign(value)
         output = outputs if self.return_sequences else last
-        return (output, *states) if self.return_state else output
+        # Cells have policies of their own; what comes out is of the layer's.
+        returned = (output, *states) if self.return_state else output
+        return tree.map_structure(self._to_compute_dtype, returned)
+
+    def _to_compute_dtype(self, x: Any) -> Any:
+        return cast(x, self.compute_dtype) if is_float(x.dtype) else x
 
     def _first_states(self, sequences: Any, given: Any) -> list:
         batch = sequences.shape[0]
+        if self.stateful:
+            expected = tree.flatten(self.states)[0].shape[0]
+            if isinstance(batch, int) and batch != expected:
+                raise ValueError(
+                    "If an RNN is stateful, the batch size of the input sequences must be the same as the batch size "
+                    f"of the initial state. \n- Expected batch size: {expected}\n- Received batch size: {batch}\n"
+                    f"(layer '{self.path}' of type {type(self).__name__}: the batch size was fixed as it was built)"
+                )
         if given is None:
             if self.stateful:
                 return tree.map_structure(lambda v: v.value, self.states)
@@ -203,6 +229,11 @@ class RNN(Layer):
         shapes = state_shapes(self.cell.state_size, batch)
         expected = tree.flatten(tree.map_shape_structure(_Leaf, shapes))
         found = tree.flatten(given)
+        if any(isinstance(batch, int) and isinstance(f.shape[0], int) and f.shape[0] != batch for f in found if f.ndim):
+            raise ValueError(
+                f"Layer '{self.path}' ({type(self).__name__}) got a batch of {batch} sequences, but `initial_state` of "
+                f"shape(s) {', '.join(str(tuple(f.shape)) for f in found)}: expected a state for each sequence."
+            )
         if len(found) != len(expected) or any(
             tuple(f.shape[1:]) != e.shape[1:] for f, e in zip(found, expected) if hasattr(f, "shape")
         ):

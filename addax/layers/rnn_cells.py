@@ -17,6 +17,7 @@ from ..kernels.rnn import project
 from ..random import dropout
 from .calling import Call, call_signature
 from .layer import Layer, Shape
+from .sizes import flags, number
 
 _GET = {
     "activation": activations.get,
@@ -72,7 +73,13 @@ class RecurrentCell(Layer):
             kind = name.rpartition("_")[2]
             setattr(self, name, _GET[kind](arguments[name]) if kind in _GET else arguments[name])
         self.units = check_units(self.units, self)
-        self.dropout, self.recurrent_dropout = (min(1.0, max(0.0, r)) for r in (self.dropout, self.recurrent_dropout))
+        for name in ("dropout", "recurrent_dropout"):
+            setattr(self, name, min(1.0, max(0.0, number(self, name, arguments[name]))))
+        flags(
+            self,
+            use_bias=self.use_bias,
+            **{k: arguments[k] for k in ("unit_forget_bias", "reset_after") if k in arguments},
+        )
         # As in Keras, the gates share one mask of the inputs unless the state is dropped, too.
         self.input_masks = self.gates if self.recurrent_dropout or implementation == 1 else 1
         self.seed_generator = SeedGenerator(self.seed)
@@ -192,6 +199,11 @@ class StackedRNNCells(Layer):
 
     def __init__(self, cells: Any, **kwargs: Any):
         super().__init__(**kwargs)
+        if not isinstance(cells, (list, tuple)) or not cells:
+            raise ValueError(
+                f"`cells` of layer '{self.name}' (StackedRNNCells) must be a list of one or more cells. Received: "
+                f"cells={cells}"
+            )
         for cell in cells:
             if not hasattr(cell, "call"):
                 raise ValueError(f"All cells must have a `call` method. Received cell without a `call`: {cell}")

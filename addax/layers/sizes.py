@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import operator
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import numpy as np
 
 from .. import constraints, initializers, regularizers
 from ..core.dtypes import static_shape as static_shape
@@ -34,56 +38,165 @@ def add_weight(layer: Layer, name: str, shape: Sequence[int | None], options: st
     return layer.add_weight(name=name, shape=shape, **{**found, **rest})
 
 
+def is_int(value: Any) -> bool:
+    """Whether `value` is an int, of NumPy too, and no bool: True as a size is a mistake."""
+    if isinstance(value, bool):
+        return False
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _named(layer: Layer) -> str:
+    return f"(layer '{layer.name}' of type {type(layer).__name__})"
+
+
 def per_axis(layer: Layer, name: str, value: Sizes, rank: int, least: int = 1) -> tuple[int, ...]:
     """`value` as a tuple of `rank` ints, none below `least`."""
-    sizes = (value,) * rank if isinstance(value, int) else value
+    entries = (value,) * rank if is_int(value) else value
     expected = f"The `{name}` argument must be a tuple of {rank} integers. Received {name}={value}"
-    where = f" (layer '{layer.name}' of type {type(layer).__name__})"
-    try:
-        sizes = tuple(int(v) for v in sizes)
-    except (TypeError, ValueError):
-        raise ValueError(expected + where) from None
+    if not isinstance(entries, Iterable) or not all(map(is_whole, entries)):
+        raise ValueError(f"{expected} {_named(layer)}")
+    sizes = tuple(int(v) for v in entries)  # type: ignore[arg-type]
     if len(sizes) != rank:
-        raise ValueError(expected + where)
+        raise ValueError(f"{expected} {_named(layer)}")
     wrong = {v for v in sizes if v < least}
     if wrong:
-        raise ValueError(f"{expected}, including values {wrong} that do not satisfy `value >= {least}`{where}")
+        limit = f">= {least}" if least == 0 else f"> {least - 1}"
+        raise ValueError(f"{expected}, including values {wrong} that do not satisfy `value {limit}` {_named(layer)}")
     return sizes
+
+
+def is_whole(value: Any) -> bool:
+    """Whether `value` is an int or a float like 4.0, as a division makes it."""
+    return is_int(value) or (isinstance(value, (float, np.floating)) and math.isfinite(value) and value == int(value))
 
 
 def pairs_per_axis(layer: Layer, name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
     """`value` (an int, an int an axis or a pair an axis) as a pair of ints for each axis."""
-    where = f"Received: {name}={value}. (layer '{layer.name}' of type {type(layer).__name__})"
-    entries = (value,) * rank if isinstance(value, int) else value
-    if not isinstance(entries, (list, tuple)) or len(entries) != rank:
-        count = {2: "two", 3: "three"}[rank]
+    where = f"Received: {name}={value}. {_named(layer)}"
+    entries = (value,) * rank if is_int(value) else value
+    count = {2: "two", 3: "three"}[rank]
+    if not isinstance(entries, (list, tuple, str)):
+        raise ValueError(
+            f"`{name}` should be either an int, a tuple of {rank} ints, or a tuple of {rank} tuples of 2 ints: "
+            f"`{name}` should have {count} elements. {where}"
+        )
+    if isinstance(entries, str) or len(entries) != rank:
         raise ValueError(f"`{name}` should have {count} elements. {where}")
-    pairs = tuple((e, e) if isinstance(e, int) else tuple(e) for e in entries)
+    pairs = tuple((e, e) if not isinstance(e, (list, tuple)) else tuple(e) for e in entries)
     for i, pair in enumerate(pairs):
-        if len(pair) != 2 or any(not isinstance(n, int) or n < 0 for n in pair):
-            raise ValueError(f"Entry {i} of `{name}` must be a non-negative int or a pair of them. {where}")
-    return pairs
+        if len(pair) != 2 or not all(map(is_int, pair)) or min(pair) < 0:
+            raise ValueError(
+                f"Entry {i} of `{name}` must be a non-negative int or a pair of them: `{name}` cannot be negative. "
+                f"{where}"
+            )
+    return tuple((int(a), int(b)) for a, b in pairs)
 
 
 def choice(layer: Layer, name: str, value: str, accepted: tuple[str, ...]) -> str:
     """`value` in lower case, which must be one of `accepted`."""
     found = value.lower() if isinstance(value, str) else value
     if found not in accepted:
-        raise ValueError(
-            f"The `{name}` argument must be one of {accepted}. Received: {value} "
-            f"(layer '{layer.name}' of type {type(layer).__name__})"
-        )
+        raise ValueError(f"The `{name}` argument must be one of {accepted}. Received: {value} {_named(layer)}")
     return found
 
 
 def positive(layer: Layer, name: str, value: Any) -> int:
     """`value`, which must be an int above 0."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) <= 0:
+    if not is_int(value) or value <= 0:
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected a strictly positive value. Received {name}={value}. "
-            f"(layer '{layer.name}' of type {type(layer).__name__})"
+            f"{_named(layer)}"
         )
     return int(value)
+
+
+def count(layer: Layer, name: str, value: Any) -> int:
+    """`value`, a number of times: an int above 0.
+
+    Raises:
+        TypeError: It is no int.
+        ValueError: It is not above 0.
+    """
+    if not is_int(value):
+        raise TypeError(
+            f"Expected an integer value for `{name}`, got {type(value)}. Received: {name}={value!r} {_named(layer)}"
+        )
+    if value <= 0:
+        raise ValueError(f"Argument `{name}` should be a positive integer. Received: {name}={value} {_named(layer)}")
+    return int(value)
+
+
+def number(layer: Layer, name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> Any:
+    """`value` as it is, which must be a number between `least` and `most`."""
+    if not _is_between(value, least, most):
+        limits = [f"at least {least}"] * (least > -math.inf) + [f"at most {most}"] * (most < math.inf)
+        raise ValueError(
+            f"Invalid value received for argument `{name}`. Expected a number{' of ' * bool(limits)}"
+            f"{' and '.join(limits)}. Received: {name}={value!r} {_named(layer)}"
+        )
+    return value
+
+
+def fraction(layer: Layer, name: str, value: Any) -> Any:
+    """`value` as it is, which must be a number between 0 and 1."""
+    if not _is_between(value, 0, 1):
+        shown = repr(value) if isinstance(value, str) else value
+        raise ValueError(
+            f"Invalid value received for argument `{name}`. Expected a float value between 0 and 1. Received: "
+            f"{name}={shown} {_named(layer)}"
+        )
+    return value
+
+
+def _is_between(value: Any, least: float, most: float) -> bool:
+    if isinstance(value, (str, bytes, Sequence)):
+        return False
+    try:
+        return least <= float(value) <= most
+    except (TypeError, ValueError):
+        return False
+
+
+def axis_or_axes(layer: Layer, name: str, value: Any) -> Any:
+    """`value` as it is, which must be an int, or a list or tuple of ints.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not all(map(is_int, value if isinstance(value, (list, tuple)) else [value])):
+        raise TypeError(
+            f"Invalid value for `{name}` argument: expected an int or a list/tuple of ints. Received: {name}={value} "
+            f"{_named(layer)}"
+        )
+    return value
+
+
+def flags(layer: Layer, **values: Any) -> None:
+    """Raises ValueError unless each of the values is True or False: "no" would count as yes.
+
+    None is what the argument of a layer is called with that leaves the choice open.
+    """
+    for name, value in values.items():
+        if not isinstance(value, (bool, np.bool_)) and value not in (0, 1, None):
+            raise ValueError(f"Argument `{name}` must be True or False. Received: {name}={value!r} {_named(layer)}")
+
+
+def built_from_the_start(layer: Layer) -> None:
+    """Marks a layer that has no weights as built, unless it is of a subclass whose own `build` has yet to run."""
+    layer.built = type(layer).build is Layer.build
+
+
+def wide_dtype(dtype: str) -> str:
+    """The dtype that sums are computed in for results of `dtype`: at least 32 bits.
+
+    >>> wide_dtype("float16"), wide_dtype("float64")
+    ('float32', 'float64')
+    """
+    return "float64" if dtype == "float64" else "float32"
 
 
 def channel_axis(data_format: str) -> int:
@@ -111,6 +224,23 @@ def known_channels(layer: Layer, shape: Shape, data_format: str) -> int:
             f"data_format='{data_format}') received input_shape={shape}: axis {channel_axis(data_format)} is None."
         )
     return channels
+
+
+def check_mask(layer: Layer, mask: Any, shape: Shape) -> None:
+    """Raises ValueError unless `mask` is one of the timesteps of inputs of this shape, `(batch, time, ...)`."""
+    sizes = static_shape(mask)
+    name = type(layer).__name__
+    if len(sizes) < 2:
+        raise ValueError(
+            f"The `mask` passed to the `{name}` layer must be at least 2D (e.g., `(batch_size, timesteps)`), but it "
+            f"has {len(sizes)} dimension(s) with shape {sizes}. (layer '{layer.path}')"
+        )
+    if any(None not in (m, n) and m != n for m, n in zip(sizes[:2], shape[:2])):
+        raise ValueError(
+            f"The `mask` passed to the `{name}` layer has a shape {sizes} that is incompatible with the input shape "
+            f"{shape}. The first two dimensions of the mask (batch size and timesteps) must match the input's first "
+            f"two dimensions. Expected mask shape prefix: {shape[:2]}. (layer '{layer.path}')"
+        )
 
 
 def windowed(

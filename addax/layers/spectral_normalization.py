@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ops.core import stop_gradient
+from ..core.keras_tensor import KerasTensor
+from ..ops.core import cast, stop_gradient
 from ..ops.nn import normalize
 from ..ops.numpy import matmul, reshape, transpose
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import positive
+from .sizes import is_int
 from .wrapper import Wrapper
 
 
@@ -28,12 +29,12 @@ class SpectralNormalization(Wrapper):
 
     def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any):
         super().__init__(layer, **kwargs)
-        if power_iterations <= 0:
+        if not is_int(power_iterations) or power_iterations <= 0:
             raise ValueError(
-                f"`power_iterations` should be greater than zero. Received: `power_iterations={power_iterations}` "
-                f"(layer '{self.name}')"
+                f"`power_iterations` should be greater than zero, an int. Received: "
+                f"`power_iterations={power_iterations}` (layer '{self.name}')"
             )
-        self.power_iterations = positive(self, "power_iterations", power_iterations)
+        self.power_iterations = int(power_iterations)
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
@@ -52,7 +53,7 @@ class SpectralNormalization(Wrapper):
     def call(self, inputs: Any, training: bool = False) -> Any:
         if training:
             self._normalize_kernel()
-        return self.layer(inputs)
+        return cast(self.layer(inputs), self.compute_dtype)  # the layer inside has a policy of its own
 
     def _normalize_kernel(self) -> None:
         kernel = reshape(self.kernel, (-1, self.kernel.shape[-1]))
@@ -66,7 +67,7 @@ class SpectralNormalization(Wrapper):
         self.kernel.assign(self.kernel.value / largest.reshape(()))
 
     def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
-        return self.layer.compute_output_spec(inputs)
+        return KerasTensor(self.layer.compute_output_spec(inputs).shape, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.layer.compute_output_shape(input_shape)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..core import tree
+from ..core.dtypes import is_float
 from ..core.keras_tensor import KerasTensor
-from ..ops import reshape, stack
+from ..ops import cast, reshape, stack
 from .layer import Layer, Shape, call_signature
+from .sizes import check_mask, static_shape
 from .wrapper import Wrapper
 
 
@@ -50,10 +52,20 @@ class TimeDistributed(Wrapper):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         return tree.map_structure(
-            lambda t: KerasTensor(t.shape, self.layer.compute_dtype), super().compute_output_spec(*args, **kwargs)
+            lambda t: KerasTensor(t.shape, self._result_dtype(t)), super().compute_output_spec(*args, **kwargs)
         )
 
+    def _result_dtype(self, x: Any) -> str:
+        # The layer inside has a policy of its own; what comes out is of this layer's.
+        return self.compute_dtype if is_float(str(x.dtype)) else str(x.dtype)
+
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if mask is not None:
+            check_mask(self, mask, static_shape(inputs))
+        outputs = self._at_each_step(inputs, training, mask)
+        return tree.map_structure(lambda y: cast(y, self._result_dtype(y)), outputs)
+
+    def _at_each_step(self, inputs: Any, training: bool | None, mask: Any) -> Any:
         if self._looks_across_the_batch(training):
             steps = [
                 self._apply(inputs[:, t], training, None if mask is None else mask[:, t])

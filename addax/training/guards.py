@@ -6,6 +6,7 @@ Each has a switch: `keras.config.set("check_labels", False)`, and likewise `chec
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,11 +21,12 @@ from ..core.keras_tensor import KerasTensor
 from ..core.warnings import warn
 from ..data.adapt import check_rows
 from ..data.batches import ArrayBatches
+from ..layers.embedding import Embedding
 from ..metrics import Metric
 from ..metrics.identifiers import resolve
 from . import outputs
 from .array_facts import Scan
-from .output_kinds import activation_of, consumers, is_addax_layer
+from .output_kinds import TableProbe, activation_of, consumers, is_addax_layer, tables_of
 from .padding import is_rowwise
 
 # What the built-in losses want of labels: the shape of the predictions ("alike"), rows of probabilities of that shape
@@ -130,6 +132,12 @@ def check_batch(model: Any, batch: tuple, labels: bool = True) -> None:
     """What a batch tells before anything is built: dtypes, and inputs that the model doesn't have."""
     x, y, sample_weight = batch
     check_kinds(model, x, y if labels else None, sample_weight)
+    if settings.get("check_dtypes"):
+        for name, array, tensor in _named(model, x):
+            if tensor is not None:
+                if array.dtype.kind in "iu":
+                    _check_integers(name, array)
+                _check_tables(name, array, tables_of(model, tensor))
     if settings.get("check_shapes") and _inputs_by_name(model):
         if model.input_spec is not None:
             check_inputs(model, x)
@@ -328,7 +336,10 @@ def check_values(model: Any, batch: tuple, what: str = "the data") -> None:
                 is_error = _is_error_in_y(model) if name.startswith("`y`") else _is_error_in_x(readers, array)
                 _not_finite(name, array, is_error, what)
         elif kind in "iu" and check_dtypes:
-            _check_integers(name, array, readers)
+            _check_integers(name, array)
+    if check_dtypes:
+        for (name, array, _), tables in zip(_named(model, x), _tables(model, x)):
+            _check_tables(name, array, tables)
     for array in tree.flatten(sample_weight) if check_finite else ():
         if array is None:
             continue
@@ -370,9 +381,8 @@ def _not_finite(name: str, array: Any, is_error: bool, what: str) -> None:
     warn(text)
 
 
-def _check_integers(name: str, array: Any, readers: list) -> None:
-    tables = [o for o in readers if type(o).__name__ == "Embedding" and is_addax_layer(o)]
-    if array.dtype.itemsize < 8 and not tables:
+def _check_integers(name: str, array: Any) -> None:
+    if array.dtype.itemsize < 8:
         return
     low, high = Scan(array).bounds
     if array.dtype.itemsize == 8 and (low < _INT32.min or high > _INT32.max) and not _x64():
@@ -382,14 +392,33 @@ def _check_integers(name: str, array: Any, readers: list) -> None:
             "smaller (class numbers, hashes modulo a table's size), or floats: `x.astype('float32')`."
             + _off("check_dtypes")
         )
-    for table in tables:
-        size = table.input_dim
-        if low < 0 or high >= size:
-            raise ValueError(
-                f"{name[0].upper()}{name[1:]} has indices from {low} to {high}, but layer '{table.name}' (Embedding) "
-                f"has input_dim={size}: expected 0 to {size - 1}. Make the table larger, `Embedding({high + 1}, ...)`, "
-                "or map rare tokens to one index." + _off("check_dtypes")
-            )
+
+
+def _check_tables(name: str, array: Any, tables: list[Embedding]) -> None:
+    """Indices that an embedding table doesn't have."""
+    if tables and array.dtype.kind in "iuf" and array.size:
+        low, high = Scan(array).bounds
+        for table in tables:
+            table.check_indices(low, high, f"{name[0].upper()}{name[1:]}")
+
+
+def _tables(model: Any, x: Any) -> list[list[Embedding]]:
+    """For each array of `x` the embedding tables that look its values up."""
+    named = list(_named(model, x))
+    if not any(isinstance(layer, Embedding) for layer in model._flatten_layers()):
+        return [[] for _ in named]
+    if all(tensor is not None for _, _, tensor in named):
+        return [tables_of(model, tensor) for _, _, tensor in named]  # type: ignore[arg-type]
+    # A model that is no graph is run on no data, to see which of its inputs go into a table.
+    specs = tree.map_structure(_spec, x)
+    key = str(tree.map_structure(lambda t: None if t is None else (t.shape, t.dtype), specs))
+    known = _tables_for.setdefault(model, {})
+    if key not in known:
+        known[key] = TableProbe.run(model, specs)
+    return known[key]
+
+
+_tables_for: weakref.WeakKeyDictionary[Any, dict[str, list[list[Embedding]]]] = weakref.WeakKeyDictionary()
 
 
 def _x64() -> bool:

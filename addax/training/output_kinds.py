@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core import tree
+from ..core.abstract import abstract_call
+from ..core.config import thread
 from ..core.graph import Operation
 from ..core.keras_tensor import KerasTensor
+from ..layers.embedding import Embedding
 from ..layers.layer import Layer, is_user_class
 
 # Layers that give the values they are given, in another arrangement: what made the values is further up.
@@ -74,6 +78,58 @@ def is_addax_layer(operation: Any) -> bool:
         and "call" not in operation.__dict__
         and type(operation).__name__ != "Lambda"
     )
+
+
+def tables_of(model: Any, tensor: KerasTensor) -> list[Embedding]:
+    """The embedding tables that look up the values of `tensor`, an input of `model`, as they are or rearranged."""
+    found: list[Embedding] = []
+    for reader in consumers(model, tensor):
+        layer = getattr(reader, "layer", reader) if type(reader).__name__ == "TimeDistributed" else reader
+        if isinstance(layer, Embedding) and is_addax_layer(layer):
+            found.append(layer)
+        elif _activation(reader) == "pass" or getattr(getattr(reader, "definition", None), "name", None) == "cast":
+            for node in reader._inbound_nodes:
+                if any(given is tensor for given in node.input_tensors):
+                    for output in node.outputs:
+                        found += tables_of(model, output)
+    return found
+
+
+class TableProbe:
+    """Notes, while a model that is no graph runs on no data, which of its inputs go into an embedding table."""
+
+    def __init__(self, leaves: list[Any]):
+        self.index = {id(leaf): i for i, leaf in enumerate(leaves)}
+        self.found: list[list[Embedding]] = [[] for _ in leaves]
+
+    @classmethod
+    def run(cls, model: Any, specs: Any) -> list[list[Embedding]]:
+        """The tables of each array of the input that `specs` describes."""
+        found: list[list[list[Embedding]]] = []
+
+        def call(x: Any) -> Any:
+            probe = cls([leaf for leaf in tree.flatten(x) if leaf is not None])
+            thread.probe = probe
+            try:
+                return model(x, **model._training_argument(False))
+            finally:
+                thread.probe = None
+                found.append(probe.found)
+
+        abstract_call(call, (specs,), {})
+        return found[-1]
+
+    def enter(self, operation: Any, arguments: Any) -> Any:
+        """Notes what a table is called on."""
+        if isinstance(operation, Embedding) and is_addax_layer(operation):
+            for leaf in tree.flatten(arguments):
+                if id(leaf) in self.index:
+                    self.found[self.index[id(leaf)]].append(operation)
+        return arguments
+
+    def leave(self, outputs: Any) -> Any:
+        """What a layer or op returned, as it is."""
+        return outputs
 
 
 def consumers(model: Any, tensor: KerasTensor) -> list[Any]:

@@ -273,3 +273,71 @@ def test_tracebacks_show_the_users_lines(setting: Callable) -> None:
     with pytest.raises(TypeError) as caught:
         model.fit(X, NUMBERS, verbose=0)
     assert len(traceback.extract_tb(caught.value.__traceback__)) > 10
+
+
+# Indices that an embedding table doesn't have
+
+IDS = np.zeros((8, 3), "int64")
+BAD = IDS.copy()
+BAD[5, 1] = 9
+
+
+def lookup(inputs: Any, *before: Any) -> Any:
+    x = inputs
+    for step in before:
+        x = step(x)
+    return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(layers.Embedding(4, 2)(x))))
+
+
+class Lookup(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.table, self.rest = layers.Embedding(4, 2), keras.Sequential([layers.Flatten(), layers.Dense(2)])
+
+    def call(self, inputs):
+        return self.rest(self.table(inputs["ids"]) * inputs["scale"][:, None])
+
+
+LOOKUPS: dict[str, tuple[Callable[[], Any], Callable[[np.ndarray], Any]]] = {
+    "graph": (lambda: lookup(keras.Input((3,), dtype="int32")), lambda ids: ids),
+    "floats": (lambda: lookup(keras.Input((3,))), lambda ids: ids.astype("float32")),
+    "rearranged": (lambda: lookup(keras.Input((3, 1)), layers.Reshape((3,))), lambda ids: ids[..., None]),
+    "cast": (lambda: lookup(keras.Input((3,)), lambda x: ops.cast(x, "int32")), lambda ids: ids),
+    "unbuilt": (
+        lambda: keras.Sequential([layers.Embedding(4, 2), layers.Flatten(), layers.Dense(2)]),
+        lambda ids: ids,
+    ),
+    "at each step": (
+        lambda: keras.Sequential([keras.Input((3, 1)), layers.TimeDistributed(layers.Embedding(4, 2)), layers.Flatten(),
+                                  layers.Dense(2)]),
+        lambda ids: ids[..., None],
+    ),
+    "own class": (Lookup, lambda ids: {"ids": ids, "scale": np.full((8, 1), 9.0, "float32")}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", LOOKUPS)
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_indices_outside_of_a_table(kind: str, method: str) -> None:
+    make, arrange = LOOKUPS[kind]
+    model = make()
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"indices from 0(\.0)? to 9(\.0)?.*\(Embedding\) has input_dim=4"):
+        getattr(model, method)(arrange(BAD), np.zeros((8, 2)), verbose=0)
+    getattr(model, method)(arrange(IDS + 3), np.zeros((8, 2)), verbose=0)
+
+
+@pytest.mark.parametrize("method", ["predict", "train_on_batch", "test_on_batch", "predict_on_batch"])
+def test_indices_outside_of_a_table_in_one_batch(method: str) -> None:
+    model = lookup(keras.Input((3,), dtype="int32"))
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="has input_dim=4"):
+        getattr(model, method)(*((BAD,) if "predict" in method else (BAD, np.zeros((8, 2)))))
+
+
+def test_indices_of_which_a_table_sees_no_part() -> None:
+    inputs = keras.Input((3,), dtype="int32")
+    model = lookup(inputs, lambda x: x[:, 2:])
+    model.compile("sgd", "mse")
+    model.fit(BAD, np.zeros((8, 2)), verbose=0)  # the slice leaves the index out
+    assert np.isfinite(model.get_weights()[0]).all()
