@@ -234,8 +234,8 @@ SECTIONS["Functions on symbolic tensors"] += _rows(
     ),
     (
         "The same on symbolic tensors",
-        "ops.matmul(keras.Input((4,)), keras.Input((3,)))",
-        ("ops.matmul", "x1=float32[None, 4]", "x2=float32[None, 3]"),
+        "ops.matmul(keras.Input((4, 5)), keras.Input((4, 5)))",
+        ("ops.matmul", "x1=float32[None, 4, 5]", "x2=float32[None, 4, 5]"),
     ),
     (
         "An op that gives what can't be joined",

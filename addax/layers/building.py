@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from ..core.engine import is_jax_array
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope_once
 from ..core.signature import signature_of
+from ..core.warnings import warn
 
 Shape = tuple[int | None, ...]
 # Arguments of Keras 2 that say which input a first layer expects.
@@ -91,11 +91,10 @@ def match_shapes(fn: Callable, shapes: dict[str, Any], mask_shapes: dict[str, An
 
 def warn_of_unbuilt_state(name: str) -> None:
     """Warns that `build` of a layer that doesn't define it can't make the weights of the layers inside."""
-    warnings.warn(
+    warn(
         f"`build()` was called on layer '{name}', however the layer does not have a `build()` method implemented and "
         "it looks like it has unbuilt state. This will cause the layer to be marked as built, despite not being "
-        "actually built, which may cause failures down the line. Make sure to implement a proper `build()` method.",
-        stacklevel=3,
+        "actually built, which may cause failures down the line. Make sure to implement a proper `build()` method."
     )
 
 

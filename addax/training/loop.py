@@ -185,6 +185,7 @@ def _training_data(model: Any, x: Any, y: Any, sample_weight: Any, given: FitArg
         # Which output is which is known once the model is built, so the data are looked at without the weights first.
         source = adapt(x, y, sample_weight, batch_size=given.batch_size, shuffle=given.shuffle)
         peeked = source.peek()
+        guards.check_batch(model, peeked)
         model._prepare(*peeked)
         weighter = _class_weighter(model, given.class_weight, peeked)
         if not isinstance(source, ArrayBatches):

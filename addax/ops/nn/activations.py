@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from ...core.config import thread
 from ...core.dtypes import static_shape
 from ...core.engine import jax, jnp
 from ...core.op import Tensor, TensorLike, op
+from ...core.warnings import warn
 from ..checks import axis_in
 
 
@@ -213,11 +213,10 @@ def softmax(x: TensorLike, axis: Any = -1) -> Tensor:
 def _warn_of_one_entry(x: Any, axis: int) -> None:
     layers = getattr(thread.call_context, "stack", ())
     where = f" (layer '{layers[-1].name}': softmax of a single unit is 1 whatever the input)" if layers else ""
-    warnings.warn(
+    warn(
         f"You are using a softmax over axis {axis} of a tensor of shape {static_shape(x)}. This axis has size 1. The "
         "softmax operation will always return the value 1, which is likely not what you intended. Did you mean to use "
-        f"a sigmoid instead?{where}",
-        stacklevel=5,  # this function, the op's, `compute` and the wrapper stand between
+        f"a sigmoid instead?{where}"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from ...core.config import epsilon as default_epsilon
 from ...core.dtypes import floatx
 from ...core.engine import jnp, lax
 from ...core.op import Argument, Axis, Tensor, TensorLike, op
+from ...core.warnings import warn
 from ...kernels.attention import attend
 from ..checks import axis_in, differ
 
@@ -121,11 +121,10 @@ def layer_normalization(
     Array([[-1.,  1.]], dtype=float32)
     """
     if rms_scaling:
-        warnings.warn(
+        warn(
             "You passed `rms_scaling=True`, which is deprecated. This argument incorrectly scales the input by the "
             "variance, not the root mean square. To correctly use RMS Normalization, please use "
-            "`keras.ops.rms_normalization` / `keras.ops.nn.rms_normalization` instead.",
-            stacklevel=4,  # this function, `compute` and the op's wrapper stand between
+            "`keras.ops.rms_normalization` / `keras.ops.nn.rms_normalization` instead."
         )
     epsilon = default_epsilon() if epsilon is None else epsilon
     dtype = x.dtype
