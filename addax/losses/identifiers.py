@@ -60,11 +60,17 @@ def get(identifier: Any) -> Any:
     'huber_loss'
     """
     if isinstance(identifier, dict):
-        return deserialize_keras_object({"module": "keras.losses", **identifier})
+        identifier = deserialize_keras_object({"module": "keras.losses", **identifier})
     if isinstance(identifier, str):
         identifier = registry.find("loss", identifier, "addax.losses", ALIASES)
     if inspect.isclass(identifier):
-        return identifier()
+        identifier = identifier()
+    if hasattr(identifier, "update_state") and hasattr(identifier, "result"):
+        raise ValueError(
+            f"Could not interpret loss identifier: {describe(identifier)}. It is a metric, which sums up over batches; "
+            "a loss is computed from one batch alone. Use the loss of the same name in `keras.losses`, or a "
+            "function `(y_true, y_pred)`."
+        )
     if identifier is None or callable(identifier):
         return identifier
     raise ValueError(
