@@ -123,5 +123,5 @@ def resolve(identifier: Any, y_true_shape: tuple, y_pred_shape: tuple) -> Metric
 
 
 def _name(metric: Any) -> str:
-    name = getattr(metric, "name", None) or getattr(metric, "__name__", None)
-    return name or to_snake_case(type(metric).__name__)
+    name = getattr(metric, "name", None)
+    return name or to_snake_case(getattr(metric, "__name__", type(metric).__name__))
