@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -75,6 +77,41 @@ def check_metric(name: str) -> None:
 @pytest.mark.parametrize("name", CLASSES)
 def test_contract(name: str) -> None:
     check_metric(name)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda metric: pickle.loads(pickle.dumps(metric))])
+@pytest.mark.parametrize("name", CLASSES)
+def test_copies_go_on_by_themselves(name: str, copied: Any) -> None:
+    metric = getattr(metrics, name)(**SETTINGS.get(name, {}))
+    before, then, instead = batch(name), batch(name), batch(name)
+    metric.update_state(*before)
+    state = [v.numpy() for v in metric.variables]
+    again = copied(metric)
+    assert type(again) is type(metric) and again.get_config() == metric.get_config()
+    assert [v.path for v in again.variables] == [v.path for v in metric.variables]
+    np.testing.assert_array_equal(again.result(), metric.result())
+    again.update_state(*instead)
+    for variable, value in zip(metric.variables, state):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    again.reset_state()
+    again.update_state(*before)
+    for each in (metric, again):
+        each.update_state(*then)
+    np.testing.assert_allclose(again.result(), metric.result(), rtol=1e-6)
+
+
+def test_copies_of_users_metrics() -> None:
+    metric = Counts(True, name="mine")
+    metric.inner = [metrics.Mean(name="inner")]
+    metric.inner[0].update_state([1.0, 3.0])
+    metric.update_state(np.ones(3), np.ones(3))
+    for again in (copy.deepcopy(metric), pickle.loads(pickle.dumps(metric))):
+        assert again.get_config() == metric.get_config()
+        assert [v.path for v in again.variables] == [v.path for v in metric.variables]
+        again.inner[0].update_state([5.0])
+        assert again.inner[0].result() == 3.0 and metric.inner[0].result() == 2.0
+        again.steps.assign(7.0)
+        assert again.result()["steps"] is again.steps and float(metric.steps) == 1.0
 
 
 def test_states_run_through_scan() -> None:
