@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.convert import to_tensor
 from ..core.engine import jnp
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.family import Family
 from ..core.signature import Configurable
 from .checks import check_number
 
@@ -309,11 +309,14 @@ def _positive(**arguments: float) -> None:
             raise ValueError(f"Argument `{name}` must be > 0. Received: {name}={value}")
 
 
+SCHEDULES = Family("learning rate schedule", "addax.optimizers.schedules", LearningRateSchedule)
+
+
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     """The config of a schedule."""
-    return serialize_keras_object(learning_rate_schedule)
+    return SCHEDULES.serialize(learning_rate_schedule)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The schedule that `serialize` described."""
-    return deserialize_keras_object(config, custom_objects)
+    return SCHEDULES.deserialize(config, custom_objects)
