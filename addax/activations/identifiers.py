@@ -5,12 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..core import registry
-from ..core.errors import describe, did_you_mean
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.errors import did_you_mean
+from ..core.family import Family
+from ..core.registry import is_builtin
+from ..core.serialization import deserialize_keras_object
 from . import activations
 
 ActivationLike = str | dict | Callable | None
+
+
+class _Activations(Family):
+    """Functions by their exact names; None is no activation, and a built-in function's config is its name."""
+
+    def _public_name(self, name: str) -> str | None:
+        return name if name in self.names() else None
+
+    def unknown(self, name: str) -> ValueError:
+        suggestion = did_you_mean(name, self.names())
+        return ValueError(f"Could not interpret activation function identifier: {name}. {suggestion}")
+
+    def get(self, identifier: Any) -> Any:
+        return activations.linear if identifier is None else super().get(identifier)
+
+    def _from_config(self, config: dict[str, Any]) -> Any:
+        return deserialize_keras_object(config)  # of functions and layers: none that a module would have to tell
+
+    def serialize(self, obj: Any) -> Any:
+        name = getattr(obj, "__name__", None)
+        return name if name in self.names() and is_builtin(obj) else super().serialize(obj)
+
+
+ACTIVATIONS = _Activations(
+    "activation function",
+    "addax.activations.activations",
+    expected="a name such as 'relu', a config, a function, a layer or None",
+)
 
 
 def get(identifier: ActivationLike) -> Callable:
@@ -25,29 +54,7 @@ def get(identifier: ActivationLike) -> Callable:
     >>> get("relu")([-1.0, 1.0])
     Array([0., 1.], dtype=float32)
     """
-    if identifier is None:
-        return activations.linear
-    if isinstance(identifier, dict):
-        identifier = deserialize(identifier)
-    elif isinstance(identifier, str):
-        return _by_name(identifier)
-    if callable(identifier):
-        return identifier
-    raise ValueError(
-        f"Could not interpret activation function identifier: {describe(identifier)}. Expected a name such as "
-        "'relu', a config, a function, a layer or None."
-    )
-
-
-def _by_name(name: str) -> Callable:
-    custom = registry.get_registered_object(name)
-    if custom is not None:
-        return custom
-    if name not in activations.__all__:
-        raise ValueError(
-            f"Could not interpret activation function identifier: {name}. {did_you_mean(name, activations.__all__)}"
-        )
-    return getattr(activations, name)
+    return ACTIVATIONS.get(identifier)
 
 
 def serialize(activation: Callable) -> Any:
@@ -56,10 +63,7 @@ def serialize(activation: Callable) -> Any:
     >>> serialize(get("swish"))
     'silu'
     """
-    name = getattr(activation, "__name__", None)
-    if name in activations.__all__ and registry.is_builtin(activation):
-        return name
-    return serialize_keras_object(activation)
+    return ACTIVATIONS.serialize(activation)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -72,8 +76,4 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     >>> deserialize("relu") is get("relu")
     True
     """
-    if isinstance(config, str):
-        if custom_objects and config in custom_objects:
-            return custom_objects[config]
-        return _by_name(config)
-    return deserialize_keras_object(config, custom_objects=custom_objects)
+    return None if config is None else ACTIVATIONS.deserialize(config, custom_objects)

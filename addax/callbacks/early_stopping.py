@@ -18,7 +18,7 @@ class EarlyStopping(MonitorCallback):
         patience: Number of epochs without improvement that are waited for.
         verbose: 1 to print what is done.
         mode: "min", "max", or "auto": what the metric of that name says of itself.
-        baseline: Value that must be beaten; improvements that don't beat it don't reset the patience.
+        baseline: Value that must be beaten: training ends, too, when `patience` epochs have not beaten it.
         restore_best_weights: Whether the model ends with the weights of its best epoch.
         start_from_epoch: Number of epochs before watching begins.
 
@@ -67,7 +67,7 @@ class EarlyStopping(MonitorCallback):
             self.best_weights = self.model.get_weights()
         beats_baseline = self.baseline is None or self.is_improvement(current, self.baseline)
         self.wait = 0 if better and beats_baseline else self.wait + 1
-        if not better and self.wait >= self.patience and epoch > 0:
+        if self.wait > 0 and self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
 

@@ -16,7 +16,10 @@ class LambdaCallback(Callback):
         on_epoch_begin, on_epoch_end: Functions of `(epoch, logs)`.
         on_train_begin, on_train_end: Functions of `(logs)`.
         on_train_batch_begin, on_train_batch_end: Functions of `(batch, logs)`.
-        **kwargs: Functions for any other hook of `Callback`.
+        **kwargs: Functions for any other hook of `Callback`. What isn't called `on_...` becomes an attribute.
+
+    Raises:
+        ValueError: There is no hook of this name, or what is given for one is no function.
 
     >>> callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))
     >>> callback.on_epoch_end(1, {"loss": 0.5})
@@ -44,10 +47,10 @@ class LambdaCallback(Callback):
             **kwargs,
         )
         for name, fn in hooks.items():
-            if name not in HOOKS:
+            if name.startswith("on_") and name not in HOOKS:
                 raise ValueError(f"LambdaCallback: there is no hook '{name}'. {did_you_mean(name, HOOKS)}")
-            if fn is None:
+            if name in HOOKS and fn is None:
                 continue
-            if not callable(fn):
+            if name in HOOKS and not callable(fn):
                 raise ValueError(f"LambdaCallback: `{name}` must be a function. Received: {fn!r}")
             self.__dict__[name] = fn

@@ -20,7 +20,8 @@ class ModelCheckpoint(MonitorCallback):
             from 1), `{batch}` and the names in the logs stand for their values: `"{epoch:02d}-{val_loss:.2f}.keras"`.
         monitor: Name of the logged quantity that says which model is best.
         verbose: 1 to print what is done.
-        save_best_only: Whether to write only when the quantity is better than before.
+        save_best_only: Whether to write only when the quantity is better than before. Epochs whose logs don't have it
+            (see `validation_freq`) are left out, with a warning.
         save_weights_only: Whether to write weights (and the optimizer's state) instead of the whole model.
         mode: "min", "max", or "auto": what the metric of that name says of itself.
         save_freq: "epoch", or a number of batches.
@@ -108,8 +109,8 @@ class ModelCheckpoint(MonitorCallback):
             self._say(epoch, f"saving model to {path}")
             return True
         current = self.get_monitor_value(logs)
-        if current is None:
-            return True
+        if current is None:  # e.g. an epoch without validation: there is nothing to say it is the best by
+            return False
         if getattr(current, "ndim", 0) > 0:
             warn(f"Can save best model only when `monitor` is a scalar. Received: {current} for '{self.monitor}'.")
             return True

@@ -9,7 +9,10 @@ import numpy as np
 
 from ..core.errors import did_you_mean
 from ..core.warnings import warn
+from ..ops import greater, less
 from .callback import Callback, Logs
+
+_ON_HOST: dict[Callable, Callable] = {greater: np.greater, less: np.less}
 
 
 class MonitorCallback(Callback):
@@ -52,11 +55,13 @@ class MonitorCallback(Callback):
     def is_improvement(self, value: Any, reference: Any) -> bool:
         """Whether `value` is better than `reference` by more than `min_delta`; anything is better than None."""
         if self.monitor_op is None:
-            self.monitor_op = np.greater if self._rises() else np.less
+            self.monitor_op = greater if self._rises() else less
         if reference is None:
             return True
-        delta = self.min_delta if self.monitor_op is np.greater else -self.min_delta
-        return bool(self.monitor_op(value - delta, reference))
+        delta = self.min_delta if self.monitor_op in (greater, np.greater) else -self.min_delta
+        # On the host the same comparison costs no dispatch, and is exact for the float64 that logs may have.
+        compare = _ON_HOST.get(self.monitor_op, self.monitor_op)
+        return bool(compare(value - delta, reference))
 
     def _rises(self) -> bool:
         if self.mode != "auto":

@@ -8,8 +8,7 @@ from typing import Any
 from ..core.config import epsilon
 from ..core.convert import to_tensor
 from ..core.engine import jnp
-from ..core.registry import get_object
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.family import Family
 from ..core.signature import Configurable
 
 Axis = int | Sequence[int] | None
@@ -122,6 +121,9 @@ def _norms(w: Any, axis: Axis) -> Any:
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
 
+CONSTRAINTS = Family("constraint", "addax.constraints", Constraint)
+
+
 def get(identifier: Any) -> Any:
     """The constraint that `identifier` stands for.
 
@@ -131,14 +133,14 @@ def get(identifier: Any) -> Any:
     >>> keras.constraints.get("max_norm").max_value
     2
     """
-    return get_object("constraint", identifier, "addax.constraints", Constraint)
+    return CONSTRAINTS.get(identifier)
 
 
 def serialize(constraint: Constraint) -> dict[str, Any]:
     """The config of `constraint`."""
-    return serialize_keras_object(constraint)
+    return CONSTRAINTS.serialize(constraint)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The constraint that `serialize` described."""
-    return deserialize_keras_object(config, custom_objects)
+    return CONSTRAINTS.deserialize(config, custom_objects)

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from .config import thread
-from .errors import describe, did_you_mean
 from .naming import to_snake_case
 
 T = TypeVar("T")
@@ -42,7 +41,8 @@ MODULES = {
 
 # Where the functions live that files name without their module.
 FUNCTIONS = ("keras.activations", "keras.losses", "keras.metrics", "keras.ops")
-_ACCESS = ("get", "serialize", "deserialize", "schedules")
+# Public names of a family that are no members of it.
+ACCESS = ("get", "serialize", "deserialize", "schedules")
 
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}
@@ -65,7 +65,7 @@ def resolve(module: str | None, name: str) -> Any:
 def resolve_function(module: str | None, name: str) -> Any:
     """The built-in function that files call `name`, or None. They say no more about where it is from."""
     del module
-    if name in _ACCESS:
+    if name in ACCESS:
         return None
     found = (_public(MODULES[room], name) for room in FUNCTIONS)
     return next((fn for fn in found if inspect.isfunction(fn)), None)
@@ -171,62 +171,3 @@ CustomObjectScope = custom_object_scope
 def is_builtin(cls: Any) -> bool:
     """Whether `cls` is addax's own."""
     return (getattr(cls, "__module__", None) or "").partition(".")[0] == "addax"
-
-
-def find(kind: str, name: str, room: str, aliases: dict[str, str] | None = None) -> Any:
-    """What `name` stands for in a family: a registered object, an alias, or a public name of the room.
-
-    Args:
-        kind: What is looked for, for the error: "loss", "activation".
-        name: As the user wrote it.
-        room: The addax module whose public names are the family.
-        aliases: Short names -> public names.
-
-    Raises:
-        ValueError: With a suggestion, if nothing has this name.
-    """
-    custom = get_registered_object(name)
-    if custom is not None:
-        return custom
-    owner = importlib.import_module(room)
-    public = [n for n in owner.__all__ if n not in _ACCESS]
-    aliases = aliases or {}
-    if name in aliases:
-        return getattr(owner, aliases[name])
-    if name in public:
-        return getattr(owner, name)
-    by_snake = {to_snake_case(n): n for n in public}
-    by_snake.update({n.lower(): n for n in public if n.lower() not in by_snake})
-    match = by_snake.get(name) or by_snake.get(name.lower())
-    if match:
-        return getattr(owner, match)
-    known = [*aliases, *(n if n.islower() else to_snake_case(n) for n in public)]
-    raise ValueError(f"Unknown {kind}: '{name}'. {did_you_mean(name, known)}")
-
-
-def get_object(kind: str, identifier: Any, room: str, base: type, aliases: dict[str, str] | None = None) -> Any:
-    """What `get(identifier)` of a family of classes returns.
-
-    Args:
-        kind: For errors: "initializer".
-        identifier: None, a name, a config dict, a class, an instance or any callable.
-        room: The addax module of the family.
-        base: The family's base class.
-        aliases: Short names -> public names.
-    """
-    if identifier is None or isinstance(identifier, base):
-        return identifier
-    if isinstance(identifier, dict):
-        from .serialization import deserialize_keras_object
-
-        return deserialize_keras_object(identifier)
-    if isinstance(identifier, str):
-        identifier = find(kind, identifier, room, aliases)
-    if inspect.isclass(identifier):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise ValueError(
-        f"Could not interpret {kind} identifier: {describe(identifier)}. Expected a name, a config, an instance of "
-        f"`{base.__name__}` or a callable."
-    )

@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.registry import get_object
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.family import Family
 from .base import Initializer
 
-_ALIASES = {"zero": "Zeros", "one": "Ones", "eye": "Identity", "normal": "RandomNormal", "uniform": "RandomUniform"}
+INITIALIZERS = Family(
+    "initializer",
+    "addax.initializers",
+    Initializer,
+    {"zero": "Zeros", "one": "Ones", "eye": "Identity", "normal": "RandomNormal", "uniform": "RandomUniform"},
+)
 
 
 def get(identifier: Any) -> Any:
@@ -31,7 +35,7 @@ def get(identifier: Any) -> Any:
     """
     if hasattr(identifier, "shape") and hasattr(identifier, "dtype") and not callable(identifier):
         return _Values(identifier)
-    return get_object("initializer", identifier, "addax.initializers", Initializer, _ALIASES)
+    return INITIALIZERS.get(identifier)
 
 
 class _Values:
@@ -51,9 +55,9 @@ class _Values:
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
     """The config of `initializer`."""
-    return serialize_keras_object(initializer)
+    return INITIALIZERS.serialize(initializer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The initializer that `serialize` described."""
-    return deserialize_keras_object(config, custom_objects)
+    return INITIALIZERS.deserialize(config, custom_objects)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.op import DTypeLike, Tensor, TensorLike
+from ..ops import any as any_
 from ..ops import (
     equal,
     logical_and,
@@ -18,9 +19,34 @@ from ..ops import (
     where,
 )
 from .alignment import as_float, as_tensor
-from .loss import LossFunctionWrapper
+from .loss import LossFunctionWrapper, masked_by
 
 
+def _pairs(y_true: TensorLike, ref_labels: TensorLike, remove_diagonal: bool) -> tuple[Tensor, Tensor]:
+    """Which references are of each sample's class, and which of another; both of shape `(batch, references)`."""
+    labels = [as_tensor(y, "int32") for y in (y_true, ref_labels)]
+    rows, columns = (squeeze(y, -1) if len(y.shape) == 2 else y for y in labels)
+    same = equal(rows[:, None], columns[None, :])
+    other = logical_not(same)
+    if remove_diagonal:
+        same = logical_and(same, as_tensor(np.eye(*same.shape) == 0))
+    return same, other
+
+
+def _has_positive(
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    ref_labels: TensorLike | None = None,
+    ref_embeddings: TensorLike | None = None,
+    remove_diagonal: bool = True,
+    **_: float,
+) -> Tensor:
+    """Which samples have a reference of their class: there is nothing to pull the others to, so they don't count."""
+    same, _other = _pairs(y_true, y_true if ref_labels is None else ref_labels, remove_diagonal)
+    return any_(same, axis=1)
+
+
+@masked_by(_has_positive)
 def circle(
     y_true: TensorLike,
     y_pred: TensorLike,
@@ -51,17 +77,10 @@ def circle(
     [134.4000...  54.4       0.     ]
     """
     y_pred = as_float(y_pred)
-    y_true = as_tensor(y_true, "int32")
     ref_embeddings = y_pred if ref_embeddings is None else as_float(ref_embeddings)
-    ref_labels = y_true if ref_labels is None else as_tensor(ref_labels, "int32")
-    y_true, ref_labels = (squeeze(y, -1) if len(y.shape) == 2 else y for y in (y_true, ref_labels))
+    same, other = _pairs(y_true, y_true if ref_labels is None else ref_labels, remove_diagonal)
 
     similarity = 1.0 - relu(1.0 - matmul(y_pred, transpose(ref_embeddings)))  # at most 1, also where lengths are not
-    same = equal(y_true[:, None], ref_labels[None, :])
-    other = logical_not(same)
-    if remove_diagonal:
-        same = logical_and(same, as_tensor(np.eye(*same.shape) == 0))
-
     # The further a pair is off, the more it weighs. (As in Keras, the gradient flows through these weights too.)
     pull, push = relu(1.0 + margin - similarity), relu(similarity + margin)
     of_same = -pull * (similarity - (1.0 - margin)) * gamma
@@ -72,6 +91,8 @@ def circle(
 class Circle(LossFunctionWrapper):
     """Pulls embeddings of one class together and pushes classes apart.
 
+    Samples without another of their class have no value and don't count in the mean.
+
     Sun et al., 2020, https://arxiv.org/abs/2002.10857.
 
     Args:
@@ -81,7 +102,7 @@ class Circle(LossFunctionWrapper):
         reduction, name, dtype: See `Loss`.
 
     >>> print(keras.losses.Circle()([0, 0, 1], [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]))
-    62.9333...
+    94.4...
     """
 
     def __init__(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..core.config import epsilon
 from ..core.dtypes import standardize_dtype
 from ..core.op import DTypeLike, Tensor, TensorLike
 from ..core.warnings import warn
 from ..ops import binary_crossentropy as crossentropy_of_bits
-from ..ops import cast, clip, log, mean, not_equal, one_hot, power, sigmoid, softmax, where
+from ..ops import cast, clip, log, mean, not_equal, one_hot, power, reshape, sigmoid, softmax, where
 from ..ops import categorical_crossentropy as crossentropy_of_one_hot
 from ..ops import sparse_categorical_crossentropy as crossentropy_of_classes
 from ..ops import sum as sum_
@@ -80,8 +82,16 @@ def binary_focal_crossentropy(
     right = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
     values = power(1.0 - right, gamma) * crossentropy_of_bits(y_true, y_pred)
     if apply_class_balancing:
+        alpha = as_tensor(alpha, standardize_dtype(y_true.dtype))
         values = values * (y_true * alpha + (1.0 - y_true) * (1.0 - alpha))
     return mean(values, axis=axis)
+
+
+def _along(weights: TensorLike, values: Tensor, axis: int) -> Tensor:
+    """One weight, or one for each entry of `axis`, as a tensor that multiplies `values`."""
+    weights = as_tensor(weights, standardize_dtype(values.dtype))
+    after = len(values.shape) - 1 - axis % len(values.shape)
+    return reshape(weights, (-1, *(1,) * after)) if len(weights.shape) == 1 else weights
 
 
 def _check_classes(loss: str, y_pred: Tensor, axis: int) -> None:
@@ -120,7 +130,7 @@ def categorical_crossentropy(
 def categorical_focal_crossentropy(
     y_true: TensorLike,
     y_pred: TensorLike,
-    alpha: float = 0.25,
+    alpha: float | Sequence[float] = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
@@ -133,7 +143,7 @@ def categorical_focal_crossentropy(
     Args:
         y_true: One-hot labels (or probabilities), shape `(batch, ..., classes)`.
         y_pred: Probabilities, or logits, of the same shape.
-        alpha: The weight of the classes, one or one for each.
+        alpha: The weight of every class, or a weight for each.
         gamma: How strongly easy samples are counted less.
         from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
         label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
@@ -151,7 +161,8 @@ def categorical_focal_crossentropy(
     if from_logits:
         y_pred = softmax(y_pred, axis=axis)
     y_pred = clip(y_pred / sum_(y_pred, axis=axis, keepdims=True), epsilon(), 1.0 - epsilon())
-    return sum_(alpha * power(1.0 - y_pred, gamma) * -y_true * log(y_pred), axis=axis)
+    alpha = _along(alpha, y_pred, axis)
+    return sum_(power(1.0 - y_pred, gamma) * alpha * -y_true * log(y_pred), axis=axis)
 
 
 def sparse_categorical_crossentropy(
@@ -286,7 +297,7 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
 
     Args:
         apply_class_balancing: Whether positives are weighted by `alpha` and negatives by `1 - alpha`.
-        alpha: The weight of positives (binary) or of every class (categorical).
+        alpha: The weight of positives; that of negatives is `1 - alpha`.
         gamma: How strongly easy samples are counted less.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
         label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
@@ -360,7 +371,7 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
     """Crossentropy of one-hot labels that counts easy samples less.
 
     Args:
-        alpha: The weight of positives (binary) or of every class (categorical).
+        alpha: The weight of every class, or a weight for each.
         gamma: How strongly easy samples are counted less.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
         label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
@@ -373,7 +384,7 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
 
     def __init__(
         self,
-        alpha: float = 0.25,
+        alpha: float | Sequence[float] = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
@@ -447,6 +458,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     """
 
     unless_default = ("dtype", "axis")
+    ignore_class: int | None
 
     def __init__(
         self,
@@ -466,7 +478,6 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
             ignore_class=ignore_class,
             axis=axis,
         )
-        self.ignore_class = ignore_class
 
     def compute_mask(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return None if self.ignore_class is None else _counts(as_classes(y_true, y_pred), self.ignore_class)

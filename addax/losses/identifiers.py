@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
-from ..core import registry
 from ..core.errors import describe
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.family import Family
+from ..core.registry import custom_object_scope
 
-ALIASES = {
+_ALIASES = {
     "bce": "binary_crossentropy",
     "BCE": "binary_crossentropy",
     "kld": "kl_divergence",
@@ -27,11 +26,17 @@ ALIASES = {
     "cosine_proximity": "cosine_similarity",
     "huber_loss": "huber",
 }
+LOSSES = Family(
+    "loss",
+    "addax.losses",
+    aliases=_ALIASES,
+    expected="a name, a config, a loss object or a function `(y_true, y_pred)`",
+)
 
 
 def serialize(loss: Any) -> Any:
     """The config of a loss object, or the description of a function."""
-    return serialize_keras_object(loss)
+    return LOSSES.serialize(loss)
 
 
 def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -41,7 +46,7 @@ def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         name: A name ("mse") or what `serialize` returned.
         custom_objects: Dict from names to the user's classes and functions.
     """
-    with registry.custom_object_scope(custom_objects or {}):
+    with custom_object_scope(custom_objects or {}):
         return get(name)
 
 
@@ -59,15 +64,11 @@ def get(identifier: Any) -> Any:
     >>> keras.losses.get("Huber").name
     'huber_loss'
     """
-    if isinstance(identifier, dict):
-        return deserialize_keras_object({"module": "keras.losses", **identifier})
-    if isinstance(identifier, str):
-        identifier = registry.find("loss", identifier, "addax.losses", ALIASES)
-    if inspect.isclass(identifier):
-        return identifier()
-    if identifier is None or callable(identifier):
-        return identifier
-    raise ValueError(
-        f"Could not interpret loss identifier: {describe(identifier)}. Expected a name, a config, a loss object or a "
-        "function `(y_true, y_pred)`."
-    )
+    loss = LOSSES.get(identifier)
+    if hasattr(loss, "update_state") and hasattr(loss, "result"):
+        raise ValueError(
+            f"Could not interpret loss identifier: {describe(loss)}. It is a metric, which sums up over batches; "
+            "a loss is computed from one batch alone. Use the loss of the same name in `keras.losses`, or a "
+            "function `(y_true, y_pred)`."
+        )
+    return loss

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from ..core.signature import Configurable, config_class, init_arguments, init_pa
 from ..ops import mean, where
 from ..ops import sum as sum_
 from .alignment import align_weights, as_tensor, as_tensors, to_same_rank
+
+F = TypeVar("F", bound=Callable)
 
 REDUCTIONS = ("sum", "sum_over_batch_size", "mean", "mean_with_sample_weight", "none", None)
 
@@ -126,6 +128,7 @@ class LossFunctionWrapper(Loss):
         super().__init__(name, reduction, dtype)
         self.fn = fn
         self._fn_kwargs = kwargs
+        show_settings(self, kwargs)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         pairs = tree.map_structure(to_same_rank, y_true, y_pred)
@@ -135,6 +138,10 @@ class LossFunctionWrapper(Loss):
             y_true, y_pred = (tree.map_structure_up_to(y_pred, lambda pair, i=i: pair[i], pairs) for i in (0, 1))
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
+    def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
+        mask_of = getattr(self.fn, "mask_of", None)
+        return None if mask_of is None else mask_of(y_true, y_pred, **self._fn_kwargs)
+
     def get_config(self) -> dict[str, Any]:
         if type(self) is not LossFunctionWrapper:
             return super().get_config()
@@ -143,12 +150,40 @@ class LossFunctionWrapper(Loss):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        if "fn" in config:
-            config = {**config, "fn": deserialize_keras_object(config["fn"])}
-        return cls(**config)
+        return cls(**read_settings(config))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self.fn}, kwargs={self._fn_kwargs})>"
+
+
+def masked_by(mask_of: Callable) -> Callable[[F], F]:
+    """A decorator of loss functions that have no value for some samples.
+
+    Args:
+        mask_of: Function of the same arguments: which values count, bool of their shape.
+    """
+
+    def decorate(fn: F) -> F:
+        fn.mask_of = mask_of  # type: ignore[attr-defined]
+        return fn
+
+    return decorate
+
+
+def read_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The config of a loss or metric of a function with the function, and arrays among its settings, in place."""
+    return {k: deserialize_keras_object(v) if k == "fn" or isinstance(v, dict) else v for k, v in config.items()}
+
+
+def show_settings(owner: Any, settings: dict[str, Any]) -> None:
+    """Makes the settings of a loss's or metric's function readable as attributes (`loss.label_smoothing`).
+
+    Args:
+        owner: The loss or metric. Names that it or its class has already keep their meaning.
+        settings: Keyword arguments of the function.
+    """
+    free = {name: value for name, value in settings.items() if not hasattr(owner, name)}
+    vars(owner).update(free)  # past `__setattr__`, which would replace containers by tracked ones
 
 
 def reduce_values(values: Any, sample_weight: Any, mask: Any, reduction: str | None, dtype: str) -> Any:

@@ -11,9 +11,10 @@ from ..core.config import epsilon
 from ..core.convert import to_tensor
 from ..core.engine import jax, jnp
 from ..core.op import DTypeLike, Tensor, TensorLike
-from ..losses.alignment import align_weights, to_same_rank
+from ..core.variable import Variable
+from ..losses.alignment import to_same_rank
 from .metric import Metric
-from .reduction import divide_no_nan
+from .reduction import divide_no_nan, spread
 
 COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 _BELOW_ALL = -1e10  # a threshold that every prediction passes, and the score of those outside the top k
@@ -68,7 +69,7 @@ def confusion_counts(
         thresholds: Ascending if there are many; predictions greater than one are positive for it.
         dtype: Dtype of the counts.
         sample_weight: Weights; their shape is a leading part of that of the predictions.
-        top_k: Only the `k` largest predictions of the last axis can be positive.
+        top_k: Only the `k` largest predictions of the last axis can be positive; of equal ones, the first.
         class_id: Only this class (index in the last axis) counts.
         multi_label: Whether each label (index in the last axis) is counted by itself.
         label_weights: A weight for each label.
@@ -83,11 +84,13 @@ def confusion_counts(
             "the same shape."
         )
     if top_k is not None:
-        threshold = jax.lax.top_k(y_pred, top_k)[0][..., -1:]
-        y_pred = jnp.where(y_pred >= threshold, y_pred, _BELOW_ALL)
+        # By place, not by value: of equal predictions no more than `top_k` may be positive.
+        places = jax.lax.top_k(y_pred, top_k)[1]
+        among = jnp.put_along_axis(jnp.zeros(y_pred.shape, bool), places, True, axis=-1, inplace=False)
+        y_pred = jnp.where(among, y_pred, _BELOW_ALL)
     weights: Any = None
     if sample_weight is not None:
-        _, weights = align_weights(y_pred, to_tensor(sample_weight, dtype))
+        weights = spread(to_tensor(sample_weight, dtype), y_pred)
     if label_weights is not None:
         weights = to_tensor(label_weights, dtype) * (1 if weights is None else weights)
     weights = jnp.ones_like(y_pred) if weights is None else jnp.broadcast_to(weights, y_pred.shape)
@@ -133,16 +136,17 @@ class _Thresholded(Metric):
         class_id: int | None,
         name: str | None,
         dtype: DTypeLike,
-        state_names: tuple[str, ...] = (),
     ):
         super().__init__(dtype, name)
         self.init_thresholds = thresholds
         self.top_k = top_k
         self.class_id = class_id
         self.thresholds = check_thresholds(thresholds, 0.5 if top_k is None else _BELOW_ALL)
-        self._states = [
-            self.add_variable((len(self.thresholds),), "zeros", name=state) for state in state_names or self.counts
-        ]
+        for state in self._state_names():
+            setattr(self, state, self.add_variable((len(self.thresholds),), "zeros", name=state))
+
+    def _state_names(self) -> tuple[str, ...]:
+        return self.counts
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Adds a batch.
@@ -153,11 +157,11 @@ class _Thresholded(Metric):
             sample_weight: Weights; their shape is a leading part of that of the predictions.
         """
         found = confusion_counts(y_true, y_pred, self.thresholds, self.dtype, sample_weight, self.top_k, self.class_id)
-        for name, state in zip(self.counts, self._states):
-            state.assign_add(found[name])
+        for count, state in zip(self.counts, self._state_names()):
+            getattr(self, state).assign_add(found[count])
 
     def _values(self) -> Tensor:
-        values = [state.value for state in self._states]
+        values = [to_tensor(getattr(self, state)) for state in self._state_names()]
         return values[0] if len(values) == 1 else divide_no_nan(values[0], values[0] + values[1])
 
     def result(self) -> Any:
@@ -169,8 +173,13 @@ class _Thresholded(Metric):
 class _Count(_Thresholded):
     """One of the counts."""
 
+    accumulator: Variable
+
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: DTypeLike = None):
-        super().__init__(thresholds, None, None, name, dtype, ("accumulator",))
+        super().__init__(thresholds, None, None, name, dtype)
+
+    def _state_names(self) -> tuple[str, ...]:
+        return ("accumulator",)
 
 
 class TruePositives(_Count):
@@ -244,6 +253,8 @@ class Precision(_Thresholded):
 
     _direction = "up"
     counts = ("true_positives", "false_positives")
+    true_positives: Variable
+    false_positives: Variable
 
     def __init__(
         self,
@@ -254,7 +265,6 @@ class Precision(_Thresholded):
         dtype: DTypeLike = None,
     ):
         super().__init__(thresholds, top_k, class_id, name, dtype)
-        self.true_positives, self.false_positives = self._states
 
 
 class Recall(_Thresholded):
@@ -272,6 +282,8 @@ class Recall(_Thresholded):
 
     _direction = "up"
     counts = ("true_positives", "false_negatives")
+    true_positives: Variable
+    false_negatives: Variable
 
     def __init__(
         self,
@@ -282,4 +294,3 @@ class Recall(_Thresholded):
         dtype: DTypeLike = None,
     ):
         super().__init__(thresholds, top_k, class_id, name, dtype)
-        self.true_positives, self.false_negatives = self._states

@@ -92,8 +92,7 @@ class AUC(Metric):
                     f"`y_pred` must have rank 2 when `multi_label=True`. Found rank {len(shape)}. Full shape received "
                     f"for `y_pred`: {tuple(shape)}"
                 )
-            self.num_labels = shape[1]
-        sizes = (self.num_thresholds, self.num_labels) if self.multi_label else (self.num_thresholds,)
+        sizes = (self.num_thresholds, shape[1]) if self.multi_label else (self.num_thresholds,)
         for count in COUNTS:
             setattr(self, count, self.add_variable(sizes, "zeros", name=count))
         self._built = True
@@ -128,7 +127,7 @@ class AUC(Metric):
         """The area so far."""
         tp, fp, tn, fn = (getattr(self, count).value for count in COUNTS)
         if self.curve == "PR" and self.summation_method == "interpolation":
-            return self._average(_interpolated_pr(tp, fp, fn), axis=0)
+            return self.interpolate_pr_auc()
         recall = divide_no_nan(tp, tp + fn)
         if self.curve == "ROC":
             x, y = divide_no_nan(fp, fp + tn), recall
@@ -145,6 +144,11 @@ class AUC(Metric):
         }
         heights = between[self.summation_method](y[:-1], y[1:])
         return self._average((x[:-1] - x[1:]) * heights, axis=0)
+
+    def interpolate_pr_auc(self) -> Any:
+        """The area under the precision-recall curve so far, whatever `curve` is, as Davis and Goadrich interpolate."""
+        tp, fp, fn = (getattr(self, count).value for count in (COUNTS[0], COUNTS[1], COUNTS[3]))
+        return self._average(_interpolated_pr(tp, fp, fn), axis=0)
 
     def _average(self, pieces: Tensor, axis: int) -> Tensor:
         areas = jnp.sum(pieces, axis=axis)

@@ -67,6 +67,7 @@ class FBetaScore(Metric):
         self.average = average
         self.beta = beta
         self.threshold = threshold
+        self.axis = None if average == "micro" else 0  # the axis that is summed over; None is all
         self._built = False
 
     def _build(self, y_true_shape: tuple, y_pred_shape: tuple) -> None:
@@ -108,14 +109,13 @@ class FBetaScore(Metric):
         if sample_weight is not None:
             weights = to_tensor(sample_weight, self.dtype)
             weights = weights.reshape((-1, 1)) if weights.ndim == 1 else weights
-        axis = None if self.average == "micro" else 0
         for state, values in (
             ("true_positives", y_pred * y_true),
             ("false_positives", y_pred * (1 - y_true)),
             ("false_negatives", (1 - y_pred) * y_true),
             ("intermediate_weights", y_true),
         ):
-            getattr(self, state).assign_add(jnp.sum(values * weights, axis=axis))
+            getattr(self, state).assign_add(jnp.sum(values * weights, axis=self.axis))
 
     def result(self) -> Any:
         """The score so far, or an array of the scores of the classes."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
-from ..core import registry
-from ..core.errors import describe
+from ..core.family import Family
 from ..core.naming import to_snake_case
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from .metric import Metric
 from .reduction import MeanMetricWrapper
 
-ROOM = "addax.metrics"
-SHORT = {
+_ALIASES = {
     "bce": "BinaryCrossentropy",
     "BCE": "BinaryCrossentropy",
     "kld": "KLDivergence",
@@ -33,18 +29,19 @@ SHORT = {
     "logcosh": "LogCoshError",
     "meaniou": "MeanIoU",
 }
-
-
-def _aliases() -> dict[str, str]:
-    """Every name in small letters that stands for a class, before the function of that name."""
-    from . import __all__ as public
-
-    return {**{to_snake_case(name): name for name in public if name[0].isupper()}, **SHORT}
+METRICS = Family(
+    "metric",
+    "addax.metrics",
+    Metric,
+    aliases=_ALIASES,
+    expected="a name, a config, a metric object or a function `(y_true, y_pred)`",
+    classes_first=True,
+)
 
 
 def serialize(metric: Any) -> Any:
     """The config of a metric object, or the description of a function."""
-    return serialize_keras_object(metric)
+    return METRICS.serialize(metric)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -54,8 +51,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         config: What `serialize` returned, or a name ("mse").
         custom_objects: Dict from names to the user's classes and functions.
     """
-    with registry.custom_object_scope(custom_objects or {}):
-        return get(config)
+    return METRICS.deserialize(config, custom_objects)
 
 
 def get(identifier: Any) -> Any:
@@ -70,18 +66,7 @@ def get(identifier: Any) -> Any:
     >>> keras.metrics.get("mse")
     <MeanSquaredError name=mean_squared_error>
     """
-    if isinstance(identifier, dict):
-        return deserialize_keras_object({"module": "keras.metrics", **identifier})
-    if isinstance(identifier, str):
-        identifier = registry.find("metric", identifier, ROOM, _aliases())
-    if inspect.isclass(identifier):
-        return identifier()
-    if identifier is None or callable(identifier):
-        return identifier
-    raise ValueError(
-        f"Could not interpret metric identifier: {describe(identifier)}. Expected a name, a config, a metric object "
-        "or a function `(y_true, y_pred)`."
-    )
+    return METRICS.get(identifier)
 
 
 # What `compile(metrics=["accuracy"])` means depends on the output: one probability, classes against numbers of
@@ -123,5 +108,5 @@ def resolve(identifier: Any, y_true_shape: tuple, y_pred_shape: tuple) -> Metric
 
 
 def _name(metric: Any) -> str:
-    name = getattr(metric, "name", None) or getattr(metric, "__name__", None)
-    return name or to_snake_case(type(metric).__name__)
+    name = getattr(metric, "name", None)
+    return name or to_snake_case(getattr(metric, "__name__", type(metric).__name__))

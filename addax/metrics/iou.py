@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from ..core.convert import to_tensor
+from ..core.dtypes import is_float, is_int
 from ..core.engine import jnp
 from ..core.op import DTypeLike, TensorLike
-from ..losses.alignment import align_weights
 from .metric import Metric
-from .reduction import divide_no_nan
+from .reduction import divide_no_nan, spread
+
+_FRACTIONS = (
+    "You are passing weight as `float`, but dtype is `int`. This may result in an incorrect weight due to type casting "
+    "Consider using integer weights. (Or a float dtype: `{name}(..., dtype='float32')`; the default is int32, in which "
+    "0.5 counts as 0.)"
+)
 
 
 class _IoUBase(Metric):
@@ -34,9 +41,7 @@ class _IoUBase(Metric):
         self.sparse_y_true = sparse_y_true
         self.sparse_y_pred = sparse_y_pred
         self.axis = axis
-        self.total_confusion_matrix = self.add_variable(
-            (num_classes, num_classes), "zeros", name="total_confusion_matrix"
-        )
+        self.total_cm = self.add_variable((num_classes, num_classes), "zeros", name="total_confusion_matrix")
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Adds a batch.
@@ -53,10 +58,10 @@ class _IoUBase(Metric):
             y_pred = jnp.argmax(y_pred, axis=self.axis)
         weights = jnp.ones((), self.dtype)
         if sample_weight is not None:
-            _, weights = align_weights(y_true, to_tensor(sample_weight, self.dtype))
-            weights = weights.ravel() if weights.size == y_true.size else weights
-        if weights.ndim > 1:
-            weights = jnp.broadcast_to(weights, y_true.shape).ravel()
+            given = to_tensor(sample_weight)
+            if is_float(given.dtype) and is_int(self.dtype):
+                warnings.warn(_FRACTIONS.format(name=type(self).__name__), stacklevel=2)
+            weights = spread(given.astype(self.dtype), y_true).ravel()
         y_true, y_pred = (y.ravel().astype("int32") for y in (y_true, y_pred))
         if self.ignore_class is not None:
             weights = weights * (y_true != self.ignore_class).astype(self.dtype)
@@ -66,7 +71,7 @@ class _IoUBase(Metric):
         cells = jnp.where(valid, y_true * n + y_pred, n * n)
         weights = jnp.broadcast_to(weights, cells.shape)
         matrix = jnp.zeros(n * n, self.dtype).at[cells].add(weights, mode="drop").reshape(n, n)
-        self.total_confusion_matrix.assign_add(matrix)
+        self.total_cm.assign_add(matrix)
 
 
 class IoU(_IoUBase):
@@ -101,11 +106,11 @@ class IoU(_IoUBase):
         for class_id in target_class_ids:
             if class_id >= num_classes:
                 raise ValueError(f"Target class id {class_id} is out of range, which is [0, {num_classes}).")
-        self.target_class_ids = tuple(target_class_ids)
+        self.target_class_ids = list(target_class_ids)
 
     def result(self) -> Any:
         """The mean so far, over those of the classes that occurred."""
-        matrix = self.total_confusion_matrix.value.astype("float32")
+        matrix = to_tensor(self.total_cm).astype("float32")
         classes = jnp.asarray(self.target_class_ids)
         both = jnp.diag(matrix)[classes]
         either = (matrix.sum(axis=0) + matrix.sum(axis=1))[classes] - both

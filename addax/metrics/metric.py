@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from ..core.owner import Owner
 from ..core.policy import DTypePolicy
 from ..core.policy import get as get_policy
 from ..core.signature import config_class, init_arguments, init_parameters
-from ..core.state import StateScope
+from ..core.state import StateScope, in_stateless_scope
 from ..core.variable import Variable
 
 
@@ -51,6 +53,11 @@ class Metric(Owner):
     _lists = ("_variables", "_metrics")
 
     _metrics: list[Metric]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "result" in vars(cls):
+            cls.result = _as_values(cls.result)  # type: ignore[method-assign]
 
     def __init__(self, dtype: Any = None, name: str | None = None):
         self.name = name or auto_name(type(self).__name__)
@@ -135,7 +142,7 @@ class Metric(Owner):
     def stateless_result(self, metric_variables: list) -> Any:
         """The result, if the states were `metric_variables`."""
         with self._scope(metric_variables):
-            return tree.map_structure(lambda x: x.value if isinstance(x, Variable) else x, self.result())
+            return self.result()
 
     def stateless_reset_state(self) -> list:
         """What the states are after a reset."""
@@ -165,3 +172,17 @@ class Metric(Owner):
             if key not in config and not (key in self.unless_default and value == parameter.default):
                 config[key] = value
         return config
+
+
+def _as_values(result: Callable) -> Callable:
+    """`result` so that inside a step states which it returns (`return self.total`) are their values: what a step
+    computes is arrays."""
+
+    @functools.wraps(result)
+    def values(self: Metric) -> Any:
+        found = result(self)
+        if not in_stateless_scope():
+            return found
+        return tree.map_structure(lambda x: x.value if isinstance(x, Variable) else x, found)
+
+    return values

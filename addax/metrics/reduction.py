@@ -9,8 +9,9 @@ from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.masks import get_mask
 from ..core.op import DTypeLike, TensorLike
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.serialization import serialize_keras_object
 from ..losses.alignment import align_weights, to_same_rank
+from ..losses.loss import read_settings, show_settings
 from .metric import Metric
 
 
@@ -18,6 +19,25 @@ def divide_no_nan(a: Any, b: Any) -> Any:
     """`a / b`, and 0 where `b` is 0."""
     zero = b == 0
     return jnp.where(zero, 0, a / jnp.where(zero, 1, b))
+
+
+def spread(weights: Any, values: Any) -> Any:
+    """`weights` in the shape of `values`, of which theirs is a leading part; a last axis of 1 needs no weights.
+
+    Raises:
+        ValueError: The shapes don't go together.
+    """
+    shapes = tuple(weights.shape), tuple(values.shape)
+    if values.ndim > 1 and values.shape[-1] == 1 and weights.ndim < values.ndim:
+        values = values[..., 0]
+    values, weights = align_weights(values, weights)
+    try:
+        return jnp.broadcast_to(weights, values.shape).reshape(shapes[1])
+    except ValueError:
+        raise ValueError(
+            f"The shape of `sample_weight`, {shapes[0]}, doesn't fit the values, whose shape is {shapes[1]}: expected "
+            "a leading part of it."
+        ) from None
 
 
 def samplewise(values: Any, sample_weight: Any, reduce: str, dtype: str) -> tuple[Any, Any]:
@@ -124,6 +144,8 @@ class MeanMetricWrapper(Mean):
         super().__init__(name, dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
+        if type(self) is not MeanMetricWrapper:
+            show_settings(self, kwargs)
         if self._direction is None and getattr(fn, "__module__", "").startswith("addax.losses"):
             self._direction = "down"
 
@@ -157,6 +179,4 @@ class MeanMetricWrapper(Mean):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        if "fn" in config:
-            config = {**config, "fn": deserialize_keras_object(config["fn"])}
-        return cls(**config)
+        return cls(**read_settings(config))

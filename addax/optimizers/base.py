@@ -14,14 +14,15 @@ from ..core.engine import jnp
 from ..core.errors import did_you_mean
 from ..core.naming import auto_name, name_scope
 from ..core.owner import Owner
-from ..core.registry import custom_object_scope
+from ..core.registry import custom_object_scope, is_builtin
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..core.signature import auto_config, init_parameters
+from ..core.signature import auto_config, init_arguments, init_parameters
 from ..core.state import StateScope
 from ..core.variable import Variable
 from ..core.warnings import warn
 from ..initializers.identifiers import get as get_initializer
 from . import transforms
+from .checks import check_number
 from .schedules import LearningRateSchedule
 
 LearningRate = float | Variable | LearningRateSchedule | Callable
@@ -49,6 +50,13 @@ class OptimizerOptions(CommonOptions, total=False):
 
 # What people still write from earlier versions -> what it is called now.
 _RENAMED = {"lr": "learning_rate", "eps": "epsilon"}
+
+
+# Arguments of addax's optimizers by what may be given.
+_IN_UNIT_RANGE = frozenset(("beta_1", "beta_2", "adam_beta_1", "adam_beta_2", "rho"))
+_NOT_NEGATIVE = frozenset(
+    ("epsilon", "epsilon_1", "epsilon_2", "initial_accumulator_value", "clip_threshold", "adam_weight_decay")
+)
 
 
 class Optimizer(Owner):
@@ -142,6 +150,10 @@ class Optimizer(Owner):
                 + " ".join(self._suggest(argument) for argument in kwargs)
                 + f" (in {type(self).__name__})"
             )
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise ValueError(
+                f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}"
+            )
         if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ValueError(
                 "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. Received: "
@@ -157,6 +169,20 @@ class Optimizer(Owner):
                     "`ema_overwrite_frequency` must be an integer >= 1 or None. Received: "
                     f"ema_overwrite_frequency={ema_overwrite_frequency}"
                 )
+        for argument, value in (
+            ("weight_decay", weight_decay),
+            ("clipnorm", clipnorm),
+            ("clipvalue", clipvalue),
+            ("global_clipnorm", global_clipnorm),
+        ):
+            check_number(argument, value)
+        check_number("loss_scale_factor", loss_scale_factor, excluded=0.0)
+        if is_builtin(type(self)):
+            passed = init_arguments(self)
+            for argument in _IN_UNIT_RANGE.intersection(passed):
+                check_number(argument, passed[argument], 0.0, 1.0)
+            for argument in _NOT_NEGATIVE.intersection(passed):
+                check_number(argument, passed[argument])
         steps = gradient_accumulation_steps
         if steps is not None and (not isinstance(steps, int) or steps < 2):
             raise ValueError(
@@ -199,6 +225,7 @@ class Optimizer(Owner):
         if isinstance(value, (LearningRateSchedule, Variable)):
             return value
         if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
+            check_number("learning_rate", value)
             with name_scope(self.name):
                 return Variable(
                     np.asarray(value, np.float64),
@@ -221,16 +248,21 @@ class Optimizer(Owner):
             return self._iterations.value // self.gradient_accumulation_steps
         return self._iterations
 
+    def _updates(self) -> Any:
+        iterations = self.iterations
+        return iterations.value if isinstance(iterations, Variable) else iterations
+
     @property
     def learning_rate(self) -> Any:
         """The current rate: the Variable that holds it, or what the schedule says now. A float may be assigned."""
         rate = self._learning_rate
         if isinstance(rate, Variable):
             return rate
+        # Asked with the number of updates, as steps that only accumulate gradients move nothing.
         if isinstance(rate, LearningRateSchedule):
-            return rate(self._iterations.value)
+            return rate(self._updates())
         takes_step = any(p.default is p.empty for p in inspect.signature(rate).parameters.values())
-        return rate(self._iterations.value) if takes_step else rate()
+        return rate(self._updates()) if takes_step else rate()
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -238,6 +270,9 @@ class Optimizer(Owner):
         if new:
             self._learning_rate = value
         elif isinstance(self._learning_rate, Variable):
+            if value is None:
+                raise ValueError("Argument `learning_rate` must be a finite number >= 0. Received: learning_rate=None")
+            check_number("learning_rate", value)
             self._learning_rate.assign(value)
         else:
             raise TypeError(
@@ -505,8 +540,7 @@ class Optimizer(Owner):
         return shared
 
     def _next_step(self, dtype: Any) -> Any:
-        iterations = self.iterations
-        return (iterations.value if isinstance(iterations, Variable) else iterations).astype(dtype) + 1
+        return self._updates().astype(dtype) + 1
 
     def stateless_apply(
         self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
@@ -564,8 +598,7 @@ class Optimizer(Owner):
         return self.weight_decay
 
     def _average(self, variables: list[Variable]) -> None:
-        iterations = self.iterations
-        iterations = iterations.value if isinstance(iterations, Variable) else iterations
+        iterations = self._updates()
         # The first value is taken whole: an average that began at zero would be too small.
         momentum = jnp.where(iterations == 0, 0.0, self.ema_momentum)
         for variable in variables:

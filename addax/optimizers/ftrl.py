@@ -44,20 +44,20 @@ class Ftrl(Optimizer):
         beta: float = 0.0,
         **kwargs: Unpack[OptimizerOptions],
     ):
-        super().__init__(learning_rate, **kwargs)
         for argument, value in (
             ("initial_accumulator_value", initial_accumulator_value),
             ("l1_regularization_strength", l1_regularization_strength),
             ("l2_regularization_strength", l2_regularization_strength),
             ("l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength),
         ):
-            if value < 0:
+            if not value >= 0:
                 raise ValueError(f"`{argument}` needs to be positive or zero. Received: {argument}={value}.")
-        if learning_rate_power > 0:
+        if not learning_rate_power <= 0:
             raise ValueError(
                 "`learning_rate_power` needs to be negative or zero. Received: "
                 f"learning_rate_power={learning_rate_power}."
             )
+        super().__init__(learning_rate, **kwargs)
         self.learning_rate_power = learning_rate_power
         self.initial_accumulator_value = initial_accumulator_value
         self.l1_regularization_strength = l1_regularization_strength

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.registry import get_object
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.family import Family
 from .base import Optimizer
 from .optax_optimizer import OptaxOptimizer, is_gradient_transformation
+
+OPTIMIZERS = Family(
+    "optimizer",
+    "addax.optimizers",
+    Optimizer,
+    {"rmsprop": "RMSprop"},
+    expected="a name, a config, an instance of `keras.optimizers.Optimizer` or an optax transformation",
+    callables=False,
+)
 
 
 def get(identifier: Any) -> Any:
@@ -25,28 +33,14 @@ def get(identifier: Any) -> Any:
     """
     if is_gradient_transformation(identifier):
         return OptaxOptimizer(identifier)
-    if isinstance(identifier, dict) and "module" not in identifier:  # as Keras 2 wrote them
-        name = identifier.get("class_name", identifier)
-        identifier = {
-            "module": "keras.optimizers",
-            "registered_name": None,
-            **identifier,
-            "class_name": type(get(name)).__name__ if isinstance(name, str) else name,
-        }
-    optimizer = get_object("optimizer", identifier, "addax.optimizers", Optimizer)
-    if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise ValueError(
-            f"Could not interpret optimizer identifier: {identifier!r}. Expected a name, a config, an instance of "
-            "`keras.optimizers.Optimizer` or an optax transformation."
-        )
-    return optimizer
+    return OPTIMIZERS.get(identifier)
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """The config of `optimizer`."""
-    return serialize_keras_object(optimizer)
+    return OPTIMIZERS.serialize(optimizer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The optimizer that `serialize` described."""
-    return deserialize_keras_object(config, custom_objects)
+    return OPTIMIZERS.deserialize(config, custom_objects)

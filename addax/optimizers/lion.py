@@ -34,9 +34,12 @@ class Lion(Optimizer):
         beta_2: float = 0.99,
         **kwargs: Unpack[OptimizerOptions],
     ):
-        super().__init__(learning_rate, **kwargs)
         if not 0 < beta_1 <= 1:
-            raise ValueError(f"`beta_1` must be in the range (0, 1]. Received: beta_1={beta_1}. Use `SGD` for 0.")
+            raise ValueError(
+                "Argument `beta_1` must be in the [0, 1] range. Otherwise, the optimizer degenerates to SignSGD. "
+                f"Received: beta_1={beta_1}. (0 itself is excluded: `beta_1` must be in the range (0, 1].)"
+            )
+        super().__init__(learning_rate, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
 

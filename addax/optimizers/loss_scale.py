@@ -11,9 +11,11 @@ from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.naming import name_scope
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.signature import init_parameters
 from ..core.variable import Variable
 from . import transforms
 from .base import Optimizer
+from .checks import check_number
 
 
 class LossScaleOptimizer(Optimizer):
@@ -23,7 +25,7 @@ class LossScaleOptimizer(Optimizer):
     a row it is doubled.
 
     Args:
-        inner_optimizer: The optimizer that moves the variables.
+        inner_optimizer: The optimizer that moves the variables. Its `loss_scale_factor` is set to None.
         initial_scale: First factor of the loss.
         dynamic_growth_steps: Number of good steps after which the scale doubles.
         name: Name.
@@ -49,13 +51,20 @@ class LossScaleOptimizer(Optimizer):
                 f"inner_optimizer={inner_optimizer!r}"
             )
         for argument, value in kwargs.items():
-            if value:
+            if value and argument in init_parameters(Optimizer):
                 raise ValueError(
                     f"LossScaleOptimizer does not support `{argument}`. Instead, set `{argument}` on the "
                     "`inner_optimizer`."
                 )
+        unknown = [argument for argument in kwargs if argument not in init_parameters(Optimizer)]
+        if unknown:
+            names = ", ".join(f"`{argument}`" for argument in unknown)
+            raise ValueError(f"LossScaleOptimizer does not support arguments: {names}.")
+        check_number("initial_scale", initial_scale, excluded=0.0)
+        check_number("dynamic_growth_steps", dynamic_growth_steps, low=1)
         # Its own rate stays unused at 0: the inner optimizer's is the one that counts.
         super().__init__(0.0, name=name)
+        inner_optimizer.loss_scale_factor = None  # there is one scale, the dynamic one
         self.inner_optimizer = inner_optimizer
         self.initial_scale = initial_scale
         self.dynamic_growth_steps = dynamic_growth_steps

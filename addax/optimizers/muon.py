@@ -9,6 +9,7 @@ from typing import Any
 from ..core.engine import jnp
 from ..core.variable import Variable
 from .base import LearningRate, Optimizer
+from .checks import check_number
 
 
 class Muon(Optimizer):
@@ -91,6 +92,7 @@ class Muon(Optimizer):
         self.muon_b = muon_b
         self.muon_c = muon_c
         self.adam_lr_ratio = adam_lr_ratio
+        check_number("momentum", momentum, 0.0, 1.0)
         self.momentum = momentum
         self.ns_steps = ns_steps
         self.nesterov = nesterov

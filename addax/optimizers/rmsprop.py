@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 from ..core.engine import jnp, lax
 from .base import LearningRate, Optimizer, OptimizerOptions
+from .checks import check_number
 
 
 class RMSprop(Optimizer):
@@ -39,6 +40,7 @@ class RMSprop(Optimizer):
     ):
         super().__init__(learning_rate, **kwargs)
         self.rho = rho
+        check_number("momentum", momentum, 0.0, 1.0)
         self.momentum = momentum
         self.epsilon = epsilon
         self.centered = centered

@@ -8,8 +8,9 @@ from typing import Any
 
 from ..core.convert import to_tensor
 from ..core.engine import jnp
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.family import Family
 from ..core.signature import Configurable
+from .checks import check_number
 
 __all__ = [
     "CosineDecay",
@@ -73,6 +74,7 @@ class ExponentialDecay(LearningRateSchedule):
         name: str = "ExponentialDecay",
     ):
         _positive(decay_steps=decay_steps)
+        check_number("initial_learning_rate", initial_learning_rate)
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = decay_steps
         self.decay_rate = decay_rate
@@ -109,6 +111,7 @@ class InverseTimeDecay(LearningRateSchedule):
         name: str = "InverseTimeDecay",
     ):
         _positive(decay_steps=decay_steps)
+        check_number("initial_learning_rate", initial_learning_rate)
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = decay_steps
         self.decay_rate = decay_rate
@@ -141,6 +144,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 "The length of boundaries should be 1 less than the length of values. Received: "
                 f"boundaries={boundaries} of length {len(boundaries)}, and values={values} of length {len(values)}."
             )
+        for value in values:
+            check_number("values", value)
         self.boundaries = boundaries
         self.values = values
         self.name = name
@@ -176,6 +181,7 @@ class PolynomialDecay(LearningRateSchedule):
         name: str = "PolynomialDecay",
     ):
         _positive(decay_steps=decay_steps)
+        check_number("initial_learning_rate", initial_learning_rate)
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = decay_steps
         self.end_learning_rate = end_learning_rate
@@ -222,6 +228,7 @@ class CosineDecay(LearningRateSchedule):
         warmup_steps: int = 0,
     ):
         _positive(decay_steps=decay_steps)
+        check_number("initial_learning_rate", initial_learning_rate)
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = decay_steps
         self.alpha = alpha
@@ -274,6 +281,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         name: str = "SGDRDecay",
     ):
         _positive(first_decay_steps=first_decay_steps)
+        check_number("initial_learning_rate", initial_learning_rate)
         self.initial_learning_rate = initial_learning_rate
         self.first_decay_steps = first_decay_steps
         self.t_mul = t_mul
@@ -297,15 +305,18 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 def _positive(**arguments: float) -> None:
     for name, value in arguments.items():
-        if value <= 0:
+        if not value > 0:  # NaN too
             raise ValueError(f"Argument `{name}` must be > 0. Received: {name}={value}")
+
+
+SCHEDULES = Family("learning rate schedule", "addax.optimizers.schedules", LearningRateSchedule)
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     """The config of a schedule."""
-    return serialize_keras_object(learning_rate_schedule)
+    return SCHEDULES.serialize(learning_rate_schedule)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The schedule that `serialize` described."""
-    return deserialize_keras_object(config, custom_objects)
+    return SCHEDULES.deserialize(config, custom_objects)

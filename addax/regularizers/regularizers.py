@@ -9,8 +9,7 @@ import numpy as np
 
 from ..core.convert import to_tensor
 from ..core.engine import jnp
-from ..core.registry import get_object
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.family import Family
 from ..core.signature import Configurable
 
 
@@ -138,6 +137,9 @@ def _factor(argument: str, value: Any) -> float:
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
 
+REGULARIZERS = Family("regularizer", "addax.regularizers", Regularizer, {"l1l2": "L1L2"})
+
+
 def get(identifier: Any) -> Any:
     """The regularizer that `identifier` stands for.
 
@@ -147,14 +149,14 @@ def get(identifier: Any) -> Any:
     >>> keras.regularizers.get("l2").l2
     0.01
     """
-    return get_object("regularizer", identifier, "addax.regularizers", Regularizer, {"l1l2": "L1L2"})
+    return REGULARIZERS.get(identifier)
 
 
 def serialize(regularizer: Regularizer) -> dict[str, Any]:
     """The config of `regularizer`."""
-    return serialize_keras_object(regularizer)
+    return REGULARIZERS.serialize(regularizer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The regularizer that `serialize` described."""
-    return deserialize_keras_object(config, custom_objects)
+    return REGULARIZERS.deserialize(config, custom_objects)

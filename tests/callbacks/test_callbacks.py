@@ -122,7 +122,12 @@ def test_checkpoints_that_save_always_monitor_nothing():
 
 def test_direction_comes_from_the_metric():
     model, x, y = model_and_data(metrics=["mae", keras.metrics.R2Score(name="r2")])
-    for monitor, better in (("r2", np.greater), ("val_r2", np.greater), ("mae", np.less), ("loss", np.less)):
+    for monitor, better in (
+        ("r2", keras.ops.greater),
+        ("val_r2", keras.ops.greater),
+        ("mae", keras.ops.less),
+        ("loss", keras.ops.less),
+    ):
         callback = keras.callbacks.EarlyStopping(monitor)
         model.fit(x, y, epochs=1, verbose=0, validation_split=0.5, callbacks=[callback])
         assert callback.monitor_op is better
@@ -139,6 +144,65 @@ def test_early_stopping_restores_the_best_weights():
     assert len(history.epoch) == 3
     for now, best in zip(model.get_weights(), callback.best_weights):
         np.testing.assert_array_equal(now, best)
+
+
+class LogsValues(keras.callbacks.Callback):
+    """Puts a value, or None for no value, into the logs of each epoch."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = values
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.values[epoch] is not None:
+            logs["score"] = self.values[epoch]
+
+
+def epochs_until_stop(values, **arguments):
+    model, x, y = model_and_data()
+    stop = keras.callbacks.EarlyStopping("score", mode="min", **arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return len(model.fit(x, y, epochs=len(values), verbose=0, callbacks=[LogsValues(values), stop]).epoch)
+
+
+def test_early_stopping_at_a_baseline_that_is_never_beaten():
+    falling = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5]
+    assert epochs_until_stop(falling, baseline=0.1, patience=3) == 3
+    assert epochs_until_stop(falling, baseline=0.75, patience=3) == 3
+    assert epochs_until_stop(falling, baseline=0.75, patience=4) == 6  # beaten in time, and getting better since
+    assert epochs_until_stop(falling, patience=0) == 6
+    assert epochs_until_stop([1.0, 0.5, 0.6, 0.7, 0.4], patience=2, baseline=0.75) == 4
+
+
+def test_user_may_choose_how_to_compare():
+    model, x, y = model_and_data()
+    stop = keras.callbacks.EarlyStopping("score", patience=1)
+    stop.monitor_op = np.greater
+    fit = model.fit(x, y, epochs=4, verbose=0, callbacks=[LogsValues([1.0, 2.0, 1.5, 3.0]), stop])
+    assert len(fit.epoch) == 3
+
+
+@pytest.mark.parametrize("save_weights_only", [False, True])
+def test_best_checkpoint_is_of_an_epoch_that_was_validated(tmp_path, save_weights_only):
+    model, x, y = model_and_data(optimizer=keras.optimizers.SGD(2.0))  # gets worse each epoch
+    path = tmp_path / ("best.weights.h5" if save_weights_only else "best.keras")
+    save = keras.callbacks.ModelCheckpoint(path, save_best_only=True, save_weights_only=save_weights_only)
+    with pytest.warns(UserWarning, match="Can save best model only with val_loss available"):
+        logs = model.fit(x, y, epochs=5, verbose=0, validation_data=(x, y), validation_freq=2, callbacks=[save]).history
+    best = model
+    if save_weights_only:
+        model.load_weights(path)
+    else:
+        best = keras.models.load_model(path)
+    assert len(logs["val_loss"]) == 2
+    np.testing.assert_allclose(best.evaluate(x, y, verbose=0), min(logs["val_loss"]), rtol=1e-5)
+
+
+def test_attributes_of_a_lambda_callback():
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None, note="of mine", predict=print)
+    assert callback.note == "of mine" and callback.predict is print
+    assert not hasattr(keras.callbacks.LambdaCallback(), "note")
 
 
 def test_model_checkpoint_keeps_the_best(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from addax import losses
+from addax import losses, metrics
 from addax.core import registry
 from addax.core.engine import jax, jnp
 from addax.core.keras_tensor import KerasTensor
@@ -160,9 +162,37 @@ def test_function_of_a_user() -> None:
     assert losses.LossFunctionWrapper(largest, name="largest")([[0.0, 1.0]], [[2.0, 1.0]]) == 2.0
 
 
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda loss: pickle.loads(pickle.dumps(loss))])
+@pytest.mark.parametrize("name", CLASSES)
+def test_copies_compute_the_same(name: str, copied: Any) -> None:
+    y_true, y_pred = data(name)
+    loss = getattr(losses, name)(reduction="sum", name="mine", dtype="bfloat16")
+    again = copied(loss)
+    assert type(again) is type(loss) and again.get_config() == loss.get_config()
+    assert (again.name, again.reduction, again.dtype) == ("mine", "sum", "bfloat16")
+    np.testing.assert_array_equal(again(y_true, y_pred), loss(y_true, y_pred))
+
+
+def test_settings_show_where_they_hide_nothing() -> None:
+    def scaled(y_true: Any, y_pred: Any, scale: float, name_of: str, call: int) -> Any:
+        return abs(y_true - y_pred) * scale + call
+
+    class Scaled(losses.LossFunctionWrapper):
+        @property
+        def name_of(self) -> str:
+            return "the class's own"
+
+    loss = Scaled(scaled, scale=2.0, name_of="x", call=1)
+    assert (loss.scale, loss.name_of) == (2.0, "the class's own")
+    assert loss([1.0, 2.0], [2.0, 2.0]) == 2.0
+
+
 WRONG = [
     (lambda: losses.get("categorical_crosentropy"), "Did you mean 'categorical_crossentropy'"),
     (lambda: losses.get(3), "Could not interpret loss identifier"),
+    (lambda: losses.get(metrics.MeanSquaredError()), "Could not interpret loss identifier.*It is a metric"),
+    (lambda: losses.get(metrics.MeanSquaredError), "Could not interpret loss identifier.*It is a metric"),
+    (lambda: losses.get(metrics.serialize(metrics.AUC())), "Could not interpret loss identifier.*It is a metric"),
     (lambda: losses.MeanSquaredError(reduction="avg"), "Invalid value for argument `reduction`.*reduction=avg"),
     (lambda: losses.CategoricalGeneralizedCrossEntropy(q=2), r"q must be in the interval \(0, 1\). Received: q=2"),
     (lambda: losses.BinaryCrossentropy()(np.ones((4, 2)), np.ones((4, 3))), r"same shape.*\(4, 2\).*\(4, 3\)"),

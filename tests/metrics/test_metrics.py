@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 
+import addax
 from addax import metrics
 from addax.core import registry
 from addax.core.engine import jax, jnp
@@ -74,6 +77,41 @@ def check_metric(name: str) -> None:
 @pytest.mark.parametrize("name", CLASSES)
 def test_contract(name: str) -> None:
     check_metric(name)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda metric: pickle.loads(pickle.dumps(metric))])
+@pytest.mark.parametrize("name", CLASSES)
+def test_copies_go_on_by_themselves(name: str, copied: Any) -> None:
+    metric = getattr(metrics, name)(**SETTINGS.get(name, {}))
+    before, then, instead = batch(name), batch(name), batch(name)
+    metric.update_state(*before)
+    state = [v.numpy() for v in metric.variables]
+    again = copied(metric)
+    assert type(again) is type(metric) and again.get_config() == metric.get_config()
+    assert [v.path for v in again.variables] == [v.path for v in metric.variables]
+    np.testing.assert_array_equal(again.result(), metric.result())
+    again.update_state(*instead)
+    for variable, value in zip(metric.variables, state):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    again.reset_state()
+    again.update_state(*before)
+    for each in (metric, again):
+        each.update_state(*then)
+    np.testing.assert_allclose(again.result(), metric.result(), rtol=1e-6)
+
+
+def test_copies_of_users_metrics() -> None:
+    metric = Counts(True, name="mine")
+    metric.inner = [metrics.Mean(name="inner")]
+    metric.inner[0].update_state([1.0, 3.0])
+    metric.update_state(np.ones(3), np.ones(3))
+    for again in (copy.deepcopy(metric), pickle.loads(pickle.dumps(metric))):
+        assert again.get_config() == metric.get_config()
+        assert [v.path for v in again.variables] == [v.path for v in metric.variables]
+        again.inner[0].update_state([5.0])
+        assert again.inner[0].result() == 3.0 and metric.inner[0].result() == 2.0
+        again.steps.assign(7.0)
+        assert again.result()["steps"] is again.steps and float(metric.steps) == 1.0
 
 
 def test_states_run_through_scan() -> None:
@@ -168,6 +206,76 @@ def test_names_that_depend_on_the_output() -> None:
         return y_pred
 
     assert repr(resolve(mine, (4, 1), (4, 1))) == "<MeanMetricWrapper name=mine>"
+
+
+class Counts(metrics.Metric):
+    """Returns its states themselves, as Keras's guides do."""
+
+    def __init__(self, several: bool, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.several = several
+        self.steps = self.add_weight(name="steps", initializer="zeros")
+        self.rows = self.add_weight(name="rows", initializer="zeros")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self.steps.assign_add(1.0)
+        self.rows.assign_add(len(y_true))
+
+    def result(self) -> Any:
+        return {"steps": self.steps, "doubled": [self.rows * 2, self.rows][0]} if self.several else self.rows
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+@pytest.mark.parametrize("several", [False, True])
+def test_result_may_be_a_state(several: bool, run_eagerly: bool) -> None:
+    x = np.ones((6, 2), "float32")
+    model = addax.Sequential([addax.Input((2,)), addax.layers.Dense(2)])
+    model.compile("sgd", "mse", metrics=[Counts(several, name="rows")], run_eagerly=run_eagerly)
+    expected = {"steps": 2.0, "doubled": 12.0} if several else {"rows": 6.0}
+    once = {"steps": 1.0, "doubled": 12.0} if several else {"rows": 6.0}
+
+    def of_metric(logs: dict) -> dict:
+        return {k: float(np.asarray(v).item()) for k, v in logs.items() if k.removeprefix("val_") in expected}
+
+    history = model.fit(x, x, batch_size=3, verbose=0, validation_data=(x, x)).history
+    assert of_metric(history) == {**expected, **{f"val_{k}": v for k, v in expected.items()}}
+    assert of_metric(model.evaluate(x, x, batch_size=3, verbose=0, return_dict=True)) == expected
+    model.reset_metrics()
+    assert of_metric(model.test_on_batch(x, x, return_dict=True)) == once
+    model.reset_metrics()
+    assert of_metric(model.train_on_batch(x, x, return_dict=True)) == once
+
+
+def test_result_that_is_a_state_alone() -> None:
+    metric = Counts(False)
+    metric.update_state(np.ones(3), np.ones(3))
+    assert metric.result() is metric.rows
+    states = metric.stateless_update_state([v.value for v in metric.variables], np.ones(4), np.ones(4))
+    assert isinstance(metric.stateless_result(states), jax.Array) and metric.stateless_result(states) == 7.0
+    compute = jax.jit(lambda s: jnp.sqrt(metric.stateless_result(s)))
+    np.testing.assert_allclose(compute(states), np.sqrt(7.0), rtol=1e-6)
+
+
+class InOwnStep(addax.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = addax.layers.Dense(2)
+        self.counts = Counts(False, name="counts")
+
+    def call(self, x: Any) -> Any:
+        return self.dense(x)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
+        self.counts.update_state(y, y_pred)
+        return {**super().compute_metrics(x, y, y_pred, sample_weight), "root": jnp.sqrt(self.counts.result())}
+
+
+def test_result_may_be_a_state_in_a_step_of_the_users() -> None:
+    x = np.ones((4, 2), "float32")
+    model = InOwnStep()
+    model.compile("sgd", "mse")
+    assert model.fit(x, x, batch_size=2, verbose=0).history["root"] == [2.0]
+    assert model.evaluate(x, x, batch_size=2, verbose=0, return_dict=True)["root"] == 2.0
 
 
 def forgetful() -> Any:

@@ -15,6 +15,7 @@ keras = pytest.importorskip("keras")
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 
+import addax  # noqa: E402
 from addax import losses  # noqa: E402
 from addax.core.serialization import deserialize_keras_object, serialize_keras_object  # noqa: E402
 
@@ -185,6 +186,17 @@ def test_classes_exist_with_keras_signature(name: str) -> None:
     assert [(p.name, p.default) for p in ours.values()] == [(p.name, p.default) for p in theirs.values()]
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_attributes(case: Case) -> None:
+    """Constructor's arguments can be read back as attributes: those that Keras's objects have."""
+    ours, theirs = (getattr(f, case.name)(**case.settings) for f in (losses, keras.losses))
+    arguments = [a for a in inspect.signature(getattr(keras.losses, case.name)).parameters if hasattr(theirs, a)]
+    assert set(case.settings) - set(KEPT.values()) <= set(arguments)
+    for argument in (*arguments, *case.settings):
+        expected = case.settings.get(argument, getattr(theirs, argument, None))
+        assert getattr(ours, argument) == expected, argument
+
+
 # What Keras drops from the config (and so loses when a model is saved) is kept here when it isn't the default.
 KEPT = {"Huber": "delta", "CosineSimilarity": "axis", "SparseCategoricalCrossentropy": "axis"}
 
@@ -205,6 +217,61 @@ def test_configs(case: Case) -> None:
     assert serialize_keras_object(keras.saving.deserialize_keras_object(config))["class_name"] == case.name
     again = deserialize_keras_object(config)
     assert serialize_keras_object(again) == serialize_keras_object(ours)
+
+
+def embeddings(count: int) -> np.ndarray:
+    x = RNG.normal(size=(count, 4)).astype("float32")
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean", "sum_over_batch_size", "mean_with_sample_weight", "none"])
+@pytest.mark.parametrize(
+    "classes", [[0, 0, 1, 1, 2], [[0], [3], [3], [1], [2]], [0, 1, 2, 3, 4], [0, 0, 0, 0, 0]], ids=str
+)
+@pytest.mark.parametrize("remove_diagonal", [True, False])
+def test_circle_leaves_out_samples_without_a_positive(reduction: str, classes: list, remove_diagonal: bool) -> None:
+    x, y = embeddings(5), np.array(classes)
+    ours, theirs = (
+        f.Circle(reduction=reduction, remove_diagonal=remove_diagonal, gamma=8.0) for f in (losses, keras.losses)
+    )
+    for weights in (None, np.array([1.0, 2.0, 0.0, 3.0, 4.0])):
+        expected = np.asarray(theirs(y, x, weights))
+        np.testing.assert_allclose(ours(y, x, weights), expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(jax.jit(ours)(y, x, weights), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["circle", "function", "object"])
+def test_circle_in_compiled_steps(loss: str) -> None:
+    x, y = embeddings(5), np.array([0, 0, 1, 1, 2])
+    found = []
+    for library in (addax, keras):
+        given = {"circle": "circle", "function": library.losses.circle, "object": library.losses.Circle()}[loss]
+        model = library.Sequential(
+            [library.Input((4,)), library.layers.Dense(4, kernel_initializer="identity", use_bias=False)]
+        )
+        model.compile("sgd", given)
+        found.append(model.evaluate(x, y, batch_size=5, verbose=0))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_focal_weight_of_each_class(axis: int, kind: Any) -> None:
+    alpha, gamma = [0.1, 0.2, 0.3, 0.4], 1.5
+    y_true = np.eye(4)[RNG.integers(0, 4, (5, 3))]
+    y_pred = RNG.dirichlet(np.ones(4), (5, 3))
+    right = (y_true * y_pred).sum(-1)
+    expected = (y_true * alpha).sum(-1) * (1 - right) ** gamma * -np.log(right)
+    y_true, y_pred = (np.moveaxis(y, -1, axis).astype("float32") for y in (y_true, y_pred))
+    settings: dict[str, Any] = {"alpha": kind(alpha), "gamma": gamma, "axis": axis}
+    loss = losses.CategoricalFocalCrossentropy(**settings, reduction="none")
+    np.testing.assert_allclose(loss(y_true, y_pred), expected, rtol=1e-4)
+    np.testing.assert_allclose(losses.categorical_focal_crossentropy(y_true, y_pred, **settings), expected, rtol=1e-4)
+    again = deserialize_keras_object(json.loads(json.dumps(serialize_keras_object(loss))))
+    np.testing.assert_allclose(again(y_true, y_pred), expected, rtol=1e-4)
+    if axis == -1 and kind is np.array:  # which Keras takes
+        theirs = keras.losses.CategoricalFocalCrossentropy(**settings, reduction="none")
+        np.testing.assert_allclose(loss(y_true, y_pred), theirs(y_true, y_pred), rtol=1e-4)
 
 
 STRINGS = [

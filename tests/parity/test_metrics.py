@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import warnings
@@ -14,6 +15,7 @@ keras = pytest.importorskip("keras")
 
 import jax.numpy as jnp  # noqa: E402
 
+import addax  # noqa: E402
 from addax import metrics  # noqa: E402
 from addax.core.serialization import deserialize_keras_object, serialize_keras_object  # noqa: E402
 from addax.metrics.identifiers import resolve  # noqa: E402
@@ -223,6 +225,143 @@ def test_results(case: Case) -> None:
             metric.reset_state()
         assert all((v.numpy() == 0).all() for v in ours.variables)
     assert getattr(ours, "_direction", None) == getattr(theirs, "_direction", None)
+
+
+ATTRIBUTES = {"curve": "upper", "summation_method": "lower"}  # enumerations in Keras, their names here
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_attributes(case: Case) -> None:
+    """Constructor's arguments and states can be read back as attributes: those that Keras's objects have."""
+    ours, theirs = (getattr(f, case.name)(**case.settings, name="mine") for f in (metrics, keras.metrics))
+    for metric in (ours, theirs):
+        metric.update_state(*case.data[0])
+    paths = {v.path for v in ours.variables}
+    public = [a for a in vars(theirs) if a[0] != "_" and a not in ("thresholds", "label_weights", *ATTRIBUTES)]
+    assert public
+    for attribute in public:
+        mine, other = getattr(ours, attribute), getattr(theirs, attribute)
+        if isinstance(other, keras.Variable):
+            assert mine.path == other.path and mine.path in paths
+            np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=2e-5, atol=1e-5)
+        else:
+            assert mine == other, attribute
+    assert len([a for a in public if isinstance(getattr(theirs, a), keras.Variable)]) == len(ours.variables)
+
+
+def test_interpolated_area() -> None:
+    ours, theirs = (f.AUC(num_thresholds=11, curve="PR") for f in (metrics, keras.metrics))
+    for metric in (ours, theirs):
+        metric.update_state(*FLAT[0])
+    np.testing.assert_allclose(ours.interpolate_pr_auc(), theirs.interpolate_pr_auc(), rtol=1e-5)
+
+
+TIED = [[0.6, 0.2, 0.2, 0.2], [0.5, 0.5, 0.5, 0.5], [0.1, 0.9, 0.9, 0.2]]
+
+
+@pytest.mark.parametrize("name", ["Precision", "Recall"])
+@pytest.mark.parametrize(
+    "settings", [{"top_k": k, **more} for k in (1, 2, 3) for more in ({}, {"class_id": 1})], ids=str
+)
+def test_top_k_of_tied_scores(name: str, settings: dict) -> None:
+    y_true = np.array([[1, 0, 1, 1], [0, 1, 1, 0], [0, 0, 1, 0]])
+    ours, theirs = (getattr(f, name)(**settings) for f in (metrics, keras.metrics))
+    for dtype in ("float32", "float16"):
+        scores_of = np.array(TIED, dtype)
+        np.testing.assert_allclose(ours(y_true, scores_of), theirs(y_true, scores_of), rtol=1e-6)
+
+
+# Shapes of weights that Keras takes for predictions of a shape.
+WEIGHTS = [
+    ((3, 4, 1), (3, 4)),
+    ((3, 4, 1), (3, 1)),
+    ((3, 4, 1), (1, 4)),
+    ((3, 4, 1), (4,)),
+    ((3, 4, 1), (3, 4, 1)),
+    ((3, 4, 2), (3, 4)),
+    ((3, 4), (3, 1)),
+    ((3, 4), (3,)),
+    ((3, 1), (3,)),
+    ((3, 1), (3, 1)),
+]
+
+
+@pytest.mark.parametrize("shapes", WEIGHTS, ids=str)
+@pytest.mark.parametrize(
+    "name", ["Precision", "Recall", "TruePositives", "FalseNegatives", "AUC", "SensitivityAtSpecificity", "BinaryIoU"]
+)
+def test_weights_of_counts(name: str, shapes: tuple) -> None:
+    settings: dict[str, Any] = {"specificity": 0.5} if name == "SensitivityAtSpecificity" else {}
+    if name == "BinaryIoU":
+        settings = {"dtype": "float32"}
+    y_true, y_pred, weights = bits(*shapes[0]), RNG.uniform(0, 1, shapes[0]), RNG.uniform(0, 1, shapes[1])
+    ours, theirs = (getattr(f, name)(**settings) for f in (metrics, keras.metrics))
+    if name == "BinaryIoU":  # Keras takes only weights of the labels' size there
+        expected = theirs(y_true, y_pred, np.broadcast_to(aligned(weights, shapes[0]), shapes[0]))
+    else:
+        expected = theirs(y_true, y_pred, weights)
+    np.testing.assert_allclose(ours(y_true, y_pred, weights), expected, rtol=1e-5)
+
+
+def aligned(weights: np.ndarray, shape: tuple) -> np.ndarray:
+    """Weights with the rank of `shape`: a last axis of 1 has none, and weights of samples stand for all of theirs."""
+    if shape[-1] == 1 and weights.ndim < len(shape):
+        weights = weights[..., None]
+    return weights[..., None] if weights.ndim < len(shape) and weights.shape[0] == shape[0] else weights
+
+
+def test_fractions_in_a_matrix_of_integers_are_warned_of() -> None:
+    text = "You are passing weight as `float`, but dtype is `int`."
+    y_true, y_pred = np.array([0, 1, 1]), np.array([0, 1, 0])
+    for name, settings in (
+        ("MeanIoU", {"num_classes": 2}),
+        ("BinaryIoU", {}),
+        ("IoU", {"num_classes": 2, "target_class_ids": [0]}),
+    ):
+        for weights in (np.array([0.5, 0.5, 0.5]), np.array([1.0, 2.0, 1.0]), np.array([1, 2, 1]), None):
+            told = []
+            for family in (metrics, keras.metrics):
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always")
+                    getattr(family, name)(**settings)(y_true, y_pred, weights)
+                told.append([str(w.message).startswith(text) for w in caught if text in str(w.message)])
+            assert told[0] == told[1]
+    with pytest.warns(UserWarning, match=text):  # which Keras tells of arrays only
+        metrics.MeanIoU(2)(y_true, y_pred, [0.5, 0.5, 0.5])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        metrics.MeanIoU(2, dtype="float32")(y_true, y_pred, [0.5, 0.5, 0.5])
+
+
+def l2Norm(y_true: Any, y_pred: Any) -> Any:
+    return jnp.mean(y_true - y_pred)
+
+
+class Named:
+    name = "Named So"
+
+    def __call__(self, y_true: Any, y_pred: Any) -> Any:
+        return jnp.mean(y_true - y_pred)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [lambda a, b: jnp.mean(a - b)],
+        [lambda a, b: jnp.mean(a - b), lambda a, b: jnp.mean(b - a)],
+        [l2Norm],
+        [Named()],
+        [functools.partial(l2Norm)],
+    ],
+    ids=["lambda", "two lambdas", "function", "object", "partial"],
+)
+def test_names_of_functions_in_logs(given: list) -> None:
+    found = []
+    for library in (addax, keras):
+        model = library.Sequential([library.Input((3,)), library.layers.Dense(3)])
+        model.compile("sgd", "mse", metrics=list(given))
+        found.append(list(model.evaluate(*REAL[0], verbose=0, return_dict=True)))
+    assert found[0] == found[1]
 
 
 # What Keras drops from the config (and so loses when a model is saved) is kept here when it isn't the default.

@@ -25,7 +25,7 @@ SETTINGS = [
     ("SGD", {"learning_rate": 0.1, "momentum": 0.9}),
     ("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
     ("SGD", {"learning_rate": 0.1, "weight_decay": 0.1}),
-    ("SGD", {"learning_rate": "decay", "gradient_accumulation_steps": 2}),
+    ("SGD", {"learning_rate": 0.1, "gradient_accumulation_steps": 2}),
     ("SGD", {"learning_rate": 0.1, "loss_scale_factor": 8.0, "clipvalue": 0.02}),
     ("RMSprop", {}),
     ("RMSprop", {"learning_rate": 0.01, "rho": 0.8, "momentum": 0.9}),
@@ -144,6 +144,26 @@ def test_five_steps(setting):
     a.finalize_variable_values(mine)
     b.finalize_variable_values(real)
     _close([v.value for v in mine], [v.value for v in real], "final parameter")
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
+def test_schedule_counts_updates(name):
+    """Keras asks schedules with the number of batches; here they follow `optimizer.iterations`, so accumulating
+    gradients is the same as one step on each mean."""
+    settings = {"learning_rate": "decay"}
+    a, mine, _, _, grads = _pair((name, {**settings, "gradient_accumulation_steps": 2}))
+    _, _, b, real, _ = _pair((name, settings))
+    for step in range(4):
+        assert float(a.learning_rate) == pytest.approx(0.1 * 0.5 ** (step // 2 / 2))
+        a.apply(grads[step])
+        if step % 2:
+            b.apply([(u + v) / 2 for u, v in zip(grads[step - 1], grads[step])])
+        _close([v.value for v in mine], [v.value for v in real], f"parameter, step {step},")
+    by_function = ours.SGD(lambda step: 0.5 / (step + 1), gradient_accumulation_steps=2)
+    w = Variable([2.0], name="w")
+    for _ in range(4):
+        by_function.apply([[1.0]], [w])
+    np.testing.assert_allclose(w.numpy(), [2 - 0.5 - 0.25])
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=_id)
@@ -279,3 +299,35 @@ def test_signatures_are_the_same(name):
         return [(p.name, p.default) for p in found]
 
     assert parameters(ours) == parameters(keras.optimizers)
+
+
+@pytest.mark.parametrize("wrong", [{"foo": 1}, {"foo": 1, "bar": 2}, {"clipnorm": 1.0}, {"clipnorm": 1.0, "foo": 2}])
+def test_loss_scale_optimizer_names_what_it_does_not_take(wrong):
+    texts = []
+    for library in (ours, theirs):
+        with pytest.raises(ValueError) as caught:
+            library.LossScaleOptimizer(library.SGD(), **wrong)
+        texts.append(str(caught.value))
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("how", ["apply", "stateless_apply"])
+def test_inner_loss_scale_factor_is_left_out(how):
+    """The dynamic scale is the only one. (Keras's eager `apply` leaks a tracer on JAX, so both are held to its pure
+    form.)"""
+    found = []
+    for library, variable in ((ours, Variable), (theirs, keras.Variable)):
+        optimizer = library.LossScaleOptimizer(library.SGD(1.0, loss_scale_factor=10.0), initial_scale=4.0)
+        assert optimizer.inner_optimizer.loss_scale_factor is None
+        assert float(optimizer.scale_loss(1.0)) == 4.0
+        w = variable(np.array([1.0], "float32"))
+        optimizer.build([w])
+        assert float(optimizer.scale_loss(1.0)) == 4.0
+        if how == "apply" and library is ours:
+            optimizer.apply([np.array([12.0], "float32")])
+            found.append(w.numpy())
+        else:
+            state = [v.value for v in optimizer.variables]
+            found.append(np.asarray(optimizer.stateless_apply(state, [np.array([12.0], "float32")], [w.value])[0][0]))
+    np.testing.assert_allclose(found[0], found[1])
+    np.testing.assert_allclose(found[0], [-2.0])
