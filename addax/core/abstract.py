@@ -8,10 +8,11 @@ from typing import Any
 
 from . import tree
 from .dtypes import numpy_dtype, standardize_dtype, static_shape
-from .engine import jax
+from .engine import jax, lazy
 from .keras_tensor import KerasTensor
 from .state import StateScope
 
+export = lazy("jax.export")
 _UNKNOWN: Any = None
 # What unknown sizes become where a function can't be run on a symbol: two runs, and what differs is unknown.
 _TRIALS = (24, 48)
@@ -22,9 +23,7 @@ def unknown_size() -> Any:
     """The symbol that stands for every unknown size."""
     global _UNKNOWN
     if _UNKNOWN is None:
-        import jax.export
-
-        (_UNKNOWN,) = jax.export.symbolic_shape("n")
+        (_UNKNOWN,) = export.symbolic_shape("n")
     return _UNKNOWN
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import random
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,31 +15,37 @@ class LazyModule(ModuleType):
     """A stand-in for a module that imports it at the first attribute access."""
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(_import(self.__name__), name)
+        value = getattr(import_jax(self.__name__), name)
         setattr(self, name, value)  # the next access is an ordinary attribute
         return value
 
     def __dir__(self) -> list[str]:
-        return dir(importlib.import_module(self.__name__))
+        return dir(import_jax(self.__name__))
 
 
-def _import(name: str) -> ModuleType:
-    """The module `name`. Importing JAX draws from NumPy's global stream: what the user seeded is put back."""
+def import_jax(name: str) -> ModuleType:
+    """Imports module `name` of JAX: every import of JAX goes through here.
+
+    JAX is told what it is told once, and the global random streams get back what they had: importing JAX draws from
+    NumPy's, so that the first seeded run of a process would differ from those after it.
+    """
     if name in _imported:
         return importlib.import_module(name)
     from . import tuning
 
-    state = np.random.get_state()
+    streams = random.getstate(), np.random.get_state()
     try:
-        if not _imported:
+        first = not _imported
+        if first:
             tuning.before_jax()
         module = importlib.import_module(name)
-        if not _imported:
-            tuning.after_jax(importlib.import_module("jax"))
         _imported.add(name)
+        if first:
+            tuning.after_jax(importlib.import_module("jax"))
         return module
     finally:
-        np.random.set_state(state)
+        random.setstate(streams[0])
+        np.random.set_state(streams[1])
 
 
 _imported: set[str] = set()  # what this module imported: the user may have imported JAX before

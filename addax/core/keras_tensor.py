@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import Any, NamedTuple, NoReturn
 
 from .dtypes import standardize_dtype, standardize_shape
 from .engine import is_loaded
+from .jax_inside import calling_function, teach_dtype_of
 from .naming import auto_name
 from .operators import TensorOperators, op
 
@@ -162,7 +162,7 @@ def _refusal(tensor: KerasTensor, function: str | None, what: str) -> str:
 
 
 def _refuse_jax(tensor: KerasTensor) -> NoReturn:
-    name = _calling_jax_function()
+    name = calling_function(skip=__name__)
     raise ValueError(_refusal(tensor, name, f"use it in `{name}`" if name else "use it in a function of JAX"))
 
 
@@ -173,36 +173,7 @@ def _teach_jax() -> None:
     """Lets the functions of `jax.lax` and `jax.nn`, which don't look at `__jax_array__`, say the same."""
     global _jax_is_taught
     _jax_is_taught = True
-    handlers: Any = getattr(importlib.import_module("jax.interpreters.xla"), "canonicalize_dtype_handlers", None)
-    if hasattr(handlers, "__setitem__"):
-        handlers[KerasTensor] = _refuse_jax
-
-
-def _calling_jax_function() -> str | None:
-    """The JAX function that the user called ("jax.numpy.exp"), read off the stack."""
-    frame: Any = sys._getframe(1)
-    found = None
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(("jax", "numpy", __name__)):
-            return found
-        # A function that JAX wraps is a local of the wrapper: `fun` of a jitted one, `self` of a `jnp.ufunc`.
-        for value in (frame.f_locals.get("self"), frame.f_locals.get("fun")):
-            found = _public_name(getattr(value, "__module__", None), getattr(value, "__name__", None)) or found
-        found = _public_name(module, frame.f_code.co_name) or found
-        frame = frame.f_back
-    return found
-
-
-def _public_name(module: Any, name: Any) -> str | None:
-    """`jax.numpy.exp` for `exp` of the modules behind it; None for what isn't public."""
-    if not isinstance(module, str) or not isinstance(name, str) or not module.startswith("jax"):
-        return None
-    for public in ("jax.numpy", "jax.nn", "jax.scipy", "jax.lax"):
-        owner = sys.modules.get(public)
-        if module.startswith((public, f"jax._src.{public[4:]}")) and hasattr(owner, name) and name[0] != "_":
-            return f"{public}.{name}"
-    return None
+    teach_dtype_of(KerasTensor, _refuse_jax)
 
 
 def any_symbolic(*values: Any) -> bool:

@@ -166,11 +166,9 @@ def use_cache(jax: Any, folder: Path) -> None:
     """Makes JAX look for compiled programs in `folder`, unless the user has chosen one for JAX."""
     if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
         return
-    from jax._src import compilation_cache as of_jax
+    from .jax_inside import keep_programs_in  # which needs the engine
 
     cache = ProgramCache(folder)
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    if hasattr(of_jax, "_cache") and hasattr(of_jax, "_cache_initialized"):
-        # JAX has no public way to say how the files are kept. Where this one is gone, its own way is used.
-        vars(of_jax).update(_cache=cache, _cache_initialized=True)
+    keep_programs_in(cache)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from typing import Any, NamedTuple
 
+from ..core import jax_inside
 from ..core.engine import jax, jnp, lax
 from .conv import Sizes, dimension_numbers, per_axis
 
@@ -112,9 +113,7 @@ def transposed(y: Any, k: Any, geometry: Geometry) -> Any:
 @functools.cache
 def primitive() -> Any:
     """The transposed convolution of `(x, k)`, linear in both, with its gradients by the convolution it transposes."""
-    from jax.extend.core import Primitive
-    from jax.interpreters import ad, batching, mlir
-
+    Primitive, ShapedArray, ad, batching, mlir = jax_inside.primitives()
     found = Primitive("conv_transpose")
 
     @functools.cache
@@ -129,7 +128,7 @@ def primitive() -> Any:
 
     found.def_impl(lambda x, k, *, geometry: compiled(geometry)(x, k))
     found.def_abstract_eval(
-        lambda x, k, *, geometry: jax.core.ShapedArray(
+        lambda x, k, *, geometry: ShapedArray(
             jax.eval_shape(lambda x, k: reference(x, k, geometry), x, k).shape, x.dtype
         )
     )

@@ -25,6 +25,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from ..core import jax_inside
 from ..core.engine import jax, jnp, lax
 
 # Windows with more elements are left to XLA: each is a pass over the data, and code and compile time grow with them.
@@ -220,8 +221,7 @@ def _kernel_shape(x: Any, dy: Any, geometry: Geometry) -> tuple:
 @functools.cache
 def primitives() -> tuple[Any, Any, Any]:
     """The three primitives: output of `(x, k)`, input gradient of `(dy, k)`, kernel gradient of `(x, dy)`."""
-    from jax.extend.core import Primitive
-    from jax.interpreters import ad, batching, mlir
+    Primitive, ShapedArray, ad, batching, mlir = jax_inside.primitives()
 
     def make(name: str, tuned: Callable, plain: Callable, shape: Callable, channels: tuple[int, int, int]) -> Any:
         primitive = Primitive(f"depthwise_{name}")
@@ -232,7 +232,7 @@ def primitives() -> tuple[Any, Any, Any]:
 
         primitive.def_impl(lambda a, b, *, geometry: compiled(geometry)(a, b))
         primitive.def_abstract_eval(
-            lambda a, b, *, geometry: jax.core.ShapedArray(shape(a, b, geometry), a.dtype)  # both have one dtype
+            lambda a, b, *, geometry: ShapedArray(shape(a, b, geometry), a.dtype)  # both have one dtype
         )
         mlir.register_lowering(primitive, mlir.lower_fun(plain, multiple_results=False))
         mlir.register_lowering(primitive, mlir.lower_fun(tuned, multiple_results=False), platform="cpu")

@@ -13,7 +13,7 @@ import numpy as np
 from ..core import config, tree
 from ..core.buffers import own_copy
 from ..core.config import thread
-from ..core.engine import jax
+from ..core.engine import is_tracer, jax
 from ..core.fingerprint import changes, fingerprint
 from ..core.masks import get_mask, set_mask
 from ..core.state import StateScope
@@ -118,4 +118,4 @@ def _is_plain(x: Any) -> bool:
     """Whether `x` is an array of values, without a mask."""
     if isinstance(x, np.ndarray):
         return x.dtype != np.float64 and x.dtype.kind in "fiub"
-    return isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer) and get_mask(x) is None
+    return isinstance(x, jax.Array) and not is_tracer(x) and get_mask(x) is None
