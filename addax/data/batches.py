@@ -284,6 +284,40 @@ class EpochSteps:
         self._taken = 0
 
 
+def unpack_x_y_sample_weight(data: Any) -> tuple:
+    """`data` as `(x, y, sample_weight)`, None for what it lacks.
+
+    >>> unpack_x_y_sample_weight((1, 2))
+    (1, 2, None)
+    """
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return data, None, None
+    if len(data) > 3:
+        raise ValueError(
+            "Data is expected to be in format `x`, `(x,)`, `(x, y)`, or `(x, y, sample_weight)`, found a tuple of "
+            f"{len(data)}."
+        )
+    return (*data, None, None)[:3]
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """The reverse of `unpack_x_y_sample_weight`.
+
+    >>> pack_x_y_sample_weight(1, 2)
+    (1, 2)
+    """
+    if y is None:
+        return x if not tree.is_nested(x) else (x,)
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def packed(batch: Batch) -> Any:
+    """Returns a batch as steps take it: `x`, `(x, y)` or `(x, y, sample_weight)`."""
+    return pack_x_y_sample_weight(*batch)
+
+
 def count_rows(arrays: Any) -> int:
     """How long the first axes of arrays are; `arrays` is a structure of them and Nones.
 

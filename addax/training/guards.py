@@ -28,6 +28,7 @@ from . import outputs
 from .array_facts import Scan
 from .output_kinds import TableProbe, activation_of, consumers, is_addax_layer, tables_of
 from .padding import is_rowwise
+from .prepare import prediction_spec
 
 # What the built-in losses want of labels: the shape of the predictions ("alike"), rows of probabilities of that shape
 # ("one-hot"), or the number of a class for each row of predictions ("class").
@@ -142,7 +143,7 @@ def check_batch(model: Any, batch: tuple, labels: bool = True) -> None:
         if model.input_spec is not None:
             check_inputs(model, x)
         elif not _fit_inputs(model, x):  # a Sequential takes what its layers take, so they are asked
-            model._prediction_spec(tree.map_structure(_spec, x))
+            prediction_spec(model, tree.map_structure(_spec, x))
 
 
 def check_kinds(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
@@ -495,7 +496,7 @@ def _predictions(model: Any, x: Any) -> Any:
     key = str(tree.map_structure(lambda t: None if t is None else (t.shape, t.dtype), specs))
     known = model.__dict__.setdefault("_predictions_for", {})
     if key not in known:
-        known[key] = model._prediction_spec(specs)
+        known[key] = prediction_spec(model, specs)
     return known[key]
 
 

@@ -15,17 +15,18 @@ from ..core.abstract import abstract_call
 from ..core.keras_tensor import KerasTensor
 from ..core.warnings import warn
 from ..data.adapt import adapt, is_array_data, split, standardize_arrays
-from ..data.batches import ArrayBatches, Batch, Batches
+from ..data.batches import ArrayBatches, Batch, Batches, packed
 from ..data.class_weight import Target, class_weighter
 from ..layers.layer import is_user_class
 from . import guards, outputs
 from .arguments import FitArguments, LoopArguments
 from .logs import numpy_logs
 from .nans import NanFinder
-from .plans import trim
 from .prediction import own
-from .program import GROUPS, is_builtin
+from .prepare import build_for, prediction_spec, prepare
+from .program import is_builtin, program_of
 from .runner import Observer, Runner, callback_list, limit_steps
+from .steps import GROUPS
 
 
 def fit(
@@ -186,7 +187,7 @@ def _training_data(model: Any, x: Any, y: Any, sample_weight: Any, given: FitArg
         source = adapt(x, y, sample_weight, batch_size=given.batch_size, shuffle=given.shuffle)
         peeked = source.peek()
         guards.check_batch(model, peeked)
-        model._prepare(*peeked)
+        prepare(model, *peeked)
         weighter = _class_weighter(model, given.class_weight, peeked)
         if not isinstance(source, ArrayBatches):
             source.weigh(weighter)
@@ -195,7 +196,7 @@ def _training_data(model: Any, x: Any, y: Any, sample_weight: Any, given: FitArg
     source.limit = "steps_per_epoch"
     first = source.peek()
     guards.check_batch(model, first)
-    model._prepare(*first)
+    prepare(model, *first)
     guards.check_data(model, source, first)
     return source, first
 
@@ -271,7 +272,7 @@ def _validation(
     source.limit = "validation_steps"
     first = source.peek()
     guards.check_batch(model, first)
-    model._prepare(*first)
+    prepare(model, *first)
     guards.check_data(model, source, first)
     if _kinds(first) != _kinds(first_trained):
         _try_out(model, first)
@@ -294,7 +295,7 @@ def _try_out(model: Any, batch: Batch) -> None:
     if model.run_eagerly or not model.supports_jit:
         return
     state = tuple([_spec(v) for v in getattr(model, name)] for name in GROUPS["test"])
-    abstract_call(model.test_step, (state, tree.map_structure(_spec, trim(batch))), {})
+    abstract_call(model.test_step, (state, tree.map_structure(_spec, packed(batch))), {})
 
 
 def _spec(a: Any) -> Any:
@@ -325,7 +326,7 @@ def evaluate(model: Any, x: Any, y: Any, sample_weight: Any, given: LoopArgument
     source = adapt(x, y, sample_weight, batch_size=given.batch_size)
     first = source.peek()
     guards.check_batch(model, first)
-    model._prepare(*first)
+    prepare(model, *first)
     guards.check_data(model, source, first)
     steps = limit_steps(given.steps, source.steps)
     known = steps if steps is not None else source.steps
@@ -346,22 +347,22 @@ def on_batch(model: Any, kind: str, x: Any, y: Any, sample_weight: Any, class_we
     guards.check_batch(model, batch, labels=kind != "predict")
     if kind == "predict":
         if not model.built:
-            model._symbolic_build(x)
-        return own(_one_step(model, kind, (x,)))
+            build_for(model, x)
+        return own(_one_step(model, kind, packed((x, None, None))))
     if kind == "train":
         check_optimizer(model)
-    model._prepare(*batch)
+    prepare(model, *batch)
     guards.check_on_host(model, batch)
     if class_weight is not None:
         sample_weight = _class_weighter(model, class_weight, batch)(y, sample_weight)
     with _aside(model):
         model.reset_metrics()  # the logs are this batch's own
-        return numpy_logs(_one_step(model, kind, trim((x, y, sample_weight))))
+        return numpy_logs(_one_step(model, kind, packed((x, y, sample_weight))))
 
 
 def _one_step(model: Any, kind: str, data: tuple) -> Any:
     """Runs a step on a batch; returns its logs or outputs, on the device."""
-    program = model._program(kind)
+    program = program_of(model, kind)
     try:
         return program.on_batch(program.read(), data)[1]
     finally:
@@ -372,7 +373,7 @@ def _class_weighter(model: Any, class_weight: dict, first: Batch) -> Callable:
     loss = model._compile_loss
     if loss is None:
         raise ValueError("`class_weight` needs a `loss` in `compile()`.")
-    y_pred = model._prediction_spec(first[0])
+    y_pred = prediction_spec(model, first[0])
     names = loss.names if loss.names and loss.names != [None] else ["output"]
     classes = [p.shape[-1] if len(p.shape) > 1 else 1 for p in tree.flatten(y_pred)]
     losses: list = [None] * len(names)

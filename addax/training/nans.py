@@ -17,7 +17,7 @@ from ..core import tree
 from ..core.config import thread
 from ..core.engine import is_jax_array, is_tracer, jax, jnp
 from ..core.masks import get_mask, set_mask
-from ..data.batches import ArrayBatches
+from ..data.batches import ArrayBatches, packed
 from ..layers.layer_errors import made_at
 from . import outputs
 from .plans import Dispatch
@@ -117,7 +117,7 @@ class NanFinder(Observer):
             one, rows = source.rows_of(one), one
         else:
             rows = None
-        return tuple(one[: 3 if one[2] is not None else 2 if one[1] is not None else 1]), rows
+        return packed(one), rows
 
 
 def _on_device(state: list) -> list:

@@ -19,7 +19,7 @@ from ..core import config as settings
 from ..core import tree
 from ..core.buffers import own_copy
 from ..core.engine import jax, put
-from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps, count_rows
+from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps, count_rows, packed
 from .padding import pad
 from .program import Program, State
 from .stacks import Stack, gathered, room_for, rows_like
@@ -78,14 +78,14 @@ class HostArrays:
     def whole(self) -> Any:
         """All rows on the device, as the steps take them."""
         if self._whole is None:
-            self._whole = put(own_copy(trim(self.arrays)))
+            self._whole = put(own_copy(packed(self.arrays)))
         return self._whole
 
     def part(self, rows: np.ndarray, count: int) -> Any:
         """The first `count` of these rows, in memory of a dispatch that has been waited for."""
         place = self._parts.pop(0) if len(self._parts) > _UNDER_WAY else rows_like(self.arrays, len(rows))
         self._parts.append(place)
-        return trim(gathered(self.arrays, rows, count, place))
+        return packed(gathered(self.arrays, rows, count, place))
 
 
 @dataclass
@@ -181,14 +181,14 @@ class ArrayPlan:
         """One step on some rows."""
         if data is not None:
             return self.program.on_rows(state, data, rows, valid)
-        return self.program.on_batch(state, trim(self.source.rows_of(rows)), valid)
+        return self.program.on_batch(state, packed(self.source.rows_of(rows)), valid)
 
     def _compile_rest(self, data: Any) -> None:
         rest = self.rows.rest
         if len(rest) and self.rows.full:
             state = self.program.read()
             if data is None:
-                self.program.compile_ahead("_batch", state, trim(self.source.rows_of(rest)), None)
+                self.program.compile_ahead("_batch", state, packed(self.source.rows_of(rest)), None)
             else:
                 self.program.compile_ahead("_rows", state, data, rest, None)
 
@@ -334,7 +334,7 @@ class Gathered:
         room = room_for(batch) if self.loops else 0
         if room < 2 or count_rows(batch) != size:
             return None
-        state, data = self.program.read(), trim(batch)
+        state, data = self.program.read(), packed(batch)
         if not self.program.can_fuse(state, data, size, False):
             return None
         room = min(room, self.program.loop_length(data, size, False))
@@ -347,7 +347,7 @@ class Gathered:
         count = len(stack.batches)
 
         def run(state: State) -> tuple[State, Any]:
-            state, logs = self.program.many(state, trim(stack.arrays), None, 0, count, stack.size, None)
+            state, logs = self.program.many(state, packed(stack.arrays), None, 0, count, stack.size, None)
             self.in_flight.add(logs)
             return state, logs
 
@@ -359,7 +359,7 @@ class Gathered:
         def run(state: State) -> tuple[State, Any]:
             logs = None
             for batch in batches:
-                state, logs = self.program.on_batch(state, *self._sized(trim(batch)))
+                state, logs = self.program.on_batch(state, *self._sized(packed(batch)))
                 self.in_flight.add(logs)
             return state, logs
 
@@ -407,7 +407,7 @@ def array_plan(
     fits = source.host_bytes <= (_COPIED if on_cpu else DEVICE_BUDGET)
     # Of data that don't fit, the batches of a dispatch are put on the device for it.
     most = rows.steps if fits else per if watched else room_for(source.peek())
-    data = trim(arrays.arrays)
+    data = packed(arrays.arrays)
     # A loop of one step a dispatch would cost more than the step alone.
     looped = min(rows.steps, most) > 1 and not (watched and per == 1) and settings.get("fuse_steps")
     if looped and program.can_fuse(program.read(), data, size, rows.filled):
@@ -417,14 +417,6 @@ def array_plan(
     # On a CPU, where nothing is gained by having all of them there, single batches are cut from the user's arrays.
     one_by_one = OneByOneOnDevice if fits and not on_cpu else OneByOne
     return one_by_one(program, source, arrays, rows, per, in_flight, start)
-
-
-def trim(batch: tuple) -> tuple:
-    """Returns a batch without the parts that are None at its end: what custom steps expect to unpack."""
-    x, y, sample_weight = batch
-    if y is None and sample_weight is None:
-        return (x,)
-    return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
 def takes_arrays(program: Program, source: Batches, steps: int | None) -> bool:

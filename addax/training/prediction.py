@@ -12,11 +12,12 @@ from ..core.buffers import own_copy
 from ..core.engine import fetch
 from ..core.fingerprint import changes
 from ..data.adapt import adapt
-from ..data.batches import ArrayBatches, Batches, EpochSteps, count_rows, to_host
+from ..data.batches import ArrayBatches, Batches, EpochSteps, count_rows, packed, to_host
 from . import guards
 from .arguments import LoopArguments
 from .padding import pad
-from .program import Program, merged
+from .prepare import build_for
+from .program import Program, merged, program_of
 from .runner import callback_list, limit_steps
 
 _IN_FLIGHT = 2  # dispatches whose outputs may still be on the device
@@ -36,12 +37,12 @@ def predict(model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int
     first = source.peek()
     guards.check_batch(model, first, labels=False)
     if not model.built:
-        model._symbolic_build(first[0])
+        build_for(model, first[0])
     steps = limit_steps(given.steps, source.steps)
     callbacks = callback_list(
         callbacks, model, verbose, add_history=False, epochs=1, steps=steps if steps is not None else source.steps
     )
-    program = model._program("predict")
+    program = program_of(model, "predict")
     program.checked.update(_spec(x))
     state = program.read()
     found: list = []
@@ -109,13 +110,13 @@ def _dispatches(
                 yield step - 1, None if end - begin == count * size else end - begin, run
             if source.rows % size and not ragged:
                 rows, data = _sized(program, source.rows_of(slice(full * size, None))[0], exact=False)
-                yield step, rows, _bound(program.on_batch, (data,))
+                yield step, rows, _bound(program.on_batch, packed((data, None, None)))
             return
     for step, batch in enumerate(EpochSteps(source, steps).epoch()):
         rows, data = _sized(program, batch[0], exact=step == 0 and source.steps != 1)
         if rows is None and not isinstance(source, ArrayBatches):
             data = own_copy(data)
-        yield step, rows, _bound(program.on_batch, (data,))
+        yield step, rows, _bound(program.on_batch, packed((data, None, None)))
 
 
 def _bound(method: Callable, *args: Any) -> Callable:
@@ -156,7 +157,7 @@ def _predict_quickly(model: Any, x: Any, most: int) -> Any:
     if not 0 < rows <= most or (x.shape[1:], x.dtype) not in program.checked:
         return None
     rows_or_none, data = _sized(program, to_host(x), False)
-    _, out = program.on_batch(program.read(), (data,))
+    _, out = program.on_batch(program.read(), packed((data, None, None)))
     program.settle()
     return own(out, rows_or_none)
 

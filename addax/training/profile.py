@@ -23,8 +23,8 @@ from ..core import seeds, tree
 from ..core.config import thread
 from ..core.engine import jax
 from ..data.adapt import adapt
-from ..data.batches import ArrayBatches
-from .plans import ArrayPlan, Dispatch, Gathered, trim
+from ..data.batches import ArrayBatches, packed
+from .plans import ArrayPlan, Dispatch, Gathered
 from .program import Program, State, array_spec, batch_spec, has_primitive, options_are_known
 from .runner import Observer, Runner
 
@@ -287,8 +287,8 @@ def _step(runner: Runner, last: Dispatch | None) -> tuple[Program, str, tuple] |
     name = "_update" if program._builtin else "_batch"  # what has been traced already
     if runner.arrays is not None:
         size = min(source.batch_size or 1, source.rows)  # type: ignore[attr-defined]
-        return program, name, (state, batch_spec(trim(runner.arrays.arrays), size), None)
-    batch = trim(last.data[0])
+        return program, name, (state, batch_spec(packed(runner.arrays.arrays), size), None)
+    batch = packed(last.data[0])
     if source.batch_size is None or any(a.ndim == 0 for a in tree.flatten(batch) if a is not None):
         return program, name, (state, jax.tree.map(array_spec, batch), None)
     return program, name, (state, batch_spec(batch, source.batch_size), None)  # the last batch may have fewer rows

@@ -17,17 +17,12 @@ from ..core.config import thread
 from ..core.engine import jax, jnp, lax
 from ..core.fingerprint import changes, fingerprint
 from ..core.variable import Variable
-from ..data.batches import count_rows
+from ..data.batches import count_rows, packed
 from .padding import Sizes, can_leave_out, is_rowwise, row_count, valid_rows
+from .prepare import check_optimizer
+from .steps import GROUPS, StepModel
 
 State = list[list[Any]]
-
-# The groups of variables that each kind of step is given, in the order of Keras's custom steps.
-GROUPS = {
-    "train": ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables"),
-    "test": ("trainable_variables", "non_trainable_variables", "metrics_variables"),
-    "predict": ("trainable_variables", "non_trainable_variables"),
-}
 
 
 class Steps:
@@ -394,12 +389,12 @@ class Program:
 
         def body(i: Any, carry: Any) -> Any:
             others, found = carry
-            new, out = self._batch([state[0], others], (part(i),), None)
+            new, out = self._batch([state[0], others], packed((part(i), None, None)), None)
             place = lax.dynamic_update_slice_in_dim
             return merged(others, new[1]), jax.tree.map(lambda all_, one: place(all_, one, i * size, 0), found, out)
 
         rows = count_rows(data)
-        shapes = jax.eval_shape(lambda s: self._batch(s, (part(0),), None)[1], state)
+        shapes = jax.eval_shape(lambda s: self._batch(s, packed((part(0), None, None)), None)[1], state)
         found = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), shapes)
         others, found = lax.fori_loop(0, count, body, (state[1], found))
         return [[], others], found
@@ -411,7 +406,7 @@ class Program:
         key = ("sweep", _spec_of(x), size)
         if key not in self.steps.no_loop:
             thread.program = self
-            traced = self.steps.traced("_batch").trace(state, (batch_spec(x, size),), None)
+            traced = self.steps.traced("_batch").trace(state, packed((batch_spec(x, size), None, None)), None)
             rows = [len(s.shape) > 0 and s.shape[0] == size for s in jax.tree.leaves(traced.out_info[1])]
             self.steps.no_loop[key] = no_loop(traced.jaxpr, 1) if all(rows) else "outputs have no row for each input"
         return not self.steps.no_loop[key]
@@ -448,6 +443,17 @@ def _group(model: Any, name: str) -> list[Variable]:
     if name == "optimizer_variables":
         return list(model.optimizer.variables)
     return list(getattr(model, name))
+
+
+def program_of(model: StepModel, kind: str) -> Program:
+    """Returns the program of a model as it is now."""
+    program = model._programs.get(kind)
+    if program is None or program.key != program_key(model, kind):
+        if kind == "train" and is_builtin(model.train_step):
+            check_optimizer(model)
+        program = model._programs[kind] = Program(model, kind)
+    program.stamp = changes.count
+    return program
 
 
 def program_key(model: Any, kind: str) -> tuple:

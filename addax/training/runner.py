@@ -11,7 +11,7 @@ from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps
 from . import guards
 from .logs import LazyLogs
 from .plans import Dispatch, Gathered, HostArrays, InFlight, Plan, array_plan, takes_arrays
-from .program import Program, State
+from .program import Program, State, program_of
 
 
 class Observer:
@@ -66,7 +66,7 @@ class Runner:
         self.watched = watched
         self.shown = shown
         self.observers = list(observers)
-        self.program: Program = model._program(kind)
+        self.program: Program = program_of(model, kind)
         self.steps = steps if steps is not None else source.steps
         self.limited = EpochSteps(source, steps)
         self.plan: Plan | None = None
@@ -92,7 +92,7 @@ class Runner:
         Returns:
             The last logs, on the device.
         """
-        program = self.program = self.model._program(self.kind)
+        program = self.program = program_of(self.model, self.kind)
         if self.kind == "test":  # which begins from the start each time
             self.limited = EpochSteps(self.source, self.limited.steps)
         self.source.on_epoch_begin()

@@ -11,12 +11,14 @@ import pytest
 import addax as keras
 from addax import layers
 from addax.core.fingerprint import Walk, fingerprint, left_out
+from addax.training.prepare import prepare
+from addax.training.program import program_of
 
 
 def dense(**kwargs):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, **kwargs), layers.Dropout(0.5), layers.Dense(2)])
     model.compile("adam", "mse", metrics=["mae"])
-    model._prepare(np.ones((2, 4)), np.ones((2, 2)))
+    prepare(model, np.ones((2, 4)), np.ones((2, 2)))
     return model
 
 
@@ -26,7 +28,7 @@ def graph(change=None):
     out = layers.Add()([a, b]) if change == "layer" else (b - a if change == "order" else a - b)
     model = keras.Model(x, layers.Dense(2)(out))
     model.compile(keras.optimizers.Adam(0.01) if change == "rate" else keras.optimizers.Adam(0.1), "mse")
-    model._prepare(np.ones((2, 4)), np.ones((2, 2)))
+    prepare(model, np.ones((2, 4)), np.ones((2, 2)))
     return model
 
 
@@ -82,7 +84,7 @@ def test_values_of_variables_do_not_count():
 def test_what_is_changed_later_counts(change):
     model = dense()
     change(model)
-    model._prepare(np.ones((2, 4)), np.ones((2, 2)))
+    prepare(model, np.ones((2, 4)), np.ones((2, 2)))
     assert of(model) not in (None, of(dense()))
 
 
@@ -176,8 +178,8 @@ def another(value):
 def test_what_is_left_out_changes_nothing(make):
     model, x = make()
     y = np.ones((2, 2), "float32")
-    model._prepare(x, y)
-    program = model._program("train")
+    prepare(model, x, y)
+    program = program_of(model, "train")
 
     def described():
         return fingerprint(program.groups, model, model.optimizer)

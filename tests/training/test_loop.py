@@ -15,6 +15,7 @@ import pytest
 
 import addax as keras
 from addax import layers
+from addax.training.program import program_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 4)).astype("float32")
@@ -157,7 +158,7 @@ def test_freezing_needs_compile_and_takes_effect() -> None:
     model.compile("sgd", "mse")
     before = model.get_weights()
     model.fit(X, Y, verbose=0)
-    program = model._program("train")
+    program = program_of(model, "train")
     assert not np.array_equal(before[0], model.get_weights()[0])
     model.layers[0].trainable = False
     with pytest.raises(ValueError, match=r"was frozen"):
@@ -166,7 +167,7 @@ def test_freezing_needs_compile_and_takes_effect() -> None:
     before = model.get_weights()
     model.fit(X, Y, verbose=0)
     assert np.array_equal(before[0], model.get_weights()[0])
-    assert model._program("train") is not program
+    assert program_of(model, "train") is not program
 
 
 # Interruptions

@@ -7,6 +7,8 @@ import pytest
 
 import addax as keras
 from addax import layers
+from addax.training.prepare import prepare
+from addax.training.program import program_of
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(11, 6)).astype("float32")
@@ -72,8 +74,8 @@ def test_every_loss_and_metric(padding):
         weights = dict.fromkeys(labels, WEIGHT)
         history = model.fit(X, labels, sample_weight=weights, batch_size=4, epochs=2, shuffle=False, verbose=0)
         results = model.evaluate(X, labels, batch_size=4, verbose=0, return_dict=True)
-        assert model._program("train").may_pad is on
-        assert model._program("test").may_pad is on
+        assert program_of(model, "train").may_pad is on
+        assert program_of(model, "test").may_pad is on
         found[on] = history.history | results, model.get_weights()
     logs, weights = found[True]
     assert len(logs) > 30
@@ -97,7 +99,7 @@ def test_dropout_drops_the_same(padding):
         keras.utils.set_random_seed(0)
         model = small(layers.Dropout(0.5), layers.GaussianNoise(0.1), layers.AlphaDropout(0.2))
         model.fit(X, REAL, batch_size=4, epochs=2, verbose=0)
-        assert model._program("train").may_pad is on
+        assert program_of(model, "train").may_pad is on
         found.append(model.get_weights())
     for a, b in zip(*found):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -106,8 +108,8 @@ def test_dropout_drops_the_same(padding):
 def test_one_program_for_all_batches_of_training_and_validation():
     model = small()
     model.fit(X, REAL, batch_size=4, epochs=3, validation_data=(X[:9], REAL[:9]), validation_batch_size=4, verbose=0)
-    assert model._program("train").compiles == 1
-    assert model._program("test").compiles == 1
+    assert program_of(model, "train").compiles == 1
+    assert program_of(model, "test").compiles == 1
 
 
 class Mine(layers.Layer):
@@ -147,8 +149,8 @@ def test_rows_are_added_only_where_that_is_right(make, kinds):
     model = make()
     if not model.compiled:
         model.compile("sgd", "mse")
-    model._prepare(X, REAL)
-    assert {kind for kind in ("train", "test", "predict") if model._program(kind).may_pad} == set(kinds)
+    prepare(model, X, REAL)
+    assert {kind for kind in ("train", "test", "predict") if program_of(model, kind).may_pad} == set(kinds)
 
 
 def test_batch_normalization_is_trained_on_the_real_rows(padding):
@@ -170,7 +172,7 @@ def test_predictions_of_any_number_of_rows():
     for n in (*range(1, 12), 3, 2, 1):
         np.testing.assert_allclose(model.predict(X[:n], verbose=0), expected[:n], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(model.predict(X[:n], batch_size=4, verbose=0), expected[:n], rtol=1e-5, atol=1e-6)
-    assert model._program("predict").compiles <= 5
+    assert program_of(model, "predict").compiles <= 5
 
 
 def test_what_comes_again_and_again_gets_a_program_that_fits():
@@ -178,7 +180,7 @@ def test_what_comes_again_and_again_gets_a_program_that_fits():
     model.predict(np.zeros((32, 6), "float32"), verbose=0)
     for _ in range(30):
         model.predict(X[:3], verbose=0)
-    assert model._program("predict").sizes.for_rows(3) == 3
+    assert program_of(model, "predict").sizes.for_rows(3) == 3
 
 
 def test_several_inputs_and_outputs():
@@ -208,7 +210,7 @@ def test_batches_of_many_sizes_from_a_generator(padding):
 
         history = model.fit(batches(), verbose=0).history
         results = model.evaluate(batches(), verbose=0)
-        assert [model._program(k).compiles for k in ("train", "test")] == [2 if on else 4] * 2
+        assert [program_of(model, k).compiles for k in ("train", "test")] == [2 if on else 4] * 2
         found.append([*history["loss"], *history["mae"], *results, *model.get_weights()])
     for a, b in zip(*found):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)

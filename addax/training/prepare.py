@@ -1,0 +1,74 @@
+"""Building of what is not built yet, for data: the model, its loss and metrics, its optimizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core import tree
+from ..core.abstract import abstract_call
+from ..core.keras_tensor import KerasTensor
+from .steps import StepModel
+
+
+def as_spec(a: Any) -> Any:
+    """Returns an array as a KerasTensor of its shape and dtype; None and KerasTensors stay as they are."""
+    return a if a is None or isinstance(a, KerasTensor) else KerasTensor(a.shape, str(a.dtype))
+
+
+def build_for(model: StepModel, x: Any) -> None:
+    """Builds an unbuilt model for data like `x`, a structure of arrays or specs with the batch axis."""
+    if not all(layer.built for layer in model._flatten_layers()):
+        model(tree.map_structure(as_spec, x))
+
+
+def prediction_spec(model: StepModel, x: Any) -> Any:
+    """Returns specs of what the model predicts for data like `x`."""
+    x = tree.map_structure(as_spec, x)
+    return abstract_call(lambda x: model(x, training=False), (x,), {})
+
+
+def prepare(model: StepModel, x: Any, y: Any = None, sample_weight: Any = None) -> None:
+    """Builds what is not built yet, for data like this batch."""
+    del sample_weight
+    specs = tree.map_structure(as_spec, (x, y))
+    key = str(tree.map_structure(lambda t: None if t is None else (t.shape[1:], t.dtype), specs))
+    if model._prepared_for == key:
+        return
+    x_spec, y_spec = specs
+    build_for(model, x_spec)
+    loss, metrics = model._compile_loss, model._compile_metrics
+    if any(part is not None and not part.built for part in (loss, metrics)):
+        y_pred = prediction_spec(model, x_spec)
+        if loss is not None and not loss.built:
+            _build_loss(model, x_spec, y_spec, y_pred)
+        if metrics is not None:
+            metrics.build(model, y_spec, y_pred)
+    if model.optimizer is not None and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    model._prepared_for = key
+
+
+def _build_loss(model: StepModel, x: Any, y: Any, y_pred: Any) -> None:
+    """Builds the compiled loss for what it will get: the predictions, or what the user's method makes of them."""
+    assert model._compile_loss is not None
+    if type(model).compute_loss is StepModel.compute_loss:
+        model._compile_loss.build(model, y_pred, y)
+    elif type(model).compute_loss_and_updates is StepModel.compute_loss_and_updates:
+        abstract_call(lambda x, y, y_pred: model._compute_loss(x, y, y_pred, None, True), (x, y, y_pred), {})
+
+
+def check_optimizer(model: StepModel) -> None:
+    """Raises ValueError where weights were frozen or unfrozen after the optimizer was built for them."""
+    known = getattr(model.optimizer, "inner_optimizer", model.optimizer)._trainable_variables
+    now = model.trainable_variables
+    changed = {id(v): v for v in (*now, *known)}
+    for both in {id(v) for v in now} & {id(v) for v in known}:
+        del changed[both]
+    if changed:
+        first = next(iter(changed.values()))
+        raise ValueError(
+            f"The trainable weights of model '{model.name}' have changed since its optimizer was built: "
+            f"'{first.path}' was {'frozen' if len(now) < len(known) else 'unfrozen or added'} (the optimizer "
+            f"has {len(known)} variables to train, the model {len(now)}). Call `compile()` again after setting "
+            "`trainable`."
+        )
