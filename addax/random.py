@@ -12,7 +12,7 @@ from .core.op import DTypeLike, Tensor, TensorLike
 from .core.seeds import SeedGenerator, draw_key
 
 Seed = int | SeedGenerator | None
-Shape = Sequence[int]
+Shape = int | Sequence[int]
 
 __all__ = [
     "SeedGenerator",
@@ -36,6 +36,10 @@ def _float(dtype: DTypeLike, function: str) -> Any:
     return numpy_dtype(name)
 
 
+def _sizes(shape: Shape) -> tuple[int, ...]:
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
 def normal(shape: Shape, mean: float = 0.0, stddev: float = 1.0, dtype: DTypeLike = None, seed: Seed = None) -> Tensor:
     """Normally distributed numbers.
 
@@ -50,7 +54,7 @@ def normal(shape: Shape, mean: float = 0.0, stddev: float = 1.0, dtype: DTypeLik
     (2, 3)
     """
     dtype = _float(dtype, "normal")
-    sample = jax.random.normal(draw_key(seed), tuple(shape), dtype)
+    sample = jax.random.normal(draw_key(seed), _sizes(shape), dtype)
     return sample * jnp.asarray(unwrap(stddev), dtype) + jnp.asarray(unwrap(mean), dtype)
 
 
@@ -70,7 +74,7 @@ def truncated_normal(
     True
     """
     dtype = _float(dtype, "truncated_normal")
-    sample = jax.random.truncated_normal(draw_key(seed), -2.0, 2.0, tuple(shape), dtype)
+    sample = jax.random.truncated_normal(draw_key(seed), -2.0, 2.0, _sizes(shape), dtype)
     return sample * jnp.asarray(unwrap(stddev), dtype) + jnp.asarray(unwrap(mean), dtype)
 
 
@@ -89,7 +93,7 @@ def uniform(
     (2,)
     """
     dtype = _float(dtype, "uniform")
-    return jax.random.uniform(draw_key(seed), tuple(shape), dtype, unwrap(minval), unwrap(maxval))
+    return jax.random.uniform(draw_key(seed), _sizes(shape), dtype, unwrap(minval), unwrap(maxval))
 
 
 def randint(shape: Shape, minval: int, maxval: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
@@ -106,7 +110,7 @@ def randint(shape: Shape, minval: int, maxval: int, dtype: DTypeLike = "int32", 
     """
     if not is_int(standardize_dtype(dtype)):
         raise ValueError(f"`keras.random.randint` requires an integer `dtype`. Received: dtype={dtype} ")
-    return jax.random.randint(draw_key(seed), tuple(shape), unwrap(minval), unwrap(maxval), numpy_dtype(dtype))
+    return jax.random.randint(draw_key(seed), _sizes(shape), unwrap(minval), unwrap(maxval), numpy_dtype(dtype))
 
 
 def categorical(logits: TensorLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
@@ -139,7 +143,7 @@ def gamma(shape: Shape, alpha: float, dtype: DTypeLike = None, seed: Seed = None
     >>> bool((gamma((5,), 2.0, seed=1) > 0).all())
     True
     """
-    return jax.random.gamma(draw_key(seed), unwrap(alpha), tuple(shape), _float(dtype or floatx(), "gamma"))
+    return jax.random.gamma(draw_key(seed), unwrap(alpha), _sizes(shape), _float(dtype or floatx(), "gamma"))
 
 
 def binomial(
@@ -151,7 +155,7 @@ def binomial(
     Array([5., 5., 5.], dtype=float32)
     """
     dtype = _float(dtype, "binomial")
-    return jax.random.binomial(draw_key(seed), to_tensor(counts), to_tensor(probabilities), tuple(shape), dtype)
+    return jax.random.binomial(draw_key(seed), to_tensor(counts), to_tensor(probabilities), _sizes(shape), dtype)
 
 
 def beta(shape: Shape, alpha: TensorLike, beta: TensorLike, dtype: DTypeLike = None, seed: Seed = None) -> Tensor:
@@ -161,7 +165,7 @@ def beta(shape: Shape, alpha: TensorLike, beta: TensorLike, dtype: DTypeLike = N
     (2,)
     """
     dtype = _float(dtype, "beta")
-    return jax.random.beta(draw_key(seed), to_tensor(alpha, dtype), to_tensor(beta, dtype), tuple(shape), dtype)
+    return jax.random.beta(draw_key(seed), to_tensor(alpha, dtype), to_tensor(beta, dtype), _sizes(shape), dtype)
 
 
 def dropout(

@@ -64,6 +64,8 @@ def abstract_call(fn: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
 
     def run_twice(shapes: list[tuple]) -> tuple[Any, list]:
         (out, first), (_, second) = (run([_with(shape, size) for shape in shapes]) for size in _TRIALS)
+        if len(first) != len(second):
+            raise ValueError(f"How many tensors come out depends on a size that is unknown. Received shapes: {shapes}")
         return out, [
             (tuple(a if a == b else None for a, b in zip(r.shape, s.shape)), r.dtype) for r, s in zip(first, second)
         ]

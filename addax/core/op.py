@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, TypeVar, get_args, get_origin, overload
 
@@ -127,7 +128,19 @@ class OpDefinition:
         for name, standardize in self.recorded.items():
             if name in static:
                 static[name] = standardize(static[name])
-        return OpCall(self, static).symbolic_call(*node_args, **node_kwargs)
+        try:
+            return OpCall(self, static).symbolic_call(*node_args, **node_kwargs)
+        except (TypeError, IndexError) as error:
+            # Shapes that don't fit are a ValueError wherever they are known before there are data, as in Keras.
+            if not _ABOUT_SHAPES.search(str(error)):
+                raise
+            text = str(error)
+            if isinstance(error, IndexError) and "axis" in static:
+                text = f"axis {static['axis']} is out of bounds ({text})"
+            raise ValueError(text) from None
+
+
+_ABOUT_SHAPES = re.compile(r"shape|dimension|axis|axes|ndim|out.of.(range|bounds)|permutation|[Tt]oo many indices")
 
 
 def _keep(x: Any) -> Any:

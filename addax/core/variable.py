@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -260,6 +260,10 @@ class Variable(TensorOperators):
         if not self._shape:
             raise TypeError(f"len() of a variable without dimensions: {self!r}")
         return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        # Python's own way through `__getitem__` would go on for ever: JAX brings an index out of range into it.
+        return (self[i] for i in range(len(self)))
 
     def __float__(self) -> float:
         return float(self.numpy())

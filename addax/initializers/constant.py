@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..core.buffers import as_numbers
 from ..core.dtypes import numpy_dtype
 from ..core.serialization import deserialize_keras_object
 from .base import Initializer
@@ -47,7 +48,7 @@ class Constant(Initializer):
         self.value = deserialize_keras_object(value) if isinstance(value, dict) else value
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
-        return np.array(np.broadcast_to(np.asarray(self.value).astype(numpy_dtype(dtype)), shape))
+        return np.array(np.broadcast_to(as_numbers(self.value).astype(numpy_dtype(dtype)), shape))
 
 
 class Identity(Initializer):

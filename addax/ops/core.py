@@ -13,6 +13,7 @@ from ..core.convert import to_tensor, unwrap
 from ..core.engine import is_jax_array, jax, jnp, lax
 from ..core.op import Argument, DTypeLike, Tensor, TensorLike, op
 from ..core.variable import Variable
+from .checks import axis_in, differ
 
 
 def _arrays(structure: Any) -> Any:
@@ -149,9 +150,15 @@ def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor
     >>> unstack([[1, 2], [3, 4]], axis=1)
     [Array([1, 3], dtype=int32), Array([2, 4], dtype=int32)]
     """
-    if num is not None and isinstance(x.shape[axis], int) and x.shape[axis] != num:
+    size = x.shape[axis_in(x, axis)]
+    if num is None and not isinstance(size, int):
+        raise ValueError(
+            f"Cannot infer argument `num` from shape {dtypes.static_shape(x)}. Either provide a tensor with a concrete "
+            "shape in the `axis` dimension or explicitly pass the `num` argument."
+        )
+    if num is not None and differ(size, num):
         raise ValueError(f"Argument `num` must be the size of axis {axis}. Received: num={num}, x.shape={x.shape}")
-    return [jnp.take(x, i, axis) for i in range(x.shape[axis] if num is None else num)]
+    return [jnp.take(x, i, axis) for i in range(size if num is None else num)]
 
 
 @op

@@ -173,6 +173,26 @@ REFUSED = {
         lambda k: k.ops.reshape(symbol(k, 2, 3), (-2, 3)),
         "Each dimension in `newshape` must be a non-negative integer, or `-1` for a single unknown dimension.",
     ),
+    "no range": (
+        lambda k: k.ops.histogram(ones(3), range=(1, 0)),
+        "The second element of `range` must be greater than the first.",
+    ),
+    "one alternative": (
+        lambda k: k.ops.where(ones(2, dtype="bool"), ones(2)),
+        "`x1` and `x2` either both should be `None` or both should have non-None value.",
+    ),
+    "an unknown number of slices": (
+        lambda k: k.ops.unstack(symbol(k, None, 3)),
+        "Cannot infer argument `num` from shape (None, 3). Either provide a tensor with a concrete shape",
+    ),
+    "an index out of bounds": (
+        lambda k: symbol(k, None, 3)[..., 5],
+        "Array has shape (None, 3) but out-of-bounds index (Ellipsis, 5) was requested.",
+    ),
+    "a negative index out of bounds": (
+        lambda k: symbol(k, 3)[-4],
+        "Array has shape (3,) but out-of-bounds index -4 was requested.",
+    ),
     "a window that doesn't fit": (
         lambda k: k.ops.conv(symbol(k, 1, 4, 4, 3), symbol(k, 5, 5, 3, 2)),
         "Computed output size would be zero or negative",
@@ -250,6 +270,59 @@ def test_what_only_addax_refuses(name):
     assert words in str(raised.value)
 
 
+# Symbolic calls on shapes that don't fit: a ValueError in both, whatever JAX raises.
+MISFITS = {
+    "add": lambda k: k.ops.add(symbol(k, 2, 3), symbol(k, 2, 4)),
+    "operator": lambda k: symbol(k, 2, 3) * symbol(k, 2, 4),
+    "matmul": lambda k: k.ops.matmul(symbol(k, None, 3), symbol(k, 4, 5)),
+    "dot": lambda k: k.ops.dot(symbol(k, 2, 3), symbol(k, 4, 5)),
+    "concatenate": lambda k: k.ops.concatenate([symbol(k, 2, 3), symbol(k, 3, 3)], 1),
+    "ranks": lambda k: k.ops.concatenate([symbol(k, 2, 3), symbol(k, 2, 3, 4)], 1),
+    "hstack": lambda k: k.ops.hstack([symbol(k, 2, 2), symbol(k, 3, 3)]),
+    "transpose": lambda k: k.ops.transpose(symbol(k, 2, 3), (0, 0)),
+    "argmax": lambda k: k.ops.argmax(symbol(k, 2, 3), axis=5),
+    "mean": lambda k: k.ops.mean(symbol(k, None, 3), axis=5),
+    "std": lambda k: k.ops.std(symbol(k, 2, 3), axis=5),
+    "unstack": lambda k: k.ops.unstack(symbol(k, 2, 3), axis=5),
+    "swapaxes": lambda k: k.ops.swapaxes(symbol(k, 2, 3), 0, 5),
+    "moments": lambda k: k.ops.moments(symbol(k, 2, 3), 3),
+    "too many indices": lambda k: symbol(k, 2, 3)[0, 0, 0],
+    "reshape": lambda k: k.ops.reshape(symbol(k, 2, 3), (5,)),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_symbolic_shapes_that_do_not_fit(name):
+    for library in (keras, addax):
+        with pytest.raises(ValueError):
+            MISFITS[name](library)
+
+
+def test_arguments_that_are_missing_are_type_errors():
+    for library in (keras, addax):
+        with pytest.raises(TypeError):
+            library.ops.add(symbol(library, 2))
+        with pytest.raises(TypeError):
+            library.ops.add(symbol(library, 2), 1, shape=2)
+
+
+def test_an_index_out_of_range_is_not_brought_into_it():
+    v = addax.Variable([[1.0, 2.0], [3.0, 4.0]])
+    for key in (2, -3, (0, 2), (..., 2), (None, 2), (slice(None), -3)):
+        with pytest.raises(IndexError, match="out-of-bounds index"):
+            v[key]
+    assert v[-2, -1] == 2.0 and v[np.array([0, 1]), 1].tolist() == [2.0, 4.0]
+    assert v[v > 2].tolist() == [3.0, 4.0] and v[True].shape == (1, 2, 2)
+
+
+def test_iterating_over_a_variable_ends():
+    a, b = addax.Variable([[1.0, 2.0], [3.0, 4.0]])
+    assert a.tolist() == [1.0, 2.0] and b.tolist() == [3.0, 4.0]
+    assert [float(x) for x in addax.Variable([1.0, 2.0])] == [1.0, 2.0]
+    with pytest.raises(TypeError):
+        iter(addax.Variable(1.0))
+
+
 # Calls with the same result. Of symbolic tensors: the same shape and dtype.
 SAME = {
     "grey of grey": lambda k: k.ops.image.rgb_to_grayscale(ones(2, 2, 1, dtype="uint8")),
@@ -298,6 +371,7 @@ SAME = {
     "an unknown sum in einsum": lambda k: k.ops.einsum("ij,jk->ik", symbol(k, 2, None), symbol(k, 3, 4)),
     "an unknown distance": lambda k: k.ops.cdist(symbol(k, 2, None), symbol(k, 4, 3)),
     "unknown conditions": lambda k: k.ops.where(symbol(k, None, dtype="bool"), symbol(k, 2), symbol(k, None)),
+    "broadcast an unknown size": lambda k: k.ops.broadcast_to(symbol(k, None, 3), (2, 3)),
     "unknown channels": lambda k: k.ops.reshape(symbol(k, None, None, 4), (None, None, 2, 2)),
 }
 

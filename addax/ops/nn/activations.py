@@ -69,6 +69,7 @@ def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
     >>> hard_shrink([-1.0, 0.2])
     Array([-1.,  0.], dtype=float32)
     """
+    x = _float(x)
     return jnp.where(jnp.abs(x) > threshold, x, jnp.zeros_like(x))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core import tree
 from ...core.convert import unwrap
+from ...core.dtypes import static_shape
 from ...core.engine import jnp
 from ...core.op import Argument, Tensor, TensorLike, op
 from ...core.variable import Variable
@@ -84,7 +85,26 @@ def get_item(x: TensorLike, key: Argument) -> Tensor:
 @op(keras_class="GetItem")
 def _get_item(x: TensorLike, key: Argument) -> Tensor:
     key = tuple(key) if isinstance(key, list) else key
+    _check_key(x, key)
     return x[tree.map_structure(lambda k: unwrap(k) if isinstance(k, Variable) else k, key)]
+
+
+def _check_key(x: Any, key: Any) -> None:
+    """Raises IndexError for an int that is out of range, which JAX brings into it."""
+    keys = key if isinstance(key, tuple) else (key,)
+    axis = 0
+    for i, k in enumerate(keys):
+        if k is None:
+            continue
+        if k is Ellipsis:
+            axis = x.ndim - sum(later is not None for later in keys[i + 1 :])
+            continue
+        if isinstance(k, bool) or not isinstance(k, (int, slice)):
+            return  # a tensor of indices or bools, which may stand for several axes
+        size = x.shape[axis] if axis < x.ndim else None
+        if isinstance(k, int) and isinstance(size, int) and not -size <= k < size:
+            raise IndexError(f"Array has shape {static_shape(x)} but out-of-bounds index {key} was requested.")
+        axis += 1
 
 
 get_item.definition = _get_item.definition  # type: ignore[attr-defined]
@@ -105,6 +125,8 @@ def histogram(x: TensorLike, bins: int = 10, range: tuple[float, float] | None =
     >>> histogram([1.0, 2.0, 2.0], bins=2)[0]
     Array([1., 2.], dtype=float32)
     """
+    if range and range[1] < range[0]:
+        raise ValueError(f"The second element of `range` must be greater than the first. Received: range={range}")
     return jnp.histogram(x, bins, tuple(range) if range else None)
 
 
@@ -268,4 +290,6 @@ def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | 
     >>> where([True, False], [1, 2], 0)
     Array([1, 0], dtype=int32)
     """
+    if (x1 is None) != (x2 is None):
+        raise ValueError("`x1` and `x2` either both should be `None` or both should have non-None value.")
     return jnp.where(condition) if x1 is None and x2 is None else jnp.where(condition, x1, x2)  # type: ignore[arg-type]

@@ -51,6 +51,8 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     >>> broadcast_to([1, 2], (2, 2)).tolist()
     [[1, 2], [1, 2]]
     """
+    if not all(isinstance(n, int) for n in x.shape):  # an unknown size can only be that of `shape`, or 1
+        x = x[tuple(slice(None) if isinstance(n, int) else slice(0, 1) for n in x.shape)]
     return jnp.broadcast_to(x, tuple(shape))
 
 
