@@ -7,8 +7,10 @@ from typing import Any, Protocol
 from . import tree
 from .abstract import abstract_call
 from .config import thread
+from .errors import describe
 from .keras_tensor import KerasHistory, KerasTensor, any_symbolic
 from .naming import auto_name
+from .signature import init_arguments, init_parameters, signature_of
 
 
 class Node:
@@ -32,8 +34,12 @@ class Node:
         for tensor in self.input_tensors:
             if tensor._keras_history is not None:
                 tensor._keras_history.operation._outbound_nodes.append(self)
+        self.link_outputs()
+
+    def link_outputs(self) -> None:
+        """Tells the outputs which call of which operation they are from."""
         for i, tensor in enumerate(self.outputs):
-            tensor._keras_history = KerasHistory(operation, self.index, i)
+            tensor._keras_history = KerasHistory(self.operation, self.index, i)
 
     @property
     def is_input(self) -> bool:
@@ -65,10 +71,6 @@ class Operation:
 
     The arguments its constructor was given are recorded here, once for every class: they are its config.
     """
-
-    # The number of the first call where files name a model's outputs (not where they name arguments of calls): in
-    # Keras, making a functional model counts as a call of it.
-    first_call = 0
 
     _about: tuple[str, ...] = ("name", "_init_args", "_inbound_nodes", "_outbound_nodes")
 
@@ -113,38 +115,70 @@ class Operation:
 
     @property
     def input(self) -> Any:
-        """What the operation was called on; raises ValueError unless it was called exactly once."""
-        node = self._only_node("input")
+        """The tensors that the operation was called on, the first time; raises AttributeError if it wasn't."""
+        node = self._first_node("input")
         tensors = node.input_tensors or node.outputs
         return tensors[0] if len(tensors) == 1 else tensors
 
     @property
     def output(self) -> Any:
-        """What the operation returned; raises ValueError unless it was called exactly once."""
-        return self._only_node("output").output_structure
+        """What the operation returned the first time it was called; raises AttributeError if it wasn't."""
+        return self._first_node("output").output_structure
 
-    def _only_node(self, attribute: str) -> Node:
-        nodes = self._inbound_nodes
-        if not nodes:
-            raise ValueError(
+    def _first_node(self, attribute: str) -> Node:
+        if not self._inbound_nodes:
+            raise AttributeError(
                 f"The layer {self.name} has never been called and thus has no defined {attribute}. Call it on "
                 "`keras.Input(...)`, or put it in a model."
             )
-        if len({id(tree.flatten(n.output_structure)[0]) for n in nodes}) > 1:
-            raise ValueError(
-                f"The layer {self.name} has multiple inbound nodes, with different {attribute}s. It was called "
-                f"{len(nodes)} times, so `{attribute}` is not one thing. Keep the tensors of the call you mean."
+        return self._inbound_nodes[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, from which `from_config` makes the operation anew.
+
+        Raises:
+            NotImplementedError: They can't be told from `*args`, or hold what isn't plain data.
+        """
+        cls = type(self)
+        own = signature_of(cls.__init__).parameters.values()
+        variadic = any(p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL) for p in own)
+        arguments = {} if variadic else init_arguments(self)
+        arguments.pop("name", None)
+        refused = [f"`{name}`: {describe(value)}" for name, value in arguments.items() if not _is_plain(value)]
+        if variadic or refused:
+            reason = (
+                "positional only or variadic positional arguments" if variadic else "non-serializable argument values"
             )
-        return nodes[0]
+            raise NotImplementedError(
+                f"\nObject {cls.__name__} was created by passing\n{reason} in `__init__()`,\nand therefore the object "
+                "must override `get_config()` in\norder to be serializable. Please implement `get_config()`."
+                + ("" if variadic else f"\n({', '.join(refused)})")
+            )
+        return {"name": self.name, **arguments} if "name" in init_parameters(cls) else arguments
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The operation that `get_config` described."""
+        return cls(**config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The calls are the graph's, which a copy or a pickle of one operation doesn't take along.
+        return {**self.__dict__, "_inbound_nodes": [], "_outbound_nodes": []}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether `value` is data that JSON knows."""
+    return all(x is None or isinstance(x, (str, bool, int, float)) for x in tree.flatten(value))
 
 
 class Definition(Protocol):
     """What a call of an op needs of the op's definition (`core.op.OpDefinition`)."""
 
     name: str
+    public: Any
 
     @property
     def keras_class(self) -> str: ...
@@ -181,3 +215,9 @@ class OpCall(Operation):
     def get_config(self) -> dict[str, Any]:
         """The settings, under Keras's names."""
         return {"name": self.name, **self.static}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "definition": self.definition.public}  # a function is pickled by its name
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, definition=state["definition"].definition)

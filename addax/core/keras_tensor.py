@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 from .dtypes import standardize_dtype, standardize_shape
 from .engine import is_loaded
 from .jax_inside import calling_function, teach_dtype_of
+from .late import provided
 from .naming import auto_name
 from .operators import TensorOperators, op
 
@@ -153,7 +154,7 @@ _OPERATORS = {
 def _refusal(tensor: KerasTensor, function: str | None, what: str) -> str:
     """What is said when a function that needs values is given a symbolic tensor."""
     name = (function or "").rpartition(".")[2]
-    known = name in importlib.import_module("addax.ops").__all__
+    known = name in provided("ops").__all__
     remedy = f"`keras.ops.{name}`" if known else "the function of that name in `keras.ops`"
     return (
         "A KerasTensor is symbolic: it's a placeholder for a shape and a dtype. It doesn't have any actual numerical "

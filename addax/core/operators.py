@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
+
+from .late import provided
 
 _BINARY = {
     "add": "add",
@@ -25,7 +26,7 @@ _UNARY = {"neg": "negative", "abs": "absolute", "invert": "logical_not"}
 
 def op(name: str) -> Callable:
     """The op called `name`. The operators stand below the ops, so they look them up when used."""
-    return getattr(importlib.import_module("addax.ops"), name)
+    return getattr(provided("ops"), name)
 
 
 class TensorOperators:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.graph import Operation
 from ..layers.layer import Layer
-from ..models.functional import Functional
+from ..models.model import Functional
 from ..models.sequential import Sequential
 from .rows import class_name, graph_of, is_input, output_shape
 

@@ -13,7 +13,7 @@ from ..core.keras_tensor import KerasTensor
 from ..core.variable import Variable
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
-from ..models.functional import Functional
+from ..models.model import Functional
 from ..models.sequential import Sequential
 
 
@@ -26,14 +26,12 @@ class Row(NamedTuple):
 
 def graph_of(model: Any) -> Any:
     """The graph of a functional or built sequential model, or None."""
-    if isinstance(model, Sequential):
-        model = model._functional
-    return model._graph if isinstance(model, Functional) else None
+    return getattr(model, "_graph", None)
 
 
 def is_sequential_like(model: Any) -> bool:
     """Whether the model's graph is a chain, so that what is connected to what needs no saying."""
-    if not isinstance(model, Functional):
+    if model._graph is None or not isinstance(model, Functional):
         return True
     nodes = model._graph.nodes
     parents = Counter(id(parent) for node in nodes for parent in node.parent_nodes)

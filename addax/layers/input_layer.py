@@ -78,6 +78,10 @@ class InputLayer(Layer):
     def call(self) -> None:
         return None
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        Node(self, (), {}, KerasTensor(self._batch_shape, self._dtype, name=self.name))
+
     @property
     def dtype(self) -> str:
         """The dtype of the input."""

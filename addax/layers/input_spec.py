@@ -60,7 +60,7 @@ class InputSpec:
     def from_config(cls, config: dict[str, Any]) -> InputSpec:
         return cls(**config)
 
-    def check(self, shape: tuple, dtype: Any, layer_name: str, position: int) -> None:
+    def check(self, shape: tuple, dtype: Any, layer_name: str, position: int, path: str = "") -> None:
         """Raises ValueError unless an input of this shape and dtype is acceptable."""
         where = f"Input {position} with name '{self.name}' of layer '{layer_name}' is incompatible with the layer: "
         if self.ndim is not None and not self.allow_last_axis_squeeze and len(shape) != self.ndim:
@@ -80,14 +80,70 @@ class InputSpec:
                     f"shape {shape}"
                 )
         if self.shape is not None:
-            expected = self.shape
+            expected, found = self.shape, shape
             if self.allow_last_axis_squeeze:
-                expected, shape = (s[:-1] if s and s[-1] == 1 else s for s in (expected, shape))
-            mismatch = len(expected) != len(shape) or any(
-                e is not None and s is not None and e != s for e, s in zip(expected, shape)
-            )
-            if mismatch:
+                if len(expected) == len(found) + 1 and expected[-1] == 1:
+                    expected = expected[:-1]
+                elif len(found) == len(expected) + 1 and found[-1] == 1:
+                    found = found[:-1]
+            if len(expected) != len(found) and self.allow_last_axis_squeeze:
+                raise ValueError(
+                    f"{where}expected shape={self.shape}, found shape={shape}. Invalid input shape for input "
+                    f"Tensor(shape={shape}) with name '{self.name}' and path '{path}'. Expected shape {self.shape}, "
+                    f"but input has incompatible shape {shape}"
+                )
+            if len(expected) != len(found) or any(
+                e is not None and s is not None and e != s for e, s in zip(expected, found)
+            ):
                 raise ValueError(f"{where}expected shape={self.shape}, found shape={shape}")
+
+
+def pair_inputs(names: Any, inputs: Any, layer_name: str) -> list:
+    """`inputs` in the order of what they are for.
+
+    Args:
+        names: A structure of what is expected, with names as its leaves.
+        inputs: What was passed: by key where both are dicts, by name where only this is one, else in order.
+        layer_name: For errors.
+
+    Returns:
+        A value for each leaf of `names`.
+
+    Raises:
+        ValueError: Something is missing or surplus, or there is no telling what is for what.
+    """
+    flat = tree.flatten(names)
+    if isinstance(inputs, dict):
+        expected = sorted(names, key=str) if isinstance(names, dict) else flat
+        missing = next((key for key in expected if key not in inputs), None)
+        if missing is not None:
+            raise ValueError(
+                f'Missing data for input "{missing}". You passed a data dictionary with keys {list(inputs)}. Expected '
+                f"the following keys: {expected} (layer '{layer_name}')"
+            )
+        given = {key: inputs[key] for key in names} if isinstance(names, dict) else [inputs[n] for n in flat]
+        values = tree.flatten(given)
+    else:
+        values = tree.flatten(inputs)
+    if len(values) != len(flat):
+        keys = flat
+        if isinstance(names, dict) and not any(tree.is_nested(name) for name in names.values()):
+            keys = sorted(names, key=str)
+        example = ", ".join(f"{key!r}: ..." for key in keys)
+        raise ValueError(
+            f'Layer "{layer_name}" expects {len(flat)} named input(s) with keys {keys}, but it received {len(values)} '
+            f"input tensors. Pass inputs as a dict, e.g. `layer({{{example}}})`. Their shapes: "
+            + ", ".join(str(tuple(getattr(x, "shape", ()))) for x in values)
+        )
+    if isinstance(names, dict) and isinstance(inputs, (list, tuple)) and list(names) != sorted(names, key=str):
+        # In the order of the dict, or in that of its sorted keys? Keras sorts, where it lets a list pass.
+        received = [f"Tensor(shape={tuple(getattr(x, 'shape', ()))})" for x in values]
+        raise ValueError(
+            "The structure of `inputs` doesn't match the expected structure.\n"
+            f"Expected: {names}\nReceived: inputs={received}\n"
+            f"Pass layer '{layer_name}' a dict with the keys {list(names)}: a list doesn't say what is what."
+        )
+    return values
 
 
 def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) -> None:
@@ -95,14 +151,8 @@ def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) ->
     if not input_spec:
         return
     specs = tree.flatten(input_spec)
-    if isinstance(inputs, dict) and all(getattr(s, "name", None) for s in specs):
-        missing = [s.name for s in specs if s.name not in inputs]
-        if missing:
-            raise ValueError(
-                f"Missing data for input \"{missing[0]}\" of layer '{layer_name}'. You passed a data dictionary with "
-                f"keys {list(inputs)}. Expected the following keys: {[s.name for s in specs]}"
-            )
-        leaves = [inputs[s.name] for s in specs]
+    if isinstance(input_spec, dict) or all(getattr(spec, "name", None) for spec in specs):
+        leaves = pair_inputs(tree.map_structure(lambda spec: spec.name, input_spec), inputs, layer_name)
     else:
         leaves = tree.flatten(inputs)
     if len(leaves) != len(specs):
@@ -110,10 +160,14 @@ def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) ->
             f"Layer '{layer_name}' expected {len(specs)} input(s). Received {len(leaves)} instead: "
             + ", ".join(str(tuple(getattr(x, "shape", ()))) for x in leaves)
         )
-    for i, (spec, x) in enumerate(zip(specs, leaves)):
+    paths = [path for path, _ in tree.flatten_with_path(input_spec)] if len(specs) > 1 else [()]
+    for i, (path, spec, x) in enumerate(zip(paths, specs, leaves)):
         if spec is None or (x is None and spec.optional):
             continue
         if x is None:
-            raise ValueError(f"Input {i} of layer '{layer_name}' is None; only optional inputs may be.")
+            raise ValueError(
+                f"The input {repr(spec.name) if spec.name else i} is not optional, but None was passed. Please provide "
+                f"a valid tensor. (Layer '{layer_name}')"
+            )
         shape = tuple(d if isinstance(d, int) else None for d in x.shape)
-        spec.check(shape, x.dtype, layer_name, i)
+        spec.check(shape, x.dtype, layer_name, i, ".".join(map(str, path)))

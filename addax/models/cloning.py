@@ -7,12 +7,12 @@ from typing import Any
 
 from ..core import tree
 from ..core.errors import describe
-from ..core.graph import OpCall, Operation, node_key
+from ..core.graph import Node, OpCall, Operation, node_key
 from ..core.keras_tensor import KerasTensor
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
-from .functional import Functional
-from .graph_config import takes_graph
+from .graph_config import GRAPH_KEYS, was_given_graph
+from .model import Functional, model_of
 from .sequential import Sequential
 
 
@@ -113,33 +113,31 @@ def _clone_sequential(model: Sequential, input_tensors: Any, cloner: _Cloner) ->
     return clone
 
 
-def _clone_functional(model: Functional, input_tensors: Any, cloner: _Cloner) -> Functional:
+def _clone_functional(model: Any, input_tensors: Any, cloner: _Cloner) -> Any:
+    graph = model._graph
     if input_tensors is None:
-        new = []
-        for tensor in model._inputs:
-            new.append(InputLayer.from_config(node_key(tensor).operation.get_config()).output)
+        new = [InputLayer.from_config(node_key(tensor).operation.get_config()).output for tensor in graph.inputs]
     else:
         try:
-            tree.assert_same_structure(model._inputs_struct, input_tensors)
+            tree.assert_same_structure(graph.input_structure, input_tensors)
         except ValueError:
             raise ValueError(
                 "`input_tensors` must have the same structure as model.input\n"
-                f"Reference structure: {model._inputs_struct}\nReceived structure: {input_tensors}"
+                f"Reference structure: {graph.input_structure}\nReceived structure: {input_tensors}"
             ) from None
         new = _as_inputs(input_tensors)
     call_function = cloner.given[1]
 
-    def call(operation: Operation, args: tuple, kwargs: dict[str, Any]) -> Any:
-        clone = cloner(operation)
+    def call(node: Node, args: tuple, kwargs: dict[str, Any]) -> Any:
+        clone = cloner(node.operation)
         return clone(*args, **kwargs) if call_function is None else call_function(clone, *args, **kwargs)
 
-    outputs = model._graph.run(model._inputs, model._outputs_struct, new, call)
-    cls = type(model) if takes_graph(type(model)) else Functional
-    inputs = tree.pack_sequence_as(model._inputs_struct, new)
-    clone = cls(inputs, outputs, name=model.name)
-    if not model.trainable:  # True says nothing of the layers, each of which has its own
-        clone.trainable = False
-    return clone
+    outputs = graph.run(new, call)
+    inputs = tree.pack_sequence_as(graph.input_structure, new)
+    if was_given_graph(model):
+        config = {k: v for k, v in model.get_config().items() if k not in GRAPH_KEYS}
+        return model_of(type(model), inputs, outputs, config)
+    return model_of(Functional, inputs, outputs, {"name": model.name, "trainable": model.trainable})
 
 
 def _as_inputs(tensors: Any) -> list[KerasTensor]:

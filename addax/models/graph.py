@@ -3,57 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ..core import tree
 from ..core.graph import Node, Operation, node_key
 from ..core.keras_tensor import KerasTensor
+from ..layers.input_layer import InputLayer
+from ..layers.layer import Layer
 
 
 class Graph:
     """The calls between some tensors and others, in an order in which they can be run.
 
+    Args:
+        inputs: KerasTensor, or nested lists and dicts of them.
+        outputs: KerasTensor, or nested lists and dicts of them.
+        name: Name of the model, for errors.
+
     Attributes:
+        input_structure, output_structure: The tensors, in the structure in which they were given.
+        inputs, outputs: The tensors, flat.
         nodes: The nodes, inputs' first.
         operations: The layers and ops, each once, in the order of Keras's summaries and weights: by depth from the
             outputs, then by when they were met.
     """
 
-    def __init__(self, inputs: list[KerasTensor], outputs: list[KerasTensor], name: str):
-        starts = {id(t) for t in inputs}
-        met: dict[int, int] = {}  # id of operation -> when it was met
-        finished: list[Node] = []
-        done: set[int] = set()
-        under_way: set[int] = set()
-        for output in outputs:
-            # Depth first, without recursion: models can be deeper than Python's stack.
-            stack: list[tuple[KerasTensor, Any]] = [(output, None)]
-            while stack:
-                tensor, parents = stack.pop()
-                operation, index, _ = node_key(tensor)
-                node = operation._inbound_nodes[index]
-                if parents is None:
-                    if id(node) in done or (id(tensor) in starts and not node.is_input):
-                        continue
-                    if id(node) in under_way:
-                        raise ValueError(f"Tensor {tensor} from operation '{operation.name}' is part of a cycle.")
-                    under_way.add(id(node))
-                    met.setdefault(id(operation), len(met))
-                    if id(tensor) not in starts and node.is_input:
-                        raise ValueError(
-                            f"Output with path `` is not connected to `inputs`: model '{name}' needs the input "
-                            f"'{operation.name}' of shape {tensor.shape}, which is not among its inputs "
-                            f"{[t.name for t in inputs]}."
-                        )
-                    parents = iter(node.input_tensors)
-                parent = next(parents, None)
-                if parent is not None:
-                    stack += [(tensor, parents), (parent, None)]
-                    continue
-                under_way.discard(id(node))
-                done.add(id(node))
-                finished.append(node)
+    def __init__(self, inputs: Any, outputs: Any, name: str):
+        self.input_structure = inputs
+        self.output_structure = outputs
+        self.inputs: list[KerasTensor] = tree.flatten(inputs)
+        self.outputs: list[KerasTensor] = tree.flatten(outputs)
+        finished, met = self._search(name)
         depths: dict[int, int] = {}
         operation_depths: dict[int, int] = {}
         for node in reversed(finished):
@@ -61,12 +43,11 @@ class Graph:
             depths[id(node)] = operation_depths[id(node.operation)] = depth
             for parent in node.parent_nodes:
                 depths[id(parent)] = max(depth + 1, depths.get(id(parent), 0))
-        for tensor in inputs:  # inputs that no output needs
-            operation, index, _ = node_key(tensor)
-            node = operation._inbound_nodes[index]
-            if node.is_input and id(node) not in done:
-                operation_depths[id(operation)] = depths[id(node)] = 0
-                met[id(operation)] = -1
+        for tensor in self.inputs:  # inputs that no output needs
+            node = _node_of(tensor)
+            if node.is_input and id(node) not in depths:
+                operation_depths[id(node.operation)] = depths[id(node)] = 0
+                met[id(node.operation)] = -1
                 finished.append(node)
         self.nodes = sorted(finished, key=lambda n: -depths[id(n)])
         by_id = {id(n.operation): n.operation for n in finished}
@@ -79,9 +60,65 @@ class Graph:
                 "unique."
             )
 
-    def run(self, inputs: list[KerasTensor], outputs: Any, values: list[Any], call: Callable) -> Any:
-        """What `outputs` are when `inputs` are `values`; `call(operation, args, kwargs)` makes each step."""
-        found = {id(t): v for t, v in zip(inputs, values)}
+    def _search(self, name: str) -> tuple[list[Node], dict[int, int]]:
+        """The nodes that lead to the outputs, parents first, and for each operation's id when it was met."""
+        starts = {id(t) for t in self.inputs}
+        met: dict[int, int] = {}
+        finished: list[Node] = []
+        done: set[int] = set()
+        under_way: set[int] = set()
+        for path, output in tree.flatten_with_path(self.output_structure):
+            # Depth first, without recursion: models can be deeper than Python's stack.
+            stack: list[tuple[KerasTensor, Iterator | None]] = [(output, None)]
+            while stack:
+                tensor, parents = stack.pop()
+                node = _node_of(tensor)
+                if parents is None:
+                    if id(node) in done or (id(tensor) in starts and not node.is_input):
+                        continue
+                    if id(node) in under_way:
+                        raise ValueError(f"Tensor {tensor} from operation '{node.operation.name}' is part of a cycle.")
+                    under_way.add(id(node))
+                    met.setdefault(id(node.operation), len(met))
+                    if id(tensor) not in starts and node.is_input:
+                        raise ValueError(
+                            f"Output with path `{'.'.join(map(str, path))}` is not connected to `inputs`: model "
+                            f"'{name}' needs the input '{node.operation.name}' of shape {tensor.shape}, which is not "
+                            f"among its inputs {[t.name for t in self.inputs]}."
+                        )
+                    parents = iter(node.input_tensors)
+                parent = next(parents, None)
+                if parent is not None:
+                    stack += [(tensor, parents), (parent, None)]
+                    continue
+                under_way.discard(id(node))
+                done.add(id(node))
+                finished.append(node)
+        return finished, met
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs, flat."""
+        return [node_key(t).operation.name for t in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that make the outputs, flat."""
+        return [node_key(t).operation.name for t in self.outputs]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The operations that are layers."""
+        return [o for o in self.operations if isinstance(o, Layer)]
+
+    def run(self, values: list[Any], call: Callable[[Node, tuple, dict[str, Any]], Any]) -> Any:
+        """What the outputs are, in their structure, when the inputs are `values`.
+
+        Args:
+            values: One for each input.
+            call: Takes a node and the values of its arguments, and makes that call.
+        """
+        found = {id(t): v for t, v in zip(self.inputs, values)}
 
         def fill(x: Any) -> Any:
             return found[id(x)] if isinstance(x, KerasTensor) else x
@@ -91,8 +128,93 @@ class Graph:
                 continue
             args = tree.map_structure(fill, node.args)
             kwargs = {k: tree.map_structure(fill, v) for k, v in node.kwargs.items()}
-            results = call(node.operation, args, kwargs)
+            results = call(node, args, kwargs)
             flat = [r for r in tree.flatten(results) if r is not None]
             for tensor, value in zip(node.outputs, flat):
                 found[id(tensor)] = value
-        return tree.map_structure(fill, outputs)
+        return tree.map_structure(fill, self.output_structure)
+
+    def __reduce__(self) -> tuple:
+        # As a list of calls: pickled as they lie, nodes and tensors nest as deep as the model, which is too deep.
+        places = {id(node): i for i, node in enumerate(self.nodes)}
+        tensors = {id(t): _Place(places[id(n)], i) for n in self.nodes for i, t in enumerate(n.outputs)}
+
+        def refer(x: Any) -> Any:
+            return tensors[id(x)] if isinstance(x, KerasTensor) else x
+
+        calls = [
+            _Call(
+                node.operation,
+                node.index,
+                tree.map_structure(refer, node.args),
+                {k: tree.map_structure(refer, v) for k, v in node.kwargs.items()},
+                tree.map_structure(_describe, node.output_structure),
+            )
+            for node in self.nodes
+        ]
+        ends = (tree.map_structure(refer, s) for s in (self.input_structure, self.output_structure))
+        return _rebuild, (calls, *ends)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A tensor: the number of the call that makes it, and its number among what that call makes."""
+
+    call: int
+    output: int
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A node, with its tensors described instead of linked."""
+
+    operation: Operation
+    index: int
+    args: tuple
+    kwargs: dict[str, Any]
+    outputs: Any
+
+
+@dataclass(frozen=True)
+class _Description:
+    """A symbolic tensor without what it is linked to."""
+
+    shape: tuple
+    dtype: str
+    name: str
+
+
+def _describe(x: Any) -> Any:
+    return _Description(x.shape, x.dtype, x.name) if isinstance(x, KerasTensor) else x
+
+
+def _rebuild(calls: list[_Call], inputs: Any, outputs: Any) -> Graph:
+    """The graph of these calls, on the operations in them."""
+    made: list[Node] = []
+
+    def find(x: Any) -> Any:
+        return made[x.call].outputs[x.output] if isinstance(x, _Place) else x
+
+    def fresh(x: Any) -> Any:
+        return KerasTensor(x.shape, x.dtype, name=x.name) if isinstance(x, _Description) else x
+
+    for call in calls:
+        if isinstance(call.operation, InputLayer):
+            made.append(call.operation._inbound_nodes[0])  # it has made its own
+            continue
+        args = tree.map_structure(find, call.args)
+        kwargs = {k: tree.map_structure(find, v) for k, v in call.kwargs.items()}
+        made.append(Node(call.operation, args, kwargs, tree.map_structure(fresh, call.outputs)))
+    # Nodes lie by depth here, but an operation's calls in the order in which they were made.
+    order = {id(node): call.index for node, call in zip(made, calls)}
+    for operation in {id(n.operation): n.operation for n in made}.values():
+        operation._inbound_nodes.sort(key=lambda n: order[id(n)])
+        for index, node in enumerate(operation._inbound_nodes):
+            node.index = index
+            node.link_outputs()
+    return Graph(tree.map_structure(find, inputs), tree.map_structure(find, outputs), "")
+
+
+def _node_of(tensor: KerasTensor) -> Node:
+    operation, index, _ = node_key(tensor)
+    return operation._inbound_nodes[index]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -11,15 +10,20 @@ from ..core import registry, tree
 from ..core.graph import Operation, node_key
 from ..core.keras_tensor import KerasTensor
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.signature import auto_config
 from ..layers.input_layer import InputLayer
+from .graph import Graph
+
+# What a config has of a graph.
+GRAPH_KEYS = ("layers", "input_layers", "output_layers")
 
 
-def graph_config(model: Any) -> dict[str, Any]:
-    """The config of a functional model."""
-    in_graph = {id(n) for n in model._graph.nodes}
+def graph_config(graph: Graph) -> dict[str, Any]:
+    """A graph as a config: its layers with what they are called on, its inputs and its outputs."""
+    in_graph = {id(n) for n in graph.nodes}
     # Nodes of layers shared with other models are left out, so indices are counted within this one.
     index = {}
-    for operation in model._graph.operations:
+    for operation in graph.operations:
         kept = [n for n in operation._inbound_nodes if id(n) in in_graph]
         index.update({(id(operation), n.index): i for i, n in enumerate(kept)})
 
@@ -27,9 +31,9 @@ def graph_config(model: Any) -> dict[str, Any]:
         operation, node_index, tensor_index = node_key(tensor)
         return [operation.name, index[(id(operation), node_index)], tensor_index]
 
-    def output_reference(tensor: KerasTensor) -> list:
+    def end_reference(tensor: KerasTensor) -> list:
         name, call, tensor_index = reference(tensor)
-        return [name, call + node_key(tensor).operation.first_call, tensor_index]
+        return [name, call + first_call(node_key(tensor).operation), tensor_index]
 
     def encode(x: Any) -> Any:
         config = serialize_keras_object(x)
@@ -38,7 +42,7 @@ def graph_config(model: Any) -> dict[str, Any]:
         return config
 
     layers = []
-    for operation in model._graph.operations:
+    for operation in graph.operations:
         config = serialize_keras_object(operation)
         config["name"] = operation.name
         config["inbound_nodes"] = [
@@ -50,20 +54,35 @@ def graph_config(model: Any) -> dict[str, Any]:
             if id(n) in in_graph and not n.is_input
         ]
         layers.append(config)
-
-    return {
-        "name": model.name,
-        "trainable": model.trainable,
-        "layers": layers,
-        "input_layers": tree.map_structure(output_reference, model._inputs_struct),
-        "output_layers": tree.map_structure(output_reference, model._outputs_struct),
-    }
+    ends = (tree.map_structure(end_reference, s) for s in (graph.input_structure, graph.output_structure))
+    return dict(zip(GRAPH_KEYS, (layers, *ends)))
 
 
-def takes_graph(cls: type) -> bool:
-    """Whether models of class `cls` can be made from inputs and outputs."""
-    parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
-    return any(p.kind is p.VAR_KEYWORD for p in parameters) or {"inputs", "outputs"} <= {p.name for p in parameters}
+def first_call(operation: Operation) -> int:
+    """The number of the first call where a config names inputs and outputs of a model.
+
+    In Keras, making a functional model counts as a call of it, there but not where arguments of calls are named.
+    """
+    return int(getattr(operation, "_graph_is_given", False))
+
+
+def was_given_graph(model: Any) -> bool:
+    """Whether the constructor of a model was called with inputs and outputs, and not made them itself."""
+    return any(isinstance(leaf, KerasTensor) for leaf in tree.flatten(model._init_args))
+
+
+def own_arguments(model: Any) -> dict[str, Any]:
+    """What the constructor of a user's class was given beside inputs and outputs, as a config."""
+    if registry.is_builtin(type(model)):
+        return {}
+    own = next(
+        (c for c in reversed(type(model).__mro__) if "get_config" in c.__dict__ and not registry.is_builtin(c)), None
+    )
+    arguments = auto_config(model, skip=_OF_EVERY_MODEL, upto=own)
+    return {k: model._serialize_argument(k, v) for k, v in arguments.items()}
+
+
+_OF_EVERY_MODEL = ("inputs", "outputs", "name", "trainable", "dtype", "autocast", "activity_regularizer")
 
 
 def graph_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None) -> tuple[Any, Any]:
@@ -159,7 +178,7 @@ class _GraphReader:
         """The tensors of a structure of references to inputs or outputs of the model."""
         if _is_reference(structure):
             name, call, index = structure
-            first = self.operations[name].first_call if name in self.operations else 0
+            first = first_call(self.operations[name]) if name in self.operations else 0
             try:
                 # As in Keras, which so reads what it wrote itself, a model's call 0 is its last one.
                 return self._tensor(name, max(call, first - 1) - first, index)

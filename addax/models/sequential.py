@@ -13,7 +13,7 @@ from ..layers.calling import Call, call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from ..training.guards import check_inputs
-from .functional import Functional
+from .graph import Graph
 from .graph_config import deserialize_layer
 from .model import Model
 
@@ -36,15 +36,9 @@ class Sequential(Model):
 
     keras_module = "keras"
 
-    _functional: Functional | None
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return Layer.__new__(cls, *args, **kwargs)
-
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None, **kwargs: Any):
         Layer.__init__(self, trainable=trainable, name=name, **kwargs)
         self._init_trainer()
-        self.__dict__["_functional"] = None
         for layer in layers if isinstance(layers, (list, tuple)) else [layers] if layers is not None else []:
             self.add(layer, rebuild=False)
         self._maybe_rebuild()
@@ -90,8 +84,8 @@ class Sequential(Model):
             shape = getattr(layer, "_input_shape_arg", None)
             if not self._layers and shape is not None:
                 self._track_layer(InputLayer(batch_shape=shape, dtype=_input_dtype(layer)))
-            elif not self._layers and isinstance(layer, (Functional, Sequential)) and len(_model_inputs(layer)) == 1:
-                first = _model_inputs(layer)[0]
+            elif not self._layers and isinstance(layer, Model) and len(_inputs_of(layer)) == 1:
+                first = _inputs_of(layer)[0]
                 self._track_layer(InputLayer(batch_shape=first.shape, dtype=first.dtype))
             self._track_layer(layer)
         if rebuild:
@@ -121,7 +115,7 @@ class Sequential(Model):
 
     def _unbuild(self) -> None:
         self.built = False
-        self.__dict__["_functional"] = None
+        self.__dict__["_graph"] = None
         self._build_shapes = None
         self._reset_programs()
 
@@ -170,7 +164,7 @@ class Sequential(Model):
                 self._tracker.untrack(layers[0])
             raise
         auto_name("functional")  # Keras names its graph before it renames it; automatic names go on as there
-        self.__dict__["_functional"] = Functional(layers[0].output, x, name=self.name)
+        self.__dict__["_graph"] = Graph(layers[0].output, x, self.name)
 
     def _maybe_build(self, call: Call) -> None:
         if self.built:
@@ -193,9 +187,9 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Runs the layers in order."""
-        if self._functional is not None:
+        if self._graph is not None:
             try:
-                return self._functional.call(inputs, training=training, mask=mask)
+                return super().call(inputs, training=training, mask=mask)
             except (TypeError, ValueError):
                 check_inputs(self, inputs)  # where the input is to blame it is named, not a layer inside
                 raise
@@ -211,15 +205,10 @@ class Sequential(Model):
             x = layer(x, **kwargs)
         return x
 
-    def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if self._functional is not None:
-            return self._functional.compute_output_spec(inputs, training=training, mask=mask)
-        return super().compute_output_spec(inputs, training=training, mask=mask)
-
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for an input of the given shape."""
-        if self._functional is not None:
-            return self._functional.compute_output_shape(input_shape)
+        if self._graph is not None:
+            return self._output_shape_of_graph(self._graph, input_shape)
         for layer in self.layers:
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
@@ -231,54 +220,16 @@ class Sequential(Model):
 
     @layers.setter
     def layers(self, value: Any) -> None:
-        raise AttributeError("`Sequential.layers` attribute is reserved. Use `add()` and `pop()`.")
+        raise AttributeError(
+            "`Sequential.layers` attribute is reserved and should not be used. Use `add()` and `pop()` to change the "
+            "layers in this model."
+        )
 
-    def _graph_property(self, name: str) -> Any:
-        if self._functional is None:
-            raise AttributeError(
-                f"The layer {self.name} has never been called and thus has no defined {name.removesuffix('_shape')}."
-            )
-        return getattr(self._functional, name)
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input."""
-        return self._graph_property("input")
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output."""
-        return self._graph_property("output")
-
-    @property
-    def inputs(self) -> list[KerasTensor] | None:
-        """The symbolic inputs, flat; None before the model is built."""
-        return self._functional.inputs if self._functional is not None else None
-
-    @property
-    def outputs(self) -> list[KerasTensor] | None:
-        """The symbolic outputs, flat; None before the model is built."""
-        return self._functional.outputs if self._functional is not None else None
-
-    @property
-    def input_shape(self) -> Any:
-        """The shape of the input."""
-        return self._graph_property("input_shape")
-
-    @property
-    def output_shape(self) -> Any:
-        """The shape of the output."""
-        return self._graph_property("output_shape")
-
-    @property
-    def output_names(self) -> list[str]:
-        """The names of the layers that make the outputs, flat."""
-        return self._graph_property("output_names")
-
-    @property
-    def input_names(self) -> list[str]:
-        """The names of the inputs, flat."""
-        return self._graph_property("input_names")
+    def _known_graph(self, attribute: str) -> Graph:
+        if self._graph is None:
+            what = attribute.replace("_", " ")
+            raise AttributeError(f"Sequential model '{self.name}' has no defined {what} yet.")
+        return self._graph
 
     @property
     def input_dtype(self) -> str:
@@ -298,7 +249,7 @@ class Sequential(Model):
             "dtype": serialize_keras_object(self._dtype_policy),
             "layers": [serialize_keras_object(layer) for layer in self._layers],
         }
-        if self._functional is not None and self._input_layer is not None:
+        if self._graph is not None and self._input_layer is not None:
             config["build_input_shape"] = self._input_layer.batch_shape
         return config
 
@@ -324,5 +275,5 @@ def _input_dtype(layer: Layer) -> str:
     return "float32" if dtype in ("bfloat16", "float16") else dtype  # which couldn't hold indices
 
 
-def _model_inputs(model: Any) -> list:
-    return getattr(model, "inputs", None) or []
+def _inputs_of(model: Model) -> list[KerasTensor]:
+    return model.inputs if model._graph is not None else []

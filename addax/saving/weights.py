@@ -12,8 +12,7 @@ from ..core.naming import to_snake_case
 from ..core.variable import Variable
 from ..core.warnings import warn
 from ..layers.layer import Layer
-from ..models.functional import Functional
-from ..models.model import Model
+from ..models.model import Functional, Model
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
 from .hdf5 import Reader, Writer
@@ -84,7 +83,7 @@ def _own_names(cls: type) -> frozenset[str]:
     """The attributes that the machinery itself gives every object of this kind: nothing in them is the user's."""
     if issubclass(cls, Model):
         kept = {"optimizer"} if issubclass(cls, (Functional, Sequential)) else {"optimizer", "layers"}
-        return frozenset({*dir(Model(name="reference")), *dir(Functional), *dir(Sequential), "_functional"} - kept)
+        return frozenset({*dir(Model(name="reference")), *dir(Functional), *dir(Sequential), "_input_spec"} - kept)
     if issubclass(cls, Layer):
         return frozenset(dir(Layer(name="reference")))
     return frozenset(dir(Optimizer(0.0, name="reference")))

@@ -187,8 +187,13 @@ def _inputs_by_name(model: Any) -> dict[str, KerasTensor]:
     if not getattr(model, "inputs", None):
         return {}
     if isinstance(model.input, dict):
-        return {str(path[0]): tensor for path, tensor in tree.flatten_with_path(model.input)}
+        return _by_path(model.input)
     return dict(zip(model.input_names, model.inputs))
+
+
+def _by_path(structure: Any) -> dict[str, Any]:
+    """The leaves by where they are: "rest.q" is what "q" leads to in what "rest" leads to."""
+    return {".".join(map(str, path)): leaf for path, leaf in tree.flatten_with_path(structure)}
 
 
 def _called(root: str, path: tuple) -> str:
@@ -230,13 +235,14 @@ def check_inputs(model: Any, x: Any) -> None:
     """Raises ValueError, with the name of the input, unless `x` has the structure and shapes of the model's inputs."""
     expected = _inputs_by_name(model)
     if isinstance(x, dict):
-        missing = next((key for key in expected if key not in x), None)
+        given = _by_path(x)
+        missing = next((key for key in expected if key not in given), None)
         if missing is not None:
             raise ValueError(
                 f"Missing data for input '{missing}' of model '{model.name}'. You passed a dict with keys {list(x)}; "
                 f"expected the keys {list(expected)}."
             )
-        pairs = [(key, spec, x[key]) for key, spec in expected.items()]
+        pairs = [(key, spec, given[key]) for key, spec in expected.items()]
     else:
         leaves = tree.flatten(x)
         if len(leaves) != len(expected):

@@ -126,8 +126,7 @@ def data_for(model, rows=3):
 
 def predict(model, arrays, like):
     """The flat predictions; the data are given in the structure of the inputs of `like`, the addax model."""
-    structure = getattr(like, "_inputs_struct", like.inputs[0])
-    return jax.tree.leaves(model.predict(addax.tree.pack_sequence_as(structure, arrays), verbose=0))
+    return jax.tree.leaves(model.predict(addax.tree.pack_sequence_as(like.input, arrays), verbose=0))
 
 
 def test_the_graph_is_the_same(pair):

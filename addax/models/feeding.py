@@ -1,0 +1,122 @@
+"""From what a user passes to a graph to one value for each of its inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core import tree
+from ..core.dtypes import numpy_dtype
+from ..core.engine import jax
+from ..core.errors import describe
+from ..core.graph import node_key
+from ..core.keras_tensor import KerasTensor
+from ..core.masks import get_mask, set_mask
+from ..core.warnings import warn
+from ..layers.input_spec import InputSpec, pair_inputs
+from .graph import Graph
+
+
+def feed(graph: Graph, inputs: Any, model: str) -> list:
+    """`inputs` in the order of the graph's, each in its input's dtype.
+
+    A last axis of size 1 is added or taken away where that fits.
+
+    Args:
+        graph: The graph.
+        inputs: Arrays or KerasTensors in the structure of the inputs, or in one that can be matched with it.
+        model: Name of the model, for errors.
+
+    Raises:
+        ValueError: An input is missing or surplus, or has another shape.
+    """
+    names = input_names(graph)
+    values = pair_inputs(names, inputs, model)
+    _check_structure(names, inputs)
+    paths = [path for path, _ in tree.flatten_with_path(graph.input_structure)]
+    fed = []
+    for path, value, tensor in zip(paths, values, graph.inputs):
+        ready = _in_dtype(_fit_rank(value, tensor, path, model), tensor)
+        if ready is not value and (mask := get_mask(value)) is not None:
+            set_mask(ready, mask)
+        fed.append(ready)
+    return fed
+
+
+def input_names(graph: Graph) -> Any:
+    """The names of the inputs, in their structure."""
+    return tree.map_structure(lambda t: node_key(t).operation.name, graph.input_structure)
+
+
+def input_specs(graph: Graph) -> Any:
+    """What each input must look like: a dict where the inputs are one, else a list."""
+    specs = []
+    for t in graph.inputs:
+        operation = node_key(t).operation
+        specs.append(
+            InputSpec(
+                shape=(None, *t.shape[1:]),
+                allow_last_axis_squeeze=True,
+                name=operation.name,
+                optional=getattr(operation, "optional", False),
+            )
+        )
+    structure = graph.input_structure
+    return tree.pack_sequence_as(structure, specs) if isinstance(structure, dict) else specs
+
+
+def check_dict_names(inputs: Any) -> None:
+    """Warns where the key of an input in a dict isn't its name."""
+    if isinstance(inputs, dict):
+        for key, tensor in inputs.items():
+            if isinstance(tensor, KerasTensor) and tensor.name != key:
+                warn(
+                    "When providing `inputs` as a dict, all keys in the dict must match the names of the "
+                    f"corresponding tensors. Received key '{key}' mapping to value {tensor} which has name "
+                    f"'{tensor.name}'. Change the tensor name to '{key}' (via `Input(..., name='{key}')`)"
+                )
+
+
+def _check_structure(names: Any, inputs: Any) -> None:
+    """Warns where `inputs`, though they could be matched, are nested in another way than the inputs are."""
+    if isinstance(inputs, dict) and not isinstance(names, dict):
+        found: Any = [inputs[name] for name in tree.flatten(names)]
+    else:
+        found = inputs
+    if [path for path, _ in tree.flatten_with_path(names)] != [path for path, _ in tree.flatten_with_path(found)]:
+        received = tree.map_structure(_shown, found)
+        warn(
+            "The structure of `inputs` doesn't match the expected structure.\n"
+            f"Expected: {names}\nReceived: inputs={received}"
+        )
+
+
+def _shown(x: Any) -> str:
+    return f"Tensor(shape={tuple(x.shape)})" if hasattr(x, "shape") else describe(x)
+
+
+def _fit_rank(x: Any, tensor: KerasTensor, path: tuple, model: str) -> Any:
+    if x is None:
+        return x
+    rank, expected = len(x.shape), len(tensor.shape)
+    if rank == expected:
+        return x
+    if rank == expected + 1 and x.shape[-1] == 1:
+        return x.squeeze(-1)
+    if rank == expected - 1 and tensor.shape[-1] == 1:
+        return x[..., None] if not isinstance(x, KerasTensor) else x.reshape((*_known(x.shape), 1))
+    raise ValueError(
+        f"Invalid input shape for input {_shown(x)} with name '{node_key(tensor).operation.name}' and path "
+        f"'{'.'.join(map(str, path))}'. Expected shape {tensor.shape}, but input has incompatible shape "
+        f"{tuple(x.shape)} (model '{model}')"
+    )
+
+
+def _in_dtype(x: Any, tensor: KerasTensor) -> Any:
+    if x is None or isinstance(x, KerasTensor) or tensor.dtype == "string":
+        return x
+    dtype = jax.dtypes.canonicalize_dtype(numpy_dtype(tensor.dtype))
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def _known(shape: tuple) -> tuple:
+    return tuple(-1 if d is None else d for d in shape)
