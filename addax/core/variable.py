@@ -13,7 +13,7 @@ import numpy as np
 from . import dtypes
 from .buffers import as_numbers
 from .config import thread
-from .engine import is_jax_array, is_tracer, jax, jnp, put
+from .engine import is_jax_array, is_loaded, is_tracer, jax, jnp, put
 from .naming import auto_name, scoped
 from .operators import TensorOperators
 
@@ -54,6 +54,7 @@ class Variable(TensorOperators):
         synchronization: str | None = "auto",
         name: str | None = None,
     ):
+        _let_jax_know(type(self))
         name = name or auto_name(type(self).__name__)
         if not isinstance(name, str) or "/" in name:
             raise ValueError(
@@ -150,6 +151,7 @@ class Variable(TensorOperators):
         if not is_jax_array(self._value):
             with jax.ensure_compile_time_eval():  # the first use may be inside a trace
                 self._value = put(self._host_value(), self._placement)
+            _let_jax_know(type(self))
         return self._value
 
     def held_value(self) -> Any:
@@ -313,6 +315,16 @@ def _one_of(argument: str, value: str | None, accepted: tuple[str, ...]) -> str:
             f"Invalid value for argument `{argument}`. Expected one of `None`, {names}. Received: {argument}={value}"
         )
     return "none" if value is None else value
+
+
+_known_to_jax: set[type] = set()
+
+
+def _let_jax_know(cls: type[Variable]) -> None:
+    """Lets variables be arguments of JAX's transformations, where they stand for their values."""
+    if cls not in _known_to_jax and is_loaded():
+        _known_to_jax.add(cls)
+        jax.tree_util.register_pytree_node(cls, lambda v: ((v.value_uncast(),), None), lambda _, values: values[0])
 
 
 def _unwrap(value: Any) -> Any:

@@ -215,3 +215,21 @@ def test_complex_values_and_aggregations():
     assert Variable(np.ones(2) + 1j).dtype == "complex64"
     assert Variable([1.0], aggregation=None).aggregation == "none"
     assert Variable([1.0], aggregation="sum").aggregation == "sum"
+
+
+def test_variables_are_arguments_of_jax_transformations():
+    import jax
+
+    layer = addax.layers.Dense(2, use_bias=False)
+    layer.build((None, 3))
+    x = np.ones((4, 3), "float32")
+    out, _ = jax.jit(layer.stateless_call)(layer.trainable_variables, layer.non_trainable_variables, x)
+    np.testing.assert_allclose(out, x @ layer.kernel.numpy(), rtol=1e-6)
+
+    def loss(variables):
+        return (layer.stateless_call(variables, [], x)[0] ** 2).sum()
+
+    (gradient,) = jax.grad(loss)(layer.trainable_variables)
+    np.testing.assert_allclose(gradient, 2 * x.T @ (x @ layer.kernel.numpy()), rtol=1e-5)
+    doubled = jax.tree.map(lambda v: v * 2, {"kernel": layer.kernel})
+    np.testing.assert_allclose(doubled["kernel"], 2 * layer.kernel.numpy())
