@@ -20,7 +20,7 @@ from ..core.masks import get_mask, set_mask
 from ..data.batches import ArrayBatches, packed
 from ..layers.layer_errors import made_at
 from . import outputs
-from .plans import Dispatch
+from .dispatches import Dispatch
 from .program import State
 from .runner import Observer, Runner
 

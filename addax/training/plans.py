@@ -1,66 +1,29 @@
 """Plans: the ways of running the steps of an epoch.
 
 Arrays are put on the device, whole (`OnDevice`) or part by part (`PartByPart`), and many steps run in one dispatch when
-nothing looks between them; else `OneByOne` runs one step a dispatch. Small batches of iterables are `Gathered` for
-loops. Which program runs a step depends on the program, the data and the settings alone: never on the clock or on where
-a run was interrupted.
+nothing looks between them; else `OneByOne` runs one step a dispatch. Batches of iterables have a plan in `gathered.py`.
+Which program runs a step depends on the program, the data and the settings alone: never on the clock or on where a run
+was interrupted.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..core import config as settings
-from ..core import tree
 from ..core.buffers import own_copy
 from ..core.engine import jax, put
-from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps, count_rows, packed
-from .padding import pad
+from ..data.batches import ArrayBatches, Batch, Batches, packed
+from .dispatches import UNDER_WAY, Dispatch, InFlight, Run
 from .program import Program, State
-from .stacks import Stack, gathered, room_for, rows_like
+from .stacks import gathered, room_for, rows_like
 
 DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
 _COPIED = 64 << 20  # and on a CPU, where they are a second copy of the user's
-_UNDER_WAY = 1  # dispatches that are not waited for when the next is under way: each holds its memory
-_SLOW = 0.1  # seconds that gathering may take
-
-Run = Callable[[State], tuple[State, Any]]
-
-
-class Dispatch(NamedTuple):
-    """One or more steps that run without a look between them.
-
-    Attributes:
-        first: Number of the first step in the epoch.
-        last: Number of the last step.
-        run: Runs them: from the state before to the state after and the last step's logs.
-        data: For each step its batch, or the rows of the arrays that are its batch.
-        looped: Whether the steps are a loop on the device.
-    """
-
-    first: int
-    last: int
-    run: Run
-    data: list
-    looped: bool = False
-
-
-class InFlight:
-    """Waits until no more dispatches are under way than keep the device busy: each holds its memory."""
-
-    def __init__(self) -> None:
-        self._logs: list = []
-
-    def add(self, logs: Any) -> None:
-        """Notes a dispatch by its logs; waits for the one before the last."""
-        self._logs.append(logs)
-        if len(self._logs) > _UNDER_WAY:
-            jax.block_until_ready(self._logs.pop(0))
 
 
 class HostArrays:
@@ -83,7 +46,7 @@ class HostArrays:
 
     def part(self, rows: np.ndarray, count: int) -> Any:
         """The first `count` of these rows, in memory of a dispatch that has been waited for."""
-        place = self._parts.pop(0) if len(self._parts) > _UNDER_WAY else rows_like(self.arrays, len(rows))
+        place = self._parts.pop(0) if len(self._parts) > UNDER_WAY else rows_like(self.arrays, len(rows))
         self._parts.append(place)
         return packed(gathered(self.arrays, rows, count, place))
 
@@ -262,129 +225,6 @@ class OneByOneOnDevice(OneByOne):
     on_device = True
 
 
-@dataclass
-class Gathered:
-    """Batches of an iterable: small ones are gathered for loops, others run one by one.
-
-    Those of one loop were there before it is dispatched; what an iterable handed out before it raised is still used.
-
-    Attributes:
-        program: The program of the steps.
-        steps: The batches of the epoch.
-        per: Steps a dispatch where they run one by one.
-        loops: Whether batches may be gathered.
-        check: Called with each batch and its number before it is used.
-        in_flight: Dispatches under way.
-    """
-
-    program: Program
-    steps: EpochSteps
-    per: int
-    loops: bool
-    check: Callable[[Batch, int], None]
-    in_flight: InFlight
-    _alone: list = field(default_factory=list)
-    _stack: Stack | None = None
-    _step: int = 0
-    _began: float = 0.0
-
-    def dispatches(self) -> Iterator[Dispatch]:
-        """The dispatches of the epoch."""
-        error: Exception | None = None
-        self._step = start = self.steps.start
-        try:
-            for number, batch in enumerate(self.steps.epoch(), start):
-                self.check(batch, number)
-                if number == start:
-                    self._stack = self._stack_for(batch)
-                    self._began = time.perf_counter()
-                yield from self._take(batch)
-        except Exception as e:
-            error = e
-        yield from self._flush()
-        if error is not None:
-            raise error
-
-    def _take(self, batch: Batch) -> Iterator[Dispatch]:
-        stack = self._stack
-        if stack is not None and stack.takes(batch):
-            if self._alone:
-                yield self._one_by_one()
-            stack.add(batch)
-            # Of slow iterables those that are there: the same loop runs any number of them, so no result depends on it.
-            if stack.is_full or time.perf_counter() - self._began > _SLOW:
-                yield self._loop()
-                self._began = time.perf_counter()
-            return
-        if stack is not None and stack.batches:
-            yield self._loop()
-        self._alone.append(own_copy(batch))
-        if len(self._alone) == self.per:
-            yield self._one_by_one()
-
-    def _flush(self) -> Iterator[Dispatch]:
-        if self._stack is not None and self._stack.batches:
-            yield self._loop()
-        if self._alone:
-            yield self._one_by_one()
-
-    def _stack_for(self, batch: Batch) -> Stack | None:
-        """What batches like the first are gathered in; None where they run one by one."""
-        size = self.steps.source.batch_size
-        room = room_for(batch) if self.loops else 0
-        if room < 2 or count_rows(batch) != size:
-            return None
-        state, data = self.program.read(), packed(batch)
-        if not self.program.can_fuse(state, data, size, False):
-            return None
-        room = min(room, self.program.loop_length(data, size, False))
-        return Stack(batch, room) if room > 1 else None
-
-    def _loop(self) -> Dispatch:
-        stack = self._stack
-        assert stack is not None
-        self._stack = stack.another()
-        count = len(stack.batches)
-
-        def run(state: State) -> tuple[State, Any]:
-            state, logs = self.program.many(state, packed(stack.arrays), None, 0, count, stack.size, None)
-            self.in_flight.add(logs)
-            return state, logs
-
-        return self._dispatch(stack.batches, run, looped=True)
-
-    def _one_by_one(self) -> Dispatch:
-        batches, self._alone = self._alone, []
-
-        def run(state: State) -> tuple[State, Any]:
-            logs = None
-            for batch in batches:
-                state, logs = self.program.on_batch(state, *self._sized(packed(batch)))
-                self.in_flight.add(logs)
-            return state, logs
-
-        return self._dispatch(batches, run, looped=False)
-
-    def _dispatch(self, batches: list, run: Run, looped: bool) -> Dispatch:
-        first = self._step
-        self._step += len(batches)
-        return Dispatch(first, self._step - 1, run, batches, looped)
-
-    def _sized(self, data: tuple) -> tuple[tuple, int | None]:
-        """A batch brought to the size of the first where it has fewer rows, and how many of them are real."""
-        size = self.steps.source.batch_size
-        if size is None or not self.program.may_pad:
-            return data, None
-        rows = {a.shape[0] if a.ndim else None for a in tree.flatten(data) if a is not None}
-        count = rows.pop()
-        if rows or count is None or count >= size:
-            return data, None
-        return pad(data, size), count
-
-
-Plan = ArrayPlan | Gathered
-
-
 def array_plan(
     program: Program, source: ArrayBatches, arrays: HostArrays, per: int, watched: bool, in_flight: InFlight, start: int
 ) -> ArrayPlan:
@@ -399,24 +239,31 @@ def array_plan(
         in_flight: Dispatches under way.
         start: The first step that is still to be done.
     """
-    size, shuffled = source.batch_size, source.next_order()
+    shuffled = source.next_order()
     order = np.arange(source.rows, dtype="int32") if shuffled is None else shuffled
-    full, rest = divmod(source.rows, size)
-    rows = Rows(order, shuffled is not None, size, filled=bool(rest) and full > 0 and program.may_pad)
+    full, rest = divmod(source.rows, source.batch_size)
+    filled = bool(rest and full) and program.may_pad
+    rows = Rows(order, shuffled is not None, source.batch_size, filled)
     on_cpu = jax.default_backend() == "cpu"
     fits = source.host_bytes <= (_COPIED if on_cpu else DEVICE_BUDGET)
     # Of data that don't fit, the batches of a dispatch are put on the device for it.
-    most = rows.steps if fits else per if watched else room_for(source.peek())
-    data = packed(arrays.arrays)
-    # A loop of one step a dispatch would cost more than the step alone.
-    looped = min(rows.steps, most) > 1 and not (watched and per == 1) and settings.get("fuse_steps")
-    if looped and program.can_fuse(program.read(), data, size, rows.filled):
-        count = min(per if watched else program.loop_length(data, size, rows.filled), most)
-        if count > 1:
-            return (OnDevice if fits else PartByPart)(program, source, arrays, rows, count, in_flight, start)
+    most = rows.steps if fits else room_for(source.peek())
+    count = min(_loop_length(program, packed(arrays.arrays), rows, per if watched else None), most)
+    if count > 1:  # a loop of one step a dispatch would cost more than the step alone
+        plan: type[ArrayPlan] = OnDevice if fits else PartByPart
+        return plan(program, source, arrays, rows, count, in_flight, start)
     # On a CPU, where nothing is gained by having all of them there, single batches are cut from the user's arrays.
-    one_by_one = OneByOneOnDevice if fits and not on_cpu else OneByOne
-    return one_by_one(program, source, arrays, rows, per, in_flight, start)
+    plan = OneByOneOnDevice if fits and not on_cpu else OneByOne
+    return plan(program, source, arrays, rows, per, in_flight, start)
+
+
+def _loop_length(program: Program, data: Any, rows: Rows, fixed: int | None) -> int:
+    """The number of steps of a loop on the device; 1 where the steps run one by one."""
+    if fixed == 1 or rows.steps < 2 or not settings.get("fuse_steps"):
+        return 1
+    if not program.can_fuse(program.read(), data, rows.size, rows.filled):
+        return 1
+    return fixed or program.loop_length(data, rows.size, rows.filled)
 
 
 def takes_arrays(program: Program, source: Batches, steps: int | None) -> bool:

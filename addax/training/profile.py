@@ -24,7 +24,9 @@ from ..core.config import thread
 from ..core.engine import jax
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches, packed
-from .plans import ArrayPlan, Dispatch, Gathered
+from .dispatches import Dispatch
+from .gathered import Gathered
+from .plans import ArrayPlan
 from .program import Program, State, array_spec, batch_spec, has_primitive, options_are_known
 from .runner import Observer, Runner
 

@@ -9,8 +9,10 @@ from ..callbacks import CallbackList
 from ..core import config as settings
 from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps
 from . import guards
+from .dispatches import Dispatch, InFlight
+from .gathered import Gathered
 from .logs import LazyLogs
-from .plans import Dispatch, Gathered, HostArrays, InFlight, Plan, array_plan, takes_arrays
+from .plans import ArrayPlan, HostArrays, array_plan, takes_arrays
 from .program import Program, State, program_of
 
 
@@ -69,7 +71,7 @@ class Runner:
         self.program: Program = program_of(model, kind)
         self.steps = steps if steps is not None else source.steps
         self.limited = EpochSteps(source, steps)
-        self.plan: Plan | None = None
+        self.plan: ArrayPlan | Gathered | None = None
         self.step = 0
         # Where the steps can be cut from them, the arrays that the user passed.
         self.arrays = HostArrays(source.arrays) if takes_arrays(self.program, source, steps) else None  # type: ignore[attr-defined]
@@ -147,7 +149,7 @@ class Runner:
         for observer in self.observers:
             getattr(observer, event)(self)
 
-    def _plan(self) -> Plan:
+    def _plan(self) -> ArrayPlan | Gathered:
         per = self.model.steps_per_execution
         if self.arrays is not None:
             assert isinstance(self.source, ArrayBatches)

@@ -1,0 +1,138 @@
+"""Gathered: the plan for iterables, whose small batches are gathered for loops on the device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core import tree
+from ..core.buffers import own_copy
+from ..data.batches import Batch, EpochSteps, count_rows, packed
+from .dispatches import Dispatch, InFlight, Run
+from .padding import pad
+from .program import Program, State
+from .stacks import Stack, room_for
+
+_SLOW = 0.1  # seconds that gathering may take
+
+
+@dataclass
+class Gathered:
+    """Batches of an iterable: small ones are gathered for loops, others run one by one.
+
+    Those of one loop were there before it is dispatched; what an iterable handed out before it raised is still used.
+
+    Attributes:
+        program: The program of the steps.
+        steps: The batches of the epoch.
+        per: Steps a dispatch where they run one by one.
+        loops: Whether batches may be gathered.
+        check: Called with each batch and its number before it is used.
+        in_flight: Dispatches under way.
+    """
+
+    program: Program
+    steps: EpochSteps
+    per: int
+    loops: bool
+    check: Callable[[Batch, int], None]
+    in_flight: InFlight
+    _alone: list = field(default_factory=list)
+    _stack: Stack | None = None
+    _step: int = 0
+    _began: float = 0.0
+
+    def dispatches(self) -> Iterator[Dispatch]:
+        """The dispatches of the epoch."""
+        error: Exception | None = None
+        self._step = start = self.steps.start
+        try:
+            for number, batch in enumerate(self.steps.epoch(), start):
+                self.check(batch, number)
+                if number == start:
+                    self._stack = self._stack_for(batch)
+                    self._began = time.perf_counter()
+                yield from self._take(batch)
+        except Exception as e:
+            error = e
+        yield from self._flush()
+        if error is not None:
+            raise error
+
+    def _take(self, batch: Batch) -> Iterator[Dispatch]:
+        stack = self._stack
+        if stack is not None and stack.takes(batch):
+            if self._alone:
+                yield self._one_by_one()
+            stack.add(batch)
+            # Of slow iterables those that are there: the same loop runs any number of them, so no result depends on it.
+            if stack.is_full or time.perf_counter() - self._began > _SLOW:
+                yield self._loop()
+                self._began = time.perf_counter()
+            return
+        if stack is not None and stack.batches:
+            yield self._loop()
+        self._alone.append(own_copy(batch))
+        if len(self._alone) == self.per:
+            yield self._one_by_one()
+
+    def _flush(self) -> Iterator[Dispatch]:
+        if self._stack is not None and self._stack.batches:
+            yield self._loop()
+        if self._alone:
+            yield self._one_by_one()
+
+    def _stack_for(self, batch: Batch) -> Stack | None:
+        """What batches like the first are gathered in; None where they run one by one."""
+        size = self.steps.source.batch_size
+        room = room_for(batch) if self.loops else 0
+        if room < 2 or count_rows(batch) != size:
+            return None
+        state, data = self.program.read(), packed(batch)
+        if not self.program.can_fuse(state, data, size, False):
+            return None
+        room = min(room, self.program.loop_length(data, size, False))
+        return Stack(batch, room) if room > 1 else None
+
+    def _loop(self) -> Dispatch:
+        stack = self._stack
+        assert stack is not None
+        self._stack = stack.another()
+        count = len(stack.batches)
+
+        def run(state: State) -> tuple[State, Any]:
+            state, logs = self.program.many(state, packed(stack.arrays), None, 0, count, stack.size, None)
+            self.in_flight.add(logs)
+            return state, logs
+
+        return self._dispatch(stack.batches, run, looped=True)
+
+    def _one_by_one(self) -> Dispatch:
+        batches, self._alone = self._alone, []
+
+        def run(state: State) -> tuple[State, Any]:
+            logs = None
+            for batch in batches:
+                state, logs = self.program.on_batch(state, *self._sized(packed(batch)))
+                self.in_flight.add(logs)
+            return state, logs
+
+        return self._dispatch(batches, run, looped=False)
+
+    def _dispatch(self, batches: list, run: Run, looped: bool) -> Dispatch:
+        first = self._step
+        self._step += len(batches)
+        return Dispatch(first, self._step - 1, run, batches, looped)
+
+    def _sized(self, data: tuple) -> tuple[tuple, int | None]:
+        """A batch brought to the size of the first where it has fewer rows, and how many of them are real."""
+        size = self.steps.source.batch_size
+        if size is None or not self.program.may_pad:
+            return data, None
+        rows = {a.shape[0] if a.ndim else None for a in tree.flatten(data) if a is not None}
+        count = rows.pop()
+        if rows or count is None or count >= size:
+            return data, None
+        return pad(data, size), count
