@@ -122,7 +122,11 @@ class Family:
         public = self._public_name(name) if isinstance(name, str) else None
         if public is not None and inspect.isclass(getattr(importlib.import_module(self.module), public)):
             config = {**config, "class_name": public}
-        return deserialize_keras_object({"module": self.module.replace("addax", "keras", 1), **config})
+        elif isinstance(name, str) and not any(
+            registry.get_registered_object(n) for n in (config.get("registered_name"), name) if n
+        ):
+            raise self.unknown(name)
+        return deserialize_keras_object({"module": self.module.replace("addax", "keras", 1), "config": {}, **config})
 
     def serialize(self, obj: Any) -> Any:
         """The config of an object, or the description of a function."""
