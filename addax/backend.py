@@ -1,5 +1,7 @@
 """What user code asks of `keras.backend`."""
 
+import functools
+
 from .config import (
     backend,
     epsilon,
@@ -11,7 +13,8 @@ from .config import (
 )
 from .core.dtypes import is_float as is_float_dtype
 from .core.dtypes import is_int as is_int_dtype
-from .core.dtypes import standardize_dtype
+from .core.dtypes import numpy_dtype, standardize_dtype
+from .core.engine import has_float64, jnp
 from .core.keras_tensor import KerasTensor
 from .core.naming import name_scope
 from .core.state import StatelessScope, in_stateless_scope
@@ -54,11 +57,6 @@ def result_type(*dtypes: object) -> str:
     >>> result_type("int32", "float16")
     'float16'
     """
-    import functools
-
-    from .core.dtypes import numpy_dtype
-    from .core.engine import jnp
-
     names = [d if d in (int, float) else standardize_dtype(d) for d in dtypes] or ["float32"]
     if any("float8" in str(name) for name in names):
         raise ValueError(
@@ -75,7 +73,5 @@ def result_type(*dtypes: object) -> str:
 
 def _held(name: str) -> str:
     """`name`, or what JAX makes of a 64-bit dtype while it has none."""
-    from .core.engine import has_float64
-
     narrow = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
     return name if has_float64() else narrow.get(name, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.errors import did_you_mean
 from .callback import Callback, Logs
 
 
@@ -52,8 +53,6 @@ class History(Callback):
             ImportError: matplotlib is missing.
             ValueError: A name that was not logged, or nothing was logged at all.
         """
-        from ..core.errors import did_you_mean
-
         try:
             import matplotlib.pyplot as plt
         except ImportError as error:

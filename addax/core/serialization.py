@@ -12,6 +12,7 @@ import numpy as np
 from . import bytecode, registry
 from . import config as settings
 from .config import thread
+from .convert import to_tensor
 from .dtypes import standardize_dtype
 from .engine import is_jax_array
 from .errors import describe, did_you_mean
@@ -389,8 +390,6 @@ def _find(kind: str, module: str | None, name: str, registered_name: str | None)
 
 
 def _tensor(config: dict[str, Any]) -> Any:
-    from .convert import to_tensor
-
     return to_tensor(config["value"], config["dtype"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -13,7 +12,8 @@ import numpy as np
 from . import dtypes
 from .buffers import as_numbers
 from .config import thread
-from .engine import is_jax_array, is_loaded, is_tracer, jax, jnp, put
+from .engine import enable_float64, is_jax_array, is_loaded, is_tracer, jax, jnp, put
+from .late import provided
 from .naming import auto_name, scoped
 from .operators import TensorOperators
 
@@ -74,7 +74,7 @@ class Variable(TensorOperators):
         self._initializer: Callable | None = None
         self._value: Any = None
         if isinstance(initializer, (str, dict, type)):  # the initializers stand above: looked up when used
-            initializer = importlib.import_module("addax.initializers").get(initializer)
+            initializer = provided("initializers").get(initializer)
         if callable(initializer) and not is_jax_array(initializer):
             if shape is None:
                 raise ValueError(
@@ -96,8 +96,6 @@ class Variable(TensorOperators):
             if shape is not None and tuple(shape) != self._shape:
                 raise ValueError(f"Variable '{self.path}' was given shape={shape} and a value of shape {self._shape}.")
         if self._dtype == "float64":
-            from .engine import enable_float64
-
             enable_float64()
 
     @property

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
+from ..core.config import floatx
+from ..core.dtypes import numpy_dtype
 from ..core.engine import is_jax_array
 from ..core.warnings import warn
 
@@ -333,8 +335,5 @@ def to_host(x: Any) -> Any:
         return x
     x = np.asarray(x)
     if x.dtype in (np.float64, np.longdouble):
-        from ..core.config import floatx
-        from ..core.dtypes import numpy_dtype
-
         return x.astype(numpy_dtype(floatx()))
     return x

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.config import standardize_data_format
+from ..core.engine import jnp
 from ..core.seeds import SeedGenerator
 from ..kernels import noise
 from ..regularizers import L1L2
@@ -158,8 +159,6 @@ class AlphaDropout(Noise):
         return training and self.noise_shape is not None and self.noise_shape[:1] not in ((None,), (1,))
 
     def disturb(self, inputs: Any) -> Any:
-        from ..core.engine import jnp
-
         keep = noise.keep_mask(self.seed_generator.next(), self.rate, _concrete(self.noise_shape, inputs))
         # An affine map brings mean 0 and variance 1 back.
         scale = ((1 - self.rate) * (1 + self.rate * self.lowest**2)) ** -0.5

@@ -18,6 +18,7 @@ from ..core import tree
 from ..core.engine import is_jax_array, is_loaded, jax
 from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
+from ..core.ours import is_ours
 from ..core.warnings import warn
 from ..data.adapt import check_rows
 from ..data.batches import ArrayBatches
@@ -412,13 +413,7 @@ def _x64() -> bool:
 
 def _computes_as_compiled(model: Any) -> bool:
     """Whether training computes the losses given to `compile`, rather than something of the user's."""
-    from .trainer import Trainer
-
-    cls = type(model)
-    return all(
-        getattr(cls, name) is getattr(Trainer, name)
-        for name in ("train_step", "compute_loss", "compute_loss_and_updates")
-    )
+    return all(is_ours(getattr(model, name)) for name in ("train_step", "compute_loss", "compute_loss_and_updates"))
 
 
 def _wants(loss: Any) -> str | None:

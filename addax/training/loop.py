@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..callbacks import CallbackList, TerminateOnNaN, check_monitors
-from ..core import tree
-from ..core.abstract import abstract_call
-from ..core.keras_tensor import KerasTensor
 from ..core.ours import is_ours
 from ..core.warnings import warn
-from ..data.adapt import adapt, is_array_data, split, standardize_arrays
-from ..data.batches import ArrayBatches, Batch, Batches, packed
-from ..data.class_weight import Target, class_weighter
-from . import guards, outputs
+from ..data.adapt import adapt, is_array_data, standardize_arrays
+from ..data.batches import Batches, packed
+from . import feeding, guards
 from .arguments import FitArguments, LoopArguments
 from .logs import numpy_logs
 from .nans import NanFinder
 from .prediction import own
-from .prepare import build_for, prediction_spec, prepare
+from .prepare import build_for, prepare
 from .program import program_of
 from .runner import Observer, Runner, callback_list, limit_steps
-from .steps import GROUPS
 
 
 def fit(
@@ -39,19 +34,15 @@ def fit(
     observers: Sequence[Observer] = (),
 ) -> Any:
     """See `Trainer.fit`. Everything that can be known to be wrong is found before the first step."""
-    check_optimizer(model)
+    feeding.check_has_optimizer(model)
     if given.validation_split and validation_data is None:
-        if not is_array_data(x):
-            raise ValueError(
-                "`validation_split` is only supported for arrays. Received data of type "
-                f"{type(x).__name__}: pass `validation_data` instead."
-            )
-        (x, y, sample_weight), validation_data = split(standardize_arrays(x, y, sample_weight), given.validation_split)
-    source, first = _training_data(model, x, y, sample_weight, given)
+        (x, y, sample_weight), validation_data = feeding.split_off(x, y, sample_weight, given.validation_split)
+    source, first = feeding.training_data(model, x, y, sample_weight, given)
     validation: Runner | None = None
     if validation_data is not None:
-        with _about("validation_data"):
-            validation = _validation(model, validation_data, given, first, observers)
+        with feeding.about("validation_data"):
+            found, steps = feeding.validation_data(model, validation_data, given, first)
+        validation = Runner(model, "test", found, steps, watched=False, shown=False, observers=observers)
     return Training(model, given, source, validation, observers).run()
 
 
@@ -169,38 +160,6 @@ class Training:
         return logs
 
 
-def check_optimizer(model: Any) -> None:
-    """Raises ValueError where the built-in training step would find no optimizer."""
-    if model.optimizer is None and is_ours(model.train_step):
-        raise ValueError(
-            f"`optimizer` is None: model '{model.name}' was compiled without one, so it can be evaluated, not trained. "
-            "Pass one to `compile()`, e.g. `optimizer='adam'`."
-        )
-
-
-def _training_data(model: Any, x: Any, y: Any, sample_weight: Any, given: FitArguments) -> tuple[Batches, Batch]:
-    """The batches to train on, with class weights, and the first of them; the model is built for it."""
-    weighter = None
-    source: Batches
-    if given.class_weight is not None:
-        # Which output is which is known once the model is built, so the data are looked at without the weights first.
-        source = adapt(x, y, sample_weight, batch_size=given.batch_size, shuffle=given.shuffle)
-        peeked = source.peek()
-        guards.check_batch(model, peeked)
-        prepare(model, *peeked)
-        weighter = _class_weighter(model, given.class_weight, peeked)
-        if not isinstance(source, ArrayBatches):
-            source.weigh(weighter)
-            x, y, sample_weight, weighter = source, None, None, None
-    source = adapt(x, y, sample_weight, batch_size=given.batch_size, shuffle=given.shuffle, class_weight=weighter)
-    source.limit = "steps_per_epoch"
-    first = source.peek()
-    guards.check_batch(model, first)
-    prepare(model, *first)
-    guards.check_data(model, source, first)
-    return source, first
-
-
 def _is_shown(verbose: int, steps: int | None) -> bool:
     """Whether progress is looked at now and then: for a bar, and to count the steps where nobody knows them."""
     return verbose == 1 or (verbose == 2 and steps is None)
@@ -234,16 +193,6 @@ def _aside(model: Any) -> Iterator[None]:
             variable.assign(value)
 
 
-@contextmanager
-def _about(argument: str) -> Iterator[None]:
-    """Says of errors which argument they are about, where their text may not."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        error.add_note(f"This is about `{argument}`, which is checked before the first step: nothing was trained.")
-        raise
-
-
 def _warn_of_end() -> None:
     warn(
         "Your input ran out of data; interrupting training. Make sure that your dataset or generator can generate at "
@@ -255,51 +204,6 @@ def _warn_of_end() -> None:
 def _finalize(model: Any) -> None:
     if model.optimizer is not None and int(model.optimizer.iterations) > 0:
         model.optimizer.finalize_variable_values(model.trainable_weights)
-
-
-def _validation(
-    model: Any, data: Any, given: FitArguments, first_trained: Batch, observers: Sequence[Observer]
-) -> Runner:
-    batch_size = given.validation_batch_size or given.batch_size
-    is_arrays = isinstance(data, (tuple, list)) and (not data or is_array_data(data[0]))
-    if is_arrays and len(data) not in (1, 2, 3):
-        raise ValueError(
-            "`validation_data` must be `(x, y)`, `(x, y, sample_weight)` or an iterable of batches. Received a "
-            f"{type(data).__name__} of {len(data)}."
-        )
-    x, y, sample_weight = (*data, None, None)[:3] if is_arrays else (data, None, None)
-    source = adapt(x, y, sample_weight, batch_size=batch_size, argument="validation_data")
-    source.limit = "validation_steps"
-    first = source.peek()
-    guards.check_batch(model, first)
-    prepare(model, *first)
-    guards.check_data(model, source, first)
-    if _kinds(first) != _kinds(first_trained):
-        _try_out(model, first)
-    steps = limit_steps(given.validation_steps, source.steps)
-    if source.one_pass and steps is None and given.epochs - given.initial_epoch > 1:
-        raise ValueError(
-            "`validation_data` is a generator, which is read once, and this training validates several times: give "
-            "`validation_steps`, or pass an object that can be iterated over again."
-        )
-    return Runner(model, "test", source, steps, watched=False, shown=False, observers=observers)
-
-
-def _kinds(batch: Batch) -> Any:
-    """What tells whether a step that takes another batch takes this one too."""
-    return [None if a is None else (a.shape[1:], str(a.dtype)) for a in tree.flatten(batch)]
-
-
-def _try_out(model: Any, batch: Batch) -> None:
-    """Runs the test step on the shapes of a batch, so that what it would raise after an epoch is raised now."""
-    if model.run_eagerly or not model.supports_jit:
-        return
-    state = tuple([_spec(v) for v in getattr(model, name)] for name in GROUPS["test"])
-    abstract_call(model.test_step, (state, tree.map_structure(_spec, packed(batch))), {})
-
-
-def _spec(a: Any) -> Any:
-    return None if a is None else KerasTensor(a.shape, str(a.dtype))
 
 
 def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
@@ -324,10 +228,7 @@ def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
 def evaluate(model: Any, x: Any, y: Any, sample_weight: Any, given: LoopArguments) -> dict[str, Any]:
     """See `Trainer.evaluate`."""
     source = adapt(x, y, sample_weight, batch_size=given.batch_size)
-    first = source.peek()
-    guards.check_batch(model, first)
-    prepare(model, *first)
-    guards.check_data(model, source, first)
+    feeding.checked(model, source)
     steps = limit_steps(given.steps, source.steps)
     known = steps if steps is not None else source.steps
     runner = Runner(model, "test", source, steps, watched=False, shown=_is_shown(given.verbose, known))
@@ -350,11 +251,11 @@ def on_batch(model: Any, kind: str, x: Any, y: Any, sample_weight: Any, class_we
             build_for(model, x)
         return own(_one_step(model, kind, packed((x, None, None))))
     if kind == "train":
-        check_optimizer(model)
+        feeding.check_has_optimizer(model)
     prepare(model, *batch)
     guards.check_on_host(model, batch)
     if class_weight is not None:
-        sample_weight = _class_weighter(model, class_weight, batch)(y, sample_weight)
+        sample_weight = feeding.weighter_for(model, class_weight, batch)(y, sample_weight)
     with _aside(model):
         model.reset_metrics()  # the logs are this batch's own
         return numpy_logs(_one_step(model, kind, packed((x, y, sample_weight))))
@@ -367,27 +268,6 @@ def _one_step(model: Any, kind: str, data: tuple) -> Any:
         return program.on_batch(program.read(), data)[1]
     finally:
         program.settle()
-
-
-def _class_weighter(model: Any, class_weight: dict, first: Batch) -> Callable:
-    loss = model._compile_loss
-    if loss is None:
-        raise ValueError("`class_weight` needs a `loss` in `compile()`.")
-    y_pred = prediction_spec(model, first[0])
-    names = loss.names if loss.names and loss.names != [None] else ["output"]
-    classes = [p.shape[-1] if len(p.shape) > 1 else 1 for p in tree.flatten(y_pred)]
-    losses: list = [None] * len(names)
-    for i, _, one, _ in loss.entries:
-        losses[i] = one
-    targets = [
-        Target(name, max(count, 2) if count and guards.is_of_classes(one) else None, guards.is_regression(one))
-        for name, count, one in zip(names, classes, losses)
-    ]
-
-    def weights(given: Any) -> list:
-        return outputs.flatten_labels(given, y_pred, loss.names, loss.alternatives, "sample_weight")
-
-    return class_weighter(class_weight, targets, lambda y: loss.labels(y, y_pred), weights)
 
 
 def _log_names(model: Any, validated: bool) -> list[str] | None:

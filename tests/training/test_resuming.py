@@ -5,7 +5,8 @@ import pytest
 
 import addax as keras
 from addax.training.arguments import FitArguments
-from addax.training.loop import Training, _training_data
+from addax.training.feeding import training_data
+from addax.training.loop import Training
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(23, 4)).astype("float32")
@@ -89,7 +90,7 @@ def test_goes_on_from_a_state(case, epoch, batch):
 
     resumed = build()
     given = fit_arguments(**options)
-    source, _ = _training_data(resumed, x, y, None, given)
+    source, _ = training_data(resumed, x, y, None, given)
     training = Training(resumed, given, source, None)
     np.random.seed(12345)  # no order may come from what the process draws
     for variable, value in zip(variables(resumed), stop.values, strict=True):
