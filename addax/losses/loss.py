@@ -15,7 +15,7 @@ from ..core.policy import DTypePolicy
 from ..core.policy import get as get_policy
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import Configurable, config_class, init_arguments, init_parameters
-from ..ops import mean, where
+from ..ops import divide_no_nan, mean
 from ..ops import sum as sum_
 from .alignment import align_weights, as_tensor, as_tensors, to_same_rank
 
@@ -225,9 +225,3 @@ def reduce_values(values: Any, sample_weight: Any, mask: Any, reduction: str | N
         share = int(np.prod(values.shape)) / max(int(np.prod(mask.shape)), 1)
         return divide_no_nan(sum_(values), sum_(mask) * share)
     return mean(values)
-
-
-def divide_no_nan(a: Any, b: Any) -> Any:
-    """`a / b`, and 0 where `b` is 0; gradients stay finite too."""
-    zero = b == 0
-    return where(zero, 0.0, a / where(zero, 1.0, b))

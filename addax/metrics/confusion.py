@@ -13,8 +13,9 @@ from ..core.engine import jax, jnp
 from ..core.op import DTypeLike, Tensor, TensorLike
 from ..core.variable import Variable
 from ..losses.alignment import to_same_rank
+from ..ops import divide_no_nan
 from .metric import Metric
-from .reduction import divide_no_nan, spread
+from .reduction import spread
 
 COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 _BELOW_ALL = -1e10  # a threshold that every prediction passes, and the score of those outside the top k

@@ -8,9 +8,9 @@ from typing import Any
 from ..core.convert import to_tensor
 from ..core.engine import jax, jnp
 from ..core.op import DTypeLike, Tensor, TensorLike
+from ..ops import divide_no_nan
 from .confusion import COUNTS, check_thresholds, confusion_counts, even_thresholds
 from .metric import Metric
-from .reduction import divide_no_nan
 
 CURVES = ("PR", "ROC", "PRGAIN")
 SUMMATIONS = ("interpolation", "majoring", "minoring")

@@ -10,8 +10,9 @@ from ..core.convert import to_tensor
 from ..core.dtypes import is_float, is_int
 from ..core.engine import jnp
 from ..core.op import DTypeLike, TensorLike
+from ..ops import divide_no_nan
 from .metric import Metric
-from .reduction import divide_no_nan, spread
+from .reduction import spread
 
 _FRACTIONS = (
     "You are passing weight as `float`, but dtype is `int`. This may result in an incorrect weight due to type casting "

@@ -8,8 +8,8 @@ from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.op import DTypeLike, TensorLike
 from ..core.variable import Variable
+from ..ops import divide_no_nan
 from .metric import Metric
-from .reduction import divide_no_nan
 
 
 class R2Score(Metric):

@@ -13,13 +13,8 @@ from ..core.ours import declared
 from ..core.serialization import serialize_keras_object
 from ..losses.alignment import align_weights, to_same_rank
 from ..losses.loss import read_settings, show_settings
+from ..ops import divide_no_nan
 from .metric import Metric
-
-
-def divide_no_nan(a: Any, b: Any) -> Any:
-    """`a / b`, and 0 where `b` is 0."""
-    zero = b == 0
-    return jnp.where(zero, 0, a / jnp.where(zero, 1, b))
 
 
 def spread(weights: Any, values: Any) -> Any:
