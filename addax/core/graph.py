@@ -218,7 +218,8 @@ class OpCall(Operation):
         return {"name": self.name, **self.static}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "definition": self.definition.public}  # a function is pickled by its name
+        # A function is pickled by its name; the constructor's arguments, the definition among them, say nothing more.
+        return {**super().__getstate__(), "definition": self.definition.public, "_init_args": ((), {})}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, definition=state["definition"].definition)

@@ -82,7 +82,7 @@ class InputLayer(Layer):
         return None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        super().__setstate__(state)
         Node(self, (), {}, KerasTensor(self._batch_shape, self._dtype, name=self.name))
 
     @property

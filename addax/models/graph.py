@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -106,6 +107,13 @@ class Graph:
         """The names of the layers that make the outputs, flat."""
         return [node_key(t).operation.name for t in self.outputs]
 
+    def _describes(self) -> Any:
+        # Data in a dict are matched by the names of the inputs, which are no part of what layers compute. Automatic
+        # names count by their order: with their numbers no two models would be alike.
+        names = self.input_names
+        given = [None if re.fullmatch(r"input_layer(_\d+)?", name) else name for name in names]
+        return given, sorted(range(len(names)), key=lambda i: names[i])
+
     @property
     def layers(self) -> list[Layer]:
         """The operations that are layers."""
@@ -208,7 +216,7 @@ def _rebuild(calls: list[_Call], inputs: Any, outputs: Any) -> Graph:
     # Nodes lie by depth here, but an operation's calls in the order in which they were made.
     order = {id(node): call.index for node, call in zip(made, calls)}
     for operation in {id(n.operation): n.operation for n in made}.values():
-        operation._inbound_nodes.sort(key=lambda n: order[id(n)])
+        operation._inbound_nodes.sort(key=lambda n: order.get(id(n), -1))
         for index, node in enumerate(operation._inbound_nodes):
             node.index = index
             node.link_outputs()

@@ -330,14 +330,6 @@ class Model(Trainer):
         """
         provided("saving").load_weights(self, filepath, skip_mismatch, **kwargs)
 
-    # Copies
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        state.update(_programs={}, _prepared_for=None)
-        state.pop("_call", None)  # compiled: made again when needed
-        return state
-
 
 class _WithGraph(type):
     """Makes models of other classes that were made from inputs and outputs instances of Functional, as in Keras."""

@@ -160,6 +160,8 @@ class Sequential(Model):
             x = layers[0].output
             for layer in layers[1:]:
                 x = layer(x)
+                if isinstance(layer, Model) and isinstance(x, (list, tuple)) and len(x) == 1:
+                    x = x[0]  # one output in a list, which comes out as itself
         except BaseException:
             if given is None:  # the shape was wrong: another may be tried
                 self._tracker.untrack(layers[0])

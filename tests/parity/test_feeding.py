@@ -91,6 +91,18 @@ def test_data_are_matched_with_inputs(structure, method):
             assert our_warnings == their_warnings, name
 
 
+def test_models_that_differ_in_the_names_of_their_inputs_share_no_program():
+    data = {"a": X, "b": Y, "c": 10 * Y}
+    for first, second in (("a", "b"), ("b", "a"), ("a", "c")):
+        a, b = addax.Input((2,), name=first), addax.Input((2,), name=second)
+        model = addax.Model([a, b], addax.layers.Subtract()([a, b]))
+        model.compile(loss="mse")
+        wanted = data[first] - data[second]
+        np.testing.assert_array_equal(model(data), wanted)
+        np.testing.assert_array_equal(model.predict(data, verbose=0), wanted)
+        assert model.evaluate(data, wanted, verbose=0) == 0.0
+
+
 @pytest.mark.parametrize("structure", ["other keys", "nested", "list in a dict"])
 def test_structures_survive_fitting_and_files(structure, tmp_path):
     with warnings.catch_warnings():
