@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.errors import did_you_mean
 from ..core.family import Family
-from ..core.registry import is_builtin
+from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object
 from . import activations
 
@@ -32,7 +32,7 @@ class _Activations(Family):
 
     def serialize(self, obj: Any) -> Any:
         name = getattr(obj, "__name__", None)
-        return name if name in self.names() and is_builtin(obj) else super().serialize(obj)
+        return name if name in self.names() and is_ours(obj) else super().serialize(obj)
 
 
 ACTIVATIONS = _Activations(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import did_you_mean
+from ..core.ours import is_ours
 from ..core.warnings import warn
 from ..ops import greater, less
 from .callback import Callback, Logs
@@ -123,5 +124,4 @@ def check_monitors(callbacks: Any, log_names: Iterable[str]) -> None:
             if not users_write_logs:
                 raise ValueError(text)
             warn(text)
-        is_users = type(callback).__module__.partition(".")[0] != "addax"
-        users_write_logs |= is_users or "on_epoch_end" in vars(callback)
+        users_write_logs |= not is_ours(type(callback)) or "on_epoch_end" in vars(callback)

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..core.engine import jax
 from ..core.errors import did_you_mean
+from ..core.ours import is_ours
 from ..core.warnings import warn
+from ..layers.embedding import Embedding
 from .callback import Callback, Logs
 
 _MAX_IMAGES = 3  # of a weight, as many as TensorBoard shows
@@ -302,12 +304,12 @@ def _batches(profile_batch: Any) -> tuple[int, int] | None:
 
 def _is_graph(model: Any) -> bool:
     """Whether the model's configuration tells how its layers are connected; that of a user's own class doesn't."""
-    return type(model).__module__.startswith("addax.models.")
+    return is_ours(type(model))
 
 
 def _embeddings(model: Any) -> dict[str, Any]:
     """The tables of the model's embedding layers, by layer name."""
-    found = [layer for layer in model._flatten_layers() if type(layer).__name__ == "Embedding"]
+    found = [layer for layer in model._flatten_layers() if isinstance(layer, Embedding)]
     return {layer.name: layer.embeddings for layer in found}
 
 

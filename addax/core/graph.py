@@ -179,6 +179,7 @@ class Definition(Protocol):
 
     name: str
     public: Any
+    elementwise: bool
 
     @property
     def keras_class(self) -> str: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, NamedTuple, NoReturn
 
 from .dtypes import standardize_dtype, standardize_shape

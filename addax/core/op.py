@@ -16,6 +16,7 @@ from . import registry
 from .convert import to_tensor, unwrap
 from .graph import OpCall
 from .keras_tensor import any_symbolic
+from .ours import is_ours
 
 F = TypeVar("F", bound=Callable)
 
@@ -32,8 +33,11 @@ DTypeLike = Any
 class OpDefinition:
     """What `@op` knows about a function: which parameters are tensors, and its name in Keras's files."""
 
-    def __init__(self, fn: Callable, keras_class: str | None, recorded: dict[str, Callable] | None):
+    def __init__(
+        self, fn: Callable, keras_class: str | None, recorded: dict[str, Callable] | None, elementwise: bool = False
+    ):
         self.fn = fn
+        self.elementwise = elementwise
         self.name = fn.__name__
         self.recorded = recorded or {}
         self.keras_class = keras_class or "".join(part.capitalize() for part in fn.__name__.split("_"))
@@ -50,7 +54,7 @@ class OpDefinition:
     @property
     def is_builtin(self) -> bool:
         """Whether it is addax's own."""
-        return registry.is_builtin(self.fn)
+        return is_ours(self.fn)
 
     @property
     def keras_module(self) -> str | None:
@@ -202,14 +206,24 @@ def _shown(value: Any) -> str:
 
 
 @overload
-def op(fn: F, *, keras_class: str | None = None, recorded: dict[str, Callable] | None = None) -> F: ...
+def op(
+    fn: F, *, keras_class: str | None = None, recorded: dict[str, Callable] | None = None, elementwise: bool = False
+) -> F: ...
 
 
 @overload
-def op(*, keras_class: str | None = None, recorded: dict[str, Callable] | None = None) -> Callable[[F], F]: ...
+def op(
+    *, keras_class: str | None = None, recorded: dict[str, Callable] | None = None, elementwise: bool = False
+) -> Callable[[F], F]: ...
 
 
-def op(fn: Any = None, *, keras_class: str | None = None, recorded: dict[str, Callable] | None = None) -> Any:
+def op(
+    fn: Any = None,
+    *,
+    keras_class: str | None = None,
+    recorded: dict[str, Callable] | None = None,
+    elementwise: bool = False,
+) -> Any:
     """Makes a function of arrays into an op.
 
     Parameters annotated `TensorLike` take arrays, Variables, numbers, nested lists or KerasTensors (a parameter
@@ -219,6 +233,8 @@ def op(fn: Any = None, *, keras_class: str | None = None, recorded: dict[str, Ca
         fn: The function.
         keras_class: The name Keras's files give it, where it is not the function's name in CamelCase.
         recorded: For settings that files hold in another form than the one passed, the function that makes it.
+        elementwise: Whether each element of the result depends on the elements of the same place alone, after
+            broadcasting.
 
     >>> @op
     ... def double(x: TensorLike) -> Tensor:
@@ -230,8 +246,8 @@ def op(fn: Any = None, *, keras_class: str | None = None, recorded: dict[str, Ca
     (None, 3)
     """
     if fn is None:
-        return functools.partial(op, keras_class=keras_class, recorded=recorded)
-    definition = OpDefinition(fn, keras_class, recorded)
+        return functools.partial(op, keras_class=keras_class, recorded=recorded, elementwise=elementwise)
+    definition = OpDefinition(fn, keras_class, recorded, elementwise)
 
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:

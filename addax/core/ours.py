@@ -34,6 +34,36 @@ def is_our_module(name: str | None) -> bool:
     return isinstance(name, str) and name.partition(".")[0] == _PACKAGE
 
 
+def declared(x: Any, name: str, default: Any = None) -> Any:
+    """What `x` says of itself under `name`: the attribute of its class, or of itself if it is a function.
+
+    What a class of addax says holds for its instances, and for those of the classes that addax derives from it. It
+    doesn't hold for a class of the user's, whose methods may do anything, nor where one has been replaced: such a class
+    must say it itself. Likewise for a function that is wrapped around one of addax's.
+
+    Args:
+        x: An object or a function.
+        name: Name of the attribute (or method, which is returned bound).
+        default: What nobody says.
+
+    >>> from addax import layers
+    >>> declared(layers.Dense(2), "rowwise"), declared(layers.Lambda(np.mean), "rowwise")
+    ('always', False)
+    """
+    if isinstance(x, types.FunctionType):
+        inner = getattr(x, "__wrapped__", None)  # `functools.wraps` copies attributes
+        return default if inner is not None and not is_ours(x) and is_ours(inner) else getattr(x, name, default)
+    cls = type(x)
+    for c in cls.__mro__:
+        if name in vars(c):
+            if is_our_module(c.__module__) and (is_patched(cls) or "call" in getattr(x, "__dict__", ())):
+                return default
+            return getattr(x, name)
+        if not is_our_module(c.__module__):
+            return default
+    return default
+
+
 def is_patched(cls: type) -> bool:
     """Whether a method of a class of addax, or of one of its bases, has been replaced by somebody else's."""
     return any(
@@ -44,4 +74,4 @@ def is_patched(cls: type) -> bool:
     )
 
 
-__all__ = ["is_our_module", "is_ours", "is_patched"]
+__all__ = ["declared", "is_our_module", "is_ours", "is_patched"]

@@ -166,8 +166,3 @@ def custom_object_scope(custom_objects: dict[str, Any]) -> Iterator[None]:
 
 
 CustomObjectScope = custom_object_scope
-
-
-def is_builtin(cls: Any) -> bool:
-    """Whether `cls` is addax's own."""
-    return (getattr(cls, "__module__", None) or "").partition(".")[0] == "addax"

@@ -7,7 +7,7 @@ import types
 import weakref
 from typing import Any
 
-from . import registry
+from .ours import is_ours
 
 # Signatures are slow to work out, and every config and call asks for some.
 _parameters: weakref.WeakKeyDictionary[type, dict[str, inspect.Parameter]] = weakref.WeakKeyDictionary()
@@ -90,7 +90,7 @@ def config_class(instance: Any) -> type:
     user's class writes `get_config` itself and asks its base for the rest, that base."""
     mro = type(instance).__mro__
     own = next(i for i, cls in enumerate(mro) if "get_config" in cls.__dict__)
-    return mro[0] if registry.is_builtin(mro[own]) else mro[own + 1]
+    return mro[0] if is_ours(mro[own]) else mro[own + 1]
 
 
 class Configurable:

@@ -14,11 +14,22 @@ from ..ops.nn import elu, leaky_relu, relu, softmax
 from ..ops.numpy import multiply, negative, reshape, where
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import add_weight, axis_or_axes, built_from_the_start, number, static_shape, take_weight_options
+from .sizes import (
+    add_weight,
+    axis_or_axes,
+    built_from_the_start,
+    is_along_rows,
+    mixes_rows,
+    number,
+    static_shape,
+    take_weight_options,
+)
 
 
 class Elementwise(Layer):
     """A layer whose output has the shape of its input."""
+
+    rowwise = "always"
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -40,6 +51,7 @@ class Identity(Elementwise):
     """
 
     _keeps_dtype = True
+    passes_values = True
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -59,6 +71,12 @@ class Activation(Elementwise):
     def __init__(self, activation: Any, **kwargs: Any):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return mixes_rows(self.activation)
+
+    def _output_activation(self) -> Any:
+        return self.activation
 
     def call(self, inputs: Any) -> Any:
         return self.activation(inputs)
@@ -102,6 +120,9 @@ class ReLU(Elementwise):
     def call(self, inputs: Any) -> Any:
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
+    def _output_activation(self) -> Any:
+        return "relu"
+
 
 class LeakyReLU(Elementwise):
     """`x` above 0, `negative_slope * x` below.
@@ -129,6 +150,9 @@ class LeakyReLU(Elementwise):
     def call(self, inputs: Any) -> Any:
         return leaky_relu(inputs, self.negative_slope)
 
+    def _output_activation(self) -> Any:
+        return "leaky_relu"
+
 
 class PReLU(Layer):
     """`x` above 0, `alpha * x` below, with a learned slope ([paper](https://arxiv.org/abs/1502.01852)).
@@ -143,6 +167,8 @@ class PReLU(Layer):
     >>> keras.layers.PReLU(alpha_initializer="ones", shared_axes=[1, 2])(np.ones((1, 8, 8, 3))).shape
     (1, 8, 8, 3)
     """
+
+    rowwise = "always"
 
     def __init__(
         self,
@@ -203,6 +229,9 @@ class ELU(Elementwise):
     def call(self, inputs: Any) -> Any:
         return elu(inputs, self.alpha)
 
+    def _output_activation(self) -> Any:
+        return "elu"
+
 
 class Softmax(Elementwise):
     """Positive numbers that sum to 1 along an axis, in the proportions of `exp(x)`.
@@ -221,6 +250,12 @@ class Softmax(Elementwise):
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any):
         super().__init__(**kwargs)
         self.axis = axis_or_axes(self, "axis", axis)
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return is_along_rows(self, self.axis)
+
+    def _output_activation(self) -> Any:
+        return "softmax"
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         axis = tuple(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis

@@ -51,6 +51,7 @@ class Attention(Layer):
     """
 
     _about: tuple[str, ...] = ("seed",)  # which the generator was given
+    rowwise = "always"
     dropout = Strength()
     seed_generator: SeedGenerator
 
@@ -74,6 +75,11 @@ class Attention(Layer):
         self.seed = seed
         self.dropout = dropout
         self.supports_masking = True
+
+    def _mixes_rows(self, training: bool) -> bool:
+        # Without a batch axis the queries are the rows. What dropout draws depends on the size of the batch.
+        shapes = (self._build_shapes or {}).get("input_shape") or [()]
+        return len(shapes[0]) < 3 or (training and self.dropout > 0)
 
     def build(self, input_shape: list[Shape]) -> None:
         self._check_inputs(input_shape)

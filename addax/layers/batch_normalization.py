@@ -13,7 +13,7 @@ from ..ops.numpy import broadcast_to, clip, maximum, multiply, reshape, sqrt, sq
 from ..ops.numpy import sum as sum_
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import add_weight, flags, fraction, is_int, number, static_shape, take_weight_options
+from .sizes import add_weight, flags, fraction, is_along_rows, is_int, number, static_shape, take_weight_options
 
 
 def _move(average: Variable, value: Any, momentum: float) -> Any:
@@ -52,6 +52,8 @@ class BatchNormalization(Layer):
     >>> layer.moving_mean.numpy()
     array([0.02], dtype=float32)
     """
+
+    rowwise = "inference"
 
     def __init__(
         self,
@@ -122,6 +124,9 @@ class BatchNormalization(Layer):
                 f"dmax={clipping['dmax']} {where}."
             )
         return clipping
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return is_along_rows(self, self.axis)
 
     def build(self, input_shape: Shape) -> None:
         rank = len(input_shape)

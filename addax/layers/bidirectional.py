@@ -41,6 +41,7 @@ class Bidirectional(Layer):
     (2, 5, 8)
     """
 
+    rowwise = "always"
     _config_skip = ("weights",)
 
     def __init__(

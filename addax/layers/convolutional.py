@@ -20,6 +20,7 @@ from .sizes import (
     is_int,
     join_shape,
     known_channels,
+    mixes_rows,
     per_axis,
     positive,
     split_shape,
@@ -32,6 +33,7 @@ from .sizes import (
 class SpatialLayer(Layer):
     """What all convolutions share: sizes an axis, bias and activation. `rank` is the number of spatial axes."""
 
+    rowwise = "always"
     rank: int
     bias: Any
     paddings: tuple[str, ...] = ("valid", "same")
@@ -77,6 +79,12 @@ class SpatialLayer(Layer):
                 bias = reshape(bias, (-1, *(1,) * self.rank))
             x = add(x, bias)
         return self.activation(x)
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return mixes_rows(self.activation)
+
+    def _output_activation(self) -> Any:
+        return self.activation
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         space = windowed(

@@ -8,7 +8,7 @@ from .. import activations, constraints, initializers, regularizers
 from ..ops import add, matmul
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import flags
+from .sizes import flags, mixes_rows
 
 
 class Dense(Layer):
@@ -30,6 +30,8 @@ class Dense(Layer):
     >>> keras.layers.Dense(8, activation="relu")(np.ones((2, 16))).shape
     (2, 8)
     """
+
+    rowwise = "always"
 
     def __init__(
         self,
@@ -87,6 +89,12 @@ class Dense(Layer):
                 constraint=self.bias_constraint,
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})  # type: ignore[dict-item]
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return mixes_rows(self.activation)
+
+    def _output_activation(self) -> Any:
+        return self.activation
 
     def call(self, inputs: Any) -> Any:
         x = matmul(inputs, self.kernel)

@@ -11,7 +11,7 @@ from ..initializers import VarianceScaling
 from ..ops.numpy import add, einsum
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import add_weight, is_int, take_weight_options
+from .sizes import add_weight, is_int, mixes_rows, take_weight_options
 
 _FORMS = re.compile(
     r"(?P<left>\.\.\.)?(?P<input>[a-zA-Z]+)(?P<right>\.\.\.)?,(?P<kernel>[a-zA-Z]+)->(\.\.\.)?(?P<output>[a-zA-Z]+)(\.\.\.)?"
@@ -39,6 +39,8 @@ class EinsumDense(Layer):
 
     _config_null_activity = True
     kernel_initializer: Any
+
+    rowwise = "always"
 
     def __init__(
         self,
@@ -158,6 +160,13 @@ class EinsumDense(Layer):
             len(before) + i: sizes[c] for i, c in enumerate(parts["input"]) if c in parts["kernel"] and i + len(before)
         }
         self.input_spec = InputSpec(ndim=len(input_shape), axes=summed)  # type: ignore[arg-type]
+
+    def _mixes_rows(self, training: bool) -> bool:
+        first_of_output = self.equation.partition("->")[2][:1]
+        return self.equation[0] != first_of_output or mixes_rows(self.activation)
+
+    def _output_activation(self) -> Any:
+        return self.activation
 
     def call(self, inputs: Any) -> Any:
         x = einsum(self.equation, inputs, self.kernel)

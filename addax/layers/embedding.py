@@ -40,6 +40,8 @@ class Embedding(Layer):
     _config_skip = ("weights",)
     _config_null_activity = True
 
+    rowwise = "always"
+
     def __init__(
         self,
         input_dim: int,

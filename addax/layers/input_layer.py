@@ -28,6 +28,9 @@ class InputLayer(Layer):
     (None, 4)
     """
 
+    rowwise = "always"
+    passes_values = True
+
     def __init__(
         self,
         shape: Any = None,

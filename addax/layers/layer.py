@@ -20,6 +20,7 @@ from ..core.graph import Node, Operation
 from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask, set_mask
 from ..core.naming import name_scope_once
+from ..core.ours import is_ours
 from ..core.owner import Owner
 from ..core.remat import rematerialized
 from ..core.seeds import SeedGenerator
@@ -76,6 +77,21 @@ class Layer(Owner, Operation):
     )
     supports_jit = True
     built = False
+    # What a layer says of itself. A subclass of a built-in layer must say it anew: its methods may do anything.
+    # Whether each row of the outputs follows from the same row of the inputs alone, and no losses are added:
+    # "always" (or True), "inference" if training is another matter, or False. Batches of odd sizes are then padded
+    # with rows that are left out of every result, instead of compiling a program for each size.
+    rowwise: str | bool = False
+    # Whether the outputs are the values of the only input, each at least once, in another arrangement.
+    passes_values = False
+
+    def _mixes_rows(self, training: bool) -> bool:
+        """Whether the arguments of a layer that is `rowwise` make it mix rows all the same."""
+        return False
+
+    def _output_activation(self) -> Any:
+        """The activation that makes the outputs: its name, function or layer; None where there is none to tell."""
+        return None
 
     _lists = ("_trainable_variables", "_non_trainable_variables", "_layers", "_metrics", "_seed_generators")
     _untracked = Owner._untracked | {"_inbound_nodes", "_outbound_nodes", "_losses"}
@@ -727,7 +743,7 @@ class Layer(Owner, Operation):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, from which `from_config` makes the layer anew."""
         cls = type(self)
-        own = next((c for c in reversed(cls.__mro__) if "get_config" in c.__dict__ and is_user_class(c)), None)
+        own = next((c for c in reversed(cls.__mro__) if "get_config" in c.__dict__ and not is_ours(c)), None)
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
@@ -763,7 +779,7 @@ class Layer(Owner, Operation):
         config = dict(config)
         if isinstance(config.get("dtype"), dict):
             config["dtype"] = policies.get(config["dtype"])
-        if is_user_class(cls):
+        if not is_ours(cls):
             config = {
                 k: deserialize_keras_object(v) if isinstance(v, dict) and "class_name" in v else v
                 for k, v in config.items()
@@ -771,7 +787,7 @@ class Layer(Owner, Operation):
         try:
             return cls(**config)
         except Exception as error:
-            if isinstance(error, TypeError) and is_user_class(cls):
+            if isinstance(error, TypeError) and not is_ours(cls):
                 raise TypeError(
                     f"Error when deserializing class '{cls.__name__}' using config={config}.\n\nException "
                     f"encountered: {error}"
@@ -837,11 +853,6 @@ _BASE_ARGUMENTS = ("name", "trainable", "dtype", "autocast")
 
 def _unique(variables: list[Variable]) -> list[Variable]:
     return list({id(v): v for v in variables}.values())
-
-
-def is_user_class(cls: type) -> bool:
-    """Whether `cls` is written outside addax."""
-    return cls.__module__.partition(".")[0] != "addax"
 
 
 __all__ = ["InputSpec", "Layer", "Shape"]

@@ -24,6 +24,8 @@ class Masking(Layer):
     Array([[ True, False]], dtype=bool)
     """
 
+    rowwise = "always"
+
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.mask_value = number(self, "mask_value", mask_value)

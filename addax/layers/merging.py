@@ -12,12 +12,13 @@ from ..ops import numpy as knp
 from ..ops.core import cast
 from ..ops.nn import normalize
 from .layer import Layer, Shape
-from .sizes import flags, is_int
+from .sizes import flags, is_along_rows, is_int
 
 
 class Merge(Layer):
     """Combines a list of inputs, two at a time. Inputs of fewer axes get new ones behind the batch axis."""
 
+    rowwise = "always"
     combine: Callable[..., Any]
     least = 1
     exactly: int | None = None
@@ -230,6 +231,9 @@ class Concatenate(Merge):
             raise TypeError(f"`axis` of layer '{self.name}' (Concatenate) must be an int. Received: axis={axis!r}")
         self.axis = axis
 
+    def _mixes_rows(self, training: bool) -> bool:
+        return is_along_rows(self, self.axis)
+
     def _check(self, input_shape: Any) -> None:
         if not input_shape or not isinstance(input_shape[0], (list, tuple)):
             raise ValueError(
@@ -321,6 +325,9 @@ class Dot(Merge):
         flags(self, normalize=normalize)
         self.axes = axes
         self.normalize = normalize
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return is_along_rows(self, self.axes)
 
     def _axes(self, first: int, second: int) -> tuple[int, int]:
         a, b = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes

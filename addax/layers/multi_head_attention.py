@@ -51,6 +51,7 @@ class HeadsOfAttention(Layer):
     projections.
     """
 
+    rowwise = "always"
     _config_skip: tuple[str, ...] = ("flash_attention",)
     _config_null_activity = True
 
@@ -107,6 +108,9 @@ class HeadsOfAttention(Layer):
         self._dropout = fraction(self, "dropout", value)
         if "_dropout_layer" in self.__dict__:
             self._dropout_layer.rate = value
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return training and self.dropout > 0  # what is drawn depends on the size of the batch
 
     def build(self, query_shape: Shape, value_shape: Shape, key_shape: Any = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape

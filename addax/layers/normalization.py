@@ -17,6 +17,7 @@ from .sizes import (
     axis_or_axes,
     built_from_the_start,
     flags,
+    is_along_rows,
     is_int,
     number,
     take_weight_options,
@@ -54,6 +55,8 @@ class SampleNormalization(Layer):
     statistics are taken. What comes out is cast.
     """
 
+    rowwise = "always"
+
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.autocast = False
@@ -61,6 +64,9 @@ class SampleNormalization(Layer):
     def _widened(self, inputs: Any) -> Any:
         """The inputs in the dtype that statistics are taken in."""
         return cast(inputs, wide_dtype(self.compute_dtype))
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return is_along_rows(self, self.axis)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]

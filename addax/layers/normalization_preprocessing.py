@@ -11,7 +11,7 @@ from ..core.convert import to_tensor
 from ..ops import add, cast, divide, maximum, multiply, reshape, sqrt, subtract
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import axis_or_axes, flags, wide_dtype
+from .sizes import axis_or_axes, flags, is_along_rows, wide_dtype
 
 
 class Rescaling(Layer):
@@ -25,6 +25,8 @@ class Rescaling(Layer):
     >>> keras.layers.Rescaling(1 / 255)(np.array([[0, 255]], "uint8"))
     Array([[0., 1.]], dtype=float32)
     """
+
+    rowwise = "always"
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -71,6 +73,8 @@ class Normalization(Layer):
            [ 0.]], dtype=float32)
     """
 
+    rowwise = "always"
+
     def __init__(
         self,
         axis: int | Sequence[int] | None = -1,
@@ -105,6 +109,9 @@ class Normalization(Layer):
         self.invert = invert
         self.supports_masking = True
         self.autocast = False  # raw numbers may be too large for 16 bits
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return is_along_rows(self, self.axis)
 
     def build(self, input_shape: Shape) -> None:
         rank = len(input_shape)

@@ -18,6 +18,7 @@ Pairs = tuple[tuple[int, int], ...]
 class SpatialResize(Layer):
     """A layer that changes the spatial sizes. `rank` is their number."""
 
+    rowwise = "always"
     rank: int
     _keeps_dtype = True
 

@@ -31,6 +31,7 @@ from .sizes import (
 class Pooling(Layer):
     """One number for each window and channel. `rank` is the number of spatial axes."""
 
+    rowwise = "always"
     rank: int
     pool: Callable[..., Any]
 
@@ -166,6 +167,7 @@ class AveragePooling3D(Pooling):
 class GlobalPooling(Layer):
     """One number for each channel. `rank` is the number of spatial axes."""
 
+    rowwise = "always"
     rank: int
     reduce: Callable[..., Any]
 
@@ -307,6 +309,7 @@ class GlobalMaxPooling3D(GlobalPooling):
 class AdaptivePooling(Layer):
     """One number for each of a given number of windows, whatever the size of the input."""
 
+    rowwise = "always"
     rank: int
     pool: Callable[..., Any]
 

@@ -111,6 +111,7 @@ class Dropout(Noise):
     ([0.0, 2.0], Array([1., 1.], dtype=float32))
     """
 
+    passes_values = True
     rate = Strength()
 
     def __init__(
@@ -120,6 +121,9 @@ class Dropout(Noise):
         self.seed = seed
         self.rate = rate
         self.noise_shape = _noise_shape(self, noise_shape)
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return training and self.noise_shape is not None and self.noise_shape[:1] not in ((None,), (1,))
 
     def disturb(self, inputs: Any) -> Any:
         return noise.dropout(inputs, self.seed_generator.next(), self.rate, _concrete(self.noise_shape, inputs))
@@ -150,6 +154,9 @@ class AlphaDropout(Noise):
         self.rate = rate
         self.noise_shape = _noise_shape(self, noise_shape)
 
+    def _mixes_rows(self, training: bool) -> bool:
+        return training and self.noise_shape is not None and self.noise_shape[:1] not in ((None,), (1,))
+
     def disturb(self, inputs: Any) -> Any:
         from ..core.engine import jnp
 
@@ -163,6 +170,7 @@ class AlphaDropout(Noise):
 class SpatialDropout(Noise):
     """Dropout of whole channels. `rank` is the number of spatial axes."""
 
+    passes_values = True
     rank: int
     rate = Strength()
 

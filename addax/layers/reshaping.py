@@ -24,6 +24,8 @@ class Flatten(Layer):
     (2, 12)
     """
 
+    rowwise = "always"
+    passes_values = True
     _keeps_dtype = True
 
     def __init__(self, data_format: str | None = None, **kwargs: Any):
@@ -52,6 +54,8 @@ class Reshape(Layer):
     (2, 3, 4)
     """
 
+    rowwise = "always"
+    passes_values = True
     _keeps_dtype = True
 
     def __init__(self, target_shape: Sequence[int | None], **kwargs: Any):
@@ -112,6 +116,8 @@ class Permute(Layer):
     (5, 64, 10)
     """
 
+    rowwise = "always"
+    passes_values = True
     _keeps_dtype = True
 
     def __init__(self, dims: Sequence[int], **kwargs: Any):
@@ -147,6 +153,8 @@ class RepeatVector(Layer):
     (2, 3, 32)
     """
 
+    rowwise = "always"
+    passes_values = True
     _keeps_dtype = True
 
     def __init__(self, n: int, **kwargs: Any):

@@ -11,7 +11,7 @@ from ..core import tree
 from ..core.dtypes import is_float
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope, to_snake_case
-from ..core.registry import is_builtin
+from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object
 from ..core.state import StateScope, current_scope
 from ..core.variable import Variable
@@ -63,6 +63,7 @@ class RNN(Layer):
     Array([[4., 4., 4.]], dtype=float32)
     """
 
+    rowwise = "always"
     _config_skip: tuple[str, ...] = ()
     states: Any  # the Variables of a stateful layer, in the structure of the cell's states; else None
 
@@ -124,6 +125,9 @@ class RNN(Layer):
     def variables(self) -> list[Variable]:
         """All variables: weights, states of random generators, and the states of a stateful layer."""
         return [*super().variables, *(tree.flatten(self.states) if self.states is not None else [])]
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return self.stateful or not isinstance(self.cell, Layer)
 
     def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         build_cell(self.cell, (sequences_shape[0], *sequences_shape[2:]))
@@ -293,7 +297,7 @@ class RNN(Layer):
             cell.recurrent_masks(states[0], training),
             mask,
             activations=functions,
-            compiled=all(is_builtin(f) and not isinstance(f, Layer) for f in functions),
+            compiled=all(is_ours(f) and not isinstance(f, Layer) for f in functions),
             **self._how,
         )
         return output, list(last)

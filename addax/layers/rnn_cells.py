@@ -17,7 +17,7 @@ from ..kernels.rnn import project
 from ..random import dropout
 from .calling import Call, call_signature
 from .layer import Layer, Shape
-from .sizes import flags, number
+from .sizes import flags, mixes_rows, number
 
 _GET = {
     "activation": activations.get,
@@ -43,6 +43,7 @@ class RecurrentCell(Layer):
     A subclass says how many gates and states it has, and which step it is.
     """
 
+    rowwise = "always"
     gates = 1
     state_count = 1
     gate_activations: tuple[str, ...] = ("activation",)
@@ -85,6 +86,10 @@ class RecurrentCell(Layer):
         self.seed_generator = SeedGenerator(self.seed)
         self.state_size = self.units if self.state_count == 1 else [self.units] * self.state_count
         self.output_size = self.units
+
+    def _mixes_rows(self, training: bool) -> bool:
+        # What dropout draws depends on the size of the batch.
+        return mixes_rows(*self.step_activations()) or (training and self.dropout + self.recurrent_dropout > 0)
 
     def build(self, input_shape: Shape) -> None:
         width = self.gates * self.units
@@ -197,6 +202,8 @@ class StackedRNNCells(Layer):
     (2, 4)
     """
 
+    rowwise = "always"
+
     def __init__(self, cells: Any, **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(cells, (list, tuple)) or not cells:
@@ -212,6 +219,9 @@ class StackedRNNCells(Layer):
                     f"All cells must have a `state_size` attribute. Received cell without a `state_size`: {cell}"
                 )
         self.cells = list(cells)
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return not all(isinstance(cell, Layer) for cell in self.cells)
 
     @property
     def state_size(self) -> list:

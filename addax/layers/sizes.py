@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import constraints, initializers, regularizers
+from .. import activations, constraints, initializers, regularizers
+from ..core import tree
 from ..core.dtypes import static_shape as static_shape
+from ..core.ours import declared, is_ours
 from ..core.variable import Variable
 from ..kernels.conv import Sizes
+from .input_spec import InputSpec
 from .layer import Layer, Shape
 
 _FAMILIES = {"initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get}
@@ -188,6 +191,34 @@ def flags(layer: Layer, **values: Any) -> None:
 def built_from_the_start(layer: Layer) -> None:
     """Marks a layer that has no weights as built, unless it is of a subclass whose own `build` has yet to run."""
     layer.built = type(layer).build is Layer.build
+
+
+def is_along_rows(layer: Layer, axes: Any) -> bool:
+    """Whether one of `axes` is, or may be, the batch axis of what `layer` is called on."""
+    spec = layer.input_spec
+    rank = spec.ndim if isinstance(spec, InputSpec) else None
+    if rank is None and layer._build_shapes:
+        shape = next(iter(layer._build_shapes.values()))
+        rank = len(shape) if tree.is_shape(shape) else None
+    listed = tree.flatten(axes if isinstance(axes, (list, tuple)) else [axes])
+    return any(a is not None and (a < -1 if rank is None and a else a % (rank or 1) == 0) for a in listed)
+
+
+def mixes_rows(*functions: Any) -> bool:
+    """Whether one of these activations may make a row of its result depend on other rows.
+
+    Layers are asked themselves. A function of the user's says that it doesn't by an attribute, `fn.rowwise = True`.
+    """
+    known = [getattr(activations, name) for name in activations.__all__]
+
+    def keeps(fn: Any) -> bool:
+        if fn is None or isinstance(fn, Layer) or any(fn is a for a in known):
+            return True
+        if is_ours(fn):  # an op
+            return getattr(fn, "definition", None) is not None and fn.definition.elementwise
+        return bool(declared(fn, "rowwise", False))
+
+    return not all(map(keeps, functions))
 
 
 def wide_dtype(dtype: str) -> str:

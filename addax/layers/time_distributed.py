@@ -27,6 +27,8 @@ class TimeDistributed(Wrapper):
     (2, 5, 4)
     """
 
+    rowwise = "always"
+
     def __init__(self, layer: Layer, **kwargs: Any):
         if not isinstance(layer, Layer):
             raise ValueError(
@@ -34,6 +36,9 @@ class TimeDistributed(Wrapper):
             )
         super().__init__(layer, **kwargs)
         self.supports_masking = True
+
+    def _output_activation(self) -> Any:
+        return self.layer
 
     def build(self, input_shape: Any = None) -> None:
         super().build(self._step_shape(input_shape))

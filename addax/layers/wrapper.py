@@ -22,6 +22,8 @@ class Wrapper(Layer):
     Array([[6.]], dtype=float32)
     """
 
+    rowwise = "always"
+
     def __init__(self, layer: Layer, **kwargs: Any):
         if not isinstance(layer, Layer):
             raise ValueError(

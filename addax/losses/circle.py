@@ -19,6 +19,7 @@ from ..ops import (
     where,
 )
 from .alignment import as_float, as_tensor
+from .facts import loss_function
 from .loss import LossFunctionWrapper, masked_by
 
 
@@ -46,6 +47,7 @@ def _has_positive(
     return any_(same, axis=1)
 
 
+@loss_function(rowwise=False)
 @masked_by(_has_positive)
 def circle(
     y_true: TensorLike,

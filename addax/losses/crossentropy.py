@@ -14,6 +14,7 @@ from ..ops import categorical_crossentropy as crossentropy_of_one_hot
 from ..ops import sparse_categorical_crossentropy as crossentropy_of_classes
 from ..ops import sum as sum_
 from .alignment import as_classes, as_float, as_pair, as_pair_along, as_tensor
+from .facts import loss_function
 from .loss import LossFunctionWrapper
 
 
@@ -22,6 +23,7 @@ def _smooth(y_true: Tensor, amount: float, classes: int) -> Tensor:
     return y_true * (1.0 - amount) + amount / classes if amount else y_true
 
 
+@loss_function(labels="alike", values="bits", activation="sigmoid")
 def binary_crossentropy(
     y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
@@ -45,6 +47,7 @@ def binary_crossentropy(
     return mean(crossentropy_of_bits(y_true, y_pred, from_logits=from_logits), axis=axis)
 
 
+@loss_function(labels="alike", values="bits", activation="sigmoid")
 def binary_focal_crossentropy(
     y_true: TensorLike,
     y_pred: TensorLike,
@@ -103,6 +106,7 @@ def _check_classes(loss: str, y_pred: Tensor, axis: int) -> None:
         )
 
 
+@loss_function(labels="one-hot", activation="softmax")
 def categorical_crossentropy(
     y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
@@ -127,6 +131,7 @@ def categorical_crossentropy(
     return crossentropy_of_one_hot(y_true, y_pred, from_logits=from_logits, axis=axis)
 
 
+@loss_function(labels="one-hot", activation="softmax")
 def categorical_focal_crossentropy(
     y_true: TensorLike,
     y_pred: TensorLike,
@@ -165,6 +170,7 @@ def categorical_focal_crossentropy(
     return sum_(power(1.0 - y_pred, gamma) * alpha * -y_true * log(y_pred), axis=axis)
 
 
+@loss_function(labels="class", activation="softmax")
 def sparse_categorical_crossentropy(
     y_true: TensorLike,
     y_pred: TensorLike,
@@ -200,6 +206,7 @@ def _counts(y_true: Tensor, ignore_class: int) -> Tensor:
     return not_equal(y_true, as_tensor(ignore_class, standardize_dtype(y_true.dtype)))
 
 
+@loss_function(labels="class")
 def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike, q: float) -> Tensor:
     """`(1 - p ** q) / q` of the probability `p` of the right class: less moved by wrong labels than crossentropy.
 
@@ -224,6 +231,7 @@ def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike
     return (1.0 - power(right, q)) / q
 
 
+@loss_function(labels="alike", values="probabilities")
 def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """The Kullback-Leibler divergence of the predictions from the labels over the last axis.
 
@@ -242,6 +250,7 @@ def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return sum_(y_true * log(y_true / y_pred), axis=-1)
 
 
+@loss_function(labels="alike")
 def poisson(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """The mean over the last axis of the negative log likelihood of counts under rates, up to a constant.
 

@@ -8,6 +8,7 @@ from ..ops import logical_or, maximum, mean, square, where
 from ..ops import max as max_
 from ..ops import sum as sum_
 from .alignment import as_pair, as_pair_along
+from .facts import loss_function
 from .loss import LossFunctionWrapper
 
 
@@ -17,6 +18,7 @@ def _signs(y_true: Tensor) -> Tensor:
     return where(are_binary, 2.0 * y_true - 1.0, y_true)
 
 
+@loss_function(labels="alike", values="signs")
 def hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """The mean of `max(1 - y_true * y_pred, 0)` over the last axis.
 
@@ -34,6 +36,7 @@ def hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return mean(maximum(1.0 - _signs(y_true) * y_pred, 0.0), axis=axis)
 
 
+@loss_function(labels="alike", values="signs")
 def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """The mean of `max(1 - y_true * y_pred, 0) ** 2` over the last axis.
 
@@ -51,6 +54,7 @@ def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return mean(square(maximum(1.0 - _signs(y_true) * y_pred, 0.0)), axis=axis)
 
 
+@loss_function(labels="one-hot")
 def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """How far the best wrong class comes within 1 of the right one, `max(wrong - right + 1, 0)`.
 

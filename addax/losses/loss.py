@@ -45,6 +45,11 @@ class Loss(Configurable):
     unless_default: tuple[str, ...] = ("dtype",)
     _about: tuple[str, ...] = ("name",)
 
+    # What a loss says of itself, for the checks before training and for batches of odd sizes: see `losses.facts`. None
+    # where that is not known. A subclass of a built-in loss must say it anew.
+    labels: str | None = None
+    rowwise: bool | None = None
+
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         if reduction not in REDUCTIONS:
             raise ValueError(

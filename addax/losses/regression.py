@@ -9,9 +9,11 @@ from ..core.op import DTypeLike, Tensor, TensorLike
 from ..ops import absolute, log, maximum, mean, softplus, sqrt, square, where
 from ..ops import sum as sum_
 from .alignment import as_pair, as_pair_along
+from .facts import loss_function
 from .loss import LossFunctionWrapper
 
 
+@loss_function(labels="alike")
 def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """The mean of the squared differences over the last axis.
 
@@ -29,6 +31,7 @@ def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return mean(square(y_true - y_pred), axis=axis)
 
 
+@loss_function(labels="alike")
 def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """The mean of the absolute differences over the last axis.
 
@@ -46,6 +49,7 @@ def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return mean(absolute(y_true - y_pred), axis=axis)
 
 
+@loss_function(labels="alike")
 def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """The mean over the last axis of the absolute differences, in percent of the targets.
 
@@ -63,6 +67,7 @@ def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Te
     return 100.0 * mean(absolute((y_true - y_pred) / maximum(absolute(y_true), epsilon())), axis=axis)
 
 
+@loss_function(labels="alike")
 def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """The mean over the last axis of the squared differences of `log(1 + y)`.
 
@@ -81,6 +86,7 @@ def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Te
     return mean(square(first - second), axis=axis)
 
 
+@loss_function(labels="alike")
 def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
     """The mean over the last axis of the Huber loss: squared up to an error of `delta`, linear beyond.
 
@@ -102,6 +108,7 @@ def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
     return mean(where(error <= delta, 0.5 * square(error), delta * error - 0.5 * delta * delta), axis=axis)
 
 
+@loss_function(labels="alike")
 def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """The mean over the last axis of `log(cosh(error))`: about half the square of small errors, the size of large ones.
 
@@ -120,6 +127,7 @@ def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return mean(error + softplus(-2.0 * error) - math.log(2.0), axis=axis)  # no exponential of a positive number
 
 
+@loss_function(labels="alike")
 def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """Minus the cosine of the angle between labels and predictions: -1 where they point the same way.
 

@@ -8,11 +8,13 @@ from ..core.config import epsilon
 from ..core.op import DTypeLike, Tensor, TensorLike
 from ..ops import sum as sum_
 from .alignment import as_pair
+from .facts import loss_function
 from .loss import LossFunctionWrapper
 
 Axes = int | Sequence[int] | None
 
 
+@loss_function(rowwise=False)
 def dice(y_true: TensorLike, y_pred: TensorLike, axis: Axes = None) -> Tensor:
     """One minus the Dice coefficient, twice the overlap over the sum of both areas.
 
@@ -33,6 +35,7 @@ def dice(y_true: TensorLike, y_pred: TensorLike, axis: Axes = None) -> Tensor:
     return 1.0 - (2.0 * overlap + epsilon()) / (areas + epsilon())
 
 
+@loss_function(rowwise=False)
 def tversky(y_true: TensorLike, y_pred: TensorLike, alpha: float = 0.5, beta: float = 0.5, axis: Axes = None) -> Tensor:
     """One minus the Tversky index, which weighs false positives and false negatives differently.
 

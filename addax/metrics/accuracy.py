@@ -6,12 +6,14 @@ from ..core.config import floatx
 from ..core.dtypes import standardize_dtype
 from ..core.op import DTypeLike, Tensor, TensorLike
 from ..losses.alignment import as_classes, as_tensor, to_same_rank
+from ..losses.facts import of_rows
 from ..ops import any as any_
 from ..ops import argmax, cast, equal, expand_dims, isnan, take_along_axis, where
 from ..ops import sum as sum_
 from .reduction import MeanMetricWrapper
 
 
+@of_rows
 def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Where predictions equal labels, as 0 and 1.
 
@@ -24,6 +26,7 @@ def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return cast(equal(y_true, y_pred), floatx())
 
 
+@of_rows
 def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Tensor:
     """Where predictions are on the label's side of a threshold, as 0 and 1.
 
@@ -43,6 +46,7 @@ def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0
     return cast(equal(y_true, cast(y_pred > threshold, standardize_dtype(y_true.dtype))), floatx())
 
 
+@of_rows
 def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Where the class of the largest prediction is that of the one-hot label, as 0 and 1.
 
@@ -59,6 +63,7 @@ def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return sparse_categorical_accuracy(argmax(as_tensor(y_true), axis=-1), y_pred)
 
 
+@of_rows
 def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Where the class of the largest prediction is the label, as 0 and 1.
 
@@ -78,6 +83,7 @@ def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tenso
     return cast(equal(y_true, cast(found, standardize_dtype(y_true.dtype))), floatx())
 
 
+@of_rows
 def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 5) -> Tensor:
     """Where the class of the one-hot label is among the `k` largest predictions, as 0 and 1.
 
@@ -95,6 +101,7 @@ def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 
     return sparse_top_k_categorical_accuracy(argmax(as_tensor(y_true), axis=-1), y_pred, k)
 
 
+@of_rows
 def sparse_top_k_categorical_accuracy(
     y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorted_ids: bool = False
 ) -> Tensor:

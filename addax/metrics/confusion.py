@@ -129,6 +129,8 @@ class _Thresholded(Metric):
 
     counts: tuple[str, ...] = ()  # which, in the order of the states
 
+    rowwise = True
+
     def __init__(
         self,
         thresholds: Any,

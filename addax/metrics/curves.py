@@ -39,6 +39,8 @@ class AUC(Metric):
 
     _direction = "up"
 
+    rowwise = True
+
     def __init__(
         self,
         num_thresholds: int = 200,
@@ -200,6 +202,8 @@ class _AtConstraint(Metric):
     _direction = "up"
     argument = ""  # the constructor's name for `value`
     rates = ("", "")  # which rate is constrained, which is maximised
+
+    rowwise = True
 
     def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: DTypeLike):
         if not 0 <= value <= 1:

@@ -46,6 +46,9 @@ class Metric(Owner):
     """
 
     _direction: str | None = None  # whether callbacks take "up" or "down" for better; None where neither is
+    # Whether rows of weight 0 make no difference: its states are sums of what each row contributes, times its weight.
+    # None where that is not known. A subclass of a built-in metric must say it anew.
+    rowwise: bool | None = None
     # Arguments that the config names only where they differ from the default: Keras leaves them out always.
     unless_default: tuple[str, ...] = ()
     _about: tuple[str, ...] = ("name",)  # logs have names of their own; see `training.program`

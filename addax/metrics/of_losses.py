@@ -16,6 +16,7 @@ from ..losses.crossentropy import (
     poisson,
     sparse_categorical_crossentropy,
 )
+from ..losses.facts import of_rows
 from ..losses.hinge import categorical_hinge, hinge, squared_hinge
 from ..losses.regression import (
     huber,
@@ -297,6 +298,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         super().update_state(y_true, y_pred, sample_weight)
 
 
+@of_rows
 def _cosine(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     y_true, y_pred = as_pair(y_true, y_pred)
     return sum_(unit(y_true, axis) * unit(y_pred, axis), axis=axis)

@@ -9,6 +9,7 @@ from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.masks import get_mask
 from ..core.op import DTypeLike, TensorLike
+from ..core.ours import declared
 from ..core.serialization import serialize_keras_object
 from ..losses.alignment import align_weights, to_same_rank
 from ..losses.loss import read_settings, show_settings
@@ -84,6 +85,8 @@ class Sum(Metric):
     21.0
     """
 
+    rowwise: bool | None = True
+
     def __init__(self, name: str | None = "sum", dtype: DTypeLike = None):
         super().__init__(dtype, name)
         self.total = self.add_variable((), "zeros", name="total")
@@ -110,6 +113,8 @@ class Mean(Metric):
     >>> print(metric.result())
     3.5
     """
+
+    rowwise: bool | None = True
 
     def __init__(self, name: str | None = "mean", dtype: DTypeLike = None):
         super().__init__(dtype, name)
@@ -140,14 +145,16 @@ class MeanMetricWrapper(Mean):
     2.0
     """
 
+    rowwise: bool | None = None  # as its function says
+
     def __init__(self, fn: Callable, name: str | None = None, dtype: DTypeLike = None, **kwargs: Any):
         super().__init__(name, dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
         if type(self) is not MeanMetricWrapper:
             show_settings(self, kwargs)
-        if self._direction is None and getattr(fn, "__module__", "").startswith("addax.losses"):
-            self._direction = "down"
+        if self._direction is None:
+            self._direction = declared(fn, "direction")
 
     def update_state(  # type: ignore[override]
         self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None

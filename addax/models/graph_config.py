@@ -9,6 +9,7 @@ from typing import Any
 from ..core import registry, tree
 from ..core.graph import Operation, node_key
 from ..core.keras_tensor import KerasTensor
+from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import auto_config
 from ..layers.input_layer import InputLayer
@@ -73,11 +74,9 @@ def was_given_graph(model: Any) -> bool:
 
 def own_arguments(model: Any) -> dict[str, Any]:
     """What the constructor of a user's class was given beside inputs and outputs, as a config."""
-    if registry.is_builtin(type(model)):
+    if is_ours(type(model)):
         return {}
-    own = next(
-        (c for c in reversed(type(model).__mro__) if "get_config" in c.__dict__ and not registry.is_builtin(c)), None
-    )
+    own = next((c for c in reversed(type(model).__mro__) if "get_config" in c.__dict__ and not is_ours(c)), None)
     arguments = auto_config(model, skip=_OF_EVERY_MODEL, upto=own)
     return {k: model._serialize_argument(k, v) for k, v in arguments.items()}
 

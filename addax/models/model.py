@@ -13,8 +13,8 @@ from ..core.graph import Node, Operation, node_key
 from ..core.keras_tensor import KerasTensor
 from ..core.late import provided
 from ..core.masks import get_mask, set_mask
+from ..core.ours import is_ours
 from ..core.policy import get as get_policy
-from ..core.registry import is_builtin
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import signature_of
 from ..core.variable import Variable
@@ -178,7 +178,7 @@ class Model(Trainer):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The KerasTensors that a call with these arguments would return."""
-        if self._graph is None or not is_builtin(type(self).call):
+        if self._graph is None or not is_ours(type(self).call):
             return super().compute_output_spec(*args, **kwargs)
         inputs = call_signature(self).bind(args, kwargs)["inputs"]
         fed = [
@@ -359,6 +359,7 @@ class Functional(Model, metaclass=_WithGraph):
     """
 
     keras_module = "keras.src.models.functional"
+    rowwise = "always"  # if its layers and ops are
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
         self._init_from_graph(inputs, outputs, name, **kwargs)

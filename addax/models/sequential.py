@@ -35,6 +35,7 @@ class Sequential(Model):
     """
 
     keras_module = "keras"
+    rowwise = "always"  # if its layers are
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None, **kwargs: Any):
         Layer.__init__(self, trainable=trainable, name=name, **kwargs)

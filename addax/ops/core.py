@@ -21,7 +21,7 @@ def _arrays(structure: Any) -> Any:
     return tree.map_structure(lambda leaf: None if leaf is None else to_tensor(leaf), structure)
 
 
-@op(recorded={"dtype": dtypes.standardize_dtype})
+@op(recorded={"dtype": dtypes.standardize_dtype}, elementwise=True)
 def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     """`x` in another dtype.
 

@@ -13,8 +13,9 @@ from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.errors import did_you_mean
 from ..core.naming import auto_name, name_scope
+from ..core.ours import is_ours
 from ..core.owner import Owner
-from ..core.registry import custom_object_scope, is_builtin
+from ..core.registry import custom_object_scope
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import auto_config, init_arguments, init_parameters
 from ..core.state import StateScope
@@ -177,7 +178,7 @@ class Optimizer(Owner):
         ):
             check_number(argument, value)
         check_number("loss_scale_factor", loss_scale_factor, excluded=0.0)
-        if is_builtin(type(self)):
+        if is_ours(type(self)):
             passed = init_arguments(self)
             for argument in _IN_UNIT_RANGE.intersection(passed):
                 check_number(argument, passed[argument], 0.0, 1.0)

@@ -9,7 +9,7 @@ from ..core import tree
 from ..core.abstract import abstract_call
 from ..core.masks import get_mask
 from ..core.naming import to_snake_case
-from ..layers.layer import is_user_class
+from ..core.ours import is_ours
 from ..losses import Loss
 from ..metrics import Mean, Metric
 from ..metrics.identifiers import resolve
@@ -218,7 +218,7 @@ class CompileMetrics(Metric):
                     taken.add(key)
                     entries.append((i, key, metric, weighted))
         for i, _, metric, _ in entries:
-            if hasattr(metric, "_build") or not type(metric).__module__.startswith("addax."):
+            if hasattr(metric, "_build") or not is_ours(type(metric)):
                 # Its states may be made, or get their shapes, by the first update.
                 abstract_call(metric.update_state, (flat_true[i], flat_pred[i]), {})
         self.entries = entries
@@ -298,7 +298,7 @@ def _masked(metric: Metric, weight: Any, y_pred: Any) -> Any:
     Metrics of the user's own get the weights that were given.
     """
     mask = get_mask(y_pred)
-    if mask is None or isinstance(metric, MeanMetricWrapper) or is_user_class(type(metric)):
+    if mask is None or isinstance(metric, MeanMetricWrapper) or not is_ours(type(metric)):
         return weight
     mask = mask.reshape(mask.shape + (1,) * (y_pred.ndim - mask.ndim)).astype("float32")
     if weight is None:

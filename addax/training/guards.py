@@ -22,40 +22,15 @@ from ..core.warnings import warn
 from ..data.adapt import check_rows
 from ..data.batches import ArrayBatches
 from ..layers.embedding import Embedding
+from ..losses.facts import fact
 from ..metrics import Metric
 from ..metrics.identifiers import resolve
 from . import outputs
 from .array_facts import Scan
-from .output_kinds import TableProbe, activation_of, consumers, is_addax_layer, tables_of
+from .output_kinds import TableProbe, activation_of, consumers, is_own_layer, tables_of
 from .padding import is_rowwise
 from .prepare import prediction_spec
 
-# What the built-in losses want of labels: the shape of the predictions ("alike"), rows of probabilities of that shape
-# ("one-hot"), or the number of a class for each row of predictions ("class").
-_WANTS = {
-    **dict.fromkeys(
-        (
-            "binary_crossentropy",
-            "binary_focal_crossentropy",
-            "cosine_similarity",
-            "hinge",
-            "huber",
-            "kl_divergence",
-            "log_cosh",
-            "mean_absolute_error",
-            "mean_absolute_percentage_error",
-            "mean_squared_error",
-            "mean_squared_logarithmic_error",
-            "poisson",
-            "squared_hinge",
-        ),
-        "alike",
-    ),
-    **dict.fromkeys(("categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge"), "one-hot"),
-    **dict.fromkeys(("sparse_categorical_crossentropy", "categorical_generalized_cross_entropy"), "class"),
-}
-_OF_CLASSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "sparse_categorical_crossentropy")
-_OF_BITS = ("binary_crossentropy", "binary_focal_crossentropy")
 _INT32 = np.iinfo("int32")
 
 
@@ -165,7 +140,7 @@ def _may_be_complex(model: Any, tensor: KerasTensor | None, of_labels: bool) -> 
         return loss is None or not all(_wants(one) for one in loss.flat_given())
     if tensor is not None:
         return str(tensor.dtype).startswith("complex")
-    return not all(is_addax_layer(layer) for layer in model._flatten_layers())
+    return not all(is_own_layer(layer) for layer in model._flatten_layers())
 
 
 def _named(model: Any, x: Any, y: Any = None) -> Iterator[tuple[str, Any, KerasTensor | None]]:
@@ -361,7 +336,7 @@ def check_values(model: Any, batch: tuple, what: str = "the data") -> None:
 
 def _is_error_in_x(readers: list, array: Any) -> bool:
     """Whether the values can only do harm: what reads them is addax's own, and has no use for infinities."""
-    if not readers or not all(is_addax_layer(o) for o in readers):
+    if not readers or not all(is_own_layer(o) for o in readers):
         return False
     nans, _, _ = Scan(array).bad_rows()
     return nans > 0 or any(o.weights for o in readers)
@@ -447,19 +422,22 @@ def _computes_as_compiled(model: Any) -> bool:
 
 
 def _wants(loss: Any) -> str | None:
-    """What a loss wants of labels; None for one that isn't built in."""
-    fn: Any = getattr(loss, "fn", None)
-    return _WANTS.get(fn.__name__) if getattr(fn, "__module__", "").startswith("addax.losses") else None
+    """The labels that a loss says it takes: see `losses.facts`."""
+    return fact(loss, "labels")
 
 
 def is_regression(loss: Any) -> bool:
     """Whether a loss is one for numbers rather than for classes, as far as is known."""
-    return _wants(loss) == "alike" and loss.fn.__name__ not in (*_OF_BITS, "hinge", "squared_hinge", "kl_divergence")
+    return _wants(loss) == "alike" and fact(loss, "label_values") == "any"
 
 
 def is_of_classes(loss: Any) -> bool:
     """Whether a loss is one of classes that are counted from 0."""
-    return _wants(loss) is not None and loss.fn.__name__ in (*_OF_CLASSES, *_OF_BITS)
+    return _wants(loss) is not None and fact(loss, "activation") is not None
+
+
+def _function_name(loss: Any) -> str:
+    return getattr(getattr(loss, "fn", None), "__name__", None) or loss.name
 
 
 def check_labels(model: Any, batch: tuple) -> None:
@@ -477,8 +455,8 @@ def check_labels(model: Any, batch: tuple) -> None:
         if wants is not None and isinstance(y_true, (list, tuple, dict)):
             raise ValueError(
                 f"`y` is a {type(y_true).__name__} of {len(tree.flatten(y_true))} arrays for "
-                f"{outputs.called(loss.names, i)}, whose loss '{one.fn.__name__}' takes one array. Pass one array for "
-                "each output of the model."
+                f"{outputs.called(loss.names, i)}, whose loss '{_function_name(one)}' takes one array. Pass one "
+                "array for each output of the model."
             )
         if wants is None or not hasattr(y_true, "dtype") or not hasattr(flat_pred[i], "shape"):
             continue
@@ -490,7 +468,7 @@ def check_labels(model: Any, batch: tuple) -> None:
             if wants == "class":
                 unsure = flat_pred[i]._keras_mask is not None if isinstance(flat_pred[i], KerasTensor) else False
                 _check_classes(called, one, y_true, shape, flat_weight[i], unsure)
-            elif one.fn.__name__ in _OF_BITS:
+            elif fact(one, "label_values") == "bits":
                 _check_bits(called, one, y_true, shape)
 
 
@@ -521,14 +499,14 @@ def _label_shape(y_shape: tuple, p_shape: tuple) -> tuple[tuple, tuple]:
 
 def _check_label_shape(called: str, loss: Any, wants: str, y_true: Any, p_shape: tuple) -> None:
     y_shape = (None, *y_true.shape[1:])
-    name = loss.fn.__name__
+    name = _function_name(loss)
     classes = p_shape[-1] if len(p_shape) > 1 else None
     if wants == "class":
         expected = p_shape[:-1]
         found = y_shape[:-1] if len(y_shape) == len(p_shape) and y_shape[-1] == 1 else y_shape
         wanted = expected
         remedy = "the number of a class for each. `np.argmax(y, axis=-1)` makes such labels of one-hot ones"
-        if name.removeprefix("sparse_") in _WANTS and len(y_shape) == len(p_shape):
+        if hasattr(losses, name.removeprefix("sparse_")) and len(y_shape) == len(p_shape):
             remedy += f", or use '{name.removeprefix('sparse_')}'"
     else:
         expected = p_shape
@@ -537,7 +515,7 @@ def _check_label_shape(called: str, loss: Any, wants: str, y_true: Any, p_shape:
             remedy = (
                 f"one number for each class. `keras.utils.to_categorical(y, {classes})` makes them of class numbers"
             )
-            remedy += f", or use 'sparse_{name}'" if f"sparse_{name}" in _WANTS else ""
+            remedy += f", or use 'sparse_{name}'" if hasattr(losses, f"sparse_{name}") else ""
         else:
             remedy = f"those of the predictions, for '{name}' compares them one by one. Reshape the labels, or give "
             remedy += f"{called} as many units as there are labels in a row"
@@ -557,7 +535,7 @@ def _check_classes(called: str, loss: Any, y_true: Any, p_shape: tuple, weight: 
     low, high = scan.bounds
     if classes is None or (low >= 0 and high < classes and scan.whole):
         return
-    ignored = loss._fn_kwargs.get("ignore_class")
+    ignored = getattr(loss, "_fn_kwargs", {}).get("ignore_class")
     labels = np.asarray(y_true)
     kept = np.ones(labels.shape, bool) if ignored is None else labels != ignored
     if weight is not None:
@@ -596,7 +574,7 @@ def _check_bits(called: str, loss: Any, y_true: Any, p_shape: tuple) -> None:
     if low >= 0 and high <= 1:
         return
     text = (
-        f"Labels of {called} are from {low} to {high}, but '{loss.fn.__name__}' expects 0 and 1 (or values between "
+        f"Labels of {called} are from {low} to {high}, but '{_function_name(loss)}' expects 0 and 1 (or values between "
         "them): its value has no least one otherwise. "
     )
     if (low, high) == (-1, 1):
@@ -626,9 +604,9 @@ def _check_logits(model: Any) -> None:
     for i, _, one, _ in loss.entries:
         if _wants(one) is None or i >= len(flat):
             continue
-        name = one.fn.__name__
-        if name not in (*_OF_CLASSES, *_OF_BITS):
+        if fact(one, "activation") is None:
             continue
+        name = _function_name(one)
         layer, activation = activation_of(flat[i])
         if activation is None:
             continue
@@ -636,8 +614,8 @@ def _check_logits(model: Any) -> None:
 
 
 def _check_one_logits(called: str, layer: Any, activation: str, name: str, loss: Any, units: int | None) -> None:
-    from_logits = loss._fn_kwargs.get("from_logits", False)
-    proper = "sigmoid" if name in _OF_BITS else "softmax"
+    from_logits = getattr(loss, "_fn_kwargs", {}).get("from_logits", False)
+    proper = fact(loss, "activation")
     cls = "".join(part.capitalize() for part in name.split("_"))
     start = f"The loss '{name}' of {called} has from_logits={from_logits}, "
     made = f"layer '{layer.name}' ({type(layer).__name__})"

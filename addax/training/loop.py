@@ -13,11 +13,11 @@ from ..callbacks import CallbackList, TerminateOnNaN, check_monitors
 from ..core import tree
 from ..core.abstract import abstract_call
 from ..core.keras_tensor import KerasTensor
+from ..core.ours import is_ours
 from ..core.warnings import warn
 from ..data.adapt import adapt, is_array_data, split, standardize_arrays
 from ..data.batches import ArrayBatches, Batch, Batches, packed
 from ..data.class_weight import Target, class_weighter
-from ..layers.layer import is_user_class
 from . import guards, outputs
 from .arguments import FitArguments, LoopArguments
 from .logs import numpy_logs
@@ -394,7 +394,7 @@ def _log_names(model: Any, validated: bool) -> list[str] | None:
     """The names the logs of an epoch will have; None when a custom step decides."""
     if not (is_builtin(model.train_step) and is_builtin(model.compute_metrics)):
         return None
-    if any(is_user_class(type(m)) and isinstance(m.result(), dict) for m in model.metrics):
+    if any(not is_ours(type(m)) and isinstance(m.result(), dict) for m in model.metrics):
         return None
     names = model._ordered_log_names()
     return [*names, *(f"val_{n}" for n in names)] if validated else names

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import ops
 from ..core import tree
 from ..core.abstract import abstract_call
 from ..core.config import thread
 from ..core.graph import Operation
 from ..core.keras_tensor import KerasTensor
+from ..core.ours import declared, is_ours, is_patched
+from ..layers.activation import Activation
 from ..layers.embedding import Embedding
-from ..layers.layer import Layer, is_user_class
-
-# Layers that give the values they are given, in another arrangement: what made the values is further up.
-_PASSING = ("Dropout", "Flatten", "Identity", "Permute", "Reshape", "SpatialDropout1D", "SpatialDropout2D")
-# Layers whose outputs are what their attribute `activation` returns.
-_ACTIVATED = ("Activation", "Dense", "EinsumDense")
-_ACTIVATIONS = {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu"}
+from ..layers.lambda_layer import Lambda
+from ..layers.layer import Layer
+from ..layers.time_distributed import TimeDistributed
 
 
 def activation_of(tensor: KerasTensor) -> tuple[Any, str | None]:
@@ -38,7 +37,7 @@ def activation_of(tensor: KerasTensor) -> tuple[Any, str | None]:
             continue
         node = operation._inbound_nodes[node_index]
         kind = _activation(operation)
-        passes = kind == "pass" or (kind == "linear" and type(operation).__name__ == "Activation")
+        passes = kind == "pass" or (kind == "linear" and isinstance(operation, Activation))
         if not passes or len(node.input_tensors) != 1:
             return operation, None if kind == "pass" else kind
         tensor = node.input_tensors[0]
@@ -47,36 +46,30 @@ def activation_of(tensor: KerasTensor) -> tuple[Any, str | None]:
 def _activation(operation: Operation) -> str | None:
     definition = getattr(operation, "definition", None)
     if definition is not None:  # a call of an op
-        return definition.name if definition.name in ("softmax", "sigmoid", "relu", "tanh") else None
-    if not is_addax_layer(operation):
-        return None
-    name = type(operation).__name__
-    if name in _PASSING:
+        return definition.name if definition.public in (ops.softmax, ops.sigmoid, ops.relu, ops.tanh) else None
+    if declared(operation, "passes_values", False):
         return "pass"
-    if name in _ACTIVATIONS:
-        return _ACTIVATIONS[name]
-    if name == "TimeDistributed":
-        return _activation(operation.layer)  # type: ignore[attr-defined]
-    if name in _ACTIVATED or hasattr(operation, "kernel_size"):
-        activation = operation.activation  # type: ignore[attr-defined]
-        if isinstance(activation, Layer):
-            return _activation(activation)
-        return getattr(activation, "__name__", None) if not is_user_class_of(activation) else None
-    return None
+    activation = declared(operation, "_output_activation")
+    return None if activation is None else _name_of(activation())
 
 
-def is_user_class_of(value: Any) -> bool:
-    """Whether a function or object is written outside addax."""
-    return (getattr(value, "__module__", None) or "").partition(".")[0] != "addax"
+def _name_of(activation: Any) -> str | None:
+    """The name of an activation that is addax's own."""
+    if isinstance(activation, Layer):
+        return _activation(activation)
+    if isinstance(activation, str):
+        return activation
+    return getattr(activation, "__name__", None) if is_ours(activation) else None
 
 
-def is_addax_layer(operation: Any) -> bool:
+def is_own_layer(operation: Any) -> bool:
     """Whether `operation` is a layer whose computation is addax's own."""
     return (
         isinstance(operation, Layer)
-        and not is_user_class(type(operation))
+        and is_ours(type(operation))
+        and not is_patched(type(operation))
         and "call" not in operation.__dict__
-        and type(operation).__name__ != "Lambda"
+        and not isinstance(operation, Lambda)
     )
 
 
@@ -84,15 +77,20 @@ def tables_of(model: Any, tensor: KerasTensor) -> list[Embedding]:
     """The embedding tables that look up the values of `tensor`, an input of `model`, as they are or rearranged."""
     found: list[Embedding] = []
     for reader in consumers(model, tensor):
-        layer = getattr(reader, "layer", reader) if type(reader).__name__ == "TimeDistributed" else reader
-        if isinstance(layer, Embedding) and is_addax_layer(layer):
+        layer = reader.layer if isinstance(reader, TimeDistributed) and is_own_layer(reader) else reader
+        if isinstance(layer, Embedding) and is_own_layer(layer):
             found.append(layer)
-        elif _activation(reader) == "pass" or getattr(getattr(reader, "definition", None), "name", None) == "cast":
+        elif _passes_values(reader):
             for node in reader._inbound_nodes:
                 if any(given is tensor for given in node.input_tensors):
                     for output in node.outputs:
                         found += tables_of(model, output)
     return found
+
+
+def _passes_values(operation: Operation) -> bool:
+    definition = getattr(operation, "definition", None)
+    return declared(operation, "passes_values", False) if definition is None else definition.public is ops.cast
 
 
 class TableProbe:
@@ -121,7 +119,7 @@ class TableProbe:
 
     def enter(self, operation: Any, arguments: Any) -> Any:
         """Notes what a table is called on."""
-        if isinstance(operation, Embedding) and is_addax_layer(operation):
+        if isinstance(operation, Embedding) and is_own_layer(operation):
             for leaf in tree.flatten(arguments):
                 if id(leaf) in self.index:
                     self.found[self.index[id(leaf)]].append(operation)

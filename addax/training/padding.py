@@ -1,7 +1,8 @@
 """Batches of odd sizes in programs that were compiled for others: rows are added and left out of every result.
 
-That is right where rows don't influence each other: in models of layers that are known to treat each row by itself, and
-with losses and metrics that can leave rows out. Added rows are copies of a real one, so that they compute nothing odd.
+That is right where rows don't influence each other: in models of layers that say that they treat each row by itself,
+and with losses and metrics that can leave rows out. Added rows are copies of a real one, so that they compute nothing
+odd.
 """
 
 from __future__ import annotations
@@ -18,21 +19,10 @@ from ..core.config import thread
 from ..core.engine import jnp
 from ..core.graph import OpCall
 from ..core.masks import get_mask, set_mask
+from ..core.ours import declared, is_ours
 from ..layers.layer import Layer
+from ..losses.facts import is_of_rows
 
-_LAYERS = frozenset(  # modules of layers whose classes treat each row by itself when they don't train
-    "activation attention batch_normalization bidirectional convolutional dense depthwise einsum_dense embedding gru "
-    "input_layer lstm masking merging multi_head_attention normalization normalization_preprocessing padding pooling "
-    "regularization reshaping rnn rnn_cells simple_rnn spectral_normalization time_distributed".split()
-)
-_COUPLED = frozenset(("BatchNormalization", "SpectralNormalization"))  # which rows share when they train
-_OPS = frozenset(  # ops on each element, that serve as operators in graphs
-    "abs add cast cos divide exp gelu log maximum minimum multiply negative power relu sigmoid silu sin softplus sqrt "
-    "square subtract tanh true_divide".split()
-)
-# Files of losses whose value is a mean of the rows' own values, and of metrics that don't notice rows of weight 0.
-_LOSSES = frozenset(("regression", "crossentropy", "hinge"))
-_METRICS = frozenset(("reduction", "of_losses", "accuracy", "confusion", "curves"))
 _FEW = 64  # rows of a batch whose computing costs next to nothing
 _OFTEN = 16  # times that rows are added in vain before there is a program that doesn't need them
 
@@ -73,62 +63,40 @@ def row_weights(weight: Any, y_pred: Any) -> Any:
 
 
 def is_rowwise(model: Any, training: bool = False) -> bool:
-    """Whether each row of the outputs of `model` depends on the same row of the inputs alone, as far as is known."""
+    """Whether each row of the outputs of `model` depends on the same row of the inputs alone, as far as is known.
+
+    Layers, models and ops say so of themselves: see `Layer.rowwise`.
+    """
     layers = list(model._flatten_layers())
-    if not all(_is_rowwise_layer(layer, training) for layer in layers if layer is not model or not layer._layers):
+    if not all(_is_rowwise_layer(layer, training) for layer in layers):
         return False
-    graphs = [getattr(layer, "_functional", None) or layer for layer in layers if getattr(layer, "_layers", None)]
-    operations = [o for g in graphs for o in getattr(g, "operations", ()) if not isinstance(o, Layer)]
-    return all(isinstance(o, OpCall) and o.definition.name in _OPS for o in operations)
+    graphs = [layer._graph for layer in layers if getattr(layer, "_graph", None) is not None]
+    operations = [o for graph in graphs for o in graph.operations if not isinstance(o, Layer)]
+    return all(isinstance(o, OpCall) and o.definition.elementwise for o in operations)
 
 
 def _is_rowwise_layer(layer: Any, training: bool) -> bool:
-    cls = type(layer)
-    room, _, file = cls.__module__.rpartition(".")
-    if room == "addax.models":
-        return cls.__name__ in ("Functional", "Sequential")
-    if room != "addax.layers" or file not in _LAYERS or getattr(layer, "stateful", False):
+    claim = declared(layer, "rowwise", False)
+    if not claim and getattr(layer, "_graph", None) is not None and is_ours(layer.call):
+        claim = "always"  # a model of the user's class, which computes what its graph says
+    if not claim or (training and (claim == "inference" or layer.activity_regularizer is not None)):
         return False
-    for name in ("axis", "axes"):
-        axes = getattr(layer, name, None)
-        if axes is not None and any(a == 0 for a in ([axes] if isinstance(axes, int) else tree.flatten(axes))):
-            return False
-    if file == "einsum_dense" and layer.equation[0] != layer.equation.partition("->")[2][:1]:
-        return False
-    if not training:
-        return True
-    if file == "regularization":  # whose noise depends on a number's place in the batch alone
-        return cls.__name__ != "ActivityRegularization"
-    dropout = getattr(layer, "dropout", None) or getattr(layer, "recurrent_dropout", None)
-    return cls.__name__ not in _COUPLED and layer.activity_regularizer is None and not dropout
+    return not layer._mixes_rows(training)
 
 
 def can_leave_out(model: Any, kind: str) -> bool:
     """Whether a step of `kind` ("train" or "test") can be run on a batch some of whose rows are not real."""
     loss = model._compile_loss
-    if loss is None or not all(_is_from("losses", _LOSSES, entry[2]) for entry in loss.entries):
+    if loss is None or not all(is_of_rows(entry[2]) for entry in loss.entries):
         return False
     metrics = [m for m in model.metrics if m is not model._compile_metrics]
     if model._compile_metrics is not None:
         metrics += model._compile_metrics.metrics
-    if not all(_is_from("metrics", _METRICS, m) for m in metrics):
+    if not all(is_of_rows(m) for m in metrics):
         return False
     if any(layer.activity_regularizer is not None for layer in model._flatten_layers()):
         return False
     return is_rowwise(model, training=kind == "train")
-
-
-def _is_from(room: str, files: frozenset[str], x: Any) -> bool:
-    """Whether a loss or metric is one of addax's, from one of `files`, and so is the function that it computes."""
-    if getattr(x, "ignore_class", None) is not None:
-        return False
-    sources = [type(x).__module__.rpartition(".")]
-    if (fn := getattr(x, "fn", None) or getattr(x, "_fn", None)) is not None:
-        sources.append((getattr(fn, "__module__", None) or "").rpartition("."))
-    return all(
-        (module == f"addax.{room}" and file in (*files, "loss")) or (module == "addax.losses" and file in _LOSSES)
-        for module, _, file in sources
-    )
 
 
 class Sizes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -214,3 +216,147 @@ def test_batches_of_many_sizes_from_a_generator(padding):
         found.append([*history["loss"], *history["mae"], *results, *model.get_weights()])
     for a, b in zip(*found):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+# Code of the user's: padded where it says that it may be, and nowhere else
+
+
+class Scale(layers.Layer):
+    rowwise = True
+
+    def build(self, input_shape):
+        self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+
+class Silent(Scale):
+    pass
+
+
+class InferenceOnly(Scale):
+    rowwise = "inference"
+
+
+class Distance(keras.losses.Loss):
+    rowwise = True
+
+    def call(self, y_true, y_pred):
+        return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
+
+
+class Total(keras.metrics.Metric):
+    rowwise = True
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.total = self.add_variable((), "zeros", name="total")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        values = keras.ops.sum(y_pred, axis=-1)
+        self.total.assign_add(keras.ops.sum(values if sample_weight is None else values * sample_weight))
+
+    def result(self):
+        return self.total.value
+
+
+def halved(x):
+    return x / 2
+
+
+halved.rowwise = True
+
+
+def own_distance(y_true, y_pred):
+    return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
+
+
+own_distance.rowwise = True
+
+
+@functools.wraps(keras.losses.mean_squared_error)
+def wrapped(y_true, y_pred):
+    value = keras.losses.mean_squared_error(y_true, y_pred)
+    return value - keras.ops.mean(value)
+
+
+class Own(keras.Model):
+    """A class of the user's, which may do anything in `call`: here it takes the mean of the batch away."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(3)
+
+    def call(self, inputs):
+        y = self.dense(inputs)
+        return y - keras.ops.mean(y, axis=0)
+
+
+class OwnOfRows(Own):
+    rowwise = True
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+class OwnStep(keras.Model):
+    """A graph's class whose `call` is the graph's."""
+
+    def extra(self):
+        return 0
+
+
+def own_step():
+    x = keras.Input((6,))
+    return OwnStep(x, layers.Dense(3)(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "kinds"),
+    [
+        (lambda: small(Scale()), ("train", "test", "predict")),
+        (lambda: small(Silent()), ()),
+        (lambda: small(InferenceOnly()), ("test", "predict")),
+        (lambda: small(layers.Dense(4, activation=halved)), ("train", "test", "predict")),
+        (lambda: small(layers.Dense(4, activation=lambda x: x / 2)), ()),
+        (lambda: small(loss=Distance(), metrics=[Total()]), ("train", "test", "predict")),
+        (lambda: small(loss=own_distance), ("train", "test", "predict")),
+        (lambda: small(metrics=[own_distance]), ("train", "test", "predict")),
+        (lambda: small(loss=wrapped), ("predict",)),
+        (lambda: small(loss=type("Mine", (keras.losses.MeanSquaredError,), {})()), ("predict",)),
+        (lambda: small(loss=keras.losses.CosineSimilarity(axis=0)), ("predict",)),
+        (lambda: small(metrics=[type("Mine", (keras.metrics.MeanSquaredError,), {})()]), ("predict",)),
+        (Own, ()),
+        (OwnOfRows, ("train", "test", "predict")),
+        (own_step, ("train", "test", "predict")),
+    ],
+)
+def test_rows_are_added_to_code_of_the_users_where_it_says_so(make, kinds):
+    model = make()
+    if not model.compiled:
+        model.compile("sgd", "mse")
+    prepare(model, X, REAL)
+    assert {kind for kind in ("train", "test", "predict") if program_of(model, kind).may_pad} == set(kinds)
+
+
+def test_a_layer_of_the_users_is_compiled_once(padding):
+    found = []
+    for on in (True, False):
+        padding(on)
+        keras.utils.set_random_seed(0)
+        keras.utils.clear_session()
+        model = small(Scale(), loss=Distance(), metrics=[Total()])
+        data = {"validation_data": (X[:9], REAL[:9]), "validation_batch_size": 4}
+        history = model.fit(X, REAL, batch_size=4, epochs=2, **data, verbose=0)
+        assert [program_of(model, k).compiles for k in ("train", "test")] == [1 if on else 2] * 2
+        found.append([*(v for values in history.history.values() for v in values), *model.get_weights()])
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_a_model_that_looks_across_the_batch_predicts_what_it_computes():
+    model = Own()
+    model.predict(X[:8], verbose=0)
+    for n in (3, 5, 7):
+        np.testing.assert_allclose(model.predict(X[:n], verbose=0), model(X[:n]), rtol=1e-5, atol=1e-6)

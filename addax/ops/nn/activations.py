@@ -36,7 +36,7 @@ def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
     return jax.nn.elu(_float(x), alpha)
 
 
-@op
+@op(elementwise=True)
 def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
     """`x` times the normal distribution function of `x` ([paper](https://arxiv.org/abs/1606.08415)).
 
@@ -136,7 +136,7 @@ def log_softmax(x: TensorLike, axis: Any = -1) -> Tensor:
     return jax.nn.log_softmax(_float(x), _axes(axis))
 
 
-@op
+@op(elementwise=True)
 def relu(x: TensorLike) -> Tensor:
     """`x` above zero, 0 below; the gradient at zero is 0.
 
@@ -166,7 +166,7 @@ def selu(x: TensorLike) -> Tensor:
     return jax.nn.selu(_float(x))
 
 
-@op
+@op(elementwise=True)
 def sigmoid(x: TensorLike) -> Tensor:
     """`1 / (1 + exp(-x))`.
 
@@ -176,7 +176,7 @@ def sigmoid(x: TensorLike) -> Tensor:
     return jax.nn.sigmoid(_float(x))
 
 
-@op
+@op(elementwise=True)
 def silu(x: TensorLike) -> Tensor:
     """`x * sigmoid(x)`, also known as swish ([paper](https://arxiv.org/abs/1702.03118)).
 
@@ -221,7 +221,7 @@ def _warn_of_one_entry(x: Any, axis: int) -> None:
     )
 
 
-@op
+@op(elementwise=True)
 def softplus(x: TensorLike) -> Tensor:
     """`log(1 + exp(x))`, a smooth `relu`.
 

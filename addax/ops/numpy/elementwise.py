@@ -48,7 +48,7 @@ def _bits(name: str, what: str, keras_class: str | None = None) -> Callable[[Ten
 def _define(function: Callable, name: str, what: str, args: str, shape: str, keras_class: str | None) -> Callable:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{what}\n\nArgs:\n    {args}\n\nReturns:\n    Tensor of {shape}.\n"
-    return op(function, keras_class=keras_class)
+    return op(function, keras_class=keras_class, elementwise=True)
 
 
 absolute = _unary("absolute", "Absolute value; the modulus of a complex number.")
