@@ -23,9 +23,9 @@ import numpy as np
 
 from . import config
 from .engine import is_jax_array
+from .ours import is_ours, is_patched
 from .variable import Variable
 
-_OURS = "addax"
 _LARGE = 1 << 16  # bytes of an array beyond which comparing costs more than it saves
 
 
@@ -119,7 +119,7 @@ class Walk:
         if isinstance(x, (types.FunctionType, types.BuiltinFunctionType)):
             return self._function(x)
         if isinstance(x, type):
-            if not _is_ours(x.__module__) and x.__module__ != "builtins":
+            if not is_ours(x) and x.__module__ != "builtins":
                 raise Unknown(x)
             return ("class", x.__module__, x.__qualname__)
         if is_jax_array(x):
@@ -127,9 +127,9 @@ class Walk:
         return self._object(x)
 
     def _function(self, x: types.FunctionType | types.BuiltinFunctionType) -> Any:
-        module = getattr(x, "__module__", None) or ""
-        if not _is_ours(module):
+        if not is_ours(x):
             raise Unknown(x)
+        module = x.__module__
         if getattr(sys.modules.get(module), x.__name__, None) is x:
             return ("function", module, x.__name__)
         # A function made inside another is told by what it closes over.
@@ -138,9 +138,9 @@ class Walk:
 
     def _object(self, x: Any) -> Any:
         cls = type(x)
-        if not _is_ours(cls.__module__) or _is_patched(cls):
+        if not is_ours(cls) or is_patched(cls):
             raise Unknown(x)
-        if cls.__module__.startswith(f"{_OURS}.initializers"):
+        if cls.__module__.startswith("addax.initializers"):
             return ("initializer",)  # the weights are made
         if hasattr(cls, "_computes"):
             return (cls.__qualname__, self.of(x._computes()))
@@ -152,20 +152,6 @@ class Walk:
         if hasattr(cls, "_describes"):
             parts.append(("_describes", self.of(x._describes())))
         return (cls.__module__, cls.__qualname__, *parts)
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == _OURS
-
-
-def _is_patched(cls: type) -> bool:
-    """Whether a method of a class of addax has been replaced by somebody else's."""
-    return any(
-        isinstance(v, types.FunctionType) and not _is_ours(v.__module__ or _OURS)
-        for c in cls.__mro__
-        if _is_ours(c.__module__)
-        for v in vars(c).values()
-    )
 
 
 __all__ = ["Unknown", "changes", "fingerprint", "left_out"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
 from typing import Any
 
@@ -22,7 +23,11 @@ def is_ours(x: Any) -> bool:
         return False
     if isinstance(x, types.MethodType):
         x = x.__func__
-    return not isinstance(x, types.FunctionType) or is_our_module(x.__globals__.get("__name__"))
+    if not isinstance(x, types.FunctionType):
+        return True
+    if x.__code__.co_filename == contextlib.__file__ and hasattr(x, "__wrapped__"):
+        return is_ours(x.__wrapped__)  # made by `contextlib.contextmanager`
+    return is_our_module(x.__globals__.get("__name__"))
 
 
 def is_our_module(name: str | None) -> bool:

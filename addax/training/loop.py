@@ -24,7 +24,7 @@ from .logs import numpy_logs
 from .nans import NanFinder
 from .prediction import own
 from .prepare import build_for, prediction_spec, prepare
-from .program import is_builtin, program_of
+from .program import program_of
 from .runner import Observer, Runner, callback_list, limit_steps
 from .steps import GROUPS
 
@@ -171,7 +171,7 @@ class Training:
 
 def check_optimizer(model: Any) -> None:
     """Raises ValueError where the built-in training step would find no optimizer."""
-    if model.optimizer is None and is_builtin(model.train_step):
+    if model.optimizer is None and is_ours(model.train_step):
         raise ValueError(
             f"`optimizer` is None: model '{model.name}' was compiled without one, so it can be evaluated, not trained. "
             "Pass one to `compile()`, e.g. `optimizer='adam'`."
@@ -392,7 +392,7 @@ def _class_weighter(model: Any, class_weight: dict, first: Batch) -> Callable:
 
 def _log_names(model: Any, validated: bool) -> list[str] | None:
     """The names the logs of an epoch will have; None when a custom step decides."""
-    if not (is_builtin(model.train_step) and is_builtin(model.compute_metrics)):
+    if not (is_ours(model.train_step) and is_ours(model.compute_metrics)):
         return None
     if any(not is_ours(type(m)) and isinstance(m.result(), dict) for m in model.metrics):
         return None

@@ -16,6 +16,7 @@ from ..core import tree
 from ..core.config import thread
 from ..core.engine import jax, jnp, lax
 from ..core.fingerprint import changes, fingerprint
+from ..core.ours import is_ours
 from ..core.variable import Variable
 from ..data.batches import count_rows, packed
 from .padding import Sizes, can_leave_out, is_rowwise, row_count, valid_rows
@@ -156,16 +157,16 @@ class Program:
         self.key = program_key(model, kind)
         self._step = getattr(model, f"{kind}_step")
         self._builtin = kind != "predict" and all(
-            is_builtin(getattr(model, name)) for name in (f"{kind}_step", "compute_metrics")
+            is_ours(getattr(model, name)) for name in (f"{kind}_step", "compute_metrics")
         )
         self.eager = model.run_eagerly or not model.supports_jit
         whole = self._builtin and all(
-            is_builtin(getattr(model, name)) for name in ("compute_loss", "compute_loss_and_updates")
+            is_ours(getattr(model, name)) for name in ("compute_loss", "compute_loss_and_updates")
         )
         # Whether a batch may have rows that are not real.
         self.may_pad = not self.eager and settings.get("pad_batches")
         if kind == "predict":
-            self.may_pad &= is_builtin(model.predict_step) and is_rowwise(model)
+            self.may_pad &= is_ours(model.predict_step) and is_rowwise(model)
         else:
             self.may_pad &= whole and can_leave_out(model, kind)
         self.sizes = Sizes()
@@ -449,7 +450,7 @@ def program_of(model: StepModel, kind: str) -> Program:
     """Returns the program of a model as it is now."""
     program = model._programs.get(kind)
     if program is None or program.key != program_key(model, kind):
-        if kind == "train" and is_builtin(model.train_step):
+        if kind == "train" and is_ours(model.train_step):
             check_optimizer(model)
         program = model._programs[kind] = Program(model, kind)
     program.stamp = changes.count
@@ -459,11 +460,6 @@ def program_of(model: StepModel, kind: str) -> Program:
 def program_key(model: Any, kind: str) -> tuple:
     """What a program depends on besides the shapes of the data: changing it means compiling anew."""
     return tuple(tuple(id(v) for v in _group(model, name)) for name in GROUPS[kind])
-
-
-def is_builtin(method: Callable) -> bool:
-    """Whether a method of a model is addax's own."""
-    return (getattr(method, "__module__", None) or "").partition(".")[0] == "addax"
 
 
 def _spec_of(arrays: Any) -> tuple:

@@ -7,6 +7,7 @@ import numpy as np
 
 import addax
 from addax import activations, layers
+from addax.core.fingerprint import fingerprint
 from addax.core.ours import is_our_module, is_ours, is_patched
 
 
@@ -30,12 +31,23 @@ def test_a_borrowed_module_name_does_not_count():
     assert wrapper.__module__.startswith("addax.")
     assert not is_ours(wrapper)
 
+    assert is_ours(addax.core.state.current_scope) and is_ours(addax.core.naming.name_scope)  # a context manager
+
     @addax.core.op.op
     def own(x: "addax.core.op.TensorLike"):
         return x
 
     assert not is_ours(own)
     assert not is_our_module("addax_contrib.layers")
+
+
+def test_a_wrapper_of_the_users_shares_no_compiled_steps():
+    @functools.wraps(activations.relu)
+    def wrapper(x):
+        return activations.relu(x) + 1
+
+    assert fingerprint(layers.Dense(3, activation=activations.relu)) is not None
+    assert fingerprint(layers.Dense(3, activation=wrapper)) is None
 
 
 def test_patched_classes():
