@@ -336,8 +336,8 @@ def test_rows_are_added_to_code_of_the_users_where_it_says_so(make, kinds):
     model = make()
     if not model.compiled:
         model.compile("sgd", "mse")
-    model._prepare(X, REAL)
-    assert {kind for kind in ("train", "test", "predict") if model._program(kind).may_pad} == set(kinds)
+    prepare(model, X, REAL)
+    assert {kind for kind in ("train", "test", "predict") if program_of(model, kind).may_pad} == set(kinds)
 
 
 def test_a_layer_of_the_users_is_compiled_once(padding):
@@ -349,7 +349,7 @@ def test_a_layer_of_the_users_is_compiled_once(padding):
         model = small(Scale(), loss=Distance(), metrics=[Total()])
         data = {"validation_data": (X[:9], REAL[:9]), "validation_batch_size": 4}
         history = model.fit(X, REAL, batch_size=4, epochs=2, **data, verbose=0)
-        assert [model._program(k).compiles for k in ("train", "test")] == [1 if on else 2] * 2
+        assert [program_of(model, k).compiles for k in ("train", "test")] == [1 if on else 2] * 2
         found.append([*(v for values in history.history.values() for v in values), *model.get_weights()])
     for a, b in zip(*found):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
