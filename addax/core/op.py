@@ -17,6 +17,7 @@ from .convert import to_tensor, unwrap
 from .graph import OpCall
 from .keras_tensor import any_symbolic
 from .ours import is_ours
+from .types import DTypeLike
 
 F = TypeVar("F", bound=Callable)
 
@@ -27,7 +28,6 @@ Tensor = Annotated[Any, "Tensor"]
 TensorLike = Tensor
 Argument = Annotated[Any, "Argument"]
 Axis = int | Sequence[int] | None
-DTypeLike = Any
 
 
 class OpDefinition:

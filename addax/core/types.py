@@ -1,0 +1,50 @@
+"""Names of the types in signatures.
+
+What Python can't say exactly (a nested structure, whatever can be made an array) has a name all the same, so that a
+signature tells what is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import jax
+
+    Array: TypeAlias = jax.Array
+else:
+    Array = Any
+
+ArrayLike: TypeAlias = Any  # an array, or nested numbers that make one
+Tree: TypeAlias = Any  # nested tuples, lists and dicts, with arrays (or what is said) as leaves
+Shape: TypeAlias = tuple[int | None, ...]
+ShapeTree: TypeAlias = Any  # a shape, or nested tuples, lists and dicts of shapes
+ShapeLike: TypeAlias = Sequence[int | None] | int | None
+DTypeLike: TypeAlias = Any  # a name, a NumPy dtype, a Python or NumPy type; None for the default
+Config: TypeAlias = dict[str, Any]  # JSON-like description of an object
+Data: TypeAlias = Any  # arrays, frames, generators, datasets: whatever `fit` takes
+SeedLike: TypeAlias = Any  # an int, a `SeedGenerator`, or None
+InitializerLike: TypeAlias = Any  # a name, a config, an `Initializer`, or a function of shape and dtype
+RegularizerLike: TypeAlias = Any  # a name, a config, a `Regularizer`, or a function of an array; None for none
+ConstraintLike: TypeAlias = Any  # a name, a config, a `Constraint`, or a function of an array; None for none
+ActivationLike: TypeAlias = str | Config | Callable | None
+PolicyLike: TypeAlias = Any  # a dtype, the name of a policy, a config or a `DTypePolicy`; None for the global policy
+
+__all__ = [
+    "ActivationLike",
+    "Array",
+    "ArrayLike",
+    "Config",
+    "ConstraintLike",
+    "DTypeLike",
+    "Data",
+    "InitializerLike",
+    "PolicyLike",
+    "RegularizerLike",
+    "SeedLike",
+    "Shape",
+    "ShapeLike",
+    "ShapeTree",
+    "Tree",
+]
