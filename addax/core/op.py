@@ -17,7 +17,7 @@ from .convert import to_tensor, unwrap
 from .graph import OpCall
 from .keras_tensor import any_symbolic
 from .ours import is_ours
-from .types import DTypeLike
+from .types import DTypeLike as DTypeLike
 
 F = TypeVar("F", bound=Callable)
 
