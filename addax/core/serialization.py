@@ -292,11 +292,20 @@ def _deserialize(config: Any) -> Any:
         return {k: _deserialize(v) for k, v in config.items()}
     class_name, inner = config["class_name"], config["config"]
     if class_name in _PLAIN:
-        return _PLAIN[class_name](inner)
+        try:
+            return _PLAIN[class_name](inner)
+        except (KeyError, AttributeError) as error:
+            raise TypeError(f"The config of a '{class_name}' is damaged: {_short(inner)} ({error!r})") from None
     if class_name == LAMBDA_MARK:
         return load_lambda(inner)
     if class_name in _FUNCTION_TYPES:
+        if not isinstance(inner, str):
+            raise TypeError(
+                f"Expected 'config' to be a non-null str for a {class_name} classname, instead got {describe(inner)}."
+            )
         return _find("function", config.get("module"), inner, config.get("registered_name"))
+    if not isinstance(inner, dict):
+        raise TypeError(f"Expected 'config' to be a dict for {class_name}, instead got {describe(inner)}.")
     obj = _find("class", config.get("module"), class_name, config.get("registered_name"))
     obj = getattr(obj, "definition", obj)  # a user's op is registered as the function
     if isinstance(obj, OpDefinition):
@@ -312,8 +321,6 @@ def _deserialize_instance(cls: type, config: dict[str, Any]) -> Any:
     class_name, inner = config["class_name"], config["config"]
     if not hasattr(cls, "from_config"):
         raise TypeError(f"Unable to reconstruct an instance of '{class_name}': it has no `from_config()`.")
-    if not isinstance(inner, dict):
-        raise TypeError(f"Expected 'config' to be a dict for {class_name}, instead got {describe(inner)}.")
     sharable = issubclass(cls, Operation)
     if sharable and (again := thread.read.find(config)) is not None:
         return again
@@ -379,7 +386,18 @@ def _find(kind: str, module: str | None, name: str, registered_name: str | None)
     resolve = registry.resolve_function if kind == "function" else registry.resolve
     builtin = resolve(module, name) if isinstance(name, str) else None
     if builtin is not None:
+        if isinstance(builtin, type) and registered_name not in (None, name):
+            raise ValueError(
+                f"`registered_name={registered_name!r}` was provided in the config, but '{module}.{name}' resolved to "
+                "a Keras built-in and does not use registered names. Remove the `registered_name` field from the "
+                "config, if it is one that you trust."
+            )
         return builtin
+    if kind == "function" and isinstance(name, str):
+        # Older files name a registered function without its package.
+        of_packages = {k: fn for k, fn in registry.get_custom_objects().items() if k.rpartition(">")[2] == name}
+        if len(of_packages) == 1:
+            return next(iter(of_packages.values()))
     known = [*registry.get_custom_objects(), *thread.custom_objects]
     raise TypeError(
         f"Could not locate {kind} '{name}' (module {module!r}, registered name {registered_name!r}). Names in files "

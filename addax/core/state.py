@@ -48,6 +48,8 @@ class StateScope:
         self._outer: StateScope | None = None
         self._keep: list[Variable] = []  # ids stay unique only while the variables live
         for variable, value in state_mapping:
+            if hasattr(value, "value_uncast"):  # a Variable stands for its value
+                value = value.value_uncast()
             shape = getattr(value, "shape", ())
             if len(shape) != len(variable.shape):
                 raise ValueError(

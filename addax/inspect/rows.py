@@ -11,6 +11,7 @@ from ..core import tree
 from ..core.graph import Node, node_key
 from ..core.keras_tensor import KerasTensor
 from ..core.variable import Variable
+from ..layers.building import match_shapes
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from ..models.model import Functional
@@ -99,12 +100,17 @@ def output_shape(layer: Any) -> str:
         shapes = [t.shape for t in layer._inbound_nodes[-1].outputs]
     else:
         try:
-            shapes = _shapes(layer.compute_output_shape(**layer._build_shapes)) if layer.built else []
+            shapes = _shapes(layer.compute_output_shape(**_arguments(layer))) if layer.built else []
         except Exception:  # whatever a user's code does: a summary still prints
             shapes = []
     if not shapes:
         return "?"
     return str(shapes[0]) if len(shapes) == 1 else str(list(shapes))
+
+
+def _arguments(layer: Layer) -> dict[str, Any]:
+    """What the layer was built with, as the arguments of its `compute_output_shape`."""
+    return match_shapes(type(layer).compute_output_shape, layer._build_shapes or {}, {}, layer.path)
 
 
 def _shapes(structure: Any) -> list[tuple]:

@@ -54,9 +54,11 @@ class InputLayer(Layer):
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
                 raise ValueError(
-                    f"Argument `tensor` of input '{self.name}' must be a KerasTensor. Got {describe(input_tensor)}."
+                    f"Argument `input_tensor` must be a KerasTensor. Received invalid type: input_tensor="
+                    f"{describe(input_tensor)} (input '{self.name}')"
                 )
-            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
+            _check_like(input_tensor, shape, batch_shape, batch_size, dtype, sparse)
+            shape, batch_shape, dtype = None, input_tensor.shape, input_tensor.dtype
         elif shape is not None and batch_shape is not None:
             raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
         elif batch_size is not None and batch_shape is not None:
@@ -111,6 +113,25 @@ class InputLayer(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> InputLayer:
         return cls(**config)
+
+
+def _check_like(
+    tensor: KerasTensor, shape: Any, batch_shape: Any, batch_size: int | None, dtype: Any, sparse: bool | None
+) -> None:
+    """Raises ValueError where an argument says otherwise than the tensor that is given."""
+    contradictions = {
+        "shape": shape is not None and standardize_shape(shape) != tensor.shape[1:],
+        "batch_shape": batch_shape is not None and standardize_shape(batch_shape) != tensor.shape,
+        "batch_size": batch_size is not None and batch_size != tensor.shape[0],
+        "dtype": dtype is not None and standardize_dtype(dtype) != tensor.dtype,
+        "sparse": bool(sparse),
+    }
+    for name, contradicts in contradictions.items():
+        if contradicts:
+            raise ValueError(
+                "When providing the `input_tensor` argument, you cannot provide an incompatible "
+                f"`{name}` argument. The tensor: {tensor}"
+            )
 
 
 def Input(

@@ -9,6 +9,7 @@ from ..core import tree
 from ..core.errors import describe
 from ..core.graph import Node, OpCall, Operation, node_key
 from ..core.keras_tensor import KerasTensor
+from ..core.serialization import safe_mode_scope
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from .graph_config import GRAPH_KEYS, was_given_graph
@@ -60,7 +61,8 @@ def clone_model(
     elif isinstance(model, Functional):
         clone = _clone_functional(model, input_tensors, _Cloner(clone_function, call_function, recursive))
     elif as_it_is:
-        return type(model).from_config(model.get_config())
+        with safe_mode_scope(False):
+            return type(model).from_config(model.get_config())
     else:
         raise ValueError(
             "Arguments `clone_function` and `input_tensors` are only supported for Sequential models or Functional "
@@ -96,7 +98,8 @@ class _Cloner:
             return clone_function(operation)
         if isinstance(operation, (Functional, Sequential)):
             return clone_model(operation)
-        return type(operation).from_config(operation.get_config())
+        with safe_mode_scope(False):  # a lambda in a config that comes from no file is the program's own
+            return type(operation).from_config(operation.get_config())
 
 
 def _clone_sequential(model: Sequential, input_tensors: Any, cloner: _Cloner) -> Sequential:

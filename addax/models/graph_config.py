@@ -193,7 +193,12 @@ class _GraphReader:
 
 def deserialize_layer(layer: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
     """The layer in the config of a model, which Keras 2 wrote without the module that its class is from."""
-    name = layer.get("class_name") if isinstance(layer, dict) else None
+    if not isinstance(layer, dict) or "config" not in layer:
+        raise ValueError(
+            "The provided configuration is not a valid Keras configuration. Expected a dictionary containing a "
+            f"'config' key. Received: config={layer}"
+        )
+    name = layer.get("class_name")
     if isinstance(name, str) and not layer.get("module") and not layer.get("registered_name"):
         with registry.custom_object_scope(custom_objects or {}):
             known = registry.get_registered_object(name) is not None

@@ -25,6 +25,7 @@ from ..training.trainer import Trainer
 from .feeding import check_dict_names, feed, input_specs
 from .graph import Graph
 from .graph_config import GRAPH_KEYS, graph_config, graph_from_config, own_arguments, was_given_graph
+from .state_tree import get_state_tree, set_state_tree
 
 
 class Model(Trainer):
@@ -231,6 +232,31 @@ class Model(Trainer):
                 path, n = f"{v.path}_{n}", n + 1
             found[path] = v
         return found
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, dict[str, Any]]:
+        """The values of all variables as nested dicts by path.
+
+        Args:
+            value_format: "backend_tensor" for JAX's arrays, "numpy_array" for NumPy's.
+
+        Returns:
+            Dict with `trainable_variables`, `non_trainable_variables`, `optimizer_variables` and `metrics_variables`.
+
+        Raises:
+            ValueError: Two variables have the same path.
+        """
+        return get_state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree: dict[str, dict[str, Any]]) -> None:
+        """Assigns values to variables by path.
+
+        Args:
+            state_tree: What `get_state_tree` returned, or a part of it.
+
+        Raises:
+            ValueError: A path that no variable has, or a value of another shape; nothing is changed then.
+        """
+        set_state_tree(self, state_tree)
 
     # Configs
 

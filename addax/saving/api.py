@@ -46,6 +46,11 @@ def save_model(
     """
     include_optimizer = kwargs.pop("include_optimizer", True)
     if "save_format" in kwargs:
+        if _is_path(filepath) and not os.fspath(filepath).endswith((".keras", *_LEGACY)):  # type: ignore[arg-type]
+            raise ValueError(
+                "The `save_format` argument is deprecated in Keras 3. Please remove this argument and pass a file path "
+                f"with a `.keras` extension. Received: save_format={kwargs['save_format']}, filepath={filepath}"
+            )
         warn(
             "The `save_format` argument is deprecated in Keras 3. We recommend removing this argument as it can be "
             f"inferred from the file path. Received: save_format={kwargs.pop('save_format')}"
@@ -173,7 +178,7 @@ def save_weights(
             )
     elif not filepath.endswith(".weights.h5"):
         raise ValueError(f"The filename must end in `.weights.h5`. Received: filepath={filepath}")
-    _check_built(model, "saving the weights of")
+    _check_built(model, "saving")
     if not _may_write(filepath, overwrite):
         return
     if max_shard_size is None:
@@ -246,8 +251,8 @@ def _check_built(model: Any, doing: str) -> None:
         raise ValueError(f"The first argument must be a model. Received: {describe(model)}")
     if not model.built:
         raise ValueError(
-            f"You are {doing} a model that has not yet been built ('{model.name}'). Try building the model first by "
-            "calling it on some data or by using `build()`."
+            f"You are {doing} a model that has not yet been built. Try building the model first by calling it on some "
+            f"data or by using `build()`. (Model '{model.name}')"
         )
 
 

@@ -152,7 +152,7 @@ class Reader:
         self.taken.add(path)
         found: Arrays = {}
         for file in self.files:
-            group = file.get(f"{path}/vars")
+            group = _follow(file, f"{path}/vars")
             if group is not None:
                 found.update(_read_all(group))
         return found
@@ -194,13 +194,32 @@ def _shards(index: str) -> Iterator[str]:
         yield os.path.join(folder, name)
 
 
+def _follow(group: Any, path: str) -> Any:
+    """What lies at `path` in `group` itself, or None; raises ValueError where a link leads elsewhere."""
+    import h5py
+
+    for name in filter(None, path.split("/")):
+        link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None
+        if link is None:
+            return None
+        if not isinstance(link, h5py.HardLink):
+            # To another file of this machine, say, which a file that came from elsewhere has no business with.
+            raise ValueError(
+                f"Not allowed: H5 file with {type(link).__name__} (at '{group.name.rstrip('/')}/{name}' in "
+                f"{group.file.filename})"
+            )
+        group = group[name]
+    return group
+
+
 def _read_all(group: Any) -> Arrays:
     import h5py
 
     if not isinstance(group, h5py.Group):
         raise ValueError(f"'{group.name}' in the weights file is not a group of arrays: the file is damaged.")
     found: Arrays = {}
-    for name, item in group.items():
+    for name in group:
+        item = _follow(group, name)
         if isinstance(item, h5py.Group):
             found.update({f"{name}/{inner}": value for inner, value in _read_all(item).items()})
         else:

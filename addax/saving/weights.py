@@ -42,6 +42,9 @@ def saveables(root: Any, skip: Sequence[Any] = ()) -> Iterator[tuple[str, Any]]:
             yield path, value
             parts = _attributes(value)
         else:
+            if id(value) in seen:  # a list may hold itself
+                return
+            seen.add(id(value))
             parts = _numbered(value.values() if isinstance(value, dict) else value)
         for name, part in parts:
             yield from walk(f"{path}/{name}" if path else name, part)

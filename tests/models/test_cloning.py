@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -124,3 +125,16 @@ MISTAKES = [
 def test_mistakes(make: Any, kwargs: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         keras.models.clone_model(make(), **kwargs)
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+def test_lambdas_are_cloned(recursive):
+    inner = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x * 3)])
+    i = keras.Input((2,))
+    model = keras.Model(i, inner(keras.layers.Lambda(lambda x: x + 1)(i)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a lambda can't be loaded from a file
+        clone = keras.models.clone_model(model, recursive=recursive)
+        with pytest.raises(ValueError, match="arbitrary code execution"):
+            keras.Model.from_config(model.get_config())
+    np.testing.assert_array_equal(clone(np.ones((1, 2))), [[6.0, 6.0]])

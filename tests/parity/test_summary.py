@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 
+import numpy as np
 import pytest
 
 import addax
@@ -186,3 +187,36 @@ def test_model_to_dot(make, arguments):
     for lib in (keras, addax):
         texts.append(numbered(lib.utils.model_to_dot(made(make, lib), **arguments).to_string()))
     assert texts[1] == texts[0]
+
+
+@pytest.mark.parametrize("form", ["dict", "list"])
+def test_shapes_of_layers_that_return_structures(form):
+    rows = []
+    for k in (keras, addax):
+
+        class Head(k.layers.Layer):
+            def __init__(self, k=k, **kwargs):
+                super().__init__(**kwargs)
+                self.dense = k.layers.Dense(6)
+
+            def call(self, x):
+                y = self.dense(x)
+                return {"h": y} if form == "dict" else [y, x]
+
+            def compute_output_shape(self, input_shape):
+                shape = self.dense.compute_output_shape(input_shape)
+                return {"h": shape} if form == "dict" else [shape, input_shape]
+
+        class Own(k.Model):
+            def __init__(self, head=Head):
+                super().__init__()
+                self.head = head(name="head")
+
+            def call(self, x):
+                return self.head(x)
+
+        model, lines = Own(), []
+        model(np.ones((1, 3)))
+        model.summary(print_fn=lambda text, lines=lines, **_: lines.append(text))
+        rows.append([line for line in "\n".join(lines).splitlines() if "head" in line])
+    assert rows[0] == rows[1] and len(rows[0]) == 1

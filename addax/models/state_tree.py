@@ -1,0 +1,68 @@
+"""The values of a model's variables as nested dicts by path, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.variable import Variable
+
+_GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
+_FORMATS = ("backend_tensor", "numpy_array")
+
+
+def get_state_tree(model: Any, value_format: str) -> dict[str, dict[str, Any]]:
+    """The values by kind, then by the parts of their variables' paths."""
+    if value_format not in _FORMATS:
+        raise ValueError(
+            f"Invalid `value_format` argument. Expected one of {_FORMATS}. Received: value_format={value_format}"
+        )
+    found: dict[str, dict[str, Any]] = {}
+    for group in _GROUPS:
+        tree: dict[str, Any] = {}
+        for variable in _variables(model, group):
+            *outer, last = variable.path.split("/")
+            place = tree
+            for part in outer:
+                place = place.setdefault(part, {})
+            if not isinstance(place, dict) or last in place:
+                raise ValueError(
+                    f"The following variable path is found twice in the model: '{variable.path}'. `get_state_tree()` "
+                    "can only be called when all variable paths are unique. Make sure to give unique names to your "
+                    "layers (and other objects)."
+                )
+            place[last] = variable.numpy() if value_format == "numpy_array" else variable.value
+        found[group] = tree
+    return found
+
+
+def set_state_tree(model: Any, state_tree: dict[str, dict[str, Any]]) -> None:
+    """Assigns the values in a tree; when one doesn't fit, nothing is changed."""
+    pairs: list[tuple[Variable, Any]] = []
+    for group, tree in state_tree.items():
+        if group not in _GROUPS:
+            raise ValueError(f"Unknown variable name: {group}. Known are {list(_GROUPS)}.")
+        by_path = {v.path: v for v in _variables(model, group)}
+        for path, value in _leaves(tree, ()):
+            if path not in by_path:
+                raise ValueError(f"Model '{model.name}' has no variable '{path}' in `{group}`: {list(by_path)}.")
+            if tuple(value.shape) != tuple(by_path[path].shape):
+                raise ValueError(
+                    f"The value for '{path}' must have the shape {by_path[path].shape}. Received a value of shape "
+                    f"{tuple(value.shape)}."
+                )
+            pairs.append((by_path[path], value))
+    for variable, value in pairs:
+        variable.assign(value)
+
+
+def _variables(model: Any, group: str) -> list[Variable]:
+    if group == "optimizer_variables":
+        return [] if model.optimizer is None else list(model.optimizer.variables)
+    return list(getattr(model, group))
+
+
+def _leaves(tree: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, Any]]:
+    found = []
+    for key, value in tree.items():
+        found += _leaves(value, (*path, key)) if isinstance(value, dict) else [("/".join((*path, key)), value)]
+    return found
