@@ -109,7 +109,7 @@ class TableProbe:
             probe = cls([leaf for leaf in tree.flatten(x) if leaf is not None])
             thread.probe = probe
             try:
-                return model(x, **model._training_argument(False))
+                return model(x, training=False)
             finally:
                 thread.probe = None
                 found.append(probe.found)
