@@ -7,7 +7,8 @@ from typing import Any, Unpack
 from ..core.engine import jnp, lax
 from ..core.variable import Variable
 from ..initializers.constant import Zeros
-from .base import LearningRate, Optimizer, OptimizerOptions
+from .base import LearningRate, Optimizer
+from .options import OptimizerOptions
 
 
 class Adafactor(Optimizer):

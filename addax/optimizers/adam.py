@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from ..core.engine import jnp
-from .base import CommonOptions, LearningRate, Optimizer, OptimizerOptions
+from .base import LearningRate, Optimizer
+from .options import CommonOptions, OptimizerOptions
 
 
 class _Moments(Optimizer):

@@ -5,59 +5,35 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core import tree
 from ..core.convert import to_tensor
-from ..core.engine import jnp
+from ..core.engine import is_tracer, jnp
 from ..core.errors import did_you_mean
 from ..core.naming import auto_name, name_scope
 from ..core.ours import is_ours
 from ..core.owner import Owner
 from ..core.registry import custom_object_scope
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..core.signature import auto_config, init_arguments, init_parameters
+from ..core.signature import auto_config, init_parameters
 from ..core.state import StateScope
 from ..core.variable import Variable
 from ..core.warnings import warn
 from ..initializers.identifiers import get as get_initializer
-from . import transforms
-from .checks import check_number
+from .gradients import as_like, as_value, check_presence, check_shapes
+from .options import check_number, check_options, check_own_arguments
 from .schedules import LearningRateSchedule
+from .step import Step, updates_of
+from .transforms import OptimizerState
 
 LearningRate = float | Variable | LearningRateSchedule | Callable
 
 
-class CommonOptions(TypedDict, total=False):
-    """The keyword arguments that every optimizer takes, described at `Optimizer`."""
-
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
-    use_ema: bool
-    ema_momentum: float
-    ema_overwrite_frequency: int | None
-    loss_scale_factor: float | None
-    gradient_accumulation_steps: int | None
-    name: str | None
-
-
-class OptimizerOptions(CommonOptions, total=False):
-    """The same with weight decay."""
-
-    weight_decay: float | None
-
-
 # What people still write from earlier versions -> what it is called now.
 _RENAMED = {"lr": "learning_rate", "eps": "epsilon"}
-
-
-# Arguments of addax's optimizers by what may be given.
-_IN_UNIT_RANGE = frozenset(("beta_1", "beta_2", "adam_beta_1", "adam_beta_2", "rho"))
-_NOT_NEGATIVE = frozenset(
-    ("epsilon", "epsilon_1", "epsilon_2", "initial_accumulator_value", "clip_threshold", "adam_weight_decay")
-)
 
 
 class Optimizer(Owner):
@@ -108,8 +84,8 @@ class Optimizer(Owner):
     _about: tuple[str, ...] = ("name", "_index", "_undecayed")
 
     def _describes(self) -> Any:
-        variables = self._trainable_variables
-        return [(self._index.get(id(v)), self._use_weight_decay(v)) for v in variables]
+        places = [self._index.get(id(v)) for v in self._trainable_variables]
+        return places, self._is_decayed, self._weight_decays
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -151,44 +127,19 @@ class Optimizer(Owner):
                 + " ".join(self._suggest(argument) for argument in kwargs)
                 + f" (in {type(self).__name__})"
             )
-        if name is not None and (not isinstance(name, str) or "/" in name):
-            raise ValueError(
-                f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}"
-            )
-        if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
-            raise ValueError(
-                "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. Received: "
-                f"clipnorm={clipnorm}, clipvalue={clipvalue}, global_clipnorm={global_clipnorm}"
-            )
-        if use_ema:
-            if not 0 <= ema_momentum <= 1:
-                raise ValueError(f"`ema_momentum` must be in the range [0, 1]. Received: ema_momentum={ema_momentum}")
-            if ema_overwrite_frequency is not None and (
-                not isinstance(ema_overwrite_frequency, int) or ema_overwrite_frequency < 1
-            ):
-                raise ValueError(
-                    "`ema_overwrite_frequency` must be an integer >= 1 or None. Received: "
-                    f"ema_overwrite_frequency={ema_overwrite_frequency}"
-                )
-        for argument, value in (
-            ("weight_decay", weight_decay),
-            ("clipnorm", clipnorm),
-            ("clipvalue", clipvalue),
-            ("global_clipnorm", global_clipnorm),
-        ):
-            check_number(argument, value)
-        check_number("loss_scale_factor", loss_scale_factor, excluded=0.0)
-        if is_ours(type(self)):
-            passed = init_arguments(self)
-            for argument in _IN_UNIT_RANGE.intersection(passed):
-                check_number(argument, passed[argument], 0.0, 1.0)
-            for argument in _NOT_NEGATIVE.intersection(passed):
-                check_number(argument, passed[argument])
-        steps = gradient_accumulation_steps
-        if steps is not None and (not isinstance(steps, int) or steps < 2):
-            raise ValueError(
-                f"`gradient_accumulation_steps` must be an integer >= 2. Received: gradient_accumulation_steps={steps}"
-            )
+        check_options(
+            name,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+        )
+        check_own_arguments(self)
         self._trainable_variables = []
         self.name = name or auto_name(type(self).__name__)
         self.built = False
@@ -203,6 +154,10 @@ class Optimizer(Owner):
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._index: dict[int, int] = {}
         self._undecayed = ([], [])
+        self._averages: list[Variable | None] = []
+        self._accumulators: list[Variable] = []
+        self._slots: dict[str, Sequence[Variable | None]] = {}
+        self._shared: dict[str, Variable] = {}
         with name_scope(self.name):
             self._iterations = Variable(
                 np.zeros((), "int32"), trainable=False, aggregation="only_first_replica", name="iteration"
@@ -289,21 +244,23 @@ class Optimizer(Owner):
         if self.built:
             return
         variables = list(variables)
-        self._trainable_variables = variables
-        self._index = {id(v): i for i, v in enumerate(variables)}
+        self._hold(variables)
         # A variable that takes its gradient as its value has no average and no slots.
         moved = [None if v.overwrite_with_gradient else v for v in variables]
-        self._averages = self.add_optimizer_variables(moved, "average") if self.use_ema else []
-        self._accumulators = (
-            self.add_optimizer_variables(variables, "gradient_accumulator") if self.gradient_accumulation_steps else []
-        )
-        self._slots: dict[str, Any] = {}
+        if self.use_ema:
+            self._averages = self.add_optimizer_variables(moved, "average")
+        if self.gradient_accumulation_steps:
+            self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
         for group in self.slots:
             names = (group,) if isinstance(group, str) else group
             made = [[self.add_slot(name, v) if v is not None else None for name in names] for v in moved]
             self._slots.update(zip(names, zip(*made)))
         self._shared = {name: Variable(np.float32(value), trainable=False) for name, value in self.shared.items()}
         self.built = True
+
+    def _hold(self, variables: Sequence[Variable]) -> None:
+        self._trainable_variables = list(variables)
+        self._index = {id(v): i for i, v in enumerate(variables)}
 
     def add_slot(self, name: str, variable: Variable) -> Variable | None:
         """Makes slot `name` of `variable`: zeros like it. Overridden where a slot begins or is shaped otherwise; None
@@ -389,20 +346,19 @@ class Optimizer(Owner):
         if not grads:
             return
         variables = self._check(grads, trainable_variables)
-        present = [(g, v) for g, v in zip(grads, variables) if g is not None]
-        missing = [v.path for g, v in zip(grads, variables) if g is None]
-        if not present:
-            raise ValueError("No gradients provided for any variable.")
-        if missing:
-            warn(
-                f"Gradients do not exist for variables {missing} when minimizing the loss. If using "
-                "`model.compile()`, did you forget to provide a `loss` argument?"
-            )
-        self._step([to_tensor(g) for g, _ in present], [v for _, v in present])
-        for variable in variables:
-            if variable.constraint is not None:
-                variable.assign(variable.constraint(variable.value))
-        self._iterations.assign_add(1)
+        check_presence(grads, variables)
+        everything = self._trainable_variables
+        places = [self._index[id(v)] for v in variables]
+        by_place: list = [None] * len(everything)
+        for place, grad in zip(places, grads):
+            by_place[place] = None if grad is None else to_tensor(grad)
+        structure = self._structure()
+        old_params, old_state = [v.value for v in everything], tree.map_structure(_value, structure)
+        params, state = self._pure_update(old_state, by_place, old_params, places)
+        kept = zip(*map(tree.flatten, (structure, state, old_state)))
+        for variable, new, old in (*zip(everything, params, old_params), *kept):
+            if new is not old:
+                variable.assign(new)
 
     def _check(self, grads: list, trainable_variables: Sequence[Variable] | None) -> list[Variable]:
         if trainable_variables is None:
@@ -427,93 +383,153 @@ class Optimizer(Owner):
                 )
             if not self.built:
                 self.build(variables)
-                self.built = True  # also when a subclass's `build` does not call the base's
+                self.built = True
+            if not self._index:  # a subclass's `build` that doesn't call the base's
+                self._hold(variables)
             for v in variables:
-                if self._index and id(v) not in self._index:
+                if id(v) not in self._index:
                     raise ValueError(
                         f"Unknown variable: {v}. This optimizer can only be called for the variables it was "
                         "originally built with. When working with a new set of variables, you should recreate a new "
                         "optimizer instance."
                     )
-        for g, v in zip(grads, variables):
-            if g is not None and tuple(np.shape(g)) != tuple(v.shape):
-                raise ValueError(
-                    f"The gradient of variable '{v.path}' must have its shape {tuple(v.shape)}. Received a gradient "
-                    f"of shape {tuple(np.shape(g))}."
-                )
+        check_shapes(grads, variables)
         return variables
 
-    def _step(self, grads: list, variables: list[Variable]) -> None:
-        if self.loss_scale_factor is not None:
-            grads = [
-                g if v.overwrite_with_gradient else g / jnp.asarray(self.loss_scale_factor, g.dtype)
-                for g, v in zip(grads, variables)
-            ]
-        rate = self.learning_rate
-        rate = rate.value if isinstance(rate, Variable) else rate
-        steps = self.gradient_accumulation_steps
-        if not steps:
-            self._update(grads, variables, rate)
-        else:
-            accumulators = [self._accumulators[self._get_variable_index(v)] for v in variables]
+    # -- the step, as a pure function. Lists have an entry for each variable that the optimizer was built with.
 
-            def update() -> None:
-                means = []
-                for g, v, a in zip(grads, variables, accumulators):
-                    g = g.astype(a.value.dtype)
-                    means.append(jnp.maximum(a.value, g) if v.overwrite_with_gradient else (a.value + g) / steps)
-                    a.assign(jnp.zeros_like(a.value))
-                self._update(means, variables, rate)
+    def _structure(self) -> OptimizerState:
+        """The optimizer's variables, by what they are for."""
+        slots = [
+            {name: of_all[i] for name, of_all in self._slots.items() if of_all[i] is not None}
+            for i in range(len(self._trainable_variables))
+        ]
+        rate = self._learning_rate if isinstance(self._learning_rate, Variable) else None
+        named = OptimizerState(
+            self._iterations, rate, list(self._averages), list(self._accumulators), slots, dict(self._shared), None
+        )
+        known = set(map(id, tree.flatten(named)))
+        return named._replace(own=[v for v in self.variables if id(v) not in known])
 
-            def accumulate() -> None:
-                for g, v, a in zip(grads, variables, accumulators):
-                    a.assign(jnp.maximum(a.value, g) if v.overwrite_with_gradient else a.value + g)
+    def _update(
+        self, state: OptimizerState, grads: list, params: list, touched: Sequence[int] | None = None
+    ) -> tuple[list, OptimizerState]:
+        """One step. A user's own `apply` is part of it.
 
-            due = (self._iterations.value + 1) % steps == 0
-            transforms.conditional(due, update, accumulate, [*self.variables, *variables])
-        if self.use_ema:
-            self._average(self._trainable_variables)
+        Args:
+            state: Values in the structure of `_structure()`.
+            grads: Gradients; None leaves a parameter.
+            params: The parameters' values.
+            touched: Places of the parameters that the step is about, gradient or not; None is all.
 
-    def _update(self, grads: list, variables: list[Variable], rate: Any) -> None:
-        moved = []
-        for g, v in zip(grads, variables):
-            if v.overwrite_with_gradient:
-                v.assign(g)
-            else:
-                moved.append((g, v))
-        grads, variables = [g for g, _ in moved], [v for _, v in moved]
-        grads = transforms.clip(grads, self.clipnorm, self.clipvalue, self.global_clipnorm)
-        for v in variables:
-            decay = self.decay_of(v) if self._use_weight_decay(v) else None
-            if decay is not None:
-                value = v.value
-                v.assign(value - value * (jnp.asarray(decay, value.dtype) * jnp.asarray(rate, value.dtype)))
-        self.update_all(grads, variables, rate)
+        Returns:
+            The new parameters and the new state.
+        """
+        if not self._overrides("apply"):
+            return self._pure_update(state, grads, params, touched)
+        places = range(len(params)) if touched is None else touched
+        variables = self._trainable_variables
+        return self._in_scope(
+            state, params, lambda: self.apply([grads[i] for i in places], [variables[i] for i in places])
+        )
+
+    def _pure_update(
+        self, state: OptimizerState, grads: list, params: list, touched: Sequence[int] | None
+    ) -> tuple[list, OptimizerState]:
+        step = Step(
+            self._rules,
+            [v.overwrite_with_gradient for v in self._trainable_variables],
+            self._weight_decays,
+            [v.constraint for v in self._trainable_variables],
+            *(getattr(self, option) for option in _STEP_OPTIONS),
+        )
+        return step(
+            state, grads, params, self._rate_in(state, params), range(len(params)) if touched is None else touched
+        )
+
+    def _rules(self, state: OptimizerState, grads: list, params: list, rate: Any) -> tuple[list, OptimizerState]:
+        """Moves the parameters by their gradients, each by `rule`, or by the `update_step` of a user's class."""
+        if self._rules_assign(state):
+            pairs = [(g, v) for g, v in zip(grads, self._trainable_variables) if g is not None]
+            return self._in_scope(
+                state, params, lambda: self.update_all([g for g, _ in pairs], [v for _, v in pairs], rate)
+            )
+        updates, shared = updates_of(state, self.gradient_accumulation_steps), state.shared
+        if shared:
+            advanced = self.advance(dict(shared), updates.astype(jnp.float32) + 1)
+            shared = {name: jnp.asarray(advanced.get(name, v), v.dtype) for name, v in shared.items()}
+        params, slots = list(params), list(state.slots)
+        for i, grad in enumerate(grads):
+            if grad is not None:
+                params[i], slots[i] = self._ruled(grad, params[i], slots[i], shared, rate, updates)
+        return params, state._replace(slots=slots, shared=shared)
+
+    def _ruled(
+        self, grad: Any, param: Any, slots: dict[str, Any], shared: dict[str, Any], rate: Any, updates: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """`rule` with everything in the dtype it is meant to have."""
+        # Scalars of 16-bit parameters stay in 32 bits, where step 257 and 1 - 0.999 are still exact enough.
+        scalar = jnp.promote_types(param.dtype, jnp.float32)
+        known = {**slots, **{name: v.astype(scalar) for name, v in shared.items()}}
+        new, changed = self.rule(
+            grad.astype(param.dtype), param, known, jnp.asarray(rate, scalar), updates.astype(scalar) + 1
+        )
+        kept = {**slots, **{name: as_like(slots[name], value, f"slot '{name}'") for name, value in changed.items()}}
+        return as_like(param, new, "the parameter"), kept
+
+    def _rules_assign(self, state: OptimizerState) -> bool:
+        """Whether moving parameters assigns Variables: in `update_step` or `update_all` of a user's class, or in a rule
+        beside which the class keeps variables of its own."""
+        return self._overrides("update_step", "update_all") or bool(state.own)
+
+    def _overrides(self, *methods: str) -> bool:
+        return any(getattr(getattr(self, m), "__func__", None) is not getattr(Optimizer, m) for m in methods)
+
+    def _in_scope(self, state: OptimizerState, params: list, assign: Callable[[], Any]) -> tuple[list, OptimizerState]:
+        """The parameters and the state after `assign`, a function that assigns the Variables of both."""
+        structure, trainable = self._structure(), self._trainable_variables
+        kept = [(v, x) for v, x in zip(tree.flatten(structure), tree.flatten(state)) if v is not None]
+        pairs = [*zip(trainable, params), *kept]
+        with StateScope(pairs) as scope:
+            assign()
+        known = {id(v) for v, _ in pairs}
+        for key, variable in scope.written.items():
+            if key not in known and not is_tracer(scope.values[key]):
+                variable.assign(scope.values[key])  # something else that the user's code keeps
+        after = tree.map_structure(lambda v: None if v is None else scope.get_current_value(v), structure)
+        return [scope.get_current_value(v) for v in trainable], after
+
+    def _rate_in(self, state: OptimizerState, params: list) -> Any:
+        """The learning rate where the optimizer's variables have the values of `state`."""
+        builtin = inspect.getattr_static(self, "learning_rate") is inspect.getattr_static(Optimizer, "learning_rate")
+        if builtin and state.learning_rate is not None:
+            return state.learning_rate
+        if builtin and is_ours(type(self._learning_rate)):
+            return self._learning_rate(updates_of(state, self.gradient_accumulation_steps))
+        found: list[Any] = []  # a function of the user's may read the optimizer's variables itself
+        self._in_scope(state, params, lambda: found.append(to_tensor(self.learning_rate)))
+        return found[0]
+
+    # -- what classes in Keras's style override
 
     def update_all(self, grads: list, variables: list[Variable], learning_rate: Any) -> None:
         """Moves all variables by their gradients, already clipped; by default each by `update_step`."""
         if self.shared:
-            step = self._next_step(jnp.float32)
             values = {name: v.value for name, v in self._shared.items()}
-            for name, value in self.advance(values, step).items():
+            for name, value in self.advance(values, self._updates().astype(jnp.float32) + 1).items():
                 self._shared[name].assign(value)
         for g, v in zip(grads, variables):
             self.update_step(g, v, learning_rate)
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Moves one variable by its gradient. By default this is `rule`; subclasses in Keras's style override it."""
-        param = variable.value
-        # Scalars of 16-bit parameters stay in 32 bits, where step 257 and 1 - 0.999 are still exact enough.
-        scalar = jnp.promote_types(param.dtype, jnp.float32)
         index = self._get_variable_index(variable)
-        kept = {name: slots[index] for name, slots in self._slots.items() if slots[index] is not None}
-        slots = {name: slot.value for name, slot in kept.items()}
-        slots.update((name, v.value.astype(scalar)) for name, v in self._shared.items())
-        new_param, new_slots = self.rule(
-            gradient.astype(param.dtype), param, slots, jnp.asarray(learning_rate, scalar), self._next_step(scalar)
-        )
-        variable.assign(new_param)
-        for name, value in new_slots.items():
+        kept = {name: v for name, of_all in self._slots.items() if (v := of_all[index]) is not None}
+        slots = {name: v.value for name, v in kept.items()}
+        shared = {name: v.value for name, v in self._shared.items()}
+        param, slots = self._ruled(gradient, variable.value, slots, shared, learning_rate, self._updates())
+        variable.assign(param)
+        for name, value in slots.items():
             kept[name].assign(value)
 
     def rule(
@@ -539,9 +555,6 @@ class Optimizer(Owner):
     def advance(self, shared: dict[str, Any], step: Any) -> dict[str, Any]:
         """The shared scalars' values for this update."""
         return shared
-
-    def _next_step(self, dtype: Any) -> Any:
-        return self._updates().astype(dtype) + 1
 
     def stateless_apply(
         self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
@@ -572,10 +585,20 @@ class Optimizer(Owner):
                     f"{type(self).__name__} '{self.name}'. Received list with length {len(values)}, but expected "
                     f"{len(expected)} variables."
                 )
-        pairs = [*zip(trainable, trainable_variables), *zip(own, optimizer_variables)]
-        with StateScope((v, x if v is None else to_tensor(x)) for v, x in pairs) as scope:
-            self.apply(grads)
-        return [scope.get_current_value(v) for v in trainable], [scope.get_current_value(v) for v in own]
+        grads = list(grads)
+        params = [as_value(x, v) for v, x in zip(trainable, trainable_variables)]
+        state_values = {id(v): as_value(x, v) for v, x in zip(own, optimizer_variables)}
+        if grads:
+            check_presence(grads, self._check(grads, None))
+            structure = self._structure()
+            state = tree.map_structure(lambda v: None if v is None else state_values[id(v)], structure)
+            params, state = self._update(state, [None if g is None else to_tensor(g) for g in grads], params)
+            pairs = zip(tree.flatten(structure), tree.flatten(state))
+            state_values.update((id(v), x) for v, x in pairs if v is not None)
+        return (
+            [jnp.asarray(x, v._dtype) for v, x in zip(trainable, params)],
+            [jnp.asarray(state_values[id(v)], v._dtype) for v in own],
+        )
 
     # -- weight decay, averages, loss scale
 
@@ -590,28 +613,22 @@ class Optimizer(Owner):
         """
         self._undecayed = (list(var_list or ()), list(var_names or ()))
 
-    def _use_weight_decay(self, variable: Variable) -> bool:
-        variables, patterns = self._undecayed
-        return not any(v is variable for v in variables) and not any(re.search(p, variable.name) for p in patterns)
+    @property
+    def _is_decayed(self) -> tuple[bool, ...]:
+        """For each variable that the optimizer was built with whether it takes part in weight decay."""
+        listed, patterns = set(map(id, self._undecayed[0])), self._undecayed[1]
+        return tuple(
+            id(v) not in listed and not any(re.search(p, v.name) for p in patterns) for v in self._trainable_variables
+        )
+
+    @property
+    def _weight_decays(self) -> tuple[float | None, ...]:
+        """The weight decay of each variable that the optimizer was built with; None where there is none."""
+        return tuple(self.decay_of(v) if d else None for v, d in zip(self._trainable_variables, self._is_decayed))
 
     def decay_of(self, variable: Variable) -> float | None:
         """The weight decay of `variable`, if it was not excluded."""
         return self.weight_decay
-
-    def _average(self, variables: list[Variable]) -> None:
-        iterations = self._updates()
-        # The first value is taken whole: an average that began at zero would be too small.
-        momentum = jnp.where(iterations == 0, 0.0, self.ema_momentum)
-        for variable in variables:
-            average = self._averages[self._get_variable_index(variable)]
-            if average is None:
-                continue
-            value = variable.value
-            kept = momentum.astype(value.dtype)
-            average.assign(kept * average.value + (1 - kept) * value)
-            if self.ema_overwrite_frequency:
-                due = (iterations + 1) % self.ema_overwrite_frequency == 0
-                variable.assign(jnp.where(due, average.value, value))
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Makes the variables their moving averages, where these are kept; `fit` calls this at its end."""
@@ -674,6 +691,16 @@ class Optimizer(Owner):
         return serialize_keras_object(rate)
 
 
+_STEP_OPTIONS = (
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
 _CONFIG_ORDER = (
     "name",
     "learning_rate",
@@ -687,3 +714,7 @@ _CONFIG_ORDER = (
     "loss_scale_factor",
     "gradient_accumulation_steps",
 )
+
+
+def _value(variable: Variable | None) -> Any:
+    return None if variable is None else variable.value

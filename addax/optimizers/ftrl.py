@@ -7,7 +7,8 @@ from typing import Any, Unpack
 from ..core.engine import jnp
 from ..core.variable import Variable
 from ..initializers.constant import Constant
-from .base import LearningRate, Optimizer, OptimizerOptions
+from .base import LearningRate, Optimizer
+from .options import OptimizerOptions
 
 
 class Ftrl(Optimizer):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from ..core.engine import jnp
-from .base import LearningRate, Optimizer, OptimizerOptions
+from .base import LearningRate, Optimizer
+from .options import OptimizerOptions
 
 
 class Lion(Optimizer):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.naming import name_scope
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
@@ -15,7 +14,8 @@ from ..core.signature import init_parameters
 from ..core.variable import Variable
 from . import transforms
 from .base import Optimizer
-from .checks import check_number
+from .options import check_number
+from .transforms import OptimizerState
 
 
 class LossScaleOptimizer(Optimizer):
@@ -72,8 +72,7 @@ class LossScaleOptimizer(Optimizer):
     def build(self, variables: Sequence[Variable]) -> None:
         if self.built:
             return
-        self._trainable_variables = list(variables)
-        self._index = {id(v): i for i, v in enumerate(variables)}
+        self._hold(variables)
         with name_scope(self.name):
             self.step_counter = Variable(
                 np.zeros((), "int32"), trainable=False, aggregation="none", name="step_counter"
@@ -99,33 +98,28 @@ class LossScaleOptimizer(Optimizer):
     def learning_rate(self, value: Any) -> None:
         self.inner_optimizer.learning_rate = value
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
-        grads = list(grads)
-        variables = self._check(grads, trainable_variables)
-        grads = [None if g is None else to_tensor(g) for g in grads]
-        present = [g for g in grads if g is not None]
-        if not present:
-            raise ValueError("No gradients provided for any variable.")
-        scale, counter = self.dynamic_scale, self.step_counter
+    def _structure(self) -> OptimizerState:
+        own = (self.dynamic_scale, self.step_counter, self.inner_optimizer._structure())
+        return OptimizerState(self._iterations, None, [], [], [], {}, own)
 
-        def good() -> None:
-            factor = scale.value
-            self.inner_optimizer.apply(
-                [
-                    g if g is None or v.overwrite_with_gradient else g / factor.astype(g.dtype)
-                    for g, v in zip(grads, variables)
-                ],
-                variables,
-            )
-            grow = counter.value == self.dynamic_growth_steps - 1
-            counter.assign(jnp.where(grow, 0, counter.value + 1))
-            scale.assign(jnp.where(grow, factor * 2, factor))
+    def _pure_update(
+        self, state: OptimizerState, grads: list, params: list, touched: Sequence[int] | None
+    ) -> tuple[list, OptimizerState]:
+        scale, counter, inner = state.own
+        taken = [v.overwrite_with_gradient for v in self._trainable_variables]
 
-        def bad() -> None:
-            counter.assign(jnp.zeros_like(counter.value))
-            scale.assign(scale.value / 2)
+        def good() -> tuple:
+            scaled_back = transforms.divide(grads, scale, taken)
+            moved = self.inner_optimizer._update(inner, scaled_back, params, touched)
+            grow = counter == self.dynamic_growth_steps - 1
+            return *moved, jnp.where(grow, scale * 2, scale), jnp.where(grow, 0, counter + 1)
 
-        transforms.conditional(transforms.all_finite(present), good, bad, [*self.variables, *variables])
+        def bad() -> tuple:
+            return params, inner, scale / 2, jnp.zeros_like(counter)
+
+        finite = transforms.all_finite(transforms.present(grads))
+        params, inner, scale, counter = transforms.conditional(finite, good, bad)
+        return params, state._replace(own=(scale, counter, inner))
 
     def scale_loss(self, loss: Any) -> Any:
         return self.inner_optimizer.scale_loss(loss) * (self.dynamic_scale.value if self.built else self.initial_scale)

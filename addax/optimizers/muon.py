@@ -9,7 +9,7 @@ from typing import Any
 from ..core.engine import jnp
 from ..core.variable import Variable
 from .base import LearningRate, Optimizer
-from .checks import check_number
+from .options import check_number
 
 
 class Muon(Optimizer):

@@ -10,7 +10,9 @@ import numpy as np
 from ..core.engine import jax, jnp
 from ..core.naming import name_scope
 from ..core.variable import Variable
-from .base import LearningRate, Optimizer, OptimizerOptions
+from .base import LearningRate, Optimizer
+from .options import OptimizerOptions
+from .transforms import OptimizerState
 
 
 def is_gradient_transformation(value: Any) -> bool:
@@ -37,7 +39,7 @@ class OptaxOptimizer(Optimizer):
     """
 
     transformation: Any
-    _structure: Any
+    _form: Any  # the structure of the transformation's state
 
     def __init__(self, transformation: Any, learning_rate: LearningRate = 1.0, **kwargs: Unpack[OptimizerOptions]):
         super().__init__(learning_rate, **kwargs)
@@ -54,7 +56,7 @@ class OptaxOptimizer(Optimizer):
         super().build(variables)
         with jax.ensure_compile_time_eval():  # building may happen inside a trace
             state = self.transformation.init([v.stored_value() for v in variables])
-        leaves, self.__dict__["_structure"] = jax.tree.flatten(state)
+        leaves, self.__dict__["_form"] = jax.tree.flatten(state)
         with name_scope(self.name):
             self._state = [
                 Variable(
@@ -63,21 +65,14 @@ class OptaxOptimizer(Optimizer):
                 for i, leaf in enumerate(leaves)
             ]
 
-    def update_all(self, grads: list, variables: list[Variable], learning_rate: Any) -> None:
+    def _rules(self, state: OptimizerState, grads: list, params: list, rate: Any) -> tuple[list, OptimizerState]:
         # A transformation wants all gradients at once; a variable without one has zeros and stays where it is.
-        known = {id(v): g for g, v in zip(grads, variables)}
-        everything = self._trainable_variables
-        params = [v.value for v in everything]
-        filled = [
-            known[id(v)].astype(p.dtype) if id(v) in known else jnp.zeros_like(p) for v, p in zip(everything, params)
-        ]
-        state = jax.tree.unflatten(self._structure, [v.value for v in self._state])
-        updates, state = self.transformation.update(filled, state, params)
-        for variable, param, update in zip(everything, params, updates):
-            if id(variable) in known:
-                variable.assign((param + learning_rate * update).astype(param.dtype))
-        for variable, leaf in zip(self._state, jax.tree.leaves(state)):
-            variable.assign(leaf)
+        filled = [jnp.zeros_like(p) if g is None else g.astype(p.dtype) for g, p in zip(grads, params)]
+        kept = jax.tree.unflatten(self._form, state.own)
+        updates, kept = self.transformation.update(filled, kept, params)
+        moved = [p if g is None else (p + rate * u).astype(p.dtype) for g, p, u in zip(grads, params, updates)]
+        leaves = [jnp.asarray(x, old.dtype) for x, old in zip(jax.tree.leaves(kept), state.own)]
+        return moved, state._replace(own=leaves)
 
     def get_config(self) -> NoReturn:
         raise ValueError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from ..core.engine import jnp, lax
-from .base import LearningRate, Optimizer, OptimizerOptions
-from .checks import check_number
+from .base import LearningRate, Optimizer
+from .options import OptimizerOptions, check_number
 
 
 class RMSprop(Optimizer):

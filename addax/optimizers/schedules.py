@@ -10,7 +10,7 @@ from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.family import Family
 from ..core.signature import Configurable
-from .checks import check_number
+from .options import check_number
 
 __all__ = [
     "CosineDecay",

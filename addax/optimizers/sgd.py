@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from .base import LearningRate, Optimizer, OptimizerOptions
+from .base import LearningRate, Optimizer
+from .options import OptimizerOptions
 
 
 class SGD(Optimizer):

@@ -1,13 +1,43 @@
-"""What happens to gradients before they move anything, and conditions on functions that assign."""
+"""The parts of an optimizer's step, as pure functions of lists of arrays: one entry for each trainable variable.
+
+In lists of gradients None stands for a variable that is left alone; in lists of averages for one that has none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from ..core.engine import is_tracer, jnp, lax
-from ..core.state import StateScope
-from ..core.variable import Variable
+
+T = TypeVar("T")
+
+
+class OptimizerState(NamedTuple):
+    """What an optimizer keeps between steps: Variables, or their values.
+
+    Attributes:
+        iterations: Number of steps done, those that only accumulate gradients included.
+        learning_rate: The rate; None where a schedule or function gives it.
+        averages: Moving averages of the parameters.
+        accumulators: Sums of the gradients since the last update.
+        slots: For each parameter a dict of what its rule keeps.
+        shared: Scalars kept once for all parameters, by name.
+        own: Whatever else an optimizer keeps.
+    """
+
+    iterations: Any
+    learning_rate: Any
+    averages: list
+    accumulators: list
+    slots: list[dict[str, Any]]
+    shared: dict[str, Any]
+    own: Any
+
+
+def divide(grads: list, factor: Any, kept: Sequence[bool]) -> list:
+    """`grads` divided by `factor`, but for those that `kept` marks."""
+    return [g if g is None or k else g / jnp.asarray(factor, g.dtype) for g, k in zip(grads, kept)]
 
 
 def clip(grads: list, norm: float | None, value: float | None, global_norm_limit: float | None) -> list:
@@ -17,13 +47,74 @@ def clip(grads: list, norm: float | None, value: float | None, global_norm_limit
     array([[0.6, 0.8]], dtype=float32)
     """
     if value is not None and value > 0:
-        return [jnp.clip(g, -value, value) for g in grads]
+        return [None if g is None else jnp.clip(g, -value, value) for g in grads]
     if norm is not None and norm > 0:
-        return [_shrink(g, _norm(g), norm) for g in grads]
-    if global_norm_limit is not None and global_norm_limit > 0:
-        total = global_norm(grads)
-        return [_shrink(g, total, global_norm_limit) for g in grads]
+        return [None if g is None else _shrink(g, _norm(g), norm) for g in grads]
+    if global_norm_limit is not None and global_norm_limit > 0 and present(grads):
+        total = global_norm(present(grads))
+        return [None if g is None else _shrink(g, total, global_norm_limit) for g in grads]
     return grads
+
+
+def decay(params: list, fractions: Sequence[float | None], rate: Any) -> list:
+    """`params` less a fraction of themselves, times the learning rate.
+
+    Args:
+        params: The parameters.
+        fractions: Weight decay of each; None leaves it.
+        rate: Learning rate.
+    """
+    return [
+        p if f is None else p - p * (jnp.asarray(f, p.dtype) * jnp.asarray(rate, p.dtype))
+        for p, f in zip(params, fractions)
+    ]
+
+
+def accumulate(accumulators: list, grads: list, largest: Sequence[bool]) -> list:
+    """The sums of `accumulators` and `grads`, or, where `largest` marks it, the larger of both."""
+
+    def add(a: Any, g: Any, by_size: bool) -> Any:
+        if g is None:
+            return a
+        g = g.astype(a.dtype)
+        return jnp.maximum(a, g) if by_size else a + g
+
+    return [add(a, g, by_size) for a, g, by_size in zip(accumulators, grads, largest)]
+
+
+def average(averages: list, params: list, momentum: float, updates: Any) -> list:
+    """Exponential moving averages of `params`; the first value, of update 0, is taken whole: an average that began at
+    zero would be too small."""
+    share = jnp.where(updates == 0, 0.0, momentum)
+
+    def mix(a: Any, p: Any) -> Any:
+        if a is None:
+            return None
+        kept = share.astype(p.dtype)
+        return (kept * a + (1 - kept) * p).astype(a.dtype)
+
+    return [mix(a, p) for a, p in zip(averages, params)]
+
+
+def choose(condition: Any, values: list, others: list) -> list:
+    """`values` where a scalar condition holds, else `others`; None among `values` is no value."""
+    return [o if v is None else jnp.where(condition, v, o).astype(o.dtype) for v, o in zip(values, others)]
+
+
+def conditional(condition: Any, on_true: Callable[[], T], on_false: Callable[[], T]) -> T:
+    """`if` on a scalar that may be traced, between two functions that return arrays of the same structure.
+
+    >>> print(conditional(jnp.array(True), lambda: jnp.ones(2), lambda: jnp.zeros(2)))
+    [1. 1.]
+    """
+    if not is_tracer(condition):
+        return on_true() if bool(condition) else on_false()
+    return lax.cond(condition, on_true, on_false)
+
+
+def present(grads: list) -> list:
+    """The gradients that there are."""
+    return [g for g in grads if g is not None]
 
 
 def global_norm(grads: Sequence[Any]) -> Any:
@@ -34,39 +125,6 @@ def global_norm(grads: Sequence[Any]) -> Any:
 def all_finite(grads: Sequence[Any]) -> Any:
     """Whether no gradient has an infinity or a NaN."""
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(g)) for g in grads]))
-
-
-def conditional(
-    condition: Any, on_true: Callable[[], Any], on_false: Callable[[], Any], variables: Sequence[Variable]
-) -> None:
-    """`if` on a value that may be traced, between two functions that assign variables.
-
-    Args:
-        condition: A scalar bool.
-        on_true, on_false: Called without arguments, both when tracing; each may read and assign `variables`.
-        variables: All that either of them reads or assigns.
-
-    >>> v = keras.Variable(1.0)
-    >>> conditional(jnp.array(True), lambda: v.assign_add(1.0), lambda: v.assign(0.0), [v])
-    >>> float(v)
-    2.0
-    """
-    if not is_tracer(condition):
-        (on_true if bool(condition) else on_false)()
-        return
-
-    def branch(fn: Callable[[], Any]) -> Callable[[list], list]:
-        def pure(values: list) -> list:
-            with StateScope(zip(variables, values)) as scope:
-                fn()
-            return [scope.get_current_value(v) for v in variables]
-
-        return pure
-
-    before = [v.value for v in variables]
-    after = lax.cond(condition, branch(on_true), branch(on_false), before)
-    for variable, value in zip(variables, after):
-        variable.assign(value)
 
 
 def _wide(x: Any) -> Any:

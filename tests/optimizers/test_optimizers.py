@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import warnings
 
 import jax
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 import addax.optimizers as optimizers
 from addax.core.serialization import deserialize_keras_object, serialize_keras_object
-from addax.core.state import StateScope
+from addax.core.state import StateScope, in_stateless_scope
 from addax.core.variable import Variable
 from addax.optimizers import schedules
 
@@ -394,3 +395,249 @@ def test_mistakes_once_built():
         optimizer.load_own_variables({"0": np.zeros(())})
     with pytest.warns(UserWarning, match="`decay` is no longer supported"):
         optimizers.SGD(decay=0.1)
+
+
+# The step as a pure function, and what of users' classes is part of it.
+
+
+def by_both(make, grads=None):
+    """The variables after steps by `apply`, and by `stateless_apply` under jit; both also of the optimizer."""
+    values, given = data()
+    grads = given if grads is None else grads
+    eager, pure = make(), make()
+    variables = [[Variable(v, name=f"v{i}") for i, v in enumerate(values)] for _ in range(2)]
+    eager.build(variables[0])
+    pure.build(variables[1])
+    trainable, state = state_of(pure, variables[1])
+    step = jax.jit(lambda t, s, g: pure.stateless_apply(s, g, t))
+    for g in grads:
+        eager.apply(g)
+        trainable, state = step(trainable, state, g)
+    for x, y in zip([*variables[0], *eager.variables], [*trainable, *state], strict=True):
+        np.testing.assert_allclose(x.numpy(), y, rtol=1e-5, atol=1e-6)
+    return [v.numpy() for v in variables[0]], eager
+
+
+def moved_by_sgd(grads, **settings):
+    values, _ = data()
+    reference = [Variable(v, name=f"v{i}") for i, v in enumerate(values)]
+    same = optimizers.SGD(**settings)
+    for g in grads:
+        same.apply(g, reference)
+    return [v.numpy() for v in reference]
+
+
+def assert_close(found, expected):
+    for x, y in zip(found, expected, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
+
+
+class Centred(optimizers.SGD):
+    """Overrides `apply`, as wrappers of optimizers do."""
+
+    def apply(self, grads, trainable_variables=None):
+        super().apply([g - g.mean() for g in grads], trainable_variables)
+
+
+def test_apply_of_a_user_is_part_of_the_step():
+    grads = data()[1]
+    expected = moved_by_sgd([[g - g.mean() for g in step] for step in grads], learning_rate=0.1, momentum=0.9)
+    assert_close(by_both(lambda: Centred(0.1, momentum=0.9))[0], expected)
+
+    def patched():
+        optimizer = optimizers.SGD(0.1, momentum=0.9)
+        apply = optimizer.apply
+        optimizer.apply = lambda grads, variables=None: apply([g - g.mean() for g in grads], variables)
+        return optimizer
+
+    assert_close(by_both(patched)[0], expected)
+    inside = by_both(lambda: optimizers.LossScaleOptimizer(Centred(0.1, momentum=0.9), initial_scale=4.0), scaled(4.0))
+    assert_close(inside[0], expected)
+
+
+def scaled(factor):
+    return [[g * np.float32(factor) for g in step] for step in data()[1]]
+
+
+def test_loss_scale_of_a_users_optimizer():
+    expected = moved_by_sgd(data()[1], learning_rate=0.1, momentum=0.5)
+    found, optimizer = by_both(lambda: optimizers.LossScaleOptimizer(Heavy(0.1), initial_scale=4.0), scaled(4.0))
+    assert_close(found, expected)
+    assert float(optimizer.inner_optimizer.count) == 2 * STEPS
+
+
+def test_rate_of_a_users_property():
+    class Warming(optimizers.SGD):
+        @property
+        def learning_rate(self):
+            return self._learning_rate.value / (self.iterations.value + 1.0)
+
+        @learning_rate.setter
+        def learning_rate(self, value):
+            self._learning_rate.assign(value)
+
+    expected = [v.copy() for v in data()[0]]
+    for i, step in enumerate(data()[1]):
+        expected = [v - np.float32(0.5 / (i + 1)) * g for v, g in zip(expected, step)]
+    assert_close(by_both(lambda: Warming(0.5))[0], expected)
+
+
+def test_functions_of_users_read_what_the_step_began_with():
+    def make():
+        optimizer = optimizers.SGD(lambda: 0.5 / (optimizer.iterations.value + 1.0))
+        return optimizer
+
+    grads = data()[1]
+    expected = [v.copy() for v in data()[0]]
+    for i, step in enumerate(grads):
+        expected = [v - np.float32(0.5 / (i + 1)) * g for v, g in zip(expected, step)]
+    assert_close(by_both(make)[0], expected)
+
+
+class Counting(optimizers.Optimizer):
+    """Keeps a variable of its own beside its rule."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.seen = self.add_variable((), name="seen")
+
+    def rule(self, grad, param, slots, lr, step):
+        self.seen.assign_add(1.0)
+        return param - lr * grad * self.seen.value, {}
+
+
+def test_rule_may_read_variables_of_its_own():
+    expected, count = [v.copy() for v in data()[0]], 0
+    for step in data()[1]:
+        for i, g in enumerate(step):
+            count += 1
+            expected[i] = expected[i] - np.float32(0.1 * count) * g
+    found, optimizer = by_both(lambda: Counting(0.1))
+    assert_close(found, expected)
+    assert float(optimizer.seen) == 2 * STEPS
+
+
+@pytest.mark.parametrize("settings", [{}, {"gradient_accumulation_steps": 2}, {"use_ema": True}])
+def test_rules_are_pure_inside(settings):
+    scopes = []
+
+    class Plain(optimizers.Optimizer):
+        slots = ("last",)
+
+        def rule(self, grad, param, slots, lr, step):
+            scopes.append(in_stateless_scope())
+            return param - lr * grad, {"last": grad}
+
+    by_both(lambda: Plain(schedules.ExponentialDecay(0.1, 2, 0.5), **settings))
+    assert scopes and not any(scopes)
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_conditions_carry_only_what_they_change(wrap):
+    values, grads = data(1)
+    variables = [Variable(v, name=f"v{i}") for i, v in enumerate(values)]
+    optimizer = optimizers.Adam(0.1, gradient_accumulation_steps=None if wrap else 2)
+    optimizer = optimizers.LossScaleOptimizer(optimizer) if wrap else optimizer
+    optimizer.build(variables)
+    trainable, state = state_of(optimizer, variables)
+    for given, moved in ((grads[0], 2), ([grads[0][0], None], 1)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = jax.make_jaxpr(lambda t, s, g: optimizer.stateless_apply(s, g, t))(trainable, state, given)
+        (condition,) = [e for e in program.eqns if e.primitive.name == "cond"]
+        # Parameter and two moments of each; and its sum of gradients, or the iteration, the scale and its counter.
+        assert len(condition.outvars) == (3 * moved + 3 if wrap else 4 * moved)
+
+
+class WithoutBase(optimizers.Optimizer):
+    """Its `build` doesn't call the base's."""
+
+    def build(self, variables):
+        self.sums = [Variable(np.zeros(v.shape, "float32"), name="sum") for v in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        total = self.sums[self._get_variable_index(variable)]
+        total.assign_add(gradient)
+        variable.assign_sub(learning_rate * total.value)
+
+
+def test_build_of_a_user_that_forgets_the_base():
+    values, grads = data()
+    variables = [Variable(v, name=f"v{i}") for i, v in enumerate(values)]
+    optimizer = WithoutBase(0.1)
+    for g in grads:
+        optimizer.apply(g, variables)
+    expected, sums = [v.copy() for v in values], [np.zeros_like(v) for v in values]
+    for step in grads:
+        sums = [s + g for s, g in zip(sums, step)]
+        expected = [v - np.float32(0.1) * s for v, s in zip(expected, sums)]
+    assert_close([v.numpy() for v in variables], expected)
+
+
+def test_update_step_may_assign_what_is_not_the_optimizers():
+    seen = Variable(0.0, name="seen")
+
+    class Telling(optimizers.SGD):
+        def update_step(self, gradient, variable, learning_rate):
+            seen.assign_add(1.0)
+            super().update_step(gradient * 2.0, variable, learning_rate)
+
+    values, grads = data()
+    variables = [Variable(v, name=f"v{i}") for i, v in enumerate(values)]
+    optimizer = Telling(0.1, momentum=0.9)
+    for g in grads:
+        optimizer.apply(g, variables)
+    assert float(seen) == 2 * STEPS
+    doubled = [[2 * g for g in step] for step in grads]
+    assert_close([v.numpy() for v in variables], moved_by_sgd(doubled, learning_rate=0.1, momentum=0.9))
+    assert_close(by_both(lambda: Telling(0.1, momentum=0.9))[0], [v.numpy() for v in variables])
+
+
+def test_apply_to_some_of_the_variables():
+    values, grads = data()
+    variables = [Variable(v, name=f"v{i}") for i, v in enumerate(values)]
+    optimizer = optimizers.Adam(0.1, weight_decay=0.1)
+    optimizer.build(variables)
+    variables[0].constraint = variables[1].constraint = lambda v: v * 0.0 + 7.0
+    state = [v.numpy() for v in optimizer.variables]
+    optimizer.apply([grads[0][1]], [variables[1]])
+    np.testing.assert_array_equal(variables[0].numpy(), values[0])
+    np.testing.assert_array_equal(variables[1].numpy(), np.full(4, 7.0))
+    changed = [v.name for v, old in zip(optimizer.variables, state) if not np.array_equal(v.numpy(), old)]
+    assert changed == ["iteration", "v1_momentum", "v1_velocity"]
+    with pytest.warns(UserWarning, match="v1"):
+        optimizer.apply([grads[0][0], None], variables)
+    np.testing.assert_array_equal(variables[0].numpy(), np.full((3, 4), 7.0))
+
+
+def test_weight_decay_of_each_variable():
+    kernel, bias, table = (Variable(np.ones((3, 3)), name=n) for n in ("kernel", "bias", "embeddings"))
+    table.path = "embedding/embeddings"
+    optimizer = optimizers.AdamW(0.1, weight_decay=0.5)
+    assert optimizer._weight_decays == ()
+    optimizer.build([kernel, bias, table])
+    assert optimizer._weight_decays == (0.5, 0.5, 0.5)
+    optimizer.exclude_from_weight_decay(var_list=[table], var_names=["^bi"])
+    assert optimizer._weight_decays == (0.5, None, None)
+    optimizer.apply([np.zeros((3, 3), "float32")] * 3)
+    np.testing.assert_allclose([v.numpy()[0, 0] for v in (kernel, bias, table)], [0.95, 1.0, 1.0], rtol=1e-6)
+    muon = optimizers.Muon(0.1, weight_decay=0.25, adam_weight_decay=0.125)
+    muon.build([kernel, bias, table])
+    assert muon._weight_decays == (0.25, 0.25, 0.125)
+    assert optimizers.SGD()._weight_decays == ()
+
+
+def test_rule_must_keep_shapes():
+    class Wrong(optimizers.Optimizer):
+        slots = ("last",)
+
+        def __init__(self, learning_rate=0.1, slot=False, **kwargs):
+            super().__init__(learning_rate, **kwargs)
+            self.slot = slot
+
+        def rule(self, grad, param, slots, lr, step):
+            return (param, {"last": grad[0]}) if self.slot else (param.sum(), {"last": grad})
+
+    for slot, message in ((False, r"the parameter in its shape \(2, 3\).*shape \(\)"), (True, r"slot 'last'.*\(3,\)")):
+        with pytest.raises(ValueError, match=message):
+            Wrong(slot=slot).apply([np.ones((2, 3), "float32")], [W])
