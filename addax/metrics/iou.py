@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from ..core.convert import to_tensor
 from ..core.dtypes import is_float, is_int
 from ..core.engine import jnp
 from ..core.op import DTypeLike, TensorLike
+from ..core.warnings import warn
 from ..ops import divide_no_nan
 from .metric import Metric
 from .reduction import spread
@@ -61,7 +61,7 @@ class _IoUBase(Metric):
         if sample_weight is not None:
             given = to_tensor(sample_weight)
             if is_float(given.dtype) and is_int(self.dtype):
-                warnings.warn(_FRACTIONS.format(name=type(self).__name__), stacklevel=2)
+                warn(_FRACTIONS.format(name=type(self).__name__))
             weights = spread(given.astype(self.dtype), y_true).ravel()
         y_true, y_pred = (y.ravel().astype("int32") for y in (y_true, y_pred))
         if self.ignore_class is not None:
