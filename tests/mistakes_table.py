@@ -680,14 +680,14 @@ SECTIONS["Arguments of training"] = _rows(
         _SPARSE + "model.fit(x, classes, class_weight={0: -1.0}, verbose=0)",
         ("`class_weight`", "-1.0", "class 0"),
     ),
+)
+SECTIONS["Arguments of training"] += _rows(
+    UserWarning,
     (
         "Class weights in a regression",
         _NET.format(1) + _MSE + "model.fit(x, numbers, class_weight={0: 1.0, 1: 2.0}, verbose=0)",
         ("`class_weight`", "'top'", "`sample_weight`"),
     ),
-)
-SECTIONS["Arguments of training"] += _rows(
-    UserWarning,
     (
         "Class weights and sample weights",
         _SPARSE + "model.fit(x, classes, class_weight={0: 2.0}, sample_weight=numbers, verbose=0)",

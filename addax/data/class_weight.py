@@ -40,7 +40,12 @@ def class_weighter(class_weight: Any, targets: list[Target], labels: Callable, w
         ValueError: One dict for several outputs, a class that there isn't, or a weight that isn't one.
     """
     by_output = [_checked(one, target) for one, target in zip(_by_output(class_weight, targets), targets)]
-    told: set[str] = set()
+    told: set[tuple[str, str]] = set()
+
+    def tell(about: str, target: Target, text: str) -> None:
+        if (about, target.name) not in told:
+            told.add((about, target.name))
+            warn(text)
 
     def apply(y: Any, sample_weight: Any) -> Any:
         flat = labels(y)
@@ -50,14 +55,16 @@ def class_weighter(class_weight: Any, targets: list[Target], labels: Callable, w
             if one is None:
                 found.append(weight)
                 continue
+            if number := _first_number(label, target):
+                tell("numbers", target, number)
             rows = _row_weights(label, one, target)
             if weight is not None:
-                if target.name not in told:
-                    told.add(target.name)
-                    warn(
-                        f"`class_weight` and `sample_weight` are both given for output '{target.name}': they are "
-                        "multiplied."
-                    )
+                tell(
+                    "both",
+                    target,
+                    f"`class_weight` and `sample_weight` are both given for output '{target.name}': they are "
+                    "multiplied.",
+                )
                 rows = _product(rows, np.asarray(weight), target)
             found.append(rows)
         return found[0] if len(found) == 1 else found
@@ -119,19 +126,26 @@ def _checked(weights: Any, target: Target) -> dict[int, float] | None:
     return found
 
 
+def _first_number(y: Any, target: Target) -> str:
+    """What is said of labels that are numbers rather than classes; empty for others."""
+    y = np.asarray(y)
+    if y.dtype.kind not in "fV":
+        return ""
+    fractions = y[y != np.round(y)]
+    # Soft labels between 0 and 1 belong to the nearer class; other fractions are no classes at all.
+    if not fractions.size or not (target.is_number or fractions.min() < 0 or fractions.max() > 1):
+        return ""
+    return (
+        f"`class_weight` needs labels that are classes, but those of output '{target.name}' are numbers (received "
+        f"{fractions[0].item():g}): each is taken for the class that it rounds to. In a regression give each row its "
+        "weight with `sample_weight`."
+    )
+
+
 def _row_weights(y: Any, weights: dict[int, float], target: Target) -> np.ndarray:
     if y is None:
         raise ValueError(f"`class_weight` of output '{target.name}' needs its labels, but the data have none for it.")
     y = np.asarray(y)
-    if y.dtype.kind not in "biu":
-        fractions = y[y != np.round(y)]
-        # Soft labels between 0 and 1 belong to the nearer class; other fractions are no classes at all.
-        if fractions.size and (target.is_number or fractions.min() < 0 or fractions.max() > 1):
-            raise ValueError(
-                f"`class_weight` needs labels that are classes, but those of output '{target.name}' are numbers "
-                f"(received {fractions.flat[0].item():g}). In a regression give each row its weight with "
-                "`sample_weight`."
-            )
     if y.ndim >= 2 and y.shape[-1] > 1:
         classes = y.argmax(axis=-1)
     else:

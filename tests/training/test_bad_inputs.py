@@ -444,9 +444,12 @@ def test_models_without_inputs_are_guarded_too(kind: str) -> None:
 
 def test_class_weights_in_a_regression() -> None:
     model = net(1, "linear", "mse")
-    with pytest.raises(ValueError, match=r"`class_weight` needs labels that are classes.*'top'.*`sample_weight`"):
+    with pytest.warns(
+        UserWarning, match=r"`class_weight` needs labels that are classes.*'top'.*`sample_weight`"
+    ) as caught:
         model.fit(X, Y + 0.3, class_weight={0: 2.0}, verbose=0)
-    with pytest.raises(ValueError, match="`class_weight` needs labels that are classes"):
+    assert [w.filename for w in caught] == [__file__]
+    with pytest.warns(UserWarning, match="`class_weight` needs labels that are classes"):
         net(2, "linear", "mse").fit(X, X[:, :2], class_weight={0: 2.0}, verbose=0)
     # Numbers that are classes, and soft labels of a crossentropy, have weights.
     weights = np.where(Y[:, 0] == 1, 3.0, 1.0)
