@@ -161,6 +161,7 @@ class Profiler(Observer):
         self.result = Profile()
         self.callbacks = callbacks
         self._last: Dispatch | None = None
+        self._looks: list[str] | None = None  # which callbacks look at every batch, before they have seen enough
         self.step: tuple[Program, str, tuple] | None = None  # a program's step, and the specs of its arguments
         self._phase = "setup"
         self._since = time.perf_counter()
@@ -208,6 +209,8 @@ class Profiler(Observer):
     # The runners of the training and of its validation are observed.
 
     def reading(self, runner: Runner) -> None:
+        if self._looks is None:
+            self._looks = [type(c).__name__ for c in tree.flatten(self.callbacks or []) if _looks(c)]
         self.switch("input" if runner.kind == "train" else "validation")
 
     def read(self, runner: Runner) -> None:
@@ -242,8 +245,7 @@ class Profiler(Observer):
 
     def ended(self, runner: Runner) -> None:
         if runner.kind == "train":  # now, as the data are let go at the end
-            looks = [type(c).__name__ for c in tree.flatten(self.callbacks or []) if _looks(c)]
-            self.result.path = _way(runner, looks, self.result.dispatches < self.result.steps)
+            self.result.path = _way(runner, self._looks or [], self.result.dispatches < self.result.steps)
             self.step = _step(runner, self._last)
         self.switch("callbacks")
 
