@@ -1,4 +1,4 @@
-"""What happens around and during training: `keras.callbacks`."""
+"""Callbacks, called around and during training: `keras.callbacks`."""
 
 import lazy_loader as lazy
 

@@ -20,7 +20,7 @@ class EarlyStopping(MonitorCallback):
         mode: "min", "max", or "auto": what the metric of that name says of itself.
         baseline: Value that must be beaten: training ends, too, when `patience` epochs have not beaten it.
         restore_best_weights: Whether the model ends with the weights of its best epoch.
-        start_from_epoch: Number of epochs before watching begins.
+        start_from_epoch: Number of epochs before monitoring begins.
 
     >>> keras.callbacks.EarlyStopping("val_accuracy", patience=3, mode="max").monitor
     'val_accuracy'

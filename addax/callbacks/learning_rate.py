@@ -65,12 +65,12 @@ class ReduceLROnPlateau(MonitorCallback):
 
     Args:
         monitor: Name of the quantity.
-        factor: What the rate is multiplied by, below 1.
+        factor: Factor of the learning rate, below 1.
         patience: Number of epochs without improvement that are waited for.
         verbose: 1 to print what is done.
         mode: "min", "max", or "auto": what the metric of that name says of itself.
         min_delta: Smallest change that counts as better.
-        cooldown: Number of epochs after a change before watching goes on.
+        cooldown: Number of epochs after a change before monitoring goes on.
         min_lr: The rate goes no lower.
 
     >>> keras.callbacks.ReduceLROnPlateau(factor=2.0)

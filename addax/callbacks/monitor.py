@@ -1,4 +1,4 @@
-"""What the callbacks that watch one logged quantity share."""
+"""The base of callbacks that monitor one logged quantity."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class MonitorCallback(Callback):
 
 
 def _directions(model: Any) -> dict[str, str]:
-    """For each metric of `model` by its name in the logs: whether "up" or "down" is better, where known."""
+    """The better direction, "up" or "down", of each metric of `model` by its name in the logs, where known."""
     named: dict[str, Any] = {}
     for metric in getattr(model, "metrics", None) or ():
         named[metric.name] = metric
@@ -93,7 +93,7 @@ def _directions(model: Any) -> dict[str, str]:
 
 
 def check_monitors(callbacks: Any, log_names: Iterable[str]) -> None:
-    """Raises an error where a callback watches something that this training will not log.
+    """Raises an error where a callback monitors something that this training will not log.
 
     Args:
         callbacks: The callbacks: a `CallbackList` or a list.

@@ -1,4 +1,4 @@
-"""How callbacks speak to the person at the terminal."""
+"""Printing to the terminal from callbacks."""
 
 from __future__ import annotations
 

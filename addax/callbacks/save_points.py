@@ -1,4 +1,4 @@
-"""When callbacks that write files do so."""
+"""Points in training at which callbacks write files."""
 
 from __future__ import annotations
 

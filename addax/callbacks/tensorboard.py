@@ -225,7 +225,7 @@ class _Board:
             self._write(run, tag, step, np.asarray(value, "float32"), "scalars", "DATA_CLASS_SCALAR")
 
     def histogram(self, tag: str, values: np.ndarray, step: int) -> None:
-        """How values are distributed."""
+        """A histogram of values."""
         self._write("train", tag, step, _buckets(values), "histograms", "DATA_CLASS_TENSOR")
 
     def images(self, tag: str, pictures: np.ndarray, step: int) -> None:
@@ -314,7 +314,7 @@ def _embeddings(model: Any) -> dict[str, Any]:
 
 
 def _metadata_of(embeddings: dict[str, Any], metadata: Any) -> dict[str, str | None]:
-    """For each embedding the file of its rows' labels, or None."""
+    """The file of the rows' labels of each embedding, or None."""
     if not isinstance(metadata, dict):
         return dict.fromkeys(embeddings, None if metadata is None else str(metadata))
     unknown = [name for name in metadata if name not in embeddings]

@@ -39,6 +39,6 @@ class TerminateOnNaN(Callback):
         self.model.stop_training = True
 
     def _explanation(self) -> str:
-        """Where it began: `fit` keeps what is needed to run the steps again."""
+        """The layer where it began: `fit` keeps what is needed to run the steps again."""
         finder = self.model.__dict__.get("_nan_finder")
         return finder.explain() if finder is not None else ""

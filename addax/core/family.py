@@ -91,7 +91,7 @@ class Family:
         return ValueError(f"Unknown {self.kind}: '{name}'. {did_you_mean(name, known)}")
 
     def get(self, identifier: Any) -> Any:
-        """What `identifier` stands for.
+        """The object that `identifier` stands for.
 
         Args:
             identifier: None, a name, a config dict, a class, an instance or a callable.
@@ -133,7 +133,7 @@ class Family:
         return serialize_keras_object(obj)
 
     def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-        """What a config or a name stands for.
+        """The object that a config or a name stands for.
 
         Args:
             config: What `serialize` returned, or a name.

@@ -24,7 +24,7 @@ from .loss import LossFunctionWrapper, masked_by
 
 
 def _pairs(y_true: TensorLike, ref_labels: TensorLike, remove_diagonal: bool) -> tuple[Tensor, Tensor]:
-    """Which references are of each sample's class, and which of another; both of shape `(batch, references)`."""
+    """Masks of the pairs of one class, and of those of two classes, both of shape `(batch, references)`."""
     labels = [as_tensor(y, "int32") for y in (y_true, ref_labels)]
     rows, columns = (squeeze(y, -1) if len(y.shape) == 2 else y for y in labels)
     same = equal(rows[:, None], columns[None, :])
@@ -42,7 +42,7 @@ def _has_positive(
     remove_diagonal: bool = True,
     **_: float,
 ) -> Tensor:
-    """Which samples have a reference of their class: there is nothing to pull the others to, so they don't count."""
+    """The samples that have a reference of their class: the others have nothing to be pulled to and don't count."""
     same, _other = _pairs(y_true, y_true if ref_labels is None else ref_labels, remove_diagonal)
     return any_(same, axis=1)
 
@@ -70,7 +70,7 @@ def circle(
         ref_embeddings: Embeddings of the references, of length 1, shape `(references, d)`; default: `y_pred`.
         remove_diagonal: Whether to leave out the pair of a sample with itself.
         gamma: Scale of the similarities.
-        margin: How far from perfect similarity a pair may be.
+        margin: Relaxation factor: the distance from perfect similarity that a pair may keep.
 
     Returns:
         Values of shape `(batch,)`.
@@ -99,7 +99,7 @@ class Circle(LossFunctionWrapper):
 
     Args:
         gamma: Scale of the similarities.
-        margin: How far from perfect similarity a pair may be.
+        margin: Relaxation factor: the distance from perfect similarity that a pair may keep.
         remove_diagonal: Whether to leave out the pair of a sample with itself.
         reduction, name, dtype: See `Loss`.
 

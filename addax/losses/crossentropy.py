@@ -33,7 +33,7 @@ def binary_crossentropy(
         y_true: Labels in [0, 1], shape `(batch, ..., d)`.
         y_pred: Probabilities, or logits, of the same shape.
         from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
-        label_smoothing: How far labels are moved towards 0.5, in [0, 1].
+        label_smoothing: Share, in [0, 1], by which labels are moved towards 0.5.
         axis: The axis to average over.
 
     Returns:
@@ -58,7 +58,7 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Tensor:
-    """Binary crossentropy that counts samples the less, the surer and righter their prediction is.
+    """Binary crossentropy that down-weights well-classified samples (focal loss).
 
     Lin et al., "Focal loss for dense object detection", 2017, https://arxiv.org/abs/1708.02002.
 
@@ -67,9 +67,9 @@ def binary_focal_crossentropy(
         y_pred: Probabilities, or logits, of the same shape.
         apply_class_balancing: Whether positives are weighted by `alpha` and negatives by `1 - alpha`.
         alpha: The weight of positives.
-        gamma: How strongly easy samples are counted less.
+        gamma: Focusing parameter, the exponent of `1 - p`; 0 is plain crossentropy.
         from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
-        label_smoothing: How far labels are moved towards 0.5, in [0, 1].
+        label_smoothing: Share, in [0, 1], by which labels are moved towards 0.5.
         axis: The axis to average over.
 
     Returns:
@@ -116,7 +116,7 @@ def categorical_crossentropy(
         y_true: One-hot labels (or probabilities), shape `(batch, ..., classes)`.
         y_pred: Probabilities, or logits, of the same shape.
         from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
-        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
         axis: The axis of the classes.
 
     Returns:
@@ -141,7 +141,7 @@ def categorical_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Tensor:
-    """Crossentropy of one-hot labels that counts samples the less, the surer and righter their prediction is.
+    """Crossentropy of one-hot labels that down-weights well-classified samples (focal loss).
 
     Lin et al., "Focal loss for dense object detection", 2017, https://arxiv.org/abs/1708.02002.
 
@@ -149,9 +149,9 @@ def categorical_focal_crossentropy(
         y_true: One-hot labels (or probabilities), shape `(batch, ..., classes)`.
         y_pred: Probabilities, or logits, of the same shape.
         alpha: The weight of every class, or a weight for each.
-        gamma: How strongly easy samples are counted less.
+        gamma: Focusing parameter, the exponent of `1 - p`; 0 is plain crossentropy.
         from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
-        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
         axis: The axis of the classes.
 
     Returns:
@@ -273,7 +273,7 @@ class BinaryCrossentropy(LossFunctionWrapper):
 
     Args:
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
         axis: The axis of the classes.
         reduction, name, dtype: See `Loss`.
 
@@ -302,14 +302,14 @@ class BinaryCrossentropy(LossFunctionWrapper):
 
 
 class BinaryFocalCrossentropy(LossFunctionWrapper):
-    """Binary crossentropy that counts easy samples less.
+    """Binary crossentropy that down-weights well-classified samples (focal loss).
 
     Args:
         apply_class_balancing: Whether positives are weighted by `alpha` and negatives by `1 - alpha`.
         alpha: The weight of positives; that of negatives is `1 - alpha`.
-        gamma: How strongly easy samples are counted less.
+        gamma: Focusing parameter, the exponent of `1 - p`; 0 is plain crossentropy.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
         axis: The axis of the classes.
         reduction, name, dtype: See `Loss`.
 
@@ -348,7 +348,7 @@ class CategoricalCrossentropy(LossFunctionWrapper):
 
     Args:
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
         axis: The axis of the classes.
         reduction, name, dtype: See `Loss`.
 
@@ -377,13 +377,13 @@ class CategoricalCrossentropy(LossFunctionWrapper):
 
 
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
-    """Crossentropy of one-hot labels that counts easy samples less.
+    """Crossentropy of one-hot labels that down-weights well-classified samples (focal loss).
 
     Args:
         alpha: The weight of every class, or a weight for each.
-        gamma: How strongly easy samples are counted less.
+        gamma: Focusing parameter, the exponent of `1 - p`; 0 is plain crossentropy.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
         axis: The axis of the classes.
         reduction, name, dtype: See `Loss`.
 

@@ -56,7 +56,7 @@ def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 @loss_function(labels="one-hot")
 def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
-    """How far the best wrong class comes within 1 of the right one, `max(wrong - right + 1, 0)`.
+    """The categorical hinge loss, `max(wrong - right + 1, 0)`, with the best score of a wrong class.
 
     Args:
         y_true: One-hot labels, shape `(batch, ..., classes)`.
@@ -113,7 +113,7 @@ class SquaredHinge(LossFunctionWrapper):
 
 
 class CategoricalHinge(LossFunctionWrapper):
-    """How far the best wrong class comes within 1 of the right one.
+    """The categorical hinge loss, `max(wrong - right + 1, 0)`.
 
     Args:
         reduction, name, dtype: See `Loss`.

@@ -89,7 +89,7 @@ class Loss(Configurable):
         raise NotImplementedError(f"Loss {type(self).__name__} does not define `call(y_true, y_pred)`.")
 
     def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
-        """Which values count, bool of their shape; None means all."""
+        """The mask of the values that count, bool of their shape; None means all."""
         return None
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Accuracies: how often the prediction is right."""
+"""Accuracies: shares of right predictions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .reduction import MeanMetricWrapper
 
 @of_rows
 def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
-    """Where predictions equal labels, as 0 and 1.
+    """Accuracy of each prediction, 1 where it equals the label, else 0.
 
     Args:
         y_true: Labels.
@@ -28,7 +28,7 @@ def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 @of_rows
 def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Tensor:
-    """Where predictions are on the label's side of a threshold, as 0 and 1.
+    """Binary accuracy of each prediction, 1 where it is on the label's side of a threshold, else 0.
 
     Args:
         y_true: Labels 0 and 1.
@@ -48,7 +48,7 @@ def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0
 
 @of_rows
 def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
-    """Where the class of the largest prediction is that of the one-hot label, as 0 and 1.
+    """Accuracy against one-hot labels, 1 where the class of the largest prediction is the label's, else 0.
 
     Args:
         y_true: One-hot labels, shape `(batch, ..., classes)`.
@@ -65,7 +65,7 @@ def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 @of_rows
 def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
-    """Where the class of the largest prediction is the label, as 0 and 1.
+    """Accuracy against numbers of classes, 1 where the class of the largest prediction is the label, else 0.
 
     Args:
         y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
@@ -85,12 +85,12 @@ def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tenso
 
 @of_rows
 def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 5) -> Tensor:
-    """Where the class of the one-hot label is among the `k` largest predictions, as 0 and 1.
+    """Top-k accuracy against one-hot labels, 1 where the label's class is among the `k` largest predictions.
 
     Args:
         y_true: One-hot labels, shape `(batch, ..., classes)`.
         y_pred: Scores of the same shape.
-        k: How many predictions count.
+        k: Number of predictions that count.
 
     Returns:
         Values of shape `(batch, ...)`.
@@ -105,12 +105,12 @@ def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 
 def sparse_top_k_categorical_accuracy(
     y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorted_ids: bool = False
 ) -> Tensor:
-    """Where the label is among the classes of the `k` largest predictions, as 0 and 1.
+    """Top-k accuracy against numbers of classes, 1 where the label is among the `k` largest predictions.
 
     Args:
         y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
         y_pred: Scores, shape `(batch, ..., classes)`; or numbers of classes, the likeliest first.
-        k: How many predictions count.
+        k: Number of predictions that count.
         from_sorted_ids: Whether `y_pred` holds numbers of classes rather than scores.
 
     Returns:
@@ -131,7 +131,7 @@ def sparse_top_k_categorical_accuracy(
 
 
 class Accuracy(MeanMetricWrapper):
-    """How often predictions equal labels.
+    """The share of predictions that equal their labels.
 
     Args:
         name, dtype: See `Metric`.
@@ -147,7 +147,7 @@ class Accuracy(MeanMetricWrapper):
 
 
 class BinaryAccuracy(MeanMetricWrapper):
-    """How often predictions are on the label's side of a threshold.
+    """The share of predictions that are on the label's side of a threshold.
 
     Args:
         name, dtype: See `Metric`.
@@ -169,7 +169,7 @@ class BinaryAccuracy(MeanMetricWrapper):
 
 
 class CategoricalAccuracy(MeanMetricWrapper):
-    """How often the class of the largest prediction is that of the one-hot label.
+    """The share of samples whose largest prediction is that of the one-hot label's class.
 
     Args:
         name, dtype: See `Metric`.
@@ -185,7 +185,7 @@ class CategoricalAccuracy(MeanMetricWrapper):
 
 
 class SparseCategoricalAccuracy(MeanMetricWrapper):
-    """How often the class of the largest prediction is the label.
+    """The share of samples whose largest prediction is that of the labelled class.
 
     Args:
         name, dtype: See `Metric`.
@@ -201,10 +201,10 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the class of the one-hot label is among the `k` largest predictions.
+    """The share of samples whose one-hot label's class is among the `k` largest predictions.
 
     Args:
-        k: How many predictions count.
+        k: Number of predictions that count.
         name, dtype: See `Metric`.
 
     >>> print(keras.metrics.TopKCategoricalAccuracy(k=2)([[0, 0, 1]], [[0.5, 0.2, 0.3]]))
@@ -218,10 +218,10 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the label is among the classes of the `k` largest predictions.
+    """The share of samples whose labelled class is among the `k` largest predictions.
 
     Args:
-        k: How many predictions count.
+        k: Number of predictions that count.
         name, dtype: See `Metric`.
         from_sorted_ids: Whether predictions are numbers of classes, the likeliest first, rather than scores.
 

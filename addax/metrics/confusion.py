@@ -186,7 +186,7 @@ class _Count(_Thresholded):
 
 
 class TruePositives(_Count):
-    """How many positives were predicted as such.
+    """The number of positives that were predicted as such.
 
     Args:
         thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
@@ -200,7 +200,7 @@ class TruePositives(_Count):
 
 
 class FalsePositives(_Count):
-    """How many negatives were predicted as positive.
+    """The number of negatives that were predicted as positive.
 
     Args:
         thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
@@ -214,7 +214,7 @@ class FalsePositives(_Count):
 
 
 class TrueNegatives(_Count):
-    """How many negatives were predicted as such.
+    """The number of negatives that were predicted as such.
 
     Args:
         thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
@@ -228,7 +228,7 @@ class TrueNegatives(_Count):
 
 
 class FalseNegatives(_Count):
-    """How many positives were predicted as negative.
+    """The number of positives that were predicted as negative.
 
     Args:
         thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.

@@ -1,4 +1,4 @@
-"""How predictions vary with labels."""
+"""Correlations of predictions with labels."""
 
 from __future__ import annotations
 

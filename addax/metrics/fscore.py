@@ -18,7 +18,7 @@ class FBetaScore(Metric):
     Args:
         average: None (a score for each class), "micro" (counts of all classes together), "macro" (the mean over the
             classes) or "weighted" (that mean weighted by how frequent they are).
-        beta: How many times as important recall is as precision.
+        beta: Weight of recall against precision.
         threshold: Predictions greater than this mean 1; None makes the largest of each sample 1.
         name, dtype: See `Metric`.
 

@@ -137,7 +137,7 @@ class Metric(Owner):
     # The same as functions
 
     def stateless_update_state(self, metric_variables: list, *args: Any, **kwargs: Any) -> list:
-        """What the states are after `update_state(*args, **kwargs)`, if they were `metric_variables` before."""
+        """The states after `update_state(*args, **kwargs)` where they were `metric_variables` before."""
         with self._scope(metric_variables):
             self.update_state(*args, **kwargs)
             return [v.value_uncast() for v in self.variables]
@@ -148,7 +148,7 @@ class Metric(Owner):
             return self.result()
 
     def stateless_reset_state(self) -> list:
-        """What the states are after a reset."""
+        """The states after a reset."""
         with StateScope():
             self.reset_state()
             return [v.value_uncast() for v in self.variables]

@@ -165,7 +165,7 @@ class SquaredHinge(MeanMetricWrapper):
 
 
 class CategoricalHinge(MeanMetricWrapper):
-    """How far the best wrong class comes within 1 of the right one.
+    """The categorical hinge loss, `max(wrong - right + 1, 0)`.
 
     Args:
         name, dtype: See `Metric`.
@@ -212,7 +212,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
     Args:
         name, dtype: See `Metric`.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
 
     >>> print(keras.metrics.BinaryCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]]))
     0.6931472
@@ -234,7 +234,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     Args:
         name, dtype: See `Metric`.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: How far labels are moved towards the uniform distribution, in [0, 1].
+        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
         axis: The axis of the classes.
 
     >>> print(keras.metrics.CategoricalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]]))

@@ -1,4 +1,4 @@
-"""How trainable variables move. See `get` for the names that `compile` accepts."""
+"""Optimizers: rules that move trainable variables. See `get` for the names that `compile` accepts."""
 
 import lazy_loader as lazy
 

@@ -16,7 +16,7 @@ class Adagrad(Optimizer):
 
     Args:
         learning_rate: Float, schedule, or function.
-        initial_accumulator_value: What the sums begin at.
+        initial_accumulator_value: Initial value of the sums.
         epsilon: Added under the root.
         **kwargs: See `Optimizer`.
 
@@ -54,7 +54,7 @@ class Adadelta(Optimizer):
 
     Args:
         learning_rate: Float, schedule, or function; 1.0 is the paper's.
-        rho: How much of the averages a step keeps.
+        rho: Decay rate of the averages, in [0, 1].
         epsilon: Added under both roots.
         **kwargs: See `Optimizer`.
 

@@ -39,8 +39,8 @@ class Adam(_Moments):
 
     Args:
         learning_rate: Float, schedule, or function.
-        beta_1: How much of the average gradient a step keeps.
-        beta_2: How much of the average square a step keeps.
+        beta_1: Decay rate of the average gradient (first moment), in [0, 1].
+        beta_2: Decay rate of the average square (second moment), in [0, 1].
         epsilon: Added to the root.
         amsgrad: Whether the largest average square so far is used.
         **kwargs: See `Optimizer`.
@@ -117,8 +117,8 @@ class Adamax(_Moments):
 
     Args:
         learning_rate: Float, schedule, or function.
-        beta_1: How much of the average gradient a step keeps.
-        beta_2: How much of the largest size a step keeps.
+        beta_1: Decay rate of the average gradient (first moment), in [0, 1].
+        beta_2: Decay rate of the largest size (infinity norm), in [0, 1].
         epsilon: Added to the size.
         **kwargs: See `Optimizer`.
 
@@ -143,8 +143,8 @@ class Nadam(_Moments):
 
     Args:
         learning_rate: Float, schedule, or function.
-        beta_1: How much of the average gradient a step keeps, in the long run.
-        beta_2: How much of the average square a step keeps.
+        beta_1: Decay rate of the average gradient (first moment), in [0, 1], approached over the first steps.
+        beta_2: Decay rate of the average square (second moment), in [0, 1].
         epsilon: Added to the root.
         **kwargs: See `Optimizer`.
 
@@ -177,8 +177,8 @@ class Lamb(_Moments):
 
     Args:
         learning_rate: Float, schedule, or function.
-        beta_1: How much of the average gradient a step keeps.
-        beta_2: How much of the average square a step keeps.
+        beta_1: Decay rate of the average gradient (first moment), in [0, 1].
+        beta_2: Decay rate of the average square (second moment), in [0, 1].
         epsilon: Added to the root.
         **kwargs: See `Optimizer`.
 

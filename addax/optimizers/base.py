@@ -50,11 +50,10 @@ class Optimizer(Owner):
         clipvalue: Largest absolute value of a gradient's elements.
         global_clipnorm: Largest norm of all gradients together.
         use_ema: Whether to keep an exponential moving average of the weights.
-        ema_momentum: How much of the average a step keeps, in [0, 1].
+        ema_momentum: Decay rate of the moving average, in [0, 1].
         ema_overwrite_frequency: Number of steps after which the weights become their average; None waits for
             `finalize_variable_values`, which `fit` calls at its end.
-        loss_scale_factor: Number that the loss is multiplied by before, and gradients divided by after, the backward
-            pass.
+        loss_scale_factor: Factor for the loss before the backward pass; gradients are divided by it afterwards.
         gradient_accumulation_steps: Number of steps, at least 2, whose mean gradient makes one update.
         name: Name, the first part of the variables' paths.
 
@@ -615,7 +614,7 @@ class Optimizer(Owner):
 
     @property
     def _is_decayed(self) -> tuple[bool, ...]:
-        """For each variable that the optimizer was built with whether it takes part in weight decay."""
+        """Whether each variable that the optimizer was built with takes part in weight decay."""
         listed, patterns = set(map(id, self._undecayed[0])), self._undecayed[1]
         return tuple(
             id(v) not in listed and not any(re.search(p, v.name) for p in patterns) for v in self._trainable_variables

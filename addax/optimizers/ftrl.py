@@ -17,7 +17,7 @@ class Ftrl(Optimizer):
     Args:
         learning_rate: Float, schedule, or function.
         learning_rate_power: How the rate falls with the sum of squared gradients, at most 0.
-        initial_accumulator_value: What the sums begin at, at least 0.
+        initial_accumulator_value: Initial value of the sums, at least 0.
         l1_regularization_strength: Pull to exactly zero, at least 0.
         l2_regularization_strength: Pull towards zero, at least 0.
         l2_shrinkage_regularization_strength: L2 on the current weights' size only, at least 0.

@@ -15,7 +15,7 @@ class Lion(Optimizer):
     Args:
         learning_rate: Float, schedule, or function; a third to a tenth of Adam's.
         beta_1: The average's part in the direction, in (0, 1].
-        beta_2: How much of the average a step keeps.
+        beta_2: Decay rate of the average of gradients, in [0, 1].
         **kwargs: See `Optimizer`.
 
     See [Chen et al., 2023](https://arxiv.org/abs/2302.06675).

@@ -24,9 +24,9 @@ class Muon(Optimizer):
         exclude_embeddings: Whether embeddings are left to Adam.
         muon_a, muon_b, muon_c: The polynomial of the Newton-Schulz iteration.
         adam_lr_ratio: Factor of the rate in the Adam part.
-        momentum: How much of the gradients' sum a step keeps.
+        momentum: Momentum: decay rate of the sum of gradients, in [0, 1].
         ns_steps: Number of Newton-Schulz iterations.
-        nesterov: Whether the gradient is added a second time, as if taken where the sum leads.
+        nesterov: Whether to use Nesterov momentum.
         rms_rate: Root mean square that a matrix's move is scaled to, as Adam's moves have; None leaves it.
         **kwargs: See `Optimizer`.
 

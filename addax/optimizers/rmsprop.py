@@ -14,8 +14,8 @@ class RMSprop(Optimizer):
 
     Args:
         learning_rate: Float, schedule, or function.
-        rho: How much of the averages a step keeps.
-        momentum: How much of the last move a step keeps.
+        rho: Decay rate of the averages, in [0, 1].
+        momentum: Momentum: decay rate of the moves, in [0, 1].
         epsilon: Added under the root.
         centered: Whether the square of the average gradient is taken from the average square, which leaves the
             variance.

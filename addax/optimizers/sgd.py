@@ -13,8 +13,8 @@ class SGD(Optimizer):
 
     Args:
         learning_rate: Float, schedule, or function.
-        momentum: How much of the velocity a step keeps, in [0, 1]: `v = momentum * v - lr * g; w += v`.
-        nesterov: Whether the gradient's part is added a second time, as if taken where the velocity leads.
+        momentum: Momentum: decay rate of the velocity, in [0, 1]: `v = momentum * v - lr * g; w += v`.
+        nesterov: Whether to use Nesterov momentum.
         **kwargs: See `Optimizer`.
 
     >>> w = keras.Variable([1.0, 2.0])

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class OptimizerState(NamedTuple):
-    """What an optimizer keeps between steps: Variables, or their values.
+    """The state of an optimizer between steps: Variables, or their values.
 
     Attributes:
         iterations: Number of steps done, those that only accumulate gradients included.
