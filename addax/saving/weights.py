@@ -32,19 +32,19 @@ def saveables(root: Any, skip: Sequence[Any] = ()) -> Iterator[tuple[str, Any]]:
         root: A layer or model.
         skip: Objects to leave out, with what is in them.
     """
-    seen = {id(x) for x in skip}
+    seen = {id(x): x for x in skip}  # with the objects, so that no id is given to another
 
     def walk(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, _KEPT):
             if id(value) in seen:
                 return
-            seen.add(id(value))
+            seen[id(value)] = value
             yield path, value
             parts = _attributes(value)
         else:
             if id(value) in seen:  # a list may hold itself
                 return
-            seen.add(id(value))
+            seen[id(value)] = value
             parts = _numbered(value.values() if isinstance(value, dict) else value)
         for name, part in parts:
             yield from walk(f"{path}/{name}" if path else name, part)

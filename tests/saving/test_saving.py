@@ -603,3 +603,18 @@ def test_lambda_losses(model: Any, tmp_path: pathlib.Path) -> None:
         keras.saving.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "m.keras", compile=False)(X), model(X))
     assert keras.saving.load_model(tmp_path / "m.keras", safe_mode=False).compiled
+
+
+def test_every_nested_model_is_written(tmp_path):
+    i = keras.Input((2,))
+    x = i
+    for n in range(20):
+        inner = keras.Input((2,))
+        x = keras.Model(inner, keras.layers.Dense(2, name=f"dense_{n}")(inner), name=f"inner_{n}")(x)
+    model = keras.Model(i, x)
+    before = model.get_weights()
+    model.save_weights(tmp_path / "m.weights.h5")
+    model.set_weights([np.zeros_like(w) for w in before])
+    model.load_weights(tmp_path / "m.weights.h5")
+    for a, b in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(a, b)
