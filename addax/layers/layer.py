@@ -77,6 +77,9 @@ class Layer(Owner, Operation):
     )
     supports_jit = True
     built = False
+    # The layer whose place in files this one takes: a layer that computes as another one with other weights. Files of
+    # a model with the inner layers load into a model with these, whose own variables then keep their values.
+    stands_for: Layer | None = None
     # What a layer says of itself. A subclass of a built-in layer must say it anew: its methods may do anything.
     # Whether each row of the outputs follows from the same row of the inputs alone, and no losses are added:
     # "always" (or True), "inference" if training is another matter, or False. Batches of odd sizes are then padded

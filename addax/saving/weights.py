@@ -39,6 +39,9 @@ def saveables(root: Any, skip: Sequence[Any] = ()) -> Iterator[tuple[str, Any]]:
             if id(value) in seen:
                 return
             seen[id(value)] = value
+            if (inner := _inner(value)) is not None:
+                yield from walk(path, inner)
+                path = f"{path}/{to_snake_case(type(value).__name__)}"
             yield path, value
             parts = _attributes(value)
         else:
@@ -72,13 +75,18 @@ def _numbered(values: Any) -> Iterator[tuple[str, Any]]:
     counts: Counter[str] = Counter()
     for value in values:
         if isinstance(value, _KEPT):
-            name = to_snake_case(type(value).__name__)
+            name = to_snake_case(type(_inner(value) or value).__name__)
         elif isinstance(value, _CONTAINERS):
             name = "container"
         else:
             continue
         yield f"{name}_{counts[name]}" if counts[name] else name, value
         counts[name] += 1
+
+
+def _inner(obj: Any) -> Layer | None:
+    """The layer whose place in files a layer takes, as a low-rank update or a quantized layer does."""
+    return obj.stands_for if isinstance(obj, Layer) else None
 
 
 @functools.cache
@@ -154,6 +162,8 @@ def load(
                 continue  # a file of the weights only, or of an optimizer that had done nothing
             if isinstance(root, Model) and obj is root.optimizer and root.built and not obj.built:
                 obj.build(root.trainable_variables)
+        if not arrays and _inner(obj) is not None:
+            continue  # a file of the model without the layers that stand for others
         start = len(before)
         # A value is replaced, never written into, so keeping the old ones costs nothing.
         before += [(v, v._value, v._initializer) for v in own_variables(obj)]
