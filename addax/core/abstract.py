@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import tree
+from . import tracing, tree
 from .dtypes import numpy_dtype, standardize_dtype, static_shape
 from .engine import jax, lazy
 from .keras_tensor import KerasTensor
@@ -59,7 +59,8 @@ def abstract_call(fn: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
             return [leaf for leaf in tree.flatten(out) if _is_arraylike(leaf)]
 
         structure: list = []
-        results = jax.eval_shape(pure, specs)
+        with tracing.lock:
+            results = jax.eval_shape(pure, specs)
         return structure[-1], results
 
     def run_twice(shapes: list[tuple]) -> tuple[Any, list]:

@@ -56,7 +56,11 @@ _settings: dict[str, Any] = {
     "compiler_options": True,  # XLA is told what suits a program
     "allocator": os.environ.get("ADDAX_ALLOCATOR", "on") != "off",  # see `core.tuning`
     "compile_cache": os.environ.get("ADDAX_COMPILE_CACHE", "on") != "off",  # see `core.tuning`
+    # Programs that a model shares with another one are traced again and compared, to find what a description lacks.
+    "verify_sharing": os.environ.get("ADDAX_VERIFY_SHARING", "off") not in ("off", "0", ""),
 }
+# Those that code reads while it is traced.
+_COMPUTED_WITH = ("floatx", "epsilon", "image_data_format", "flash_attention", "compiler_options")
 
 
 def get(name: str) -> Any:
@@ -80,9 +84,9 @@ def set(name: str, value: Any) -> None:
     _settings[name] = value
 
 
-def snapshot() -> tuple:
-    """All settings, as a value that can be compared."""
-    return tuple(_settings.values())
+def computed_with() -> tuple:
+    """The settings that decide what is computed, as a value that can be compared."""
+    return tuple(_settings[name] for name in _COMPUTED_WITH)
 
 
 def floatx() -> str:
@@ -220,7 +224,6 @@ class ThreadState(threading.local):
         self.autocast: str | None = None  # core.variable: dtype that float variables read as
         self.call_context: Any = None  # layers.layer: the outermost layer call
         self.probe: Any = None  # training.nans: sees what goes in and out of each layer and op
-        self.program: Any = None  # training.program: whose step is traced
         self.valid_rows: Any = None  # training.padding: how many rows of the batch are real
         self.name_scopes: list[str] = []  # core.naming
         self.custom_objects: dict[str, Any] = {}  # core.registry: custom_object_scope

@@ -9,6 +9,8 @@ A class says itself what of its instances is no part of it:
   base classes are added.
 - `_describes()`: further facts, such as what follows from the names of weights or from attributes in `_about`.
 - `_computes()`: what describes an instance instead of its attributes.
+- `_names()`: names by which data are matched to inputs and outputs, which count where data come as dicts.
+- `_about_training`: like `_about`, for attributes that only training and evaluation compute with.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import enum
 import functools
 import sys
 import types
+import weakref
 from typing import Any
 
 import numpy as np
@@ -51,16 +54,20 @@ def left_out(cls: type) -> frozenset[str]:
     """
     found = cls.__dict__.get("_left_out")
     if found is None:
-        found = frozenset(name for c in cls.__mro__ for name in c.__dict__.get("_about", ()))
-        cls._left_out = found  # type: ignore[attr-defined]
+        found = cls._left_out = _of_all_bases(cls, "_about")  # type: ignore[attr-defined]
     return found
 
 
-def fingerprint(*roots: Any) -> Any:
+def _of_all_bases(cls: type, attribute: str) -> frozenset[str]:
+    return frozenset(name for c in cls.__mro__ for name in c.__dict__.get(attribute, ()))
+
+
+def fingerprint(*roots: Any, forward: bool = False) -> Any:
     """A hashable value, equal for objects that compute the same; None where that can't be told.
 
     Args:
         *roots: Objects of addax, and structures of them. Variables count by shape, dtype and place, not by value.
+        forward: Whether models only predict, so that their losses, metrics and optimizers don't count.
 
     >>> from addax.layers import Dense
     >>> fingerprint(Dense(3)) == fingerprint(Dense(3)), fingerprint(Dense(3)) == fingerprint(Dense(4))
@@ -68,23 +75,95 @@ def fingerprint(*roots: Any) -> Any:
     >>> fingerprint(Dense(3, activation=np.tanh)) is None
     True
     """
-    try:
-        return (config.snapshot(), Walk().of(roots))
-    except Unknown:
-        return None
+    found = Walk(forward).try_of(roots)
+    return None if found is None else (config.computed_with(), found)
+
+
+class Description:
+    """What a program computes, as a value: programs with equal descriptions compute the same and share compiled code.
+
+    Compiled code keeps descriptions, and no models: a description holds the program it was made for weakly.
+
+    Args:
+        kind: "train", "test", "predict" or "call".
+        program: What computes it.
+        roots: The objects that decide what it computes; see `fingerprint`.
+        more: Further values that decide it.
+        mesh: Devices that it is spread over; None for one.
+        shardings: How its variables are placed; None for the default device.
+
+    Attributes:
+        key: What is compared. That of a program of which it isn't known what it computes is like no other.
+        is_known: Whether it is known what the program computes.
+
+    >>> from addax.layers import Dense
+    >>> class Program: pass
+    >>> one, other = Program(), Program()
+    >>> Description("call", one, Dense(3)) == Description("call", other, Dense(3))
+    True
+    """
+
+    __slots__ = ("__weakref__", "_hash", "_names", "_program", "is_known", "key", "kind", "label")
+
+    def __init__(self, kind: str, program: Any, *roots: Any, more: Any = None, mesh: Any = None, shardings: Any = None):
+        self.kind = kind
+        self._program = weakref.ref(program)
+        self.label = ""
+        walk = Walk(forward=kind in ("predict", "call"))
+        found = walk.try_of(roots)
+        self.is_known = found is not None
+        self._names = walk.names
+        self._set_key((kind, config.computed_with(), found if self.is_known else object(), more, mesh, shardings))
+
+    def _set_key(self, key: Any) -> None:
+        self.key = key
+        self._hash = hash(key)
+
+    def program(self) -> Any:
+        """The program whose description this is: that of the caller, where several are equal."""
+        found = self._program()
+        assert found is not None, "a program is traced by whoever runs it"
+        return found
+
+    def of_data(self, keys: frozenset[str]) -> Description:
+        """The description for data that come as dicts with these keys: with the names that they are matched to."""
+        found: Description = object.__new__(Description)
+        found.kind, found._program, found._names = self.kind, self._program, []
+        found.label, found.is_known = self.label, self.is_known
+        found._set_key((self.key, tuple(name if name in keys else None for name in self._names)))
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Description) and self._hash == other._hash and self.key == other.key)
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 class Walk:
     """A walk over objects and what they hold.
 
+    Args:
+        forward: Whether what only training and evaluation compute with is left out.
+
     Attributes:
         met: Number of each object that was met, by id, in the order of meeting.
         objects: The objects met, so that their ids stay unique.
+        names: The names by which data are matched, in the order of meeting.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, forward: bool = False) -> None:
+        self.forward = forward
         self.met: dict[int, int] = {}
         self.objects: list[Any] = []
+        self.names: list[str | None] = []
+
+    def try_of(self, x: Any) -> Any:
+        """The description of `x`, None where there is none."""
+        try:
+            return self.of(x)
+        except Unknown:
+            return None
 
     def of(self, x: Any) -> Any:
         """The description of `x`; raises Unknown where there is none."""
@@ -142,16 +221,20 @@ class Walk:
             raise Unknown(x)
         if cls.__module__.startswith("addax.initializers"):
             return ("initializer",)  # the weights are made
+        if hasattr(cls, "_names"):
+            self.names += x._names()
         if hasattr(cls, "_computes"):
             return (cls.__qualname__, self.of(x._computes()))
         attributes = getattr(x, "__dict__", None)
         if attributes is None:
             attributes = {k: getattr(x, k, None) for c in cls.__mro__ for k in getattr(c, "__slots__", ())}
         without = left_out(cls)
+        if self.forward and hasattr(cls, "_about_training"):
+            without |= _of_all_bases(cls, "_about_training")
         parts = [(k, self.of(v)) for k, v in attributes.items() if k not in without]
         if hasattr(cls, "_describes"):
             parts.append(("_describes", self.of(x._describes())))
         return (cls.__module__, cls.__qualname__, *parts)
 
 
-__all__ = ["Unknown", "changes", "fingerprint", "left_out"]
+__all__ = ["Description", "Unknown", "changes", "fingerprint", "left_out"]

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, lending
 from .buffers import as_numbers
 from .config import thread
 from .engine import enable_float64, is_jax_array, is_loaded, is_tracer, jax, jnp, put
 from .late import provided
+from .lending import Loan
 from .naming import auto_name, scoped
 from .operators import TensorOperators
 
@@ -132,8 +133,8 @@ class Variable(TensorOperators):
     @placement.setter
     def placement(self, placement: Any) -> None:
         self._placement = placement
-        if is_jax_array(self._value):
-            self._value = put(self._value, placement)
+        if is_jax_array(self._value) or isinstance(self._value, Loan):
+            self._value = put(self.stored_value(), placement)
 
     @property
     def value(self) -> Any:
@@ -146,11 +147,8 @@ class Variable(TensorOperators):
 
     def stored_value(self) -> Any:
         """The variable's own value on the device, made now if it was not needed before; ignores any scope."""
-        if not is_jax_array(self._value):
-            with jax.ensure_compile_time_eval():  # the first use may be inside a trace
-                self._value = put(self._host_value(), self._placement)
-            _let_jax_know(type(self))
-        return self._value
+        value = self._value
+        return value if is_jax_array(value) else self._other_value(on_device=True)
 
     def held_value(self) -> Any:
         """As `stored_value`, but a small NumPy array that has not been needed on the device stays what it is.
@@ -162,8 +160,25 @@ class Variable(TensorOperators):
         return value if small else self.stored_value()
 
     def _host_value(self) -> Any:
-        if self._value is not None:
-            return self._value
+        value = self._value
+        return self._other_value() if value is None or isinstance(value, Loan) else value
+
+    def _other_value(self, on_device: bool = False) -> Any:
+        """The value where it isn't made yet, not on the device or on loan; one thread at a time."""
+        with lending.lock:
+            value = self._value
+            if isinstance(value, Loan):
+                return value.value_of(self)
+            if value is None:
+                value = self._value = self._initial_value()
+                self._initializer = None
+            if on_device and not is_jax_array(value):
+                with jax.ensure_compile_time_eval():  # the first use may be inside a trace
+                    value = self._value = put(value, self._placement)
+                _let_jax_know(type(self))
+            return value
+
+    def _initial_value(self) -> Any:
         assert self._initializer is not None
         value = self._initializer(self._shape, dtype=self._dtype)
         if tuple(np.shape(value)) != self._shape:
@@ -172,11 +187,8 @@ class Variable(TensorOperators):
                 f"expected {self._shape}. Initializer: {self._initializer}"
             )
         if not is_jax_array(value):
-            value = np.asarray(value, dtypes.numpy_dtype(self._dtype))
-        elif dtypes.standardize_dtype(value.dtype) != self._dtype:
-            value = value.astype(self._dtype)
-        self._value, self._initializer = value, None
-        return value
+            return np.asarray(value, dtypes.numpy_dtype(self._dtype))
+        return value if dtypes.standardize_dtype(value.dtype) == self._dtype else value.astype(self._dtype)
 
     def assign(self, value: Any) -> Any:
         """Replaces the value; returns the new one.
@@ -280,7 +292,9 @@ class Variable(TensorOperators):
     def __deepcopy__(self, memo: dict) -> Variable:
         memo[id(self)] = copy = object.__new__(type(self))
         for name, value in self.__dict__.items():
-            if name == "_value":  # assigning replaces the value, nothing writes into it
+            if name == "_value" and isinstance(value, Loan):
+                copy.__dict__[name] = value.value_of(self)
+            elif name == "_value":  # assigning replaces the value, nothing writes into it
                 value = np.array(value) if isinstance(value, np.ndarray) else value
                 copy.__dict__[name] = jnp.array(value, copy=True) if is_jax_array(value) else value
             elif name in ("_placement", "_layout"):
@@ -292,8 +306,8 @@ class Variable(TensorOperators):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state["_placement"] = None  # devices belong to this process
-        if is_jax_array(state["_value"]):
-            state["_value"] = np.asarray(state["_value"])
+        if is_jax_array(state["_value"]) or isinstance(state["_value"], Loan):
+            state["_value"] = np.asarray(self._host_value())
         return state
 
     def __getattr__(self, name: str) -> Any:

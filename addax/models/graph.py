@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -107,12 +106,8 @@ class Graph:
         """The names of the layers that make the outputs, flat."""
         return [node_key(t).operation.name for t in self.outputs]
 
-    def _describes(self) -> Any:
-        # Data in a dict are matched by the names of the inputs, which are no part of what layers compute. Automatic
-        # names count by their order: with their numbers no two models would be alike.
-        names = self.input_names
-        given = [None if re.fullmatch(r"input_layer(_\d+)?", name) else name for name in names]
-        return given, sorted(range(len(names)), key=lambda i: names[i])
+    def _names(self) -> list[str]:
+        return self.input_names  # by which data in a dict are matched
 
     @property
     def layers(self) -> list[Layer]:

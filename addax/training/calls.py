@@ -1,4 +1,4 @@
-"""`model(x)` outside of any program: one compiled call, for models of which it is known that they do nothing else.
+"""`model(x)` outside of any program: one compiled call, for models known to be free of side effects.
 
 Layer by layer, each operation would be dispatched alone. A model of addax's own layers computes the same when it is
 called again, so its whole call is compiled, once for each shape of its inputs.
@@ -6,19 +6,29 @@ called again, so its whole call is compiled, once for each shape of its inputs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..core import config, tree
+from ..core import config, lending, tree
 from ..core.buffers import own_copy
 from ..core.config import thread
 from ..core.engine import is_tracer, jax
-from ..core.fingerprint import changes, fingerprint
+from ..core.fingerprint import Description, changes
+from ..core.jax_inside import trace_context
+from ..core.lending import Loan
 from ..core.masks import get_mask, set_mask
 from ..core.state import StateScope
+from ..core.warnings import warn
 from ..layers.calling import call_scope
-from .program import shared_steps
+from .executables import SharingError, dict_keys, shared, spec_of
+from .padding import row_count
+
+
+def _call(description: Description, training: bool | None, values: list, x: Any) -> tuple:
+    """The outputs of a model, the new values of variables by number, the losses of layers, the masks of the outputs."""
+    return description.program().trace(values, x, training)
 
 
 class CompiledCall:
@@ -33,37 +43,53 @@ class CompiledCall:
         self.stamp = changes.count
         self.layers = list(model._flatten_layers())
         self.variables = list(model.variables)
-        self.fingerprint = None if model.run_eagerly else fingerprint(self.variables, model)
-        self.is_pure = self.fingerprint is not None
+        self.description = self._describe()
+        self.is_pure = self.description.is_known and not model.run_eagerly
+        self._executables = shared.of(self.description)
         self._adds_losses = True
-        if self.is_pure:
-            self._steps = shared_steps("call", self.fingerprint)
+        # Programs by what they are given, and whether they write to variables; None where that isn't known yet.
+        self._ready: dict[Any, tuple[Callable, bool | None]] = {}
         # JAX's class of arrays that hold values: checking for it is quicker than asking each array.
         self._array: Any = None
+
+    def _describe(self) -> Description:
+        found = Description("call", self, self.variables, self.model, more=self.model.run_eagerly)
+        found.label = f"model '{self.model.name}'"
+        return found
 
     def is_current(self) -> bool:
         """Whether the model still computes the same."""
         if self.stamp == changes.count:
             return True
-        if self.fingerprint is None or fingerprint(self.model.variables, self.model) != self.fingerprint:
+        count = changes.count
+        if not self.description.is_known or self._describe() != self.description:
             return False
-        self.stamp = changes.count
+        self.stamp = count
         return True
 
-    def __call__(self, x: Any, training: bool | None) -> Any:
+    def find(self, x: Any, training: bool | None) -> Any:
+        """Traces and compiles the call for such inputs, where it is not compiled yet; returns its key."""
+        key = (training, trace_context(), spec_of(x))
+        if key not in self._ready:
+            keys = dict_keys(x)
+            description = self.description.of_data(keys) if keys else self.description
+            args = ([v.stored_value() for v in self.variables], x)
+            found = self._executables.find(description, _call, training, args, row_count(x), donates=False)
+            self._ready[key] = found.get(), None
+        return key
+
+    def run(self, key: Any, x: Any) -> Any:
         """The outputs, after which variables and losses are as an ordinary call leaves them."""
-        kind = self._array
-        values = [v._value if type(v._value) is kind else v.stored_value() for v in self.variables]
-        if kind is None and values:
-            self._array = type(values[0])
-        thread.program = self
-        try:
-            run = self._steps.compiled("_call", (values, x, training))
-            out, written, losses, masks = run(values, x, training)
-        finally:
-            thread.program = None
-        for i, value in written.items():
-            self.variables[i].adopt(value)
+        step, writes = self._ready[key]
+        if writes is False:
+            out, _, losses, masks = step(self._read(), x)
+        else:
+            with lending.lock:  # or another call would begin with the same random numbers
+                out, written, losses, masks = step(self._read(), x)
+                for i, value in written.items():
+                    if not isinstance(self.variables[i]._value, Loan):
+                        self.variables[i].adopt(value)
+            self._ready[key] = step, bool(written)
         if losses or self._adds_losses:
             self.model._clear_losses()
             for i, values in losses.items():
@@ -75,8 +101,18 @@ class CompiledCall:
                     set_mask(y, mask)
         return out
 
-    def _call(self, values: list, x: Any, training: bool | None) -> tuple:
-        """What is compiled: the outputs, the new values of variables by number, the losses of layers, the masks."""
+    def _read(self) -> list:
+        kind = self._array
+        if kind is None and self.variables:
+            kind = self._array = type(self.variables[0].stored_value())
+
+        def values() -> list:
+            return [v._value if type(v._value) is kind else v.stored_value() for v in self.variables]
+
+        return lending.read(self, values)
+
+    def trace(self, values: list, x: Any, training: bool | None) -> tuple:
+        """What `_call` returns, for whoever traces it."""
         model = self.model
         with StateScope(zip(self.variables, values)) as scope, call_scope(model):
             out = model._call_in_context(thread.call_context, (x,), {} if training is None else {"training": training})
@@ -88,30 +124,68 @@ class CompiledCall:
             losses.setdefault(numbers[id(layer)], []).append(loss)
         return out, written, losses, masks if any(m is not None for m in masks) else None
 
+    def __deepcopy__(self, memo: dict) -> None:
+        return None  # a copy of the model makes its own
 
-def compiled_call(model: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """What `model(*args, **kwargs)` returns, if it can be had from one compiled call; else NotImplemented."""
-    if len(args) != 1 or kwargs.keys() - {"training"} or thread.state_scope is not None or not model.built:
-        return NotImplemented
-    if thread.call_context is not None or thread.probe is not None or not config.get("compile_calls"):
-        return NotImplemented
-    x = args[0]
-    if type(x) is np.ndarray:
-        x = x.astype(config.floatx() if x.dtype == np.float64 else x.dtype)  # a copy: JAX may read it later
-    elif all(_is_plain(leaf) for leaf in tree.flatten(x)):
-        x = own_copy(x)
-    else:
-        return NotImplemented
+    def __reduce__(self) -> Any:
+        return type(None), ()
+
+
+def called(model: Any, ordinary: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """Returns `model(*args, **kwargs)`, from one compiled call where it can be had from one.
+
+    Args:
+        model: The model.
+        ordinary: Its call, layer by layer.
+        args, kwargs: The arguments.
+    """
+    if thread.call_context is not None or thread.state_scope is not None or thread.substitutes:
+        return ordinary(*args, **kwargs)  # part of a call, a trace or a program
+    call = _compiled_call(model, args, kwargs)
+    try:
+        if call is None:
+            lending.enter(model)  # what is read until the end is left alone by training in other threads
+            return ordinary(*args, **kwargs)
+        x, training = _input(args[0]), kwargs.get("training")
+        try:
+            key = call.find(x, training)
+        except SharingError:
+            raise
+        except Exception as error:
+            found = ordinary(*args, **kwargs)  # which says what is wrong in the user's terms
+            call.is_pure = False
+            if not isinstance(error, jax.errors.ConcretizationTypeError):
+                warn(
+                    f"Model '{model.name}' can't be compiled for calls, so it runs layer by layer, which is slower: "
+                    f"{type(error).__name__}: {error}"
+                )
+            return found
+        return call.run(key, x)
+    finally:
+        lending.done(model if call is None else call)
+
+
+def _compiled_call(model: Any, args: tuple, kwargs: dict[str, Any]) -> CompiledCall | None:
+    """The compiled call that `model(*args, **kwargs)` may be, if there is one."""
+    if len(args) != 1 or kwargs.keys() - {"training"} or not model.built:
+        return None
+    if thread.probe is not None or not config.get("compile_calls"):
+        return None
+    if not isinstance(kwargs.get("training"), (bool, type(None))):
+        return None
+    if type(args[0]) is not np.ndarray and not all(_is_plain(leaf) for leaf in tree.flatten(args[0])):
+        return None
     call = model.__dict__.get("_call")
     if call is None or not call.is_current():
         call = model.__dict__["_call"] = CompiledCall(model)
-    training = kwargs.get("training")
-    if not call.is_pure or not isinstance(training, (bool, type(None))):
-        return NotImplemented
-    try:
-        return call(x, training)
-    except Exception:
-        return NotImplemented  # an ordinary call says best what is wrong
+    return call if call.is_pure else None
+
+
+def _input(x: Any) -> Any:
+    """Input as it may be given to a program: a copy, as JAX may read it later."""
+    if type(x) is np.ndarray:
+        return x.astype(config.floatx() if x.dtype == np.float64 else x.dtype)
+    return own_copy(x)
 
 
 def _is_plain(x: Any) -> bool:

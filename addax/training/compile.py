@@ -88,8 +88,10 @@ class CompiledLoss:
         wanted = [i for i, *_ in self.entries]
         return outputs.flatten_labels(y_true, y_pred, self.names, self.alternatives, only=wanted)
 
+    def _names(self) -> list:
+        return [*self.names, *self.alternatives] if self.built else []  # by which dicts of labels are matched
+
     def _computes(self) -> Any:
-        # Labels that are matched by name come as dicts, for which there is a program of their own.
         return self.built, [(i, loss, weight) for i, _, loss, weight in self.entries], self.trackers
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -180,6 +182,9 @@ class CompileMetrics(Metric):
         self.built = False
         self.only: list = []  # the numbers of the outputs that have metrics
         self.entries: list[tuple[int, str, Metric, bool]] = []
+
+    def _names(self) -> list:
+        return [*self.names, *self.alternatives] if self.built else []  # by which dicts of labels are matched
 
     def _computes(self) -> Any:
         several = len(self.names) > 1 if self.built else True

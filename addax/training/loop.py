@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import CallbackList, TerminateOnNaN, check_monitors
+from ..core.interrupts import guarded
 from ..core.ours import is_ours
 from ..core.warnings import warn
 from ..data.adapt import adapt, is_array_data, standardize_arrays
@@ -107,7 +108,8 @@ class Training:
         model.__dict__.update(_training=self, _nan_finder=self.finder)
         self.callbacks.on_train_begin()
         try:
-            logs = self._epochs()
+            with guarded():
+                logs = self._epochs()
         finally:
             for name in ("_training", "_nan_finder"):
                 model.__dict__.pop(name, None)

@@ -125,7 +125,7 @@ class Sizes:
             return rows
         exact = exact or self._streak > _OFTEN or not self._known
         wanted = rows if exact else 1 << (rows - 1).bit_length()
-        found = min((size for size in self._known if size >= wanted), default=None)
+        found = min((size for size in tuple(self._known) if size >= wanted), default=None)
         if found is None and not exact and rows <= _FEW:
             found = 1 << ((rows - 1).bit_length() + 1) // 2 * 2
         elif found is not None and found > 2 * wanted:

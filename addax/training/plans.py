@@ -151,9 +151,9 @@ class ArrayPlan:
         if len(rest) and self.rows.full:
             state = self.program.read()
             if data is None:
-                self.program.compile_ahead("_batch", state, packed(self.source.rows_of(rest)), None)
+                self.program.prepare_batch(state, packed(self.source.rows_of(rest)))
             else:
-                self.program.compile_ahead("_rows", state, data, rest, None)
+                self.program.prepare_rows(state, data, rest)
 
 
 class OnDevice(ArrayPlan):

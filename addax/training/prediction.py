@@ -157,8 +157,10 @@ def _predict_quickly(model: Any, x: Any, most: int) -> Any:
     if not 0 < rows <= most or (x.shape[1:], x.dtype) not in program.checked:
         return None
     rows_or_none, data = _sized(program, to_host(x), False)
-    _, out = program.on_batch(program.read(), packed((data, None, None)))
-    program.settle()
+    try:
+        _, out = program.on_batch(program.read(), packed((data, None, None)))
+    finally:
+        program.settle()
     return own(out, rows_or_none)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core import tree
+from ..core import tracing, tree
 from ..core.abstract import abstract_call
 from ..core.keras_tensor import KerasTensor
 from .steps import StepModel
@@ -18,7 +18,9 @@ def as_spec(a: Any) -> Any:
 def build_for(model: StepModel, x: Any) -> None:
     """Builds an unbuilt model for data like `x`, a structure of arrays or specs with the batch axis."""
     if not all(layer.built for layer in model._flatten_layers()):
-        model(tree.map_structure(as_spec, x))
+        with tracing.lock:
+            if not all(layer.built for layer in model._flatten_layers()):
+                model(tree.map_structure(as_spec, x))
 
 
 def prediction_spec(model: StepModel, x: Any) -> Any:

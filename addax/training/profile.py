@@ -20,15 +20,15 @@ import numpy as np
 from ..callbacks import Callback
 from ..core import config as settings
 from ..core import seeds, tree
-from ..core.config import thread
 from ..core.engine import jax
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches, packed
 from .dispatches import Dispatch
 from .gathered import Gathered
 from .plans import ArrayPlan
-from .program import Program, State, array_spec, batch_spec, has_primitive, options_are_known
+from .program import Program, State, array_spec, batch_spec
 from .runner import Observer, Runner
+from .xla import has_primitive, options_are_known
 
 # The phases in the order of the table: what each is, and what helps where steps spend most of their time in it.
 PHASES = {
@@ -162,7 +162,7 @@ class Profiler(Observer):
         self.callbacks = callbacks
         self._last: Dispatch | None = None
         self._looks: list[str] | None = None  # which callbacks look at every batch, before they have seen enough
-        self.step: tuple[Program, str, tuple] | None = None  # a program's step, and the specs of its arguments
+        self.step: tuple[Program, tuple] | None = None  # a program, and the specs of what its step is given
         self._phase = "setup"
         self._since = time.perf_counter()
         self._thread = threading.get_ident()
@@ -225,10 +225,9 @@ class Profiler(Observer):
             self.switch("input")
             # In place, as the dispatch has this very list.
             dispatch.data[:] = jax.block_until_ready(jax.device_put(dispatch.data))
-        elif dispatch.last + 1 == runner.steps and runner.program.steps.ready:
+        elif dispatch.last + 1 == runner.steps and runner.program.is_compiling:
             self.switch("compile")  # what another thread has not compiled yet is waited for
-            for ready in runner.program.steps.ready.values():
-                ready()
+            runner.program.wait_until_compiled()
         self._last = dispatch
         self.switch("dispatch")
 
@@ -262,7 +261,7 @@ def _way(runner: Runner, looks: list[str], many: bool) -> str:
         why = "`run_eagerly` is on" if model.run_eagerly else "a layer of the model can't be compiled"
     elif not settings.get("fuse_steps"):
         why = "the setting `fuse_steps` is off"
-    elif reasons := sorted({why for why in program.steps.no_loop.values() if why}):
+    elif reasons := program.reasons_against_loops():
         why = ", ".join(reasons)
     elif not isinstance(source, ArrayBatches):
         why = "the batches come one by one" + ("" if runner.watched else ", too large or too different to be gathered")
@@ -282,37 +281,31 @@ def _looks(callback: Any) -> bool:
     return needs is None or needs("train")
 
 
-def _step(runner: Runner, last: Dispatch | None) -> tuple[Program, str, tuple] | None:
-    """A full step of the runner's program: its method, and the specs of what it is given."""
+def _step(runner: Runner, last: Dispatch | None) -> tuple[Program, tuple] | None:
+    """The runner's program, and the specs of what a full step of it is given."""
     program, source = runner.program, runner.source
     if program.eager or last is None:
         return None
     state = jax.tree.map(array_spec, program.read())
-    name = "_update" if program._builtin else "_batch"  # what has been traced already
     if runner.arrays is not None:
         size = min(source.batch_size or 1, source.rows)  # type: ignore[attr-defined]
-        return program, name, (state, batch_spec(packed(runner.arrays.arrays), size), None)
+        return program, (state, batch_spec(packed(runner.arrays.arrays), size))
     batch = packed(last.data[0])
     if source.batch_size is None or any(a.ndim == 0 for a in tree.flatten(batch) if a is not None):
-        return program, name, (state, jax.tree.map(array_spec, batch), None)
-    return program, name, (state, batch_spec(batch, source.batch_size), None)  # the last batch may have fewer rows
+        return program, (state, jax.tree.map(array_spec, batch))
+    return program, (state, batch_spec(batch, source.batch_size))  # the last batch may have fewer rows
 
 
-def _flops(program: Program, name: str, args: tuple) -> float | None:
+def _flops(program: Program, args: tuple) -> float | None:
     """Floating point operations of a step as XLA counts them; None where it can't."""
-    compiles = program.steps.compiles
-    thread.program = program
-    try:
-        traced = program.steps.traced(name).trace(*args)
-        # Of a loop inside the step XLA counts one turn.
-        if has_primitive(traced.jaxpr, "scan", "while"):
-            return None
-        return float(traced.lower().cost_analysis()["flops"])
-    except Exception:  # not every device and step can be asked
+    traced = program.trace_step(*args)
+    # Of a loop inside the step XLA counts one turn.
+    if has_primitive(traced.jaxpr, "scan", "while"):
         return None
-    finally:
-        thread.program = None
-        program.steps.compiles = compiles
+    try:
+        return float(traced.lower().cost_analysis()["flops"])
+    except (KeyError, TypeError, NotImplementedError, jax.errors.JaxRuntimeError):  # not every device can be asked
+        return None
 
 
 @contextmanager

@@ -32,6 +32,7 @@ class StepModel(Layer):
         *("_programs", "_call", "_prepared_for", "_compile_arguments", "_nan_finder", "_training", "history"),
         *("stop_training", "stop_evaluating", "stop_predicting", "steps_per_execution", "jit_compile"),
     )
+    _about_training = ("compiled", "optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics")
     _compiled = ("optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_compile_arguments")
     # An optimizer or a metric given to `compile` is no part of the model.
     _untracked = Layer._untracked | {*_compiled, "history", "_programs", "_prepared_for", "_call"}

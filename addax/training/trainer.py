@@ -13,7 +13,7 @@ from ..layers.layer_errors import shortens
 from ..metrics import Mean
 from . import guards, loop, prediction
 from .arguments import FitArguments, LoopArguments, integer
-from .calls import compiled_call
+from .calls import called
 from .compile import CompiledLoss, CompileMetrics, is_empty
 from .profile import profiling
 from .steps import StepModel
@@ -23,8 +23,7 @@ class Trainer(StepModel):
     """A layer that can be trained; the base of `Model`."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        found = compiled_call(self, args, kwargs)
-        return super().__call__(*args, **kwargs) if found is NotImplemented else found
+        return called(self, super().__call__, args, kwargs)
 
     # Compiling
 

@@ -88,8 +88,9 @@ def test_the_same_architecture_is_not_compiled_again():
     models = [stack(layers.Dense(7, activation="tanh")) for _ in range(2)]
     for model in models:
         np.testing.assert_allclose(model(X), np.tanh(X @ model.get_weights()[0]), rtol=1e-5, atol=1e-6)
-    assert models[0]._call._steps is models[1]._call._steps
-    assert models[0]._call.fingerprint == models[1]._call.fingerprint
+    assert models[0]._call.description == models[1]._call.description
+    assert models[0]._call._executables is models[1]._call._executables
+    assert models[0]._call._executables.traces == 1
 
 
 def test_errors_are_those_of_an_ordinary_call():
@@ -119,9 +120,9 @@ def fits():
 
 def test_training_the_same_architecture_again_compiles_nothing():
     found = list(fits())
-    counts = [{kind: p.steps.compiles for kind, p in model._programs.items()} for _, model in found]
+    counts = [{kind: p.compiles for kind, p in model._programs.items()} for _, model in found]
     assert counts[0] == counts[2]
-    assert found[0][1]._programs["train"].steps is found[2][1]._programs["train"].steps
+    assert found[0][1]._programs["train"].executables is found[2][1]._programs["train"].executables
     assert found[0][0] == found[1][0] == found[2][0]
 
 

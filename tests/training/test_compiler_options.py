@@ -8,7 +8,8 @@ import pytest
 
 import addax as keras
 from addax.core import config
-from addax.training import program
+from addax.training import xla
+from addax.training.executables import shared
 
 pytestmark = pytest.mark.skipif(jax.default_backend() != "cpu", reason="they are for CPUs")
 
@@ -45,14 +46,10 @@ def in_library(model, x, kind):
     model.compile("sgd", "mse")
     if kind == "train":
         model.train_on_batch(x, y)
-        args = (model._programs["train"].read(), (x, y), None)
     else:
         model.predict_on_batch(x)
-        args = (model._programs["predict"].read(), (x,), None)
-    used = model._programs[kind]
-    program.thread.program = used
-    text = used.steps.compiled("_batch", args).lower(*args).compile().as_text()
-    program.thread.program = None
+    (compiled,) = model._programs[kind]._ready.values()
+    text = compiled.as_text()
     named = dict(re.findall(r"%(\S+) \([^\n]*\{\n(.*?)\n\}", text, re.DOTALL))
     called = re.findall(r'kind=kCustom, calls=%([\w.]+).*"kind":"__ynn_fusion"', text)
     return {op for name in called for op in re.findall(r" (dot|reduce|convolution)\(", named[name])}
@@ -81,7 +78,7 @@ def test_what_the_library_gets(make, kind, does, does_not):
 
 
 def fitted(make):
-    program._shared.clear()
+    shared.clear()
     keras.utils.set_random_seed(3)
     model, x = make()
     model.compile(keras.optimizers.Adam(0.01), "mse")
@@ -101,14 +98,14 @@ def test_results_are_those_without_them(make, monkeypatch):
     finally:
         config.set("compiler_options", True)
     # An XLA that doesn't know them.
-    monkeypatch.setattr(program, "_LIBRARY", "xla_cpu_no_such_option")
-    program.options_are_known.cache_clear()
+    monkeypatch.setattr(xla, "_LIBRARY", "xla_cpu_no_such_option")
+    xla.options_are_known.cache_clear()
     try:
-        assert not program.options_are_known()
+        assert not xla.options_are_known()
         found.append(fitted(make))
     finally:
         monkeypatch.undo()
-        program.options_are_known.cache_clear()
+        xla.options_are_known.cache_clear()
     for other in found[1:]:
         for a, b in zip(found[0], other, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
@@ -117,7 +114,7 @@ def test_results_are_those_without_them(make, monkeypatch):
 def test_they_do_not_depend_on_what_was_compiled_before():
     predictions = []
     for first in (1, 512):
-        program._shared.clear()
+        shared.clear()
         keras.utils.set_random_seed(3)
         model, x = deep()
         x = np.random.default_rng(1).normal(size=x.shape).astype("float32")

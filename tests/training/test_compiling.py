@@ -271,7 +271,7 @@ def test_loss_makes_no_difference_to_what_is_compiled() -> None:
     first, second = line(addax, loss="mse"), line(addax, loss={"top": "mse"})
     for model in (first, second):
         model.fit(X, Y, verbose=0)
-    assert first._programs["train"].steps is second._programs["train"].steps
+    assert first._programs["train"].executables is second._programs["train"].executables
 
 
 # compile() of the user's

@@ -9,6 +9,7 @@ import pytest
 
 import addax as keras
 from addax import layers
+from addax.training.executables import shared
 from addax.training.prepare import prepare
 from addax.training.program import program_of
 
@@ -203,6 +204,7 @@ def test_batches_of_many_sizes_from_a_generator(padding):
     found = []
     for on in (True, False):
         padding(on)
+        shared.clear()
         keras.utils.set_random_seed(0)
         model = small(layers.Dropout(0.5))
 

@@ -1,7 +1,6 @@
 """Batches from iterables: gathered for loops on the device, and copied, so that arrays may be used again."""
 
 import time
-from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -9,7 +8,8 @@ import pytest
 import addax as keras
 from addax.core import config
 from addax.core.buffers import empty
-from addax.training import plans, program, stacks
+from addax.training import plans, stacks
+from addax.training.executables import shared
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(12, 8, 6)).astype("float32")
@@ -222,7 +222,7 @@ def test_of_large_arrays_a_part_is_copied_at_a_time(rows, looks, monkeypatch):
     found = []
     for most in (plans._COPIED, 0):
         monkeypatch.setattr(plans, "_COPIED", most)
-        monkeypatch.setattr(program, "_shared", OrderedDict())
+        shared.clear()
         model = dense()
         model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"], steps_per_execution=4 if looks else 1)
         seen = []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 
 import numpy as np
+import pytest
 
 import addax as keras
 from addax import layers
@@ -62,3 +64,128 @@ def test_a_layer_that_keeps_tensors_when_the_last_batch_has_a_program_of_its_own
     np.testing.assert_allclose(model.predict(X, batch_size=8, verbose=0), expected(model, X), rtol=1e-4, atol=1e-5)
     loss = np.mean((expected(model, X) - Y) ** 2)
     np.testing.assert_allclose(model.evaluate(X, Y, batch_size=8, verbose=0), loss, rtol=1e-4)
+
+
+def together(count, work):
+    """What `work(i)` returns or raises in each of `count` threads that begin at once."""
+    barrier, found = threading.Barrier(count), [None] * count
+
+    def run(i):
+        barrier.wait()
+        try:
+            found[i] = work(i)
+        except Exception as error:
+            found[i] = error
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+@pytest.mark.parametrize("how", ["predict", "call", "predict_on_batch"])
+def test_many_threads_on_a_cold_model(how):
+    model = keras.Sequential([Keeping(), layers.Dense(1)]) if how == "call" else keeping(normalization=False)
+    call = {
+        "predict": lambda x: model.predict(x, batch_size=8, verbose=0),
+        "predict_on_batch": model.predict_on_batch,
+        "call": model,
+    }[how]
+    if how == "call":
+        model.build((None, 3))
+    xs = [X[i : i + 20 + i] + 10 * i for i in range(8)]
+    for found, x in zip(together(8, lambda i: call(xs[i])), xs):
+        np.testing.assert_allclose(found, expected(model, x), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("cold", [True, False])
+@pytest.mark.parametrize("how", ["predict", "call"])
+def test_threads_get_their_own_results(how, cold):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2, use_bias=False)])
+    call = model if how == "call" else (lambda x: model.predict(x, batch_size=4, verbose=0))
+    if not cold:
+        call(X[:20])
+    xs = [X[i : i + 20] * (i + 1) for i in range(6)]
+    for _ in range(5):
+        for found, x in zip(together(6, lambda i: call(xs[i])), xs):
+            np.testing.assert_allclose(found, x @ model.get_weights()[0], rtol=1e-4, atol=1e-5)
+
+
+class Looking(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+@pytest.mark.parametrize("callbacks", [[], [Looking()]], ids=["loops", "single steps"])
+@pytest.mark.parametrize("user", [False, True], ids=["built-in", "user's"])
+def test_reading_a_model_that_another_thread_trains(callbacks, user):
+    class Mine(layers.Layer):  # whose call isn't compiled
+        def call(self, x):
+            return x + 0
+
+    # Both layers begin alike and are trained alike, so whatever is read after one and the same step is alike, too.
+    x = keras.Input((3,))
+    a, b = layers.Dense(1, kernel_initializer="ones", name="a"), layers.Dense(1, kernel_initializer="ones", name="b")
+    h = Mine()(x) if user else x
+    model = keras.Model(x, [a(h), b(h)])
+    model.compile("sgd", ["mse", "mse"])
+    done = threading.Event()
+    errors, reads = [], 0
+
+    def train():
+        try:
+            for _ in range(6):
+                model.fit(X, [Y, Y], batch_size=2, epochs=4, verbose=0, callbacks=callbacks)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            done.set()
+
+    trainer = threading.Thread(target=train)
+    trainer.start()
+    try:
+        while not done.is_set():
+            one, other = model.predict(X[:40], batch_size=8, verbose=0)
+            np.testing.assert_array_equal(one, other)
+            one, other = model.predict(X[:4], verbose=0)
+            np.testing.assert_array_equal(one, other)
+            one, other = model(X[:4])
+            if not user:  # an ordinary call reads each layer's weights when it comes to it
+                np.testing.assert_array_equal(one, other)
+            assert all(np.isfinite(w).all() for w in model.get_weights())
+            reads += 1
+    finally:
+        trainer.join()
+    assert not errors and reads > 3
+    np.testing.assert_array_equal(a.get_weights()[0], b.get_weights()[0])
+    assert not np.array_equal(a.get_weights()[0], np.ones((3, 1)))
+
+
+@pytest.mark.parametrize("how", ["layer", "model", "uncompiled"])
+def test_a_pool_draws_each_mask_once(how):
+    dropout = layers.Dropout(0.5, seed=1)
+    call = dropout if how == "layer" else keras.Sequential([keras.Input((64,)), dropout])
+    ones = np.ones((1, 64), "float32")
+    keras.config.set("compile_calls", how != "uncompiled")
+    try:
+        found = [m for _ in range(5) for m in together(8, lambda i: np.asarray(call(ones, training=True)).tobytes())]
+    finally:
+        keras.config.set("compile_calls", True)
+    assert len(set(found)) == 40
+    assert dropout.seed_generator.state.numpy()[1] == 40
+
+
+def test_a_copy_of_a_model_in_training_has_its_weights():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    copies = []
+
+    def batches():
+        for i in range(6):
+            copies.append([copy.deepcopy(v).numpy() for v in model.variables])
+            yield X[i : i + 2], Y[i : i + 2]
+
+    model.fit(batches(), verbose=0)
+    assert all(np.isfinite(w).all() for weights in copies for w in weights)
