@@ -21,7 +21,7 @@ PACKAGE = ROOT / "addax"
 # What an engineer reads in an evening to know how the heart works.
 EVENING = (
     *("core/owner", "core/graph", "core/op", "core/state", "layers/layer", "models/model"),
-    *("training/steps", "training/programs", "training/plans", "training/runner", "training/loop", "training/trainer"),
+    *("training/steps", "training/program", "training/plans", "training/runner", "training/loop", "training/trainer"),
 )
 LONGEST_RUN = 6  # lines that two places share to count as similar
 TOO_MANY = 8  # places of one passage from which on it is an idiom, not a copy

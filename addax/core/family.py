@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -74,16 +75,24 @@ class Family:
     def _public_name(self, name: str) -> str | None:
         if name in self.aliases:
             return self.aliases[name]
-        public = self.names()
-        in_snake_case = {to_snake_case(n): n for n in public}
-        if self.classes_first:
-            in_snake_case.update({to_snake_case(n): n for n in public if n[0].isupper()})
-            if name in in_snake_case:
-                return in_snake_case[name]
-        if name in public:
+        snake, lower = self._spellings
+        if self.classes_first and name in snake:
+            return snake[name]
+        if name in self._public:
             return name
-        in_snake_case.update({n.lower(): n for n in public if n.lower() not in in_snake_case})
-        return in_snake_case.get(name) or in_snake_case.get(name.lower())
+        return snake.get(name) or lower.get(name) or snake.get(name.lower()) or lower.get(name.lower())
+
+    @functools.cached_property
+    def _public(self) -> frozenset[str]:
+        return frozenset(self.names())
+
+    @functools.cached_property
+    def _spellings(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The public names by their spelling in snake case, and in lower case."""
+        names = self.names()
+        if self.classes_first:  # a class wins over a function of the same spelling
+            names = sorted(names, key=lambda n: n[0].isupper())
+        return {to_snake_case(n): n for n in names}, {n.lower(): n for n in reversed(names)}
 
     def unknown(self, name: str) -> ValueError:
         """The error for a name that nothing has."""

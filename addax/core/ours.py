@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import types
+import weakref
 from typing import Any
 
 _PACKAGE = __name__.partition(".")[0]
@@ -71,12 +73,28 @@ def declared(x: Any, name: str, default: Any = None) -> Any:
 
 def is_patched(cls: type) -> bool:
     """Whether a method of a class of addax, or of one of its bases, has been replaced by somebody else's."""
-    return any(
-        isinstance(v, types.FunctionType) and not is_ours(v)
-        for c in cls.__mro__
-        if is_our_module(c.__module__)
-        for v in vars(c).values()
-    )
+    methods = [v for c in _our_bases(cls) for v in vars(c).values() if isinstance(v, types.FunctionType)]
+    known = _unpatched.get(cls)
+    if known is not None and len(known) == len(methods) and all(map(operator.is_, known, methods)):
+        return False
+    if not all(map(is_ours, methods)):
+        return True
+    _unpatched[cls] = methods
+    return False
+
+
+# The methods with which a class was last found to be as addax made it: to compare them is quick.
+_unpatched: weakref.WeakKeyDictionary[type, list[types.FunctionType]] = weakref.WeakKeyDictionary()
+
+
+def _our_bases(cls: type) -> tuple[type, ...]:
+    found = _bases.get(cls)
+    if found is None:
+        found = _bases[cls] = tuple(c for c in cls.__mro__ if is_our_module(c.__module__))
+    return found
+
+
+_bases: weakref.WeakKeyDictionary[type, tuple[type, ...]] = weakref.WeakKeyDictionary()
 
 
 __all__ = ["declared", "is_our_module", "is_ours", "is_patched"]
