@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..core.engine import jax
@@ -27,7 +27,7 @@ class Dispatch(NamedTuple):
     first: int
     last: int
     run: Run
-    data: list
+    data: Sequence
     looped: bool = False
 
 

@@ -8,7 +8,7 @@ was interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -96,6 +96,26 @@ class Rows:
         return np.concatenate([self.order, np.zeros(batches * self.size, "int32")])
 
 
+class StepRows(Sequence):
+    """The rows of each step of a dispatch, for observers: they are cut when somebody asks.
+
+    Args:
+        rows: Those of the epoch.
+        first: The first step.
+        count: Number of steps.
+    """
+
+    def __init__(self, rows: Rows, first: int, count: int):
+        self.rows = rows
+        self.steps = range(first, first + count)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.rows.of(self.steps[index])
+
+
 @dataclass
 class ArrayPlan:
     """Base of plans for arrays that the steps are cut from.
@@ -138,7 +158,7 @@ class ArrayPlan:
             yield first, min(self.count, self.rows.steps - first)
 
     def _dispatch(self, first: int, count: int, run: Run, looped: bool = True) -> Dispatch:
-        return Dispatch(first, first + count - 1, run, [self.rows.of(i) for i in range(first, first + count)], looped)
+        return Dispatch(first, first + count - 1, run, StepRows(self.rows, first, count), looped)
 
     def _step(self, state: State, data: Any, rows: np.ndarray, valid: int | None) -> tuple[State, Any]:
         """One step on some rows."""

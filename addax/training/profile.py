@@ -224,6 +224,7 @@ class Profiler(Observer):
         if isinstance(runner.plan, Gathered) and not dispatch.looped and not runner.program.eager:
             self.switch("input")
             # In place, as the dispatch has this very list.
+            assert isinstance(dispatch.data, list)
             dispatch.data[:] = jax.block_until_ready(jax.device_put(dispatch.data))
         elif dispatch.last + 1 == runner.steps and runner.program.is_compiling:
             self.switch("compile")  # what another thread has not compiled yet is waited for
