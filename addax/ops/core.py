@@ -246,6 +246,7 @@ def slice(inputs: TensorLike, start_indices: TensorLike, shape: Sequence[int]) -
     >>> slice([[1, 2], [3, 4]], (1, 0), (1, 2))
     Array([[3, 4]], dtype=int32)
     """
+    # Only these sizes need the values of `start_indices`, which may be traced.
     if any(n == -1 for n in shape):
         shape = [have - int(s) if n == -1 else n for n, have, s in zip(shape, inputs.shape, start_indices)]
     return lax.dynamic_slice(inputs, list(start_indices), tuple(shape))

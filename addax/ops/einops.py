@@ -56,7 +56,7 @@ def _axis_sizes(
         open_names = [n for n in group if n not in sizes]
         if len(open_names) > 1:
             raise ValueError(
-                f"The sizes of {open_names} in {pattern!r} can't be worked out: give all but one as keyword arguments."
+                f"The sizes of {open_names} in {pattern!r} can't be inferred: pass all but one as keyword arguments."
             )
         for n in group:
             if n in given and size is not None:

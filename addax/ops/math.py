@@ -10,6 +10,7 @@ from ..core.engine import is_tracer, jax, jnp, lax
 from ..core.op import Axis, DTypeLike, Tensor, TensorLike, op
 from ..core.types import Array, ArrayLike
 from .checks import broadcastable, differ, input_rank, least_rank
+from .families import named_op
 
 
 def _float(x: Array) -> Array:
@@ -44,18 +45,16 @@ def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     return jnp.sqrt(jnp.sum(jnp.square(difference), -1))
 
 
-def _special(name: str, what: str) -> Callable[[TensorLike], Tensor]:
+def _special(name: str, what: str, of_lax: str | None = None) -> Callable[[TensorLike], Tensor]:
     def function(x: TensorLike) -> Tensor:
-        return getattr(lax, name)(_float(x))
+        return getattr(lax, of_lax or name)(_float(x))
 
-    function.__name__ = function.__qualname__ = "erfinv" if name == "erf_inv" else name
-    function.__doc__ = f"{what}\n\nArgs:\n    x: Tensor.\n\nReturns:\n    Tensor of the shape of `x`.\n"
-    return op(function)
+    return named_op(function, name, what, {"x": "Tensor."}, "Tensor of the shape of `x`.")
 
 
 erf = _special("erf", "Computes the error function.")
 erfc = _special("erfc", "Computes the complementary error function, `1 - erf(x)`, accurately also where it is tiny.")
-erfinv = _special("erf_inv", "Computes the inverse error function.")
+erfinv = _special("erfinv", "Computes the inverse error function.", "erf_inv")
 rsqrt = _special("rsqrt", "Computes the reciprocal square root, `1 / sqrt(x)`.")
 
 
@@ -106,8 +105,8 @@ def _segment(name: str, what: str, empty: str) -> Callable[..., Tensor]:
     ) -> Tensor:
         if num_segments is None and is_tracer(segment_ids):
             raise ValueError(
-                "Argument `num_segments` must be set when using the JAX backend. Received: num_segments=None. In "
-                "compiled code, and for symbolic tensors, there are no values that it could be read off."
+                "Argument `num_segments` must be set when using the JAX backend. Received: num_segments=None. "
+                "It can't be inferred in compiled code and for symbolic tensors, which have no values."
             )
         if segment_ids.ndim != 1:
             raise ValueError(f"Argument `segment_ids` should be an 1-D vector, got shape: {segment_ids.shape}. ")
@@ -118,16 +117,16 @@ def _segment(name: str, what: str, empty: str) -> Callable[..., Tensor]:
             )
         return getattr(jax.ops, name)(data, segment_ids, num_segments, indices_are_sorted=sorted)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{what}\n\nArgs:\n    data: Tensor, `(n, ...)`.\n    segment_ids: Segment of each slice, an integer tensor "
-        "`(n,)`.\n    num_segments: Number of segments; None infers it from the values of `segment_ids`, which is not "
-        "possible in compiled code and for symbolic tensors.\n    sorted: Whether `segment_ids` is known to be sorted, "
-        "which is faster.\n\n"
-        f"Returns:\n    Tensor, `(num_segments, ...)`; {empty} for an empty segment.\n\n"
-        "Raises:\n    ValueError: `segment_ids` is not a vector of length `n`, or `num_segments` can't be inferred.\n"
-    )
-    return op(function)
+    args = {
+        "data": "Tensor, `(n, ...)`.",
+        "segment_ids": "Segment of each slice, an integer tensor `(n,)`.",
+        "num_segments": "Number of segments; None infers it from the values of `segment_ids`, which is not possible in "
+        "compiled code and for symbolic tensors.",
+        "sorted": "Whether `segment_ids` is known to be sorted, which is faster.",
+    }
+    returns = f"Tensor, `(num_segments, ...)`; {empty} for an empty segment."
+    error = "`segment_ids` is not a vector of length `n`, or `num_segments` can't be inferred."
+    return named_op(function, name, what, args, returns, {"ValueError": error})
 
 
 segment_max = _segment("segment_max", "Computes the maximum over the slices of each segment.", "the lowest number")
@@ -178,7 +177,7 @@ def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
     """
     if predictions.ndim != targets.ndim + 1 or not broadcastable(targets.shape, predictions.shape[:-1]):
         raise ValueError(
-            "`predictions` must have the shape of `targets` and an axis of classes after it. "
+            "`predictions` must have the shape of `targets` with an axis of classes added at the end. "
             f"Received: targets.shape={targets.shape}, predictions.shape={predictions.shape}"
         )
     score = jnp.take_along_axis(predictions, targets[..., None], -1, mode="fill", fill_value=jnp.nan)[..., 0]
@@ -473,6 +472,7 @@ def istft(
     overlap = jnp.zeros((*frames.shape[:-2], size), frames.dtype)
     overlap = overlap.at[..., positions].add((frames * win).reshape((*frames.shape[:-2], -1)))
     weight = jnp.zeros(size, frames.dtype).at[positions].add(jnp.tile(jnp.square(win), count))
+    # Overlap-add, normalized by the sum of squared windows: the least-squares inverse.
     out = overlap / jnp.where(weight > 1e-11, weight, 1)
     start = fft_length // 2 if center else 0
     if length is not None:

@@ -223,7 +223,7 @@ def _adaptive(inputs: Array, output_size: Sizes, data_format: str | None, reduce
     sizes = conv_kernels.per_axis(output_size, inputs.ndim - 2, "output_size")
     for i, parts in enumerate(sizes):
         size = inputs.shape[first + i]
-        # Window k covers floor(k * size / parts) up to ceil((k + 1) * size / parts).
+        # Window k covers floor(k * size / parts) up to ceil((k + 1) * size / parts): windows differ in size.
         windows = [(k * size // parts, -(-(k + 1) * size // parts)) for k in range(parts)]
         slices = [
             reduce(jnp.take(inputs, jnp.arange(a, b), first + i), axis=first + i, keepdims=True) for a, b in windows

@@ -104,6 +104,7 @@ def batch_normalization(
                 f"Arguments `{name}` must be a vector of length `x.shape[axis]`. Expected: `({size},)`. "
                 f"Received: `{tuple(vector.shape)}`."
             )
+    # One multiplication and one addition per element of `x`: all else is per feature.
     factor = lax.rsqrt(variance.reshape(shape) + epsilon)
     if scale is not None:
         factor = factor * scale.reshape(shape)
@@ -274,7 +275,7 @@ def dot_product_attention(
     sizes = [(query, key, 0), (key, value, 0), (key, value, 1), (key, value, 2), (query, key, 3)]
     if any(differ(a.shape[i], b.shape[i]) for a, b, i in sizes):
         raise ValueError(
-            "`query`, `key` and `value` must have the same batch size, `query` and `key` the same size of heads, "
+            "`query`, `key` and `value` must have the same batch size, `query` and `key` the same head size, "
             f"`key` and `value` the same length and number of heads. {shapes}"
         )
     mask = None if mask is None else mask.astype(bool)

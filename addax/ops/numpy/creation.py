@@ -10,6 +10,7 @@ from ...core.convert import to_tensor
 from ...core.engine import jnp
 from ...core.op import Argument, DTypeLike, Tensor, TensorLike, op
 from ...core.variable import Variable
+from ..families import named_op
 
 
 def _float(dtype: DTypeLike) -> Any:
@@ -71,12 +72,9 @@ def _window(name: str, what: str) -> Callable[[TensorLike], Tensor]:
     def function(x: Argument) -> Tensor:
         return getattr(jnp, name)(int(x)).astype(dtypes.floatx())
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{what}\n\nArgs:\n    x: Number of points, an int.\n\n"
-        "Returns:\n    Tensor, `(x,)`, of the default float dtype.\n"
+    return named_op(
+        function, name, what, {"x": "Number of points, an int."}, "Tensor, `(x,)`, of the default float dtype."
     )
-    return op(function)
 
 
 bartlett = _window("bartlett", "Returns the Bartlett window, a triangle.")

@@ -18,14 +18,16 @@ from ...core.dtypes import floatx, numpy_dtype
 from ...core.engine import jnp
 from ...core.op import Argument, DTypeLike, Tensor, TensorLike, op
 from ...core.types import Array, ArrayLike
+from ..families import named_op
 
 
 def _unary(name: str, what: str, keras_class: str | None = None) -> Callable[[TensorLike], Tensor]:
     def function(x: TensorLike) -> Tensor:
         return getattr(jnp, name)(x)
 
-    return _define(
-        function, name, what, "x: Tensor, number or nested list of numbers.", "the shape of `x`", keras_class
+    args = {"x": "Tensor, number or nested list of numbers."}
+    return named_op(
+        function, name, what, args, "Tensor of the shape of `x`.", keras_class=keras_class, elementwise=True
     )
 
 
@@ -33,28 +35,22 @@ def _binary(name: str, what: str, keras_class: str | None = None) -> Callable[[T
     def function(x1: TensorLike, x2: TensorLike) -> Tensor:
         return getattr(jnp, name)(x1, x2)
 
-    args = "x1, x2: Tensors, numbers or nested lists; their shapes are broadcast, their dtypes promoted."
-    return _define(function, name, what, args, "the broadcast shape", keras_class, _UNBROADCAST)
+    args = {"x1, x2": "Tensors, numbers or nested lists; their shapes are broadcast, their dtypes promoted."}
+    return _broadcasting(function, name, what, args, keras_class)
 
 
 def _bits(name: str, what: str, keras_class: str | None = None) -> Callable[[TensorLike, TensorLike], Tensor]:
     def function(x: TensorLike, y: TensorLike) -> Tensor:
         return getattr(jnp, name)(x, y)
 
-    args = "x, y: Tensors of integers or bools, numbers or nested lists; their shapes are broadcast."
-    return _define(function, name, what, args, "the broadcast shape", keras_class, _UNBROADCAST)
+    args = {"x, y": "Tensors of integers or bools, numbers or nested lists; their shapes are broadcast."}
+    return _broadcasting(function, name, what, args, keras_class)
 
 
-_UNBROADCAST = "The shapes can't be broadcast. For symbolic tensors this is a ValueError."
-
-
-def _define(
-    function: Callable, name: str, what: str, args: str, shape: str, keras_class: str | None, error: str | None = None
-) -> Callable:
-    raises = f"\nRaises:\n    TypeError: {error}\n" if error else ""
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{what}\n\nArgs:\n    {args}\n\nReturns:\n    Tensor of {shape}.\n{raises}"
-    return op(function, keras_class=keras_class, elementwise=True)
+def _broadcasting(function: Callable, name: str, what: str, args: dict[str, str], keras_class: str | None) -> Callable:
+    error = {"TypeError": "The shapes can't be broadcast. For symbolic tensors this is a ValueError."}
+    returns = "Tensor of the broadcast shape."
+    return named_op(function, name, what, args, returns, error, keras_class=keras_class, elementwise=True)
 
 
 absolute = _unary("absolute", "Computes absolute values; the modulus of complex numbers.")

@@ -10,6 +10,7 @@ import numpy as np
 from ...core.engine import jnp
 from ...core.op import Argument, Tensor, TensorLike, op
 from ...core.types import ArrayLike
+from ..families import named_op
 
 
 def _integer_products(x1: ArrayLike, x2: ArrayLike) -> str | None:
@@ -100,39 +101,37 @@ def tensordot(x1: TensorLike, x2: TensorLike, axes: int | Sequence = 2) -> Tenso
     return jnp.tensordot(x1, x2, axes)
 
 
-def _product(name: str, what: str, shape: str = "", raises: str = "") -> Callable[[TensorLike, TensorLike], Tensor]:
+def _product(
+    name: str, what: str, returns: str, raises: dict[str, str] | None = None
+) -> Callable[[TensorLike, TensorLike], Tensor]:
     def function(x1: TensorLike, x2: TensorLike) -> Tensor:
         return getattr(jnp, name)(x1, x2)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{what}\n\nArgs:\n    x1, x2: Tensors, numbers or nested lists; their dtypes are promoted.\n\n"
-        f"Returns:\n    Tensor{shape}.\n{raises}"
-    )
-    return op(function)
+    args = {"x1, x2": "Tensors, numbers or nested lists; their dtypes are promoted."}
+    return named_op(function, name, what, args, returns, raises)
 
 
-_SIZES = "\nRaises:\n    TypeError: The sizes differ. For symbolic tensors this is a ValueError.\n"
+_SIZES = {"TypeError": "The sizes differ. For symbolic tensors this is a ValueError."}
 inner = _product(
     "inner",
     "Computes the sum product over the last axes of both tensors.",
-    " with the remaining axes of `x1`, then those of `x2`",
+    "Tensor with the remaining axes of `x1`, then those of `x2`.",
     _SIZES,
 )
 kron = _product(
     "kron",
     "Computes the Kronecker product: `x2` times each element of `x1`.",
-    " whose sizes are the products of the sizes of both",
+    "Tensor whose sizes are the products of the sizes of both.",
 )
 outer = _product(
     "outer",
     "Computes the product of each element of `x1` with each element of `x2`, both flattened.",
-    ", `(x1.size, x2.size)`",
+    "Tensor, `(x1.size, x2.size)`.",
 )
 vdot = _product(
     "vdot",
     "Computes the dot product of both tensors, flattened, with the first one conjugated.",
-    ", `()`",
+    "Tensor, `()`.",
     _SIZES,
 )
 

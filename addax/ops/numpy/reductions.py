@@ -18,8 +18,15 @@ from ...core.dtypes import numpy_dtype
 from ...core.engine import jnp
 from ...core.op import Axis, DTypeLike, Tensor, TensorLike, op
 from ...core.types import ArrayLike
+from ..families import named_op
 
-_OUT_OF_BOUNDS = "ValueError: `axis` is out of bounds"
+_OUT_OF_BOUNDS = {"ValueError": "`axis` is out of bounds."}
+_ARGS = {
+    "x": "Tensor.",
+    "axis": "Axis or axes to reduce; None for all.",
+    "keepdims": "Whether to keep the reduced axes with size 1.",
+}
+_REDUCED = "Tensor without the reduced axes."
 
 
 def _axes(axis: Axis) -> Any:
@@ -30,27 +37,22 @@ def _reduction(
     name: str,
     what: str,
     keras_class: str | None = None,
-    axes: str = "Axis or axes to reduce; None for all.",
-    raises: str = f"{_OUT_OF_BOUNDS}.",
+    args: dict[str, str] = _ARGS,
+    raises: dict[str, str] = _OUT_OF_BOUNDS,
 ) -> Callable[..., Tensor]:
     def function(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return getattr(jnp, name)(x, axis=_axes(axis), keepdims=keepdims)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{what}\n\nArgs:\n    x: Tensor.\n    axis: {axes}\n"
-        "    keepdims: Whether to keep the reduced axes with size 1.\n\n"
-        f"Returns:\n    Tensor without the reduced axes.\n\nRaises:\n    {raises}\n"
-    )
-    return op(function, keras_class=keras_class)
+    return named_op(function, name, what, args, _REDUCED, raises, keras_class=keras_class)
 
 
 def _index(name: str, what: str, keras_class: str | None = None) -> Callable[..., Tensor]:
-    raises = (
-        "IndexError: `axis` is out of bounds. For symbolic tensors this is a ValueError.\n"
-        "    ValueError: There are no elements."
-    )
-    return _reduction(name, what, keras_class, "Axis to reduce, an int; None for the index into `x` flattened.", raises)
+    args = {**_ARGS, "axis": "Axis to reduce, an int; None for the index into `x` flattened."}
+    raises = {
+        "IndexError": "`axis` is out of bounds. For symbolic tensors this is a ValueError.",
+        "ValueError": "There are no elements.",
+    }
+    return _reduction(name, what, keras_class, args, raises)
 
 
 all = _reduction("all", "Tests whether all elements are true.")
@@ -188,13 +190,12 @@ def _running(name: str, what: str) -> Callable[..., Tensor]:
     def function(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
         return getattr(jnp, name)(x, axis=axis, dtype=None if dtype is None else numpy_dtype(dtype))
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{what}\n\nArgs:\n    x: Tensor.\n    axis: Axis to accumulate along; None to flatten `x` first.\n"
-        "    dtype: Dtype of the result; None for that of `x`.\n\nReturns:\n    Tensor of the shape of `x`.\n"
-        f"\nRaises:\n    {_OUT_OF_BOUNDS}.\n"
-    )
-    return op(function)
+    args = {
+        "x": "Tensor.",
+        "axis": "Axis to accumulate along; None to flatten `x` first.",
+        "dtype": "Dtype of the result; None for that of `x`.",
+    }
+    return named_op(function, name, what, args, "Tensor of the shape of `x`.", _OUT_OF_BOUNDS)
 
 
 cumprod = _running("cumprod", "Computes the cumulative product.")
@@ -209,16 +210,17 @@ def _quantile(name: str, what: str, q: str) -> Callable[..., Tensor]:
     ) -> Tensor:
         return getattr(jnp, name)(x, q, axis=_axes(axis), method=method, keepdims=keepdims)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{what}\n\nArgs:\n    x: Tensor.\n    q: {q}; a number or a vector of them.\n"
-        "    axis: Axis or axes to reduce; None for all.\n"
-        '    method: Interpolation between two elements: "linear", "lower", "higher", "midpoint" or "nearest".\n'
-        "    keepdims: Whether to keep the reduced axes with size 1.\n\n"
-        "Returns:\n    Tensor without the reduced axes; the axis of a vector `q` comes first.\n\n"
-        f"Raises:\n    {_OUT_OF_BOUNDS}, or `method` is unknown.\n"
+    args = {
+        "x": "Tensor.",
+        "q": f"{q}; a number or a vector of them.",
+        "axis": _ARGS["axis"],
+        "method": 'Interpolation between two elements: "linear", "lower", "higher", "midpoint" or "nearest".',
+        "keepdims": _ARGS["keepdims"],
+    }
+    returns = f"{_REDUCED[:-1]}; the axis of a vector `q` comes first."
+    return named_op(
+        function, name, what, args, returns, {"ValueError": "`axis` is out of bounds, or `method` is unknown."}
     )
-    return op(function)
 
 
 nanpercentile = _quantile("nanpercentile", "Computes percentiles, ignoring NaN.", "In [0, 100]")
