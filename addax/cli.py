@@ -14,10 +14,17 @@ from .version import KERAS_API_VERSION, __version__
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command with `argv`, the words after its name; returns the exit status."""
+    """Runs the command line.
+
+    Args:
+        argv: Arguments after the command's name; None for those of the process.
+
+    Returns:
+        Exit status.
+    """
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["run"] and argv[1:] and argv[1] not in ("-h", "--help"):
-        return _run(argv[1:])  # the words after the script are the script's
+        return _run(argv[1:])  # the arguments after the script belong to the script
     arguments = _parser().parse_args(argv)
     return arguments.command(arguments)
 
@@ -86,7 +93,7 @@ def _run(words: list[str]) -> int:
 
 
 def _from_script_on(tb: TracebackType | None) -> TracebackType | None:
-    """The traceback without the frames that led to the script."""
+    """Drops the frames before the script from a traceback."""
     whole = tb
     while tb is not None:
         module = tb.tb_frame.f_globals.get("__name__", "")

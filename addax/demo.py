@@ -1,20 +1,24 @@
-"""The main job, from data to picture: `addax demo`."""
+"""The demo, from data to training curves: `addax demo`."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import time
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 
 def load_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """scikit-learn's handwritten digits, 1,797 real images of 8x8 pixels, mixed and split.
+    """Loads scikit-learn's handwritten digits, 1,797 images of 8x8 pixels, shuffled and split.
 
     Returns:
-        `(x_train, y_train), (x_test, y_test)`: images `(samples, 8, 8, 1)` in [0, 1], and labels 0 to 9.
+        `(x_train, y_train), (x_test, y_test)`: float32 images `(samples, 8, 8, 1)` in [0, 1], and int32 labels 0 to 9.
+
+    Raises:
+        ImportError: scikit-learn is missing.
     """
     try:
         from sklearn import datasets
@@ -29,8 +33,8 @@ def load_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.n
     return (x[held_out:], y[held_out:]), (x[:held_out], y[:held_out])
 
 
-def one_output(keras: Any) -> Any:
-    """A small convolutional network that tells digits apart."""
+def one_output(keras: ModuleType) -> Any:
+    """Returns a small convolutional network that classifies digits."""
     layers = keras.layers
     return keras.Sequential(
         [
@@ -48,8 +52,8 @@ def one_output(keras: Any) -> Any:
     )
 
 
-def two_outputs(keras: Any) -> Any:
-    """A functional model with two answers for each image: which digit it is, and whether it is even."""
+def two_outputs(keras: ModuleType) -> Any:
+    """Returns a functional model with two outputs per image: which digit it is, and whether it is even."""
     layers = keras.layers
     image = keras.Input(shape=(8, 8, 1), name="image")
     x = layers.Conv2D(32, 3, padding="same", activation="relu")(image)
@@ -63,14 +67,14 @@ def two_outputs(keras: Any) -> Any:
 
 
 def main(picture: str = "addax-demo.png", epochs: int | None = None) -> int:
-    """Trains both models, prints what they reach, and draws the curves.
+    """Trains both models, prints their accuracy, and plots the training curves.
 
     Args:
-        picture: Path of the picture.
-        epochs: Number of epochs of each training; default: enough for good accuracy.
+        picture: Path of the plot.
+        epochs: Number of epochs of each training; None for enough to reach good accuracy.
 
     Returns:
-        The exit status: 0.
+        Exit status 0.
     """
     keras = importlib.import_module("addax")
     keras.utils.set_random_seed(0)
@@ -117,7 +121,7 @@ def main(picture: str = "addax-demo.png", epochs: int | None = None) -> int:
 
 
 def _draw(histories: list[Any], path: str) -> str:
-    """Writes the curves of all trainings as one picture; returns its absolute path."""
+    """Plots the curves of all trainings as one picture; returns its absolute path."""
     import matplotlib
 
     matplotlib.use("Agg")  # no window

@@ -1,4 +1,4 @@
-"""Random numbers. `seed` is None, an int (the same numbers every time) or a `SeedGenerator`."""
+"""Random numbers. `seed` is None, an int (which gives the same numbers in every call) or a `SeedGenerator`."""
 
 from __future__ import annotations
 
@@ -41,14 +41,20 @@ def _sizes(shape: Shape) -> tuple[int, ...]:
 
 
 def normal(shape: Shape, mean: float = 0.0, stddev: float = 1.0, dtype: DTypeLike = None, seed: Seed = None) -> Tensor:
-    """Normally distributed numbers.
+    """Draws from a normal distribution.
 
     Args:
         shape: Shape of the result.
         mean: Mean.
         stddev: Standard deviation.
-        dtype: Float dtype; None for the default.
-        seed: Where the randomness comes from.
+        dtype: Float dtype; None for the default float.
+        seed: None, an int or a `SeedGenerator`.
+
+    Returns:
+        Tensor of shape `shape`.
+
+    Raises:
+        ValueError: `dtype` is not a float dtype, or `seed` is of another type.
 
     >>> normal((2, 3), seed=1).shape
     (2, 3)
@@ -61,14 +67,20 @@ def normal(shape: Shape, mean: float = 0.0, stddev: float = 1.0, dtype: DTypeLik
 def truncated_normal(
     shape: Shape, mean: float = 0.0, stddev: float = 1.0, dtype: DTypeLike = None, seed: Seed = None
 ) -> Tensor:
-    """Normally distributed numbers, none further than two standard deviations from the mean.
+    """Draws from a normal distribution truncated at two standard deviations from the mean.
 
     Args:
         shape: Shape of the result.
         mean: Mean.
-        stddev: Standard deviation before the cut.
-        dtype: Float dtype; None for the default.
-        seed: Where the randomness comes from.
+        stddev: Standard deviation before truncation.
+        dtype: Float dtype; None for the default float.
+        seed: None, an int or a `SeedGenerator`.
+
+    Returns:
+        Tensor of shape `shape`.
+
+    Raises:
+        ValueError: `dtype` is not a float dtype, or `seed` is of another type.
 
     >>> bool(abs(truncated_normal((100,), seed=1)).max() <= 2)
     True
@@ -81,13 +93,19 @@ def truncated_normal(
 def uniform(
     shape: Shape, minval: float = 0.0, maxval: float = 1.0, dtype: DTypeLike = None, seed: Seed = None
 ) -> Tensor:
-    """Numbers evenly distributed over `[minval, maxval)`.
+    """Draws from a uniform distribution over `[minval, maxval)`.
 
     Args:
         shape: Shape of the result.
-        minval, maxval: The range.
-        dtype: Float dtype; None for the default.
-        seed: Where the randomness comes from.
+        minval, maxval: Bounds.
+        dtype: Float dtype; None for the default float.
+        seed: None, an int or a `SeedGenerator`.
+
+    Returns:
+        Tensor of shape `shape`.
+
+    Raises:
+        ValueError: `dtype` is not a float dtype, or `seed` is of another type.
 
     >>> uniform((2,), seed=1).shape
     (2,)
@@ -97,13 +115,19 @@ def uniform(
 
 
 def randint(shape: Shape, minval: int, maxval: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
-    """Integers evenly distributed over `[minval, maxval)`.
+    """Draws integers uniformly from `[minval, maxval)`.
 
     Args:
         shape: Shape of the result.
-        minval, maxval: The range.
+        minval, maxval: Bounds.
         dtype: Integer dtype.
-        seed: Where the randomness comes from.
+        seed: None, an int or a `SeedGenerator`.
+
+    Returns:
+        Tensor of shape `shape`.
+
+    Raises:
+        ValueError: `dtype` is not an integer dtype, or `seed` is of another type.
 
     >>> randint((2,), 5, 6, seed=1)
     Array([5, 5], dtype=int32)
@@ -114,16 +138,19 @@ def randint(shape: Shape, minval: int, maxval: int, dtype: DTypeLike = "int32", 
 
 
 def categorical(logits: TensorLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Tensor:
-    """Classes drawn with the probabilities `softmax(logits)`.
+    """Draws classes with the probabilities `softmax(logits)`.
 
     Args:
         logits: Tensor, `(batch, classes)`.
-        num_samples: How many to draw for each row.
-        dtype: Integer dtype.
-        seed: Where the randomness comes from.
+        num_samples: Number of draws per row.
+        dtype: Dtype of the result.
+        seed: None, an int or a `SeedGenerator`.
 
     Returns:
-        Tensor, `(batch, num_samples)`.
+        Tensor of class indices, `(batch, num_samples)`.
+
+    Raises:
+        ValueError: `logits` doesn't have rank 2, or `seed` is of another type.
 
     >>> categorical([[0.0, -1e9]], 3, seed=1)
     Array([[0, 0, 0]], dtype=int32)
@@ -138,7 +165,19 @@ def categorical(logits: TensorLike, num_samples: int, dtype: DTypeLike = "int32"
 
 
 def gamma(shape: Shape, alpha: float, dtype: DTypeLike = None, seed: Seed = None) -> Tensor:
-    """Numbers of the gamma distribution of shape `alpha` and scale 1.
+    """Draws from a gamma distribution with scale 1.
+
+    Args:
+        shape: Shape of the result.
+        alpha: Shape parameter of the distribution, positive.
+        dtype: Float dtype; None for the default float.
+        seed: None, an int or a `SeedGenerator`.
+
+    Returns:
+        Tensor of shape `shape`.
+
+    Raises:
+        ValueError: `dtype` is not a float dtype, or `seed` is of another type.
 
     >>> bool((gamma((5,), 2.0, seed=1) > 0).all())
     True
@@ -149,7 +188,20 @@ def gamma(shape: Shape, alpha: float, dtype: DTypeLike = None, seed: Seed = None
 def binomial(
     shape: Shape, counts: TensorLike, probabilities: TensorLike, dtype: DTypeLike = None, seed: Seed = None
 ) -> Tensor:
-    """How often out of `counts` trials something of probability `probabilities` happens.
+    """Draws from a binomial distribution: the number of successes in `counts` trials.
+
+    Args:
+        shape: Shape of the result.
+        counts: Numbers of trials, which broadcast to `shape`.
+        probabilities: Probabilities of success, in [0, 1], which broadcast to `shape`.
+        dtype: Float dtype; None for the default float.
+        seed: None, an int or a `SeedGenerator`.
+
+    Returns:
+        Tensor of shape `shape`.
+
+    Raises:
+        ValueError: `dtype` is not a float dtype, or `seed` is of another type.
 
     >>> binomial((3,), 5, 1.0, seed=1)
     Array([5., 5., 5.], dtype=float32)
@@ -159,7 +211,19 @@ def binomial(
 
 
 def beta(shape: Shape, alpha: TensorLike, beta: TensorLike, dtype: DTypeLike = None, seed: Seed = None) -> Tensor:
-    """Numbers of the beta distribution, in `[0, 1]`.
+    """Draws from a beta distribution, in [0, 1].
+
+    Args:
+        shape: Shape of the result.
+        alpha, beta: Shape parameters of the distribution, positive, which broadcast to `shape`.
+        dtype: Float dtype; None for the default float.
+        seed: None, an int or a `SeedGenerator`.
+
+    Returns:
+        Tensor of shape `shape`.
+
+    Raises:
+        ValueError: `dtype` is not a float dtype, or `seed` is of another type.
 
     >>> beta((2,), 1.0, 3.0, seed=1).shape
     (2,)
@@ -171,13 +235,19 @@ def beta(shape: Shape, alpha: TensorLike, beta: TensorLike, dtype: DTypeLike = N
 def dropout(
     inputs: TensorLike, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None
 ) -> Tensor:
-    """Sets elements to 0 with probability `rate` and scales the others up by `1 / (1 - rate)`.
+    """Sets elements to 0 with probability `rate` and scales the others by `1 / (1 - rate)`.
 
     Args:
-        inputs: Tensor.
+        inputs: Float tensor.
         rate: Probability, in [0, 1].
-        noise_shape: Shape of the mask, which broadcasts with `inputs`; None in it stands for the input's size.
-        seed: Where the randomness comes from.
+        noise_shape: Shape of the mask, which broadcasts with `inputs`; None in it stands for the size of `inputs`.
+        seed: None, an int or a `SeedGenerator`.
+
+    Returns:
+        Tensor of the shape of `inputs`.
+
+    Raises:
+        ValueError: `seed` is of another type.
 
     >>> sorted(set(dropout(jnp.ones(100), 0.5, seed=1).tolist()))
     [0.0, 2.0]
@@ -191,7 +261,18 @@ def dropout(
 
 
 def shuffle(x: TensorLike, axis: int = 0, seed: Seed = None) -> Tensor:
-    """`x` with the elements along `axis` in random order, another one for each position of the other axes.
+    """Shuffles the elements along `axis`, independently at each position of the other axes.
+
+    Args:
+        x: Tensor.
+        axis: Axis to shuffle along.
+        seed: None, an int or a `SeedGenerator`.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `axis` is out of bounds, or `seed` is of another type.
 
     >>> sorted(shuffle([1, 2, 3], seed=1).tolist())
     [1, 2, 3]

@@ -1,4 +1,4 @@
-"""What stands between layers. See `get` for the names that layers accept."""
+"""Activation functions, applied between layers. See `get` for the identifiers that layers accept."""
 
 import lazy_loader as lazy
 

@@ -1,4 +1,4 @@
-"""The activation functions. Most are the op of that name."""
+"""The activation functions. Most are the op of the same name."""
 
 from __future__ import annotations
 
@@ -38,7 +38,13 @@ swish = silu
 
 
 def exponential(x: TensorLike) -> Tensor:
-    """`exp(x)`.
+    """Computes the exponential, `exp(x)`.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> exponential([0.0])
     Array([1.], dtype=float32)
@@ -47,11 +53,16 @@ def exponential(x: TensorLike) -> Tensor:
 
 
 def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
-    """`x` times the normal distribution function of `x` ([paper](https://arxiv.org/abs/1606.08415)).
+    """Computes the Gaussian error linear unit ([paper](https://arxiv.org/abs/1606.08415)).
+
+    It is `x` times the cumulative distribution function of the standard normal distribution.
 
     Args:
         x: Tensor.
-        approximate: Whether to compute it through `tanh`.
+        approximate: Whether to use the approximation with `tanh`.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> gelu([-1.0, 1.0]).round(3)
     Array([-0.159...,  0.841     ], dtype=float32)
@@ -60,7 +71,13 @@ def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
 
 
 def linear(x: TensorLike) -> Tensor:
-    """`x` itself.
+    """Returns its argument unchanged.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        `x`.
 
     >>> linear(3.0)
     3.0
@@ -70,7 +87,13 @@ def linear(x: TensorLike) -> Tensor:
 
 @op
 def mish(x: TensorLike) -> Tensor:
-    """`x * tanh(softplus(x))` ([paper](https://arxiv.org/abs/1908.08681)).
+    """Computes `x * tanh(softplus(x))` ([paper](https://arxiv.org/abs/1908.08681)).
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> mish([0.0, 1.0]).round(3)
     Array([0.        , 0.865...], dtype=float32)
@@ -80,13 +103,18 @@ def mish(x: TensorLike) -> Tensor:
 
 @op(keras_class="ReLU")
 def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:
-    """`x` above `threshold`, up to `max_value`; `negative_slope * (x - threshold)` below.
+    """Computes the rectified linear unit, optionally leaky, bounded or with a threshold.
+
+    It is `x` from `threshold` to `max_value`, and `negative_slope * (x - threshold)` below `threshold`.
 
     Args:
         x: Tensor.
         negative_slope: Slope below the threshold.
-        max_value: Greatest value returned; None for no limit.
-        threshold: Where the function begins to be `x`.
+        max_value: Upper bound of the result; None for no bound.
+        threshold: Threshold above which the function is `x`.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> relu([-1.0, 2.0, 8.0], negative_slope=0.5, max_value=6.0)
     Array([-0.5,  2. ,  6. ], dtype=float32)

@@ -1,4 +1,4 @@
-"""From names and configs to activation functions, and back."""
+"""Conversion between activation functions and their names and configs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from ..core.errors import did_you_mean
 from ..core.family import Family
 from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object
+from ..core.types import ActivationLike, Config
 from . import activations
-
-ActivationLike = str | dict | Callable | None
 
 
 class _Activations(Family):
-    """Functions by their exact names; None is no activation, and a built-in function's config is its name."""
+    """Family of functions with exact names. None stands for `linear`; the config of a built-in function is its name."""
 
     def _public_name(self, name: str) -> str | None:
         return name if name in self.names() else None
@@ -24,13 +23,13 @@ class _Activations(Family):
         suggestion = did_you_mean(name, self.names())
         return ValueError(f"Could not interpret activation function identifier: {name}. {suggestion}")
 
-    def get(self, identifier: Any) -> Any:
+    def get(self, identifier: ActivationLike) -> Any:
         return activations.linear if identifier is None else super().get(identifier)
 
     def _from_config(self, config: dict[str, Any]) -> Any:
         return deserialize_keras_object(config)  # of functions and layers: none that a module would have to tell
 
-    def serialize(self, obj: Any) -> Any:
+    def serialize(self, obj: Callable) -> Any:
         name = getattr(obj, "__name__", None)
         return name if name in self.names() and is_ours(obj) else super().serialize(obj)
 
@@ -43,13 +42,16 @@ ACTIVATIONS = _Activations(
 
 
 def get(identifier: ActivationLike) -> Callable:
-    """The activation that `identifier` stands for.
+    """Returns the activation function of an identifier.
 
     Args:
         identifier: A name, a config, a function or layer, or None for `linear`.
 
+    Returns:
+        Function or layer.
+
     Raises:
-        ValueError: Nothing has this name, or it is no name, config or function.
+        ValueError: The name is unknown, or `identifier` is of another type.
 
     >>> get("relu")([-1.0, 1.0])
     Array([0., 1.], dtype=float32)
@@ -58,7 +60,13 @@ def get(identifier: ActivationLike) -> Callable:
 
 
 def serialize(activation: Callable) -> Any:
-    """The config of an activation: the name of a built-in one, a dict for others.
+    """Returns the config of an activation: the name of a built-in one, a dict for others.
+
+    Args:
+        activation: Function or layer.
+
+    Returns:
+        String or dict.
 
     >>> serialize(get("swish"))
     'silu'
@@ -66,12 +74,18 @@ def serialize(activation: Callable) -> Any:
     return ACTIVATIONS.serialize(activation)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The activation of a name or of a config that `serialize` made.
+def deserialize(config: str | Config | None, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Returns the activation of a name or of a config made by `serialize`.
 
     Args:
-        config: Name or dict.
-        custom_objects: Dict from names to functions and classes, which come first.
+        config: Name or dict; None for None.
+        custom_objects: Dict from names to functions and classes, which take precedence.
+
+    Returns:
+        Function or layer.
+
+    Raises:
+        ValueError: The name is unknown.
 
     >>> deserialize("relu") is get("relu")
     True

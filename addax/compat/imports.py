@@ -18,9 +18,9 @@ from typing import Any, NoReturn
 from ..core import config
 from ..core.errors import did_you_mean
 
-# What a script's module name begins with -> the same module of addax. The longest comes first.
+# Prefixes of scripts' module names that stand for addax. The longest comes first.
 _ROOTS = ("tensorflow.keras", "keras")
-_HELD = ("keras", "tensorflow")  # everything under these names is the hook's business
+_HELD = ("keras", "tensorflow")  # the hook resolves everything under these names
 _FOLDED = {"utils.np_utils": "utils", "utils.vis_utils": "utils", "utils.generic_utils": "utils"}  # of Keras 2
 
 _PROVIDED = (
@@ -32,11 +32,15 @@ _PROVIDED = (
 
 
 class KerasFinder:
-    """Finds the modules of scripts written for Keras. A finder of `sys.meta_path`."""
+    """Finder for `sys.meta_path` that resolves the modules of scripts written for Keras."""
 
     @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
-        """The spec of `name` if it belongs to Keras or TensorFlow; None leaves it to other finders."""
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Returns the spec of `name` if it belongs to Keras or TensorFlow; None defers to other finders.
+
+        Raises:
+            ImportError: It is a part of TensorFlow or of Keras's internals, or addax has no such module.
+        """
         if name.partition(".")[0] not in _HELD:
             return None
         if name == "tensorflow":
@@ -49,7 +53,7 @@ class KerasFinder:
 
 
 class _AliasLoader(Loader):
-    """Makes a module name stand for a module of addax."""
+    """Loads a module of addax under another name."""
 
     def __init__(self, target: str):
         self.target = target
@@ -58,12 +62,12 @@ class _AliasLoader(Loader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        # The import system goes on with what it finds here.
+        # The import system returns the module that it finds in `sys.modules` afterwards.
         sys.modules[module.__name__] = importlib.import_module(self.target)
 
 
 class _TensorFlowLoader(Loader):
-    """Makes the stand-in for `tensorflow`: a module with `keras` and nothing else."""
+    """Loads the stand-in for `tensorflow`, which holds `keras` and nothing else."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _TensorFlow(spec.name, "A stand-in: `tensorflow.keras` is addax, and nothing else is here.")
@@ -83,15 +87,15 @@ class _TensorFlow(ModuleType):
 
 
 def _refuse_tensorflow(name: str) -> NoReturn:
-    # Not ModuleNotFoundError, which `from tensorflow import data` would swallow and answer in fewer words.
+    # Not ModuleNotFoundError: `from tensorflow import data` would replace it by a shorter message.
     raise ImportError(f"There is no `{name}` here. {_PROVIDED}", name=name)
 
 
 def _addax_module(name: str, inner: str) -> str:
-    """The module of addax that the script calls `name`, whose part after `keras.` is `inner`.
+    """Returns the module of addax that scripts call `name`, whose part after `keras.` is `inner`.
 
     Raises:
-        ImportError: It is Keras's own inside, or addax has no such module.
+        ImportError: It is internal to Keras, or addax has no such module.
     """
     addax = importlib.import_module("addax")
 
@@ -117,22 +121,22 @@ _displaced: dict[str, ModuleType] = {}
 
 
 def install() -> None:
-    """From now on, `keras` and `tensorflow.keras` are addax in this process."""
+    """Makes `keras` and `tensorflow.keras` resolve to addax in this process from now on."""
     if KerasFinder in sys.meta_path:
         return
-    _displaced.update(_take_out())
+    _displaced.update(_pop_modules())
     sys.meta_path.insert(0, KerasFinder)  # type: ignore[arg-type]
 
 
 def uninstall() -> None:
-    """Undoes `install`: modules that were there before are back."""
+    """Undoes `install`, and restores the modules that were imported before."""
     if KerasFinder in sys.meta_path:
         sys.meta_path.remove(KerasFinder)  # type: ignore[arg-type]
-        _take_out()
+        _pop_modules()
         sys.modules.update(_displaced)
         _displaced.clear()
 
 
-def _take_out() -> dict[str, ModuleType]:
+def _pop_modules() -> dict[str, ModuleType]:
     names = [n for n in sys.modules if n.partition(".")[0] in _HELD]
     return {n: sys.modules.pop(n) for n in names}

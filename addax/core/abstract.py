@@ -1,4 +1,4 @@
-"""Abstract evaluation: the shapes and dtypes a function would return, found by running it on no data."""
+"""Abstract evaluation: infers the shapes and dtypes that a function would return, without data."""
 
 from __future__ import annotations
 
@@ -11,27 +11,79 @@ from .dtypes import numpy_dtype, standardize_dtype, static_shape
 from .engine import jax, lazy
 from .keras_tensor import KerasTensor
 from .state import StateScope
+from .types import Shape, Tree
 
 export = lazy("jax.export")
 _UNKNOWN: Any = None
-# What unknown sizes become where a function can't be run on a symbol: two runs, and what differs is unknown.
+# Trial sizes for functions that can't be run on a symbol: sizes of the result that differ between them are unknown.
 _TRIALS = (24, 48)
-_MOST_PLACES, _MOST_SIZES = 3, 4  # how many guesses an error may cost: each takes two runs of a few milliseconds
+_MOST_PLACES, _MOST_SIZES = 3, 4  # limit the guesses after an error: each takes two runs of a few milliseconds
 
 
 def unknown_size() -> Any:
-    """The symbol that stands for every unknown size."""
+    """Returns the symbol that stands for every unknown size."""
     global _UNKNOWN
     if _UNKNOWN is None:
         (_UNKNOWN,) = export.symbolic_shape("n")
     return _UNKNOWN
 
 
+Specs = list[tuple[tuple, Any]]  # shape and dtype of each array
+
+
+class _Call:
+    """A call whose arguments hold KerasTensors, to be evaluated abstractly for one choice of sizes or another."""
+
+    def __init__(self, fn: Callable, args: tuple, kwargs: dict[str, Any]):
+        self.fn = fn
+        self.arguments = (args, kwargs)
+        self.leaves = tree.flatten(self.arguments)
+        self.symbolic = [i for i, leaf in enumerate(self.leaves) if isinstance(leaf, KerasTensor)]
+        self.shapes: list[tuple] = [self.leaves[i].shape for i in self.symbolic]
+
+    @property
+    def other_shapes(self) -> list[tuple]:
+        """The shapes of the arguments that are arrays already."""
+        return [tuple(leaf.shape) for leaf in self.leaves if _has_static_shape(leaf)]
+
+    def run(self, shapes: list[tuple]) -> tuple[Any, Specs]:
+        """Evaluates with `shapes` in place of the KerasTensors; returns the result and the specs of its arrays."""
+        specs = [
+            jax.ShapeDtypeStruct(shape, numpy_dtype(self.leaves[i].dtype)) for i, shape in zip(self.symbolic, shapes)
+        ]
+        structure: list = []  # `eval_shape` returns arrays alone: the rest of the result is kept here
+
+        def pure(arrays: list) -> list:
+            filled = list(self.leaves)
+            for i, array in zip(self.symbolic, arrays):
+                filled[i] = array
+            args, kwargs = tree.pack_sequence_as(self.arguments, filled)
+            with StateScope(abstract=True):
+                out = self.fn(*args, **kwargs)
+            structure.append(out)
+            return [leaf for leaf in tree.flatten(out) if _is_arraylike(leaf)]
+
+        with tracing.lock:
+            results = jax.eval_shape(pure, specs)
+        return structure[-1], [(static_shape(r), r.dtype) for r in results]
+
+    def run_twice(self, shapes: list[tuple]) -> tuple[Any, Specs]:
+        """Evaluates for two trial sizes of what is unknown; the sizes of the result that differ are unknown."""
+        (out, first), (_, second) = (self.run([_with(shape, size) for shape in shapes]) for size in _TRIALS)
+        if len(first) != len(second):
+            raise ValueError(
+                f"The number of tensors in the result depends on an unknown size. Received shapes: {shapes}"
+            )
+        return out, [
+            (tuple(m if m == n else None for m, n in zip(a, b)), dtype) for (a, dtype), (b, _) in zip(first, second)
+        ]
+
+
 def abstract_call(fn: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """What `fn(*args, **kwargs)` would return, as KerasTensors.
+    """Evaluates `fn(*args, **kwargs)` abstractly: returns its result as KerasTensors.
 
     Args:
-        fn: A function of arrays. Variables it reads need no values, and its assignments are dropped.
+        fn: Function of arrays. Variables it reads need no values, and its assignments are dropped.
         args: Positional arguments; KerasTensors anywhere in them stand for arrays.
         kwargs: Keyword arguments, likewise.
 
@@ -41,67 +93,37 @@ def abstract_call(fn: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
     >>> abstract_call(lambda x: x[:, :2].sum(axis=1), (KerasTensor((None, 4)),), {}).shape
     (None,)
     """
-    leaves = tree.flatten((args, kwargs))
-    dynamic = [i for i, leaf in enumerate(leaves) if isinstance(leaf, KerasTensor)]
-    shapes = [leaves[i].shape for i in dynamic]
-
-    def run(sizes: list[tuple]) -> tuple[Any, list]:
-        specs = [jax.ShapeDtypeStruct(size, numpy_dtype(leaves[i].dtype)) for i, size in zip(dynamic, sizes)]
-
-        def pure(arrays: list) -> Any:
-            filled = list(leaves)
-            for i, array in zip(dynamic, arrays):
-                filled[i] = array
-            new_args, new_kwargs = tree.pack_sequence_as((args, kwargs), filled)
-            with StateScope(abstract=True):
-                out = fn(*new_args, **new_kwargs)
-            structure.append(out)
-            return [leaf for leaf in tree.flatten(out) if _is_arraylike(leaf)]
-
-        structure: list = []
-        with tracing.lock:
-            results = jax.eval_shape(pure, specs)
-        return structure[-1], results
-
-    def run_twice(shapes: list[tuple]) -> tuple[Any, list]:
-        (out, first), (_, second) = (run([_with(shape, size) for shape in shapes]) for size in _TRIALS)
-        if len(first) != len(second):
-            raise ValueError(f"How many tensors come out depends on a size that is unknown. Received shapes: {shapes}")
-        return out, [
-            (tuple(a if a == b else None for a, b in zip(r.shape, s.shape)), r.dtype) for r, s in zip(first, second)
-        ]
-
+    call = _Call(fn, args, kwargs)
+    shapes = call.shapes
     if not any(None in shape for shape in shapes):
-        out, results = run(shapes)
-        return _to_keras_tensors(out, [(r.shape, r.dtype) for r in results])
+        return _to_keras_tensors(*call.run(shapes))
     try:
-        out, results = run([_with(shape, unknown_size()) for shape in shapes])
-        return _to_keras_tensors(out, [(static_shape(r), r.dtype) for r in results])
+        return _to_keras_tensors(*call.run([_with(shape, unknown_size()) for shape in shapes]))
     except Exception as error:
         # Code that needs an integer (`int(x.shape[0])`, a split in two) fails on the symbol.
         failed = error
     try:
-        return _to_keras_tensors(*run_twice(shapes))
+        return _to_keras_tensors(*call.run_twice(shapes))
     except Exception as error:
         failed = error if _about_symbol(failed) else failed
-    # Where an unknown size meets a known one, it can only be that.
-    for guess in _guesses(shapes, [tuple(leaf.shape) for leaf in leaves if _has_static_shape(leaf)]):
+    # An unknown size that meets a known one can only be equal to it.
+    for guess in _guesses(shapes, call.other_shapes):
         with contextlib.suppress(Exception):
-            return _to_keras_tensors(*run_twice(guess))
+            return _to_keras_tensors(*call.run_twice(guess))
     raise failed from None
 
 
-def _with(shape: tuple, size: Any) -> tuple:
-    """`shape` with `size` for what is unknown."""
+def _with(shape: Shape, size: Any) -> tuple:
+    """Replaces the unknown sizes of a shape by `size`, an int or a symbol."""
     return tuple(size if d is None else d for d in shape)
 
 
-def _has_static_shape(leaf: Any) -> bool:
+def _has_static_shape(leaf: object) -> bool:
     return hasattr(leaf, "shape") and not isinstance(leaf, KerasTensor)
 
 
 def _guesses(shapes: list[tuple], others: list[tuple]) -> Iterator[list[tuple]]:
-    """`shapes` with known sizes of other arguments in place of unknown ones: what may make them fit together.
+    """Yields `shapes` with unknown sizes replaced by known sizes of other arguments, which may make them fit together.
 
     Tensors are aligned at their last axes, as for broadcasting; then each unknown size alone is tried with each known
     one, as for products.
@@ -128,14 +150,14 @@ def _about_symbol(error: Exception) -> bool:
     return type(error).__name__ in ("InconclusiveDimensionOperation", "TypeError", "ConcretizationTypeError")
 
 
-def _is_arraylike(value: Any) -> bool:
+def _is_arraylike(value: object) -> bool:
     return isinstance(value, jax.Array) or hasattr(value, "__array__")
 
 
-def _to_keras_tensors(structure: Any, found: list) -> Any:
+def _to_keras_tensors(structure: Tree, found: Specs) -> Tree:
     specs = iter(found)
 
-    def convert(leaf: Any) -> Any:
+    def convert(leaf: object) -> object:
         if not _is_arraylike(leaf):
             return leaf
         shape, dtype = next(specs)

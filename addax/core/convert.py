@@ -1,7 +1,8 @@
-"""From anything array-like to arrays of JAX."""
+"""Conversion of array-like values to JAX arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,25 @@ import numpy as np
 from . import dtypes
 from .buffers import as_numbers, own_copy
 from .engine import has_float64, is_jax_array, jnp
+from .types import ArrayLike, DTypeLike
 from .variable import Variable
 
-_READ_LATER = 1 << 16  # bytes: larger arrays JAX goes on reading after `jnp.asarray` has returned
+_READ_LATER = 1 << 16  # bytes: JAX may still read larger arrays after `jnp.asarray` has returned
 
 
-def to_tensor(x: Any, dtype: Any = None) -> Any:
-    """`x` as an array of JAX; 64-bit floats become the default float unless `dtype` says otherwise.
+def to_tensor(x: ArrayLike, dtype: DTypeLike = None) -> Any:
+    """Converts a value to a JAX array.
 
     Args:
-        x: Array, Variable, number, or nested list of these.
-        dtype: Dtype name, or None to keep what `x` has.
+        x: Array, Variable, number, torch tensor, or nested list of these.
+        dtype: Dtype; None keeps that of `x`, with 64-bit floats (and, unless 64-bit mode is on, ints) in the default
+            precision.
+
+    Returns:
+        Array of JAX.
+
+    Raises:
+        ValueError: `x` is not numeric, or is a ragged list.
 
     >>> to_tensor([1.0, 2.0]).dtype
     dtype('float32')
@@ -34,8 +43,14 @@ def to_tensor(x: Any, dtype: Any = None) -> Any:
         kind = next(k for k in (bool, int, float) if isinstance(x, k))  # its own type may be a subclass
         return jnp.asarray(x, dtype or dtypes.numpy_dtype(kind))
     if isinstance(x, (list, tuple)) and any(is_jax_array(e) or isinstance(e, Variable) for e in _leaves(x)):
+        # NumPy would copy each element to the host, and can't read tracers.
         stacked = jnp.stack([to_tensor(e) for e in x])
         return stacked if dtype is None else stacked.astype(dtype)
+    return _from_host(x, dtype)
+
+
+def _from_host(x: ArrayLike, dtype: np.dtype | None) -> Any:
+    """Converts data on the host: NumPy arrays, nested numbers, torch tensors."""
     if hasattr(x, "detach"):  # a torch tensor
         x = x.detach().cpu().numpy()
     x = as_numbers(x)
@@ -48,7 +63,7 @@ def to_tensor(x: Any, dtype: Any = None) -> Any:
     return jnp.asarray(x, dtype)
 
 
-def _leaves(x: Any) -> Any:
+def _leaves(x: Iterable) -> Iterator[Any]:
     for e in x:
         if isinstance(e, (list, tuple)):
             yield from _leaves(e)
@@ -56,10 +71,10 @@ def _leaves(x: Any) -> Any:
             yield e
 
 
-def unwrap(x: Any) -> Any:
-    """What an op's tensor argument becomes: Variables and sequences arrays; arrays and Python numbers as they are.
+def unwrap(x: ArrayLike) -> Any:
+    """Converts an op's tensor argument to an array, except Python numbers.
 
-    Python numbers stay so that they don't decide the dtype of the result.
+    Python numbers stay weakly typed, so that they don't determine the dtype of the result.
     """
     if x is None or is_jax_array(x) or type(x) in (int, float, bool, complex):
         return x

@@ -1,4 +1,4 @@
-"""Wording shared by the errors that users see."""
+"""Wording shared by error messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Iterable
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """A sentence that suggests the closest of `known` and lists them all; empty when there are none.
+    """Returns a sentence that suggests the closest of `known` names and lists them all; empty if there are none.
+
+    Args:
+        name: The unknown name.
+        known: Known names.
 
     >>> did_you_mean("adm", ["adam", "sgd"])
     "Did you mean 'adam'? Known names: 'adam', 'sgd'."
@@ -22,7 +26,7 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 
 
 def describe(value: object) -> str:
-    """A short description of any value: arrays by shape and dtype, never their contents.
+    """Describes any value in a few words: arrays by shape and dtype, never by their contents.
 
     >>> describe([1, 2]), describe("a")
     ('[1, 2] (of type list)', "'a' (of type str)")

@@ -1,4 +1,4 @@
-"""Names: automatic ones (`dense_1`), and the scopes that make paths (`model/dense_1/kernel`)."""
+"""Names: automatic ones (`dense_1`), and the scopes that form paths (`model/dense_1/kernel`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _counts: Counter[str] = Counter()
 
 
 def to_snake_case(name: str) -> str:
-    """
+    """Converts a class name to snake case, with the boundaries between words that Keras sees.
+
     >>> to_snake_case("Conv2DTranspose"), to_snake_case("ReLU"), to_snake_case("MyLayer"), to_snake_case("LSTMCell")
     ('conv2d_transpose', 're_lu', 'my_layer', 'lstm_cell')
     """
@@ -23,7 +24,7 @@ def to_snake_case(name: str) -> str:
 
 
 def auto_name(prefix: str) -> str:
-    """The next free name for `prefix` in this process: `dense`, `dense_1`, ..."""
+    """Returns the next free name for `prefix` in this process: `dense`, `dense_1`, ..."""
     prefix = to_snake_case(prefix)
     count = _counts[prefix]
     _counts[prefix] += 1
@@ -31,13 +32,13 @@ def auto_name(prefix: str) -> str:
 
 
 def reset() -> None:
-    """Starts the numbering of automatic names anew."""
+    """Resets the numbering of automatic names."""
     _counts.clear()
 
 
 @contextmanager
 def name_scope(name: str) -> Iterator[None]:
-    """Within it, paths of new variables begin with `name`.
+    """Context manager within which the paths of new variables begin with `name`.
 
     >>> with name_scope("block"):
     ...     print(scoped("kernel"))
@@ -52,7 +53,7 @@ def name_scope(name: str) -> Iterator[None]:
 
 @contextmanager
 def name_scope_once(name: str) -> Iterator[None]:
-    """`name_scope`, unless the innermost scope has that name already."""
+    """Opens `name_scope`, unless the innermost scope has the same name."""
     if thread.name_scopes and thread.name_scopes[-1] == name:
         yield
     else:
@@ -61,5 +62,5 @@ def name_scope_once(name: str) -> Iterator[None]:
 
 
 def scoped(name: str) -> str:
-    """`name` under the current scopes."""
+    """Returns `name` prefixed with the current scopes."""
     return "/".join([*thread.name_scopes, name])

@@ -17,13 +17,14 @@ from .convert import to_tensor, unwrap
 from .graph import OpCall
 from .keras_tensor import any_symbolic
 from .ours import is_ours
+from .types import ArrayLike
 from .types import DTypeLike as DTypeLike
 
 F = TypeVar("F", bound=Callable)
 
-# How the ops' annotations name what is converted to an array (TensorLike, a sequence or an alias of it too), and what
-# is not converted but stands with the tensors among the arguments of a call (Argument: an index, a function); all else
-# is a setting of the op.
+# Annotations of the ops' parameters. TensorLike (also in a sequence or under an alias) marks values that are converted
+# to arrays; Argument marks values that are not, but are recorded among the arguments of a call (an index, a function).
+# All other parameters are settings of the op.
 Tensor = Annotated[Any, "Tensor"]
 TensorLike = Tensor
 Argument = Annotated[Any, "Argument"]
@@ -31,7 +32,7 @@ Axis = int | Sequence[int] | None
 
 
 class OpDefinition:
-    """What `@op` knows about a function: which parameters are tensors, and its name in Keras's files."""
+    """Definition of an op: which parameters are tensors, and its name in Keras's files."""
 
     def __init__(
         self, fn: Callable, keras_class: str | None, recorded: dict[str, Callable] | None, elementwise: bool = False
@@ -42,7 +43,7 @@ class OpDefinition:
         self.recorded = recorded or {}
         self.keras_class = keras_class or "".join(part.capitalize() for part in fn.__name__.split("_"))
 
-    public: Any = None  # what the user calls
+    public: Any = None  # the function that users call
 
     def _computes(self) -> Any:
         return self.public
@@ -53,47 +54,48 @@ class OpDefinition:
 
     @property
     def is_builtin(self) -> bool:
-        """Whether it is addax's own."""
+        """Whether the op is part of addax."""
         return is_ours(self.fn)
 
     @property
     def keras_module(self) -> str | None:
-        """The module that files give the op: Keras's of its group (`addax.ops.numpy.indexing` -> numpy), or its own."""
+        """Module of the op in files: Keras's for its group (`addax.ops.numpy.indexing` -> numpy), or the user's own."""
         if not self.is_builtin:
             return None if self.fn.__module__ == "__main__" else self.fn.__module__
-        _, room, group = [*self.fn.__module__.split("."), "", ""][:3]
-        return f"keras.src.{room}.{group}"
+        _, family, group = [*self.fn.__module__.split("."), "", ""][:3]
+        return f"keras.src.{family}.{group}"
 
     @property
     def registered_name(self) -> str:
-        """The name that files give the op besides: what a user's was registered as."""
+        """Second name of the op in files: for an op of the user, the name it was registered under."""
         return self.keras_class if self.is_builtin else registry.get_registered_name(self.public)
 
     @functools.cached_property
     def tensors(self) -> dict[str, Callable]:
-        """Name of each parameter that stands in a call, not in the settings -> what makes its argument an array."""
+        """Converters by parameter, for parameters that are arguments of the recorded call rather than settings."""
         names = getattr(self.fn, "__globals__", {})
         kinds = {p.name: _kind(p.annotation, names) for p in self.signature.parameters.values()}
         found = {name: _CONVERTERS[kind] for name, kind in kinds.items() if kind is not None}
+        # `unwrap` keeps Python numbers for promotion with other tensors: with one tensor there are none.
         if list(found.values()) == [unwrap] and not self.variadic:
             found = dict.fromkeys(found, _as_tensor)
         return found
 
     @functools.cached_property
     def variadic(self) -> str | None:
-        """The parameter that takes any number of arguments."""
+        """Name of the parameter that takes any number of arguments, or None."""
         parameters = self.signature.parameters.values()
         return next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
 
     @functools.cached_property
     def leading(self) -> list[str]:
-        """The settings that come before `*args` (`einsum`'s), so that they can't be passed by keyword."""
+        """Settings that come before `*args` (as in `einsum`), which can't be passed by keyword."""
         names = list(self.signature.parameters)
         return names[: names.index(next(iter(self.tensors)))] if self.variadic and self.tensors else []
 
     @functools.cached_property
     def converters(self) -> tuple[list[Callable], Callable]:
-        """What makes the argument of each positional parameter an array, and what makes those of `*args` so."""
+        """Converters of the positional parameters, in order, and the converter of the elements of `*args`."""
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         named = [p.name for p in self.signature.parameters.values() if p.kind in positional]
         return [self.tensors.get(name, _keep) for name in named], self.tensors.get(self.variadic or "", _keep)
@@ -108,13 +110,18 @@ class OpDefinition:
         return self.fn(*converted, **kwargs)
 
     def record(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        """Records a symbolic call: tensors are the node's arguments, everything else the operation's settings."""
+        """Records a symbolic call: tensors become the node's arguments, all else the operation's settings.
+
+        Raises:
+            ValueError: The shapes don't fit together.
+        """
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
+        # Positional tensors come first, so that the recorded call can be repeated as `fn(*args, **kwargs)`.
         node_args: list = []
         node_kwargs: dict[str, Any] = {}
         static: dict[str, Any] = {}
-        ahead = True  # no setting came before: the tensor can be passed by position
+        ahead = True  # no setting came before, so the tensor can be passed by position
         for name, p in self.signature.parameters.items():
             value = bound.arguments[name]
             if name not in self.tensors:
@@ -135,7 +142,7 @@ class OpDefinition:
         try:
             return OpCall(self, static).symbolic_call(*node_args, **node_kwargs)
         except (TypeError, IndexError) as error:
-            # Shapes that don't fit are a ValueError wherever they are known before there are data, as in Keras.
+            # As in Keras, a symbolic call with shapes that don't fit is a ValueError.
             if not _ABOUT_SHAPES.search(str(error)):
                 raise
             text = str(error)
@@ -147,16 +154,16 @@ class OpDefinition:
 _ABOUT_SHAPES = re.compile(r"shape|dimension|axis|axes|ndim|out.of.(range|bounds)|permutation|[Tt]oo many indices")
 
 
-def _keep(x: Any) -> Any:
+def _keep(x: object) -> Any:
     return x
 
 
-def _as_tensor(x: Any) -> Any:
-    # The only tensor of an op: a Python number has no other dtype to give way to.
+def _as_tensor(x: ArrayLike) -> Any:
+    # With one tensor argument there is nothing to promote with, so a Python number is converted.
     return x if x is None else to_tensor(x)
 
 
-def _unwrap_all(xs: Any) -> Any:
+def _unwrap_all(xs: ArrayLike) -> Any:
     return [unwrap(x) for x in xs] if isinstance(xs, (list, tuple)) else unwrap(xs)
 
 
@@ -164,17 +171,17 @@ _CONVERTERS: dict[str, Callable] = {"Tensor": unwrap, "Tensors": _unwrap_all, "A
 _SEQUENCES = (list, tuple, Sequence, Iterable)
 
 
-def _kind(annotation: Any, names: dict[str, Any]) -> str | None:
-    """What an annotation says of a parameter: "Tensor", "Tensors" (a sequence of them), "Argument" or None.
+def _kind(annotation: object, names: dict[str, Any]) -> str | None:
+    """Returns the kind that an annotation marks: "Tensor", "Tensors" (a sequence of them), "Argument" or None.
 
-    Annotations may be objects or, with `from __future__ import annotations`, text, which is read in the module's
+    Annotations may be objects or, with `from __future__ import annotations`, text, which is evaluated in the module's
     `names`. That happens when an op is first used: importing the ops evaluates nothing.
     """
     annotation = getattr(annotation, "__forward_arg__", annotation)  # text inside `list["Image"]`
     if isinstance(annotation, str):
         try:
             return _kind(eval(annotation, names), names)
-        except Exception:  # a name that is there for the type checker alone, or in a function
+        except Exception:  # a name known only to the type checker, or local to a function
             return next((mark for mark in ("Tensor", "Argument") if mark in annotation), None)
     annotation = getattr(annotation, "__value__", annotation)  # `type Image = TensorLike`
     mark = next((m for m in getattr(annotation, "__metadata__", ()) if m in ("Tensor", "Argument")), None)
@@ -187,7 +194,7 @@ def _kind(annotation: Any, names: dict[str, Any]) -> str | None:
 
 
 def _note_call(error: Exception, definition: OpDefinition, args: tuple, kwargs: dict[str, Any]) -> None:
-    """Adds to `error`, once, which op was called on which shapes."""
+    """Adds a note to `error`, once, which tells the op that was called and the shapes of its arguments."""
     if getattr(error, "_addax_op", None) is not None:
         return
     error._addax_op = definition  # type: ignore[attr-defined]
@@ -196,7 +203,7 @@ def _note_call(error: Exception, definition: OpDefinition, args: tuple, kwargs: 
     error.add_note(f"In `ops.{definition.name}({', '.join(named)})`.")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype}{[*value.shape]}"
     if isinstance(value, (list, tuple)) and any(hasattr(v, "shape") for v in value):
@@ -224,17 +231,20 @@ def op(
     recorded: dict[str, Callable] | None = None,
     elementwise: bool = False,
 ) -> Any:
-    """Makes a function of arrays into an op.
+    """Turns a function of arrays into an op.
 
     Parameters annotated `TensorLike` take arrays, Variables, numbers, nested lists or KerasTensors (a parameter
     annotated `Sequence[TensorLike]` a list of them); the function's body sees arrays. The rest are settings.
 
     Args:
         fn: The function.
-        keras_class: The name Keras's files give it, where it is not the function's name in CamelCase.
-        recorded: For settings that files hold in another form than the one passed, the function that makes it.
-        elementwise: Whether each element of the result depends on the elements of the same place alone, after
+        keras_class: Class name in Keras's files; None for the function's name in CamelCase.
+        recorded: Functions by setting, which convert its value to the form that files hold.
+        elementwise: Whether each element of the result depends only on the elements at the same position, after
             broadcasting.
+
+    Returns:
+        Function that computes on arrays, and records a node if an argument is symbolic.
 
     >>> @op
     ... def double(x: TensorLike) -> Tensor:

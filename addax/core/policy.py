@@ -1,4 +1,4 @@
-"""Dtype policies: which dtype a layer computes in and which its variables have."""
+"""Dtype policies: the dtypes of a layer's computation and of its variables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .config import floatx
 from .dtypes import ALLOWED, standardize_dtype
 from .engine import enable_float64
 from .errors import did_you_mean
+from .types import PolicyLike
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 _global: DTypePolicy | None = None
@@ -19,8 +20,12 @@ class DTypePolicy:
     """The dtypes of a layer's computation and of its variables.
 
     Args:
-        name: A dtype (`"float32"`), or `"mixed_float16"` / `"mixed_bfloat16"`: computation in 16 bits,
-            variables in float32. None is the global policy's name.
+        name: A dtype (`"float32"`), or `"mixed_float16"` / `"mixed_bfloat16"` for computation in 16 bits with variables
+            in float32. None for the name of the global policy.
+
+    Raises:
+        TypeError: `name` is not a string.
+        ValueError: The name is unknown.
 
     >>> DTypePolicy("mixed_bfloat16").compute_dtype, DTypePolicy("mixed_bfloat16").variable_dtype
     ('bfloat16', 'float32')
@@ -49,17 +54,17 @@ class DTypePolicy:
 
     @property
     def name(self) -> str:
-        """The name the policy was made from."""
+        """Name the policy was constructed with."""
         return self._name
 
     @property
     def compute_dtype(self) -> str:
-        """The dtype that inputs and variables are cast to for computing."""
+        """Dtype that inputs and variables are cast to for computation."""
         return self._compute_dtype
 
     @property
     def variable_dtype(self) -> str:
-        """The dtype that variables are kept in."""
+        """Dtype of the variables."""
         return self._variable_dtype
 
     @property
@@ -72,7 +77,7 @@ class DTypePolicy:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
-        """The policy of a config; Keras's older files also name the source of a quantized one."""
+        """Returns the policy of a config; `source_name`, which older files of Keras hold, is ignored."""
         return cls(**{key: value for key, value in config.items() if key != "source_name"})
 
     def __eq__(self, other: object) -> bool:
@@ -89,12 +94,16 @@ FloatDTypePolicy = DTypePolicy
 
 
 class DTypePolicyMap(DTypePolicy, MutableMapping):
-    """Policies by layer path, with a default for the paths it does not name.
+    """Policies by layer path, with a default policy for all other paths.
 
     Args:
-        default_policy: Policy or name for paths without an entry; None is the global policy.
+        default_policy: Policy or name for paths without an entry; None for the global policy.
         policy_map: Dict from layer path to policy or name. A path is looked up as it is, then as a regular expression
             that must match the whole path of the layer.
+
+    Raises:
+        TypeError: `policy_map` is not a dict.
+        ValueError: A policy is unknown. Looking up a path raises it if several keys match.
 
     >>> policies = DTypePolicyMap("float32", {"encoder/.*": "mixed_bfloat16"})
     >>> policies["encoder/dense"], policies["decoder/dense"]
@@ -103,7 +112,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
 
     keras_module = "keras.dtype_policies"
 
-    def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None):
+    def __init__(self, default_policy: PolicyLike = None, policy_map: dict[str, Any] | None = None):
         if not isinstance(policy_map, (dict, type(None))):
             raise TypeError(
                 "If specified, `policy_map` must be a dict. "
@@ -116,7 +125,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
 
     @property
     def name(self) -> str:
-        """The name of the default policy, marked as a map's."""
+        """Name of the default policy, with the prefix `map_`."""
         return f"map_{self._name}"
 
     def __getitem__(self, path: str) -> DTypePolicy:
@@ -130,7 +139,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
             )
         return self.policy_map[found[0]] if found else self.default_policy
 
-    def __setitem__(self, path: str, policy: Any) -> None:
+    def __setitem__(self, path: str, policy: PolicyLike) -> None:
         if path in self.policy_map:
             raise ValueError(
                 f"{path} already exist in the DTypePolicyMap with value {self.policy_map[path]}. Please make sure to "
@@ -178,7 +187,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
 
 
 def _serialized(policy: DTypePolicy) -> dict[str, Any]:
-    """What files say of a policy inside another's config."""
+    """Returns the form in which files store a policy inside another config."""
     return {
         "module": policy.keras_module,
         "class_name": type(policy).__name__,
@@ -188,21 +197,24 @@ def _serialized(policy: DTypePolicy) -> dict[str, Any]:
 
 
 def dtype_policy() -> DTypePolicy:
-    """The policy of layers that are not given one."""
+    """Returns the global policy: that of layers without a policy of their own."""
     return DTypePolicy(floatx()) if _global is None else _global
 
 
 def reset() -> None:
-    """Goes back to the policy of `floatx`."""
+    """Resets the global policy to that of `floatx`."""
     global _global
     _global = None
 
 
-def set_dtype_policy(policy: Any) -> None:
-    """Changes the policy of layers that are not given one.
+def set_dtype_policy(policy: PolicyLike) -> None:
+    """Sets the global policy: that of layers without a policy of their own.
 
     Args:
         policy: Name or policy.
+
+    Raises:
+        ValueError: `policy` is neither, or the name is unknown.
 
     >>> set_dtype_policy("mixed_bfloat16"); dtype_policy(); set_dtype_policy("float32")
     <DTypePolicy "mixed_bfloat16">
@@ -216,8 +228,21 @@ def set_dtype_policy(policy: Any) -> None:
     _global = get(policy)
 
 
-def get(identifier: Any) -> DTypePolicy:
-    """The policy that `identifier` (a policy, a name, a dtype, a config or None for the global one) stands for."""
+def get(identifier: PolicyLike) -> DTypePolicy:
+    """Returns the policy of an identifier.
+
+    Args:
+        identifier: A policy, a name, a dtype, a config, or None for the global policy.
+
+    Returns:
+        Policy.
+
+    Raises:
+        ValueError: `identifier` is none of these.
+
+    >>> get("mixed_float16")
+    <DTypePolicy "mixed_float16">
+    """
     if identifier is None:
         return dtype_policy()
     if isinstance(identifier, DTypePolicy):

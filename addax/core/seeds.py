@@ -1,4 +1,4 @@
-"""Where random numbers come from: the host's stream of seeds, and generators whose state is a Variable."""
+"""Sources of random numbers: the host's stream of seeds, and generators whose state is a Variable."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ import numpy as np
 
 from .engine import is_tracer, jnp
 from .naming import auto_name, name_scope
+from .types import SeedLike
 from .variable import Variable
 
 _default: SeedGenerator | None = None
 
 
 def make_default_seed() -> int:
-    """A new seed from Python's global stream, which `set_random_seed` fixes."""
+    """Returns a new seed from Python's global stream, which `set_random_seed` seeds."""
     return random.randint(1, int(1e9))
 
 
 def set_random_seed(seed: int) -> None:
-    """Makes everything random from here on repeat: Python, NumPy, weights, shuffling, dropout.
+    """Seeds all random numbers of the process: Python, NumPy, initial weights, shuffling, dropout.
 
     Args:
         seed: An int in [0, 2**32).
+
+    Raises:
+        ValueError: `seed` is not an int in this range.
 
     >>> from addax.initializers import RandomNormal
     >>> set_random_seed(1); a = RandomNormal()((3,)); set_random_seed(1); b = RandomNormal()((3,))
@@ -39,16 +43,19 @@ def set_random_seed(seed: int) -> None:
 
 
 def host_rng(seed: int) -> np.random.Generator:
-    """A counter-based NumPy generator: the same numbers for `seed` on every machine, with no compile."""
+    """Returns a counter-based NumPy generator: the same numbers for `seed` on every machine, without compilation."""
     return np.random.Generator(np.random.Philox(key=int(seed) & 0xFFFFFFFFFFFFFFFF))
 
 
 class SeedGenerator:
-    """A source of random keys whose state is a variable, so that it is saved, restored and traced as one.
+    """A source of random keys whose state is a variable, so that it is saved, restored and traced like other variables.
 
     Args:
-        seed: An int that starts the sequence; None draws one.
+        seed: Non-negative int that starts the sequence; None draws one.
         name: Name of the generator, the first part of its variable's path.
+
+    Raises:
+        ValueError: `seed` is not a non-negative int.
 
     >>> g = SeedGenerator(seed=7)
     >>> g.next(), g.next()
@@ -74,18 +81,18 @@ class SeedGenerator:
                 dtype="uint32",
                 name="seed_generator_state",
             )
-        # A generator's state belongs to the generator, not to the layer under whose scope it happens to be made.
+        # The state belongs to the generator, not to the layer in whose scope it is created.
         self.state.path = f"{self.name}/seed_generator_state"
 
     def next(self, ordered: bool = True) -> Any:
-        """Returns the current key, uint32 of shape `(2,)`, and moves on to the next one."""
+        """Returns the current key, uint32 of shape `(2,)`, and advances the state."""
         del ordered
         key = self.state.value
         self.state.assign(key + jnp.array([0, 1], "uint32"))
         return key
 
     def host_next(self) -> int:
-        """The current key as an int for `host_rng`, without the engine; moves on like `next`."""
+        """Returns the current key as an int for `host_rng`, without the engine, and advances the state."""
         seed, count = (int(word) for word in self.state.numpy())
         self.state.assign(np.array([seed, (count + 1) & 0xFFFFFFFF], "uint32"))
         return (count << 32) | seed
@@ -106,11 +113,14 @@ def global_seed_generator() -> SeedGenerator:
     return _default
 
 
-def draw_key(seed: Any) -> Any:
-    """The key that `seed` (None, an int, a SeedGenerator or a key array) stands for: uint32 of shape `(2,)`.
+def draw_key(seed: SeedLike) -> Any:
+    """Returns the random key of a seed: uint32 of shape `(2,)`.
+
+    Args:
+        seed: None, an int, a `SeedGenerator` (whose state advances), or a key.
 
     Raises:
-        ValueError: `seed` is of another type, or None where a function is being traced (the key would be a constant).
+        ValueError: `seed` is of another type, or None while a function is traced (the key would be a constant).
     """
     if isinstance(seed, SeedGenerator):
         return seed.next()

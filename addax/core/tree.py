@@ -1,4 +1,4 @@
-"""Nested structures of dicts, lists and tuples: what `jax.tree` does, before JAX is there.
+"""Nested structures of dicts, lists and tuples: the functions of `jax.tree`, without importing JAX.
 
 Dicts flatten in sorted key order, as in JAX and Keras; `None` is a leaf.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
+
+from .types import Tree
 
 __all__ = [
     "assert_same_paths",
@@ -24,8 +26,12 @@ __all__ = [
 ]
 
 
-def is_nested(structure: Any) -> bool:
-    """Whether `structure` is a container (dict, list or tuple) rather than a leaf."""
+def is_nested(structure: object) -> bool:
+    """Tests whether a structure is a container (dict, list or tuple) rather than a leaf.
+
+    Args:
+        structure: Any value.
+    """
     return isinstance(structure, (dict, list, tuple))
 
 
@@ -38,15 +44,15 @@ def _keys(structure: dict) -> list:
         return list(structure)
 
 
-def _items(structure: Any) -> Iterator[tuple[Any, Any]]:
-    """The (key, child) pairs of a container in flattening order."""
+def _items(structure: Tree) -> Iterator[tuple[Any, Any]]:
+    """Returns the (key, child) pairs of a container in flattening order."""
     if isinstance(structure, dict):
         return ((k, structure[k]) for k in _keys(structure))
     return enumerate(structure)
 
 
-def _rebuild(like: Any, children: list) -> Any:
-    """A container like `like` with `children`, which are given in flattening order."""
+def _rebuild(like: Tree, children: list) -> Any:
+    """Returns a container of the type of `like` with `children`, which are given in flattening order."""
     if isinstance(like, dict):
         by_key = dict(zip(_keys(like), children))
         pairs = [(k, by_key[k]) for k in like]  # keeps the user's own order of keys
@@ -58,8 +64,11 @@ def _rebuild(like: Any, children: list) -> Any:
     return tuple(children) if isinstance(like, tuple) else list(children)
 
 
-def flatten(structure: Any) -> list:
-    """The leaves of `structure`, depth first.
+def flatten(structure: Tree) -> list:
+    """Returns the leaves of a structure, depth first.
+
+    Args:
+        structure: Nested structure.
 
     >>> flatten({"b": [1, 2], "a": (3, None)})
     [3, None, 1, 2]
@@ -72,8 +81,14 @@ def flatten(structure: Any) -> list:
     return leaves
 
 
-def flatten_with_path(structure: Any) -> list[tuple[tuple, Any]]:
-    """The leaves of `structure` with the path of keys to each.
+def flatten_with_path(structure: Tree) -> list[tuple[tuple, Any]]:
+    """Returns the leaves of a structure, each with the path of keys to it.
+
+    Args:
+        structure: Nested structure.
+
+    Returns:
+        List of pairs of a path, a tuple of keys and indices, and a leaf.
 
     >>> flatten_with_path({"a": [1, 2]})
     [(('a', 0), 1), (('a', 1), 2)]
@@ -85,6 +100,17 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple, Any]]:
 
 def map_structure(fn: Callable, *structures: Any, none_is_leaf: bool = True) -> Any:
     """Applies `fn` to the leaves of one or several structures of the same form.
+
+    Args:
+        fn: Function of as many leaves as there are structures.
+        structures: Nested structures.
+        none_is_leaf: Whether `fn` is called for None, too; else None is kept.
+
+    Returns:
+        Structure of the results.
+
+    Raises:
+        ValueError: There are no structures, or they differ in form.
 
     >>> map_structure(lambda x, y: x + y, {"a": 1}, {"a": 2})
     {'a': 3}
@@ -105,8 +131,23 @@ def map_structure(fn: Callable, *structures: Any, none_is_leaf: bool = True) -> 
     return _rebuild(first, children)
 
 
-def map_structure_up_to(shallow: Any, fn: Callable, *structures: Any) -> Any:
-    """Applies `fn` to the parts of `structures` that stand where `shallow` has leaves."""
+def map_structure_up_to(shallow: Tree, fn: Callable, *structures: Any) -> Any:
+    """Applies `fn` to the parts of `structures` at the positions of the leaves of `shallow`.
+
+    Args:
+        shallow: Nested structure that gives the depth.
+        fn: Function of as many parts as there are structures.
+        structures: Nested structures that begin like `shallow`.
+
+    Returns:
+        Structure of the results, in the form of `shallow`.
+
+    Raises:
+        ValueError: A structure differs from `shallow` in form.
+
+    >>> map_structure_up_to([0, 0], len, [[1, 2], [3]])
+    [2, 1]
+    """
     if not is_nested(shallow):
         return fn(*structures)
     for other in structures:
@@ -115,8 +156,15 @@ def map_structure_up_to(shallow: Any, fn: Callable, *structures: Any) -> Any:
     return _rebuild(shallow, children)
 
 
-def map_shape_structure(fn: Callable, structure: Any) -> Any:
-    """Like `map_structure`, with shapes (tuples or lists of sizes) as the leaves, beside those that no container holds.
+def map_shape_structure(fn: Callable, structure: Tree) -> Any:
+    """Applies `fn` to the shapes (tuples or lists of sizes) in a structure, and to leaves outside of shapes.
+
+    Args:
+        fn: Function of a shape.
+        structure: Nested structure of shapes.
+
+    Returns:
+        Structure of the results.
 
     >>> map_shape_structure(len, {"a": (None, 3), "b": [(1,), (2, 2)]})
     {'a': 2, 'b': [1, 2]}
@@ -126,15 +174,22 @@ def map_shape_structure(fn: Callable, structure: Any) -> Any:
     return _rebuild(structure, [map_shape_structure(fn, child) for _, child in _items(structure)])
 
 
-def is_shape(value: Any) -> bool:
-    """Whether `value` is one shape: a tuple or list of sizes and Nones."""
+def is_shape(value: object) -> bool:
+    """Tests whether a value is one shape: a tuple or list of sizes and Nones."""
     return isinstance(value, (tuple, list)) and all(
         d is None or (not is_nested(d) and not isinstance(d, str) and hasattr(d, "__index__")) for d in value
     )
 
 
-def pack_sequence_as(structure: Any, flat_sequence: list) -> Any:
-    """A structure like `structure` whose leaves are those of `flat_sequence`, in order.
+def pack_sequence_as(structure: Tree, flat_sequence: list) -> Any:
+    """Returns a structure of the form of `structure` with other leaves.
+
+    Args:
+        structure: Nested structure.
+        flat_sequence: Leaves, in flattening order.
+
+    Raises:
+        ValueError: The number of leaves differs.
 
     >>> pack_sequence_as({"a": 0, "b": [0, 0]}, [1, 2, 3])
     {'a': 1, 'b': [2, 3]}
@@ -143,14 +198,17 @@ def pack_sequence_as(structure: Any, flat_sequence: list) -> Any:
     expected = len(flatten(structure))
     if len(flat) != expected:
         raise ValueError(
-            f"The structure has {expected} leaves but `flat_sequence` has {len(flat)}: they must be equally many."
+            f"The structure has {expected} leaves but `flat_sequence` has {len(flat)}: the numbers must be equal."
         )
     leaves = iter(flat)
     return map_structure(lambda _: next(leaves), structure)
 
 
-def lists_to_tuples(structure: Any) -> Any:
-    """`structure` with every list made a tuple.
+def lists_to_tuples(structure: Tree) -> Any:
+    """Converts all lists in a structure to tuples.
+
+    Args:
+        structure: Nested structure.
 
     >>> lists_to_tuples([1, [2, 3]])
     (1, (2, 3))
@@ -161,8 +219,20 @@ def lists_to_tuples(structure: Any) -> Any:
     return tuple(children) if isinstance(structure, list) else _rebuild(structure, children)
 
 
-def traverse(fn: Callable, structure: Any, top_down: bool = True) -> Any:
-    """Replaces parts of `structure`: where `fn(part)` is not None it takes the place of the part."""
+def traverse(fn: Callable, structure: Tree, top_down: bool = True) -> Any:
+    """Replaces the parts of a structure for which `fn(part)` is not None by that value.
+
+    Args:
+        fn: Function of a part, a container or leaf.
+        structure: Nested structure.
+        top_down: Whether containers are visited before their children; a replacement isn't visited then.
+
+    Returns:
+        New structure.
+
+    >>> traverse(lambda part: 0 if part is None else None, [1, (None, 2)])
+    [1, (0, 2)]
+    """
     if top_down:
         new = fn(structure)
         if new is not None:
@@ -175,8 +245,12 @@ def traverse(fn: Callable, structure: Any, top_down: bool = True) -> Any:
     return structure if new is None else new
 
 
-def assert_same_structure(a: Any, b: Any) -> None:
-    """Raises ValueError unless `a` and `b` nest in the same way."""
+def assert_same_structure(a: Tree, b: Tree) -> None:
+    """Raises ValueError unless `a` and `b` have the same nested form.
+
+    Args:
+        a, b: Nested structures.
+    """
     if is_nested(a) != is_nested(b):
         _differ(a, b)
     if is_nested(a):
@@ -185,8 +259,12 @@ def assert_same_structure(a: Any, b: Any) -> None:
             assert_same_structure(child, b[key])
 
 
-def assert_same_paths(a: Any, b: Any) -> None:
-    """Raises ValueError unless `a` and `b` have the same paths to their leaves (lists and tuples count as equal)."""
+def assert_same_paths(a: Tree, b: Tree) -> None:
+    """Raises ValueError unless `a` and `b` have the same paths to their leaves (lists and tuples count as equal).
+
+    Args:
+        a, b: Nested structures.
+    """
     paths_a, paths_b = ({p for p, _ in flatten_with_path(s)} for s in (a, b))
     if paths_a != paths_b:
         missing = [
@@ -197,7 +275,7 @@ def assert_same_paths(a: Any, b: Any) -> None:
         raise ValueError("\n".join(["`a` and `b` don't have the same paths.", *missing]))
 
 
-def _check_same_container(a: Any, b: Any) -> None:
+def _check_same_container(a: Tree, b: Tree) -> None:
     if isinstance(a, dict):
         if not isinstance(b, dict) or set(a) != set(b):
             _differ(a, b)
@@ -205,13 +283,13 @@ def _check_same_container(a: Any, b: Any) -> None:
         _differ(a, b)
 
 
-def _differ(a: Any, b: Any) -> NoReturn:
+def _differ(a: Tree, b: Tree) -> NoReturn:
     raise ValueError(
         f"Structures don't have the same nested structure. Structures differ: {_form(a)} against {_form(b)}."
     )
 
 
-def _form(structure: Any) -> str:
+def _form(structure: Tree) -> str:
     if isinstance(structure, dict):
         return f"a dict with keys {list(structure)}"
     if is_nested(structure):

@@ -1,7 +1,7 @@
-"""Settings of the process and of JAX that are made once, as JAX is first used. Each has a switch.
+"""Settings of the process and of JAX, applied once when JAX is first used. Each has a switch.
 
-- `allocator`: glibc gives the large blocks that XLA frees after every step back to the kernel, which hands them out
-  again a page fault at a time. Told to keep them, steps with large temporaries take half the time.
+- `allocator`: glibc returns the large blocks that XLA frees after every step to the kernel, and getting them back costs
+  a page fault per page. With the blocks kept, steps with large temporaries take half the time.
 - `compile_cache`: compiled programs are kept in a folder, so that a script that is started again need not compile.
 
 Switch them off with `config.set("allocator", False)` before JAX is first used, or for good with `ADDAX_ALLOCATOR=off`
@@ -19,35 +19,43 @@ import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from . import config
 
-# Numbers and defaults of glibc's malloc.h: what `mallopt` is told, and what undoes it.
+# Parameter number in glibc's malloc.h, value that keeps memory, and default.
 _MALLOC = {
     "M_MMAP_MAX": (-4, 0, 65536),  # no block gets a mapping of its own, which would be unmapped when freed
     "M_TRIM_THRESHOLD": (-1, 2**31 - 1, 128 << 10),  # the top of the heap is kept, too
-    "M_TOP_PAD": (-2, 64 << 20, 128 << 10),  # and grows in large steps
+    "M_TOP_PAD": (-2, 64 << 20, 128 << 10),  # the heap grows in large steps
     "M_ARENA_MAX": (-8, 1, 0),  # one heap: a block freed by one thread serves the next
 }
-CACHE_BYTES = 2 << 30  # what the folder of compiled programs may take
+CACHE_BYTES = 2 << 30  # limit of the folder of compiled programs
 
 
 def before_jax() -> None:
-    """Called just before JAX is imported: its threads must find the allocator as it shall be."""
+    """Applies the settings that must precede the start of JAX's threads."""
     if config.get("allocator"):
         keep_memory(True)
 
 
-def after_jax(jax: Any) -> None:
-    """Called when JAX has been imported."""
+def after_jax(jax: ModuleType) -> None:
+    """Applies the settings that need JAX, once it is imported."""
     if config.get("compile_cache"):
-        with suppress(Exception):  # a cache that can't be had is no reason not to compute
+        with suppress(Exception):  # computing works without a cache, too
             use_cache(jax, cache_dir())
 
 
 def keep_memory(on: bool) -> bool:
-    """Makes the allocator keep what is freed, or not any more; returns whether this allocator can be told."""
+    """Makes the allocator keep freed memory, or undoes that.
+
+    Args:
+        on: Whether to keep freed memory.
+
+    Returns:
+        Whether the allocator supports it.
+    """
     mallopt = getattr(_libc(), "mallopt", None)
     if mallopt is None:
         return False
@@ -68,9 +76,9 @@ def _libc() -> Any:
 
 
 def cache_dir() -> Path:
-    """The folder of compiled programs: `ADDAX_CACHE_DIR`, or addax's own in the user's cache folder.
+    """Returns the folder of compiled programs: `ADDAX_CACHE_DIR`, or addax's own in the user's cache folder.
 
-    Below it is a folder for each kind of processor: compiled code uses the instructions of the machine that made it.
+    It has a subfolder for each kind of processor: compiled code uses the instructions of the machine that compiled it.
     """
     root = os.environ.get("ADDAX_CACHE_DIR")
     if not root:
@@ -81,38 +89,38 @@ def cache_dir() -> Path:
 
 @functools.cache
 def _machine() -> str:
-    """A name for this kind of processor, from the instructions it knows."""
+    """Returns a name for this kind of processor, derived from its instruction set."""
     about = [platform.system(), platform.machine(), platform.processor()]
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith(("flags", "Features", "model name")):
                 about.append(line)
             if not line:
-                break  # the first processor speaks for all
+                break  # all processors are of the same kind
     return hashlib.sha256("\n".join(about).encode()).hexdigest()[:16]
 
 
 class ProgramCache:
-    """Compiled programs by key, a file each; what JAX asks for a program before it compiles one.
+    """Compiled programs by key, one file each. JAX asks it for a program before compiling.
 
-    Files are written beside their place and renamed, begin with a digest of their key and of what follows, and are
-    removed when it doesn't fit: neither a killed process, a full disk nor a file that was renamed leaves anything that
-    is read as another program. Nothing raises.
+    Files are written under a temporary name and renamed. They begin with a digest of their key and content, and are
+    removed when it doesn't match: neither a killed process, a full disk nor a renamed file makes JAX load another
+    program. No method raises.
 
     Args:
-        folder: Where the files are.
-        limit: Bytes the files may take; the longest unused go first.
+        folder: Folder of the files.
+        limit: Maximum total size of the files in bytes; the least recently used are removed first.
     """
 
     def __init__(self, folder: Path, limit: int = CACHE_BYTES):
-        self._path = folder  # JAX shows it in its log
+        self._path = folder  # the attribute that JAX logs
         self.limit = limit
         self._written = 0
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, key: str) -> bytes | None:
-        """The program of `key`, or None."""
+        """Returns the program of `key`, or None."""
         file = self._path / key
         with suppress(OSError):
             digest, content = (data := file.read_bytes())[:16], data[16:]
@@ -123,7 +131,7 @@ class ProgramCache:
         return None
 
     def put(self, key: str, value: bytes) -> None:
-        """Keeps a program, unless it has been kept already."""
+        """Stores a program, unless there is one of this key."""
         file = self._path / key
         with suppress(OSError):
             if file.exists():
@@ -138,13 +146,13 @@ class ProgramCache:
                 Path(made).unlink(missing_ok=True)
                 raise
             with self._lock:
-                # The whole folder is looked at by the first to write, and then once in a while.
+                # Listing the folder is slow: it is done for the first program, then after each sixteenth of the limit.
                 due = self._written == 0 or self._written > self.limit // 16
                 self._written = len(value) if due else self._written + len(value)
             if due:
-                self._trim()
+                self._evict()
 
-    def _trim(self) -> None:
+    def _evict(self) -> None:
         found = []
         for file in self._path.iterdir():
             with suppress(OSError):
@@ -162,11 +170,11 @@ def _digest(key: str, data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16, key=hashlib.blake2b(key.encode(), digest_size=16).digest()).digest()
 
 
-def use_cache(jax: Any, folder: Path) -> None:
-    """Makes JAX look for compiled programs in `folder`, unless the user has chosen one for JAX."""
+def use_cache(jax: ModuleType, folder: Path) -> None:
+    """Makes JAX keep compiled programs in `folder`, unless the user has chosen a folder for JAX."""
     if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
         return
-    from .jax_inside import keep_programs_in  # which needs the engine
+    from .jax_inside import keep_programs_in  # imports the engine
 
     cache = ProgramCache(folder)
     jax.config.update("jax_compilation_cache_dir", str(folder))

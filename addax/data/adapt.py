@@ -1,4 +1,4 @@
-"""From what users pass as data to `Batches`: arrays, frames, generators, loaders."""
+"""Conversion of the data that users pass (arrays, frames, generators, loaders) to `Batches`."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ import numpy as np
 from ..core import tree
 from ..core.engine import is_jax_array
 from ..core.errors import describe
+from ..core.types import Data, Tree
 from ..core.variable import Variable
 from .batches import ArrayBatches, Batch, Batches, IteratorBatches, to_host
 from .py_dataset import PyDataset, PyDatasetBatches
 
 
 def adapt(
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
+    x: Data,
+    y: Data = None,
+    sample_weight: Data = None,
     *,
     batch_size: int | None = None,
-    shuffle: Any = False,
+    shuffle: bool | str = False,
     class_weight: Callable | None = None,
     argument: str = "x",
 ) -> Batches:
-    """The batches of what the user passed.
+    """Makes batches of the data that users pass.
 
     Args:
         x, y, sample_weight: Arrays or frames (or nested); or an iterable of batches as `x` alone.
-        batch_size: Rows a batch, for arrays; 32 when None.
-        shuffle: Whether the rows of arrays come in a new order each epoch.
+        batch_size: Rows per batch, for arrays; 32 when None.
+        shuffle: Whether to reorder the rows of arrays in each epoch; "batch" reorders whole batches.
         class_weight: Function `(y, sample_weight) -> sample_weight` that applies class weights, or None.
-        argument: What the user calls `x`, for errors.
+        argument: Name of the argument `x` of the caller, for errors.
 
     Raises:
         ValueError: Empty, ragged or contradictory data.
@@ -42,14 +43,6 @@ def adapt(
         return x
     if x is None:
         raise ValueError(f"`{argument}` is None: there are no data. Pass arrays or an iterable of batches.")
-
-    def weighted(batch: Any) -> Batch:
-        bx, by, bw = (_arrays(part, name) for part, name in zip(_unpack(batch), ("x", "y", "sample_weight")))
-        _check_batch(bx, batch, argument)
-        if class_weight is not None:
-            bw = class_weight(by, bw)
-        return bx, by, bw
-
     if is_array_data(x):
         if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
             raise ValueError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size!r}")
@@ -67,22 +60,33 @@ def adapt(
                 f"When `{argument}` is an iterable of batches, `{name}` must not be given: the batches hold it. "
                 f"Received: {argument} of type {type(x).__name__} and {name}={describe(value)}"
             )
+
+    def standardize(batch: Data) -> Batch:
+        bx, by, bw = (_arrays(part, name) for part, name in zip(_unpack(batch), ("x", "y", "sample_weight")))
+        _check_batch(bx, batch, argument)
+        return bx, by, bw if class_weight is None else class_weight(by, bw)
+
+    return _from_iterable(x, standardize, shuffle, argument)
+
+
+def _from_iterable(x: Data, standardize: Callable[[Data], Batch], shuffle: bool | str, argument: str) -> Batches:
+    """Makes batches of a dataset, generator, loader, or sequence of batches."""
     if isinstance(x, PyDataset):
-        return PyDatasetBatches(x, weighted, shuffle=bool(shuffle))
+        return PyDatasetBatches(x, standardize, shuffle=bool(shuffle))
     steps = _length(x)
     if isinstance(x, types.GeneratorType) or (hasattr(x, "__next__") and iter(x) is x):
-        return IteratorBatches(lambda: iter(x), weighted, steps, one_pass=True)
+        return IteratorBatches(lambda: iter(x), standardize, steps, one_pass=True)
     if hasattr(x, "__iter__"):
-        return IteratorBatches(lambda: iter(x), weighted, steps)
+        return IteratorBatches(lambda: iter(x), standardize, steps)
     if hasattr(x, "__getitem__") and steps is not None:
-        return IteratorBatches(lambda: (x[i] for i in range(steps)), weighted, steps)
+        return IteratorBatches(lambda: (x[i] for i in range(steps)), standardize, steps)
     raise ValueError(
         f"Unrecognized data type for `{argument}`: {describe(x)}. Expected arrays (NumPy, JAX, pandas, polars, torch), "
         "dicts or lists of arrays, a generator, a `PyDataset`, or an iterable of batches."
     )
 
 
-def _length(x: Any) -> int | None:
+def _length(x: Data) -> int | None:
     try:
         n = len(x)
     except (TypeError, NotImplementedError):
@@ -90,7 +94,7 @@ def _length(x: Any) -> int | None:
     return int(n)
 
 
-def _unpack(batch: Any) -> tuple:
+def _unpack(batch: Data) -> tuple:
     if isinstance(batch, (list, tuple)) and not hasattr(batch, "_fields"):
         if len(batch) > 3:
             raise ValueError(
@@ -101,8 +105,8 @@ def _unpack(batch: Any) -> tuple:
     return batch, None, None
 
 
-def _check_batch(x: Any, raw: Any, argument: str) -> None:
-    """Raises ValueError for a batch without rows: nothing can be computed from it."""
+def _check_batch(x: Tree, raw: Data, argument: str) -> None:
+    """Raises ValueError for a batch without rows."""
     arrays = [a for a in tree.flatten(x) if a is not None]
     if not arrays:
         raise ValueError(
@@ -115,29 +119,29 @@ def _check_batch(x: Any, raw: Any, argument: str) -> None:
         )
 
 
-def is_array_data(x: Any) -> bool:
-    """Whether `x` is arrays or frames, rather than an iterable of batches."""
+def is_array_data(x: Data) -> bool:
+    """Tests whether `x` is made of arrays or frames, rather than an iterable of batches."""
     leaves = tree.flatten(x)
     return bool(leaves) and all(leaf is None or _is_arraylike(leaf) or _is_number(leaf) for leaf in leaves)
 
 
-def _is_number(x: Any) -> bool:
+def _is_number(x: object) -> bool:
     return isinstance(x, (int, float, bool, str, np.generic))
 
 
-def _is_arraylike(x: Any) -> bool:
+def _is_arraylike(x: object) -> bool:
     if isinstance(x, (np.ndarray, Variable)) or is_jax_array(x) or _is_frame(x):
         return True
     return hasattr(x, "shape") and hasattr(x, "__getitem__") and hasattr(x, "dtype")
 
 
-def _is_frame(x: Any) -> bool:
+def _is_frame(x: object) -> bool:
     module = type(x).__module__.partition(".")[0]
     return module in ("pandas", "polars") and type(x).__name__ in ("DataFrame", "Series", "Index")
 
 
-def _arrays(structure: Any, name: str) -> Any:
-    """The leaves of `structure` as arrays: frames by their values, lists of numbers as one array."""
+def _arrays(structure: Data, name: str) -> Tree:
+    """Converts the leaves of a structure to arrays: frames become their values."""
     if structure is None:
         return None
     if isinstance(structure, (list, tuple)) and any(_is_number(v) or _is_nested_numbers(v) for v in structure):
@@ -148,16 +152,16 @@ def _arrays(structure: Any, name: str) -> Any:
     return tree.map_structure(lambda leaf: _array(leaf, name), structure)
 
 
-def _is_nested_numbers(v: Any) -> bool:
+def _is_nested_numbers(v: object) -> bool:
     return isinstance(v, (list, tuple)) and bool(v) and all(_is_number(e) or _is_nested_numbers(e) for e in v)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) < 80 else text[:77] + "..."
 
 
-def _array(leaf: Any, name: str) -> Any:
+def _array(leaf: Data, name: str) -> Any:
     if leaf is None:
         return None
     if isinstance(leaf, np.ma.MaskedArray):
@@ -207,8 +211,8 @@ def _why_object(array: np.ndarray) -> str:
     return f"it holds values of type {', '.join(kinds)}"
 
 
-def check_rows(x: Any, y: Any = None, sample_weight: Any = None) -> None:
-    """Raises ValueError unless all arrays have equally many rows, and some."""
+def check_rows(x: Tree, y: Tree = None, sample_weight: Tree = None) -> None:
+    """Raises ValueError unless all arrays have the same number of rows, at least one."""
     sizes = {
         name: [int(a.shape[0]) for a in tree.flatten(part) if a is not None]
         for name, part in (("x", x), ("y", y), ("sample_weight", sample_weight))
@@ -219,7 +223,7 @@ def check_rows(x: Any, y: Any = None, sample_weight: Any = None) -> None:
         if rows == len(sizes["x"]) > 1 and len(set(sizes["x"])) == 1:
             raise ValueError(
                 f"`x` is a list of {rows} arrays, which stands for a model with {rows} inputs, but `y` has as many "
-                "rows: one array with all rows was meant. Pass `np.stack(x)`."
+                "rows: `x` should probably be one array of all rows. Pass `np.stack(x)`."
             )
         lines = "".join(f"'{name}' sizes: {', '.join(map(str, counts))}\n" for name, counts in sizes.items() if counts)
         raise ValueError(
@@ -232,7 +236,18 @@ def check_rows(x: Any, y: Any = None, sample_weight: Any = None) -> None:
 
 
 def split(arrays: tuple, validation_split: float) -> tuple[tuple, tuple]:
-    """Splits `(x, y, sample_weight)` into the first rows, for training, and the last, for validation."""
+    """Splits `(x, y, sample_weight)` into the first rows, for training, and the last rows, for validation.
+
+    Args:
+        arrays: The three, as structures of arrays.
+        validation_split: Fraction of the rows for validation, in (0, 1).
+
+    Returns:
+        Both parts, of the form of `arrays`.
+
+    Raises:
+        ValueError: `x` isn't made of arrays, or a part would have no rows.
+    """
     leaves = [a for a in tree.flatten(arrays) if a is not None]
     if not is_array_data(arrays[0]):
         raise ValueError(
@@ -254,8 +269,8 @@ def split(arrays: tuple, validation_split: float) -> tuple[tuple, tuple]:
     return part(slice(0, at)), part(slice(at, None))
 
 
-def standardize_arrays(x: Any, y: Any, sample_weight: Any) -> tuple:
-    """The three as structures of arrays, checked to be equally long."""
+def standardize_arrays(x: Data, y: Data, sample_weight: Data) -> tuple:
+    """Converts the three to structures of arrays, and checks that they have the same number of rows."""
     found = tuple(_arrays(part, name) for part, name in ((x, "x"), (y, "y"), (sample_weight, "sample_weight")))
     check_rows(*found)
     return found

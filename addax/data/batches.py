@@ -1,4 +1,4 @@
-"""Batches: what the loop reads, whatever the user passed."""
+"""Batches: the form in which the training loop reads data of every kind."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from ..core import tree
 from ..core.config import floatx
 from ..core.dtypes import numpy_dtype
 from ..core.engine import is_jax_array
+from ..core.types import ArrayLike, Data, Tree
 from ..core.warnings import warn
 
-MANY_BATCHES = 10_000  # and seconds, after which it is said that data may have no end
+# Batches, or seconds, after which a warning says that the data may have no end.
+MANY_BATCHES = 10_000
 _LONG = 300.0
 
 Batch = tuple[Any, Any, Any]  # x, y, sample_weight
@@ -24,22 +26,23 @@ class Batches:
     """A source of `(x, y, sample_weight)` batches.
 
     Attributes:
-        steps: Number of batches an epoch, or None when only reading it to the end tells.
-        batch_size: Rows a batch, or None.
-        one_pass: Whether it can be read only once (a generator), so that each epoch goes on where the last stopped.
-        limit: The argument that says how many batches are wanted, for warnings.
+        steps: Number of batches per epoch; None if only reading to the end tells.
+        batch_size: Rows per batch, or None.
+        one_pass: Whether the source can be read only once (a generator), so that each epoch continues the last one.
+        limit: Name of the argument that limits the number of batches, for warnings.
+        passes: Number of passes over the data begun so far.
     """
 
     steps: int | None = None
     limit: str = "steps"
     batch_size: int | None = None
     one_pass: bool = False
-    passes: int = 0  # how many were begun
+    passes: int = 0
 
     _standardize: Callable[[Any], Batch]
 
-    def _standardized(self, raw: Any, number: int) -> Batch:
-        """A raw batch as arrays; errors say which batch of the epoch it is, counted from 0."""
+    def _standardized(self, raw: Data, number: int) -> Batch:
+        """Converts a raw batch to arrays; errors tell the number of the batch in the epoch, counted from 0 here."""
         try:
             return self._standardize(raw)
         except (ValueError, TypeError) as error:
@@ -47,29 +50,29 @@ class Batches:
             raise
 
     def weigh(self, weighter: Callable[[Any, Any], Any]) -> None:
-        """Gives each batch the sample weights `weighter(y, sample_weight)` from now on."""
+        """Applies the sample weights `weighter(y, sample_weight)` to each batch from now on."""
         plain = self._standardize
 
-        def standardize(raw: Any) -> Batch:
+        def standardize(raw: Data) -> Batch:
             x, y, sample_weight = plain(raw)
             return x, y, weighter(y, sample_weight)
 
         self._standardize = standardize
 
     def peek(self) -> Batch:
-        """The first batch, without consuming it."""
+        """Returns the first batch without consuming it."""
         raise NotImplementedError
 
     def epoch(self) -> Iterator[Batch]:
-        """The batches of one epoch."""
+        """Yields the batches of one epoch."""
         raise NotImplementedError
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs to begin the next pass over the data as it would begin now."""
+        """Returns the state from which `restore` begins the next pass over the data exactly as it would begin now."""
         return {"passes": self.passes}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on as where `state` was taken."""
+        """Restores a state that `state` returned."""
         self.passes = state["passes"]
 
     def on_epoch_begin(self) -> None:
@@ -80,27 +83,29 @@ class Batches:
 
 
 class ArrayBatches(Batches):
-    """Batches cut from arrays whose first axes are equally long.
+    """Batches sliced from arrays with equal sizes of the first axis.
 
     Args:
-        x, y, sample_weight: Arrays or nested structures of them; None where there is none.
-        batch_size: Rows a batch.
-        shuffle: False, True for a new order each epoch, or "batch" to shuffle whole batches.
+        x, y, sample_weight: Arrays or nested structures of them; None for none.
+        batch_size: Rows per batch.
+        shuffle: False, True for a new order in each epoch, or "batch" to shuffle whole batches.
     """
 
-    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int = 32, shuffle: Any = False):
+    def __init__(
+        self, x: Tree, y: Tree = None, sample_weight: Tree = None, batch_size: int = 32, shuffle: bool | str = False
+    ):
         self.arrays: Batch = (x, y, sample_weight)
         self.rows = count_rows(self.arrays)
         self.batch_size: int = int(batch_size)
         self.steps: int = -(-self.rows // self.batch_size)
         self.shuffle = shuffle
-        self.seed: int | None = None  # of the orders; drawn from NumPy's global generator when first needed
+        self.seed: int | None = None  # drawn from NumPy's global generator when first needed
 
     def peek(self) -> Batch:
         return self.rows_of(slice(0, min(self.batch_size, self.rows)))
 
     def order(self, number: int) -> np.ndarray | None:
-        """The order of the rows in a pass over the data, int32, a function of the seed and its number alone.
+        """Returns the order of the rows in a pass over the data, int32. It depends on seed and pass number only.
 
         None stands for the order of the arrays.
         """
@@ -117,7 +122,7 @@ class ArrayBatches(Batches):
         return rng.permutation(self.rows).astype("int32")
 
     def next_order(self) -> np.ndarray | None:
-        """Begins a pass; returns the order of its rows."""
+        """Begins a pass and returns the order of its rows."""
         self.passes += 1
         return self.order(self.passes - 1)
 
@@ -134,32 +139,32 @@ class ArrayBatches(Batches):
             rows = slice(start, min(start + self.batch_size, self.rows))
             yield self.rows_of(rows if order is None else order[rows])
 
-    def rows_of(self, index: Any) -> Batch:
-        """The batch of the rows `index`."""
+    def rows_of(self, index: slice | np.ndarray) -> Batch:
+        """Returns the batch of the rows `index`, a slice or an integer array."""
         return tree.map_structure(lambda a: None if a is None else a[index], self.arrays)
 
     @property
     def nbytes(self) -> int:
-        """Memory that the arrays take."""
+        """Size of the arrays in bytes."""
         return sum(a.nbytes for a in tree.flatten(self.arrays) if a is not None)
 
     @property
     def host_bytes(self) -> int:
-        """Memory that NumPy arrays take: what putting the data on a device copies."""
+        """Size of the NumPy arrays in bytes, which are copied when the data are moved to a device."""
         return sum(a.nbytes for a in tree.flatten(self.arrays) if isinstance(a, np.ndarray))
 
 
 class IteratorBatches(Batches):
-    """Batches from anything that can be iterated over: generators, loaders, datasets.
+    """Batches from any iterable: generators, loaders, datasets.
 
     Args:
         make_iterator: Returns an iterator over the raw batches of one epoch.
-        standardize: Makes a raw batch an `(x, y, sample_weight)` of arrays.
-        steps: Number of batches an epoch, where known.
-        one_pass: Whether there is only one iterator, which all epochs go on with (a generator).
+        standardize: Converts a raw batch to an `(x, y, sample_weight)` of arrays.
+        steps: Number of batches per epoch, if known.
+        one_pass: Whether there is only one iterator, which all epochs share (a generator).
 
     Batches are read as steps are dispatched, never beyond those of an epoch. Steps are dispatched without waiting for
-    their results, so the next batch is made while the device computes.
+    their results, so the next batch is prepared while the device computes.
     """
 
     def __init__(
@@ -182,9 +187,7 @@ class IteratorBatches(Batches):
             try:
                 self._first = [next(self._iterator)]
             except StopIteration:
-                raise ValueError(
-                    "The data are empty: the first batch was asked for and there was none. Pass at least one batch."
-                ) from None
+                raise ValueError("The data are empty: there is no first batch. Pass at least one batch.") from None
         batch = self._standardized(self._first[0], 0)
         first = next((a for a in tree.flatten(batch[0]) if a is not None), None)
         if self.batch_size is None and first is not None and np.ndim(first) > 0:
@@ -207,11 +210,11 @@ class IteratorBatches(Batches):
 
 
 class EpochSteps:
-    """Hands out the batches of `steps` steps at a time, going on where the last epoch stopped.
+    """Hands out the batches of `steps` steps at a time, each time continuing where the last epoch stopped.
 
     Args:
-        source: Where the batches come from.
-        steps: Steps an epoch; None for what the source has.
+        source: The batches.
+        steps: Steps per epoch; None for all batches of the source.
 
     Attributes:
         exhausted: Whether the last epoch found fewer batches than `steps`. As in Keras it is a short epoch then, and
@@ -229,19 +232,19 @@ class EpochSteps:
         self._told = False
 
     def state(self, step: int) -> dict[str, Any]:
-        """What `restore` needs to go on from here.
+        """Returns the state from which `restore` continues.
 
         Args:
-            step: Steps of the epoch under way that were run; batches may have been read beyond them.
+            step: Number of steps of the current epoch that were run; batches may have been read beyond them.
         """
         return {"taken": self._before + step if step else self._taken, **self.source.state()}
 
     def restore(self, state: dict[str, Any], step: int) -> None:
-        """Goes on as where `state` was taken.
+        """Restores a state that `state` returned.
 
         Args:
-            state: From `state`.
-            step: Steps of the epoch that were done then.
+            state: The state.
+            step: Number of steps of the epoch that were done then.
         """
         self.start, taken = step, state["taken"]
         self.source.restore({**state, "passes": state["passes"] - (taken > 0)})
@@ -251,7 +254,7 @@ class EpochSteps:
                 next(self._iterator, None)
 
     def epoch(self) -> Iterator[Batch]:
-        """The batches of the next epoch."""
+        """Yields the batches of the next epoch."""
         start, self.start = self.start, 0
         self.exhausted = False
         step = start
@@ -270,7 +273,7 @@ class EpochSteps:
             yield batch
 
     def _pass(self) -> Iterator[Batch]:
-        """All batches of the source; says once that it may have no end, where nobody knows how many there are."""
+        """Yields all batches of the source; warns once if their number is unknown and there may be no end."""
         endless = self.steps is None and self.source.steps is None
         began = time.perf_counter()
         self._taken = 0
@@ -286,8 +289,17 @@ class EpochSteps:
         self._taken = 0
 
 
-def unpack_x_y_sample_weight(data: Any) -> tuple:
-    """`data` as `(x, y, sample_weight)`, None for what it lacks.
+def unpack_x_y_sample_weight(data: Data) -> tuple:
+    """Unpacks data into `(x, y, sample_weight)`, with None for missing parts.
+
+    Args:
+        data: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`, as a tuple or list.
+
+    Returns:
+        Tuple of three.
+
+    Raises:
+        ValueError: `data` has more than three parts.
 
     >>> unpack_x_y_sample_weight((1, 2))
     (1, 2, None)
@@ -304,8 +316,16 @@ def unpack_x_y_sample_weight(data: Any) -> tuple:
     return (*data, None, None)[:3]
 
 
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """The reverse of `unpack_x_y_sample_weight`.
+def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) -> Any:
+    """Packs data into a tuple; the inverse of `unpack_x_y_sample_weight`.
+
+    Args:
+        x: Inputs.
+        y: Labels, or None.
+        sample_weight: Sample weights, or None.
+
+    Returns:
+        `x` (or `(x,)` for a nested structure), `(x, y)` or `(x, y, sample_weight)`.
 
     >>> pack_x_y_sample_weight(1, 2)
     (1, 2)
@@ -320,8 +340,8 @@ def packed(batch: Batch) -> Any:
     return pack_x_y_sample_weight(*batch)
 
 
-def count_rows(arrays: Any) -> int:
-    """How long the first axes of arrays are; `arrays` is a structure of them and Nones.
+def count_rows(arrays: Tree) -> int:
+    """Returns the size of the first axis of arrays in a nested structure, in which some may be None.
 
     >>> count_rows((None, {"a": np.zeros((3, 2))}))
     3
@@ -329,8 +349,8 @@ def count_rows(arrays: Any) -> int:
     return int(next(a for a in tree.flatten(arrays) if a is not None).shape[0])
 
 
-def to_host(x: Any) -> Any:
-    """An array as the engine can take it: NumPy or JAX, with 64 bits made 32."""
+def to_host(x: ArrayLike) -> Any:
+    """Returns an array that the engine takes, of NumPy or JAX; float64 becomes the default float."""
     if x is None or is_jax_array(x):
         return x
     x = np.asarray(x)

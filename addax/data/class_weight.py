@@ -1,4 +1,4 @@
-"""Class weights: weights of rows by the class of their label."""
+"""Class weights: weights of rows by the classes of their labels."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import describe, did_you_mean
+from ..core.types import ArrayLike, Tree
 from ..core.warnings import warn
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is known of the labels of one output.
+    """Facts about the labels of one output.
 
     Attributes:
-        name: What the output is called.
-        classes: How many classes there are; None where the loss doesn't tell.
-        is_number: Whether the loss is one for numbers, of a regression.
+        name: Name of the output.
+        classes: Number of classes; None if the loss doesn't tell.
+        is_number: Whether the loss is one of regression, with numbers as labels.
     """
 
     name: str
@@ -27,17 +28,18 @@ class Target:
     is_number: bool = False
 
 
-def class_weighter(class_weight: Any, targets: list[Target], labels: Callable, weights: Callable) -> Callable:
-    """A function `(y, sample_weight) -> sample_weight` that applies class weights.
+def class_weighter(class_weight: dict, targets: list[Target], labels: Callable, weights: Callable) -> Callable:
+    """Returns a function `(y, sample_weight) -> sample_weight` that applies class weights.
 
     Args:
         class_weight: Dict from class to weight; for several outputs a dict of these by output name.
         targets: The outputs.
         labels: `y -> list` in the order of the outputs.
-        weights: `sample_weight -> list` likewise.
+        weights: `sample_weight -> list`, likewise.
 
     Raises:
-        ValueError: One dict for several outputs, a class that there isn't, or a weight that isn't one.
+        ValueError: One dict is given for several outputs, a class or output is unknown, or a weight is no non-negative
+            number.
     """
     by_output = [_checked(one, target) for one, target in zip(_by_output(class_weight, targets), targets)]
     told: set[tuple[str, str]] = set()
@@ -47,7 +49,7 @@ def class_weighter(class_weight: Any, targets: list[Target], labels: Callable, w
             told.add((about, target.name))
             warn(text)
 
-    def apply(y: Any, sample_weight: Any) -> Any:
+    def apply(y: Tree, sample_weight: Tree) -> Tree:
         flat = labels(y)
         given = weights(sample_weight) if sample_weight is not None else [None] * len(flat)
         found = []
@@ -72,7 +74,7 @@ def class_weighter(class_weight: Any, targets: list[Target], labels: Callable, w
     return apply
 
 
-def _by_output(class_weight: Any, targets: list[Target]) -> list[Any]:
+def _by_output(class_weight: dict, targets: list[Target]) -> list[Any]:
     names = [target.name for target in targets]
     if not isinstance(class_weight, dict):
         raise ValueError(
@@ -95,8 +97,8 @@ def _by_output(class_weight: Any, targets: list[Target]) -> list[Any]:
     return [class_weight]
 
 
-def _checked(weights: Any, target: Target) -> dict[int, float] | None:
-    """The weights by class, ints and floats."""
+def _checked(weights: dict | None, target: Target) -> dict[int, float] | None:
+    """Returns the weights by class, as ints and floats."""
     if weights is None:
         return None
     if not isinstance(weights, dict):
@@ -126,13 +128,13 @@ def _checked(weights: Any, target: Target) -> dict[int, float] | None:
     return found
 
 
-def _first_number(y: Any, target: Target) -> str:
-    """What is said of labels that are numbers rather than classes; empty for others."""
+def _first_number(y: ArrayLike, target: Target) -> str:
+    """Returns the warning about labels that are numbers rather than classes; empty for classes."""
     y = np.asarray(y)
     if y.dtype.kind not in "fV":
         return ""
     fractions = y[y != np.round(y)]
-    # Soft labels between 0 and 1 belong to the nearer class; other fractions are no classes at all.
+    # Soft labels between 0 and 1 belong to the nearer class; other fractions are no classes.
     if not fractions.size or not (target.is_number or fractions.min() < 0 or fractions.max() > 1):
         return ""
     return (
@@ -142,7 +144,7 @@ def _first_number(y: Any, target: Target) -> str:
     )
 
 
-def _row_weights(y: Any, weights: dict[int, float], target: Target) -> np.ndarray:
+def _row_weights(y: ArrayLike, weights: dict[int, float], target: Target) -> np.ndarray:
     if y is None:
         raise ValueError(f"`class_weight` of output '{target.name}' needs its labels, but the data have none for it.")
     y = np.asarray(y)
@@ -157,7 +159,7 @@ def _row_weights(y: Any, weights: dict[int, float], target: Target) -> np.ndarra
 
 
 def _product(rows: np.ndarray, weight: np.ndarray, target: Target) -> np.ndarray:
-    """Class weights times sample weights; those of fewer axes belong to the leading ones."""
+    """Multiplies class weights by sample weights; the array of lower rank is aligned with the other's leading axes."""
     if weight.ndim == rows.ndim + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
     rank = max(rows.ndim, weight.ndim)

@@ -1,4 +1,4 @@
-"""PyDataset: batches that the user makes by number, perhaps in several threads or processes."""
+"""PyDataset: batches that users define by index, optionally loaded by several threads or processes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .batches import Batch, Batches, count_rows
 
 
 class PyDataset:
-    """A dataset given by its batches; subclass it with `__getitem__` and `__len__` (or `num_batches`).
+    """A dataset defined by its batches; subclasses define `__getitem__` and `__len__` (or `num_batches`).
 
     Args:
-        workers: Number of workers that make batches ahead; 1 makes them when needed.
+        workers: Number of workers that load batches ahead; 1 loads them when needed.
         use_multiprocessing: Whether the workers are processes instead of threads.
-        max_queue_size: How many batches may wait.
+        max_queue_size: Maximum number of batches loaded ahead.
 
     >>> class Squares(keras.utils.PyDataset):
     ...     def __len__(self): return 4
@@ -41,13 +41,13 @@ class PyDataset:
         raise NotImplementedError(f"{type(self).__name__} must define `__len__` or `num_batches`.")
 
     def __iter__(self) -> Iterator[Any]:
-        """The batches of an epoch, in order; without end where `num_batches` is None."""
+        """Iterates over the batches of an epoch, in order; without end if `num_batches` is None."""
         count = self.num_batches
         return (self[i] for i in (itertools.count() if count is None else range(count)))
 
     @property
     def num_batches(self) -> int | None:
-        """Number of batches an epoch; None for no end."""
+        """Number of batches per epoch; None for no end."""
         return len(self)
 
     def on_epoch_begin(self) -> None:
@@ -62,8 +62,8 @@ class PyDatasetBatches(Batches):
 
     Args:
         dataset: The dataset.
-        standardize: Makes a raw batch an `(x, y, sample_weight)` of arrays.
-        shuffle: Whether the batches come in a new order each epoch.
+        standardize: Converts a raw batch to an `(x, y, sample_weight)` of arrays.
+        shuffle: Whether to reorder the batches in each epoch.
     """
 
     def __init__(self, dataset: PyDataset, standardize: Callable[[Any], Batch], shuffle: bool):
@@ -74,12 +74,12 @@ class PyDatasetBatches(Batches):
         self._workers = getattr(dataset, "workers", 1)
         self.steps = _count(dataset)
         self._pool: concurrent.futures.Executor | None = None
-        self._first: list = []  # what `peek` read: each batch is asked for once an epoch
-        self._begun = False  # whether the dataset was told of the epoch whose batches are asked for
+        self._first: list = []  # the batch that `peek` read: each batch is loaded once per epoch
+        self._begun = False  # whether `on_epoch_begin` was called for the current epoch
 
     def peek(self) -> Batch:
         if not self._first:
-            self.on_epoch_begin()  # where a dataset may make what its batches are made of
+            self.on_epoch_begin()  # in which a dataset may prepare its batches
             self._first = [self._item(0)]
         batch = self._standardized(self._first[0], 0)
         self.batch_size = count_rows(batch[0])
@@ -114,7 +114,7 @@ class PyDatasetBatches(Batches):
         return i == 0 and bool(self._first)
 
     def _ahead(self, order: Iterable) -> Iterator[tuple[int, Any]]:
-        """Numbers and raw batches, in order, that workers make before they are asked for."""
+        """Yields indices and raw batches, in order, which workers load ahead."""
         waiting: collections.deque[tuple[int, concurrent.futures.Future]] = collections.deque()
         ahead = max(1, getattr(self.dataset, "max_queue_size", 10))
 
@@ -147,16 +147,16 @@ class PyDatasetBatches(Batches):
 
                 # Forking a process that runs JAX's threads can deadlock. Each worker gets the dataset once.
                 self._pool = concurrent.futures.ProcessPoolExecutor(
-                    self._workers, multiprocessing.get_context("spawn"), _adopt, (self.dataset,)
+                    self._workers, multiprocessing.get_context("spawn"), _set_worker_dataset, (self.dataset,)
                 )
             else:
                 self._pool = concurrent.futures.ThreadPoolExecutor(self._workers)
         if isinstance(self._pool, concurrent.futures.ProcessPoolExecutor):
-            return self._pool.submit(_adopted_item, i)
+            return self._pool.submit(_worker_item, i)
         return self._pool.submit(self.dataset.__getitem__, i)
 
     def on_epoch_begin(self) -> None:
-        if not self._begun:  # else the first batch has been looked at already
+        if not self._begun:  # else `peek` has called it already
             self._call_hook("on_epoch_begin")
             self._begun = True
 
@@ -168,18 +168,22 @@ class PyDatasetBatches(Batches):
         hook = getattr(self.dataset, name, None)
         if hook is not None and getattr(hook, "__func__", None) is not getattr(PyDataset, name):
             hook()
-            self._first.clear()  # the hook may have changed what the batches are
+            self._first.clear()  # the hook may have changed the batches
             if isinstance(self._pool, concurrent.futures.ProcessPoolExecutor):
-                self._pool.shutdown(wait=False, cancel_futures=True)  # its processes have the dataset as it was
+                self._pool.shutdown(wait=False, cancel_futures=True)  # its processes hold a copy from before the hook
                 self._pool = None
 
 
 def _count(dataset: PyDataset) -> int | None:
-    """How many batches a dataset says that it has."""
+    """Returns the number of batches that a dataset declares; None for no end.
+
+    Raises:
+        ValueError: It is not a positive integer.
+    """
     try:
         count = dataset.num_batches
         found = None if count is None else operator.index(count)
-    except (TypeError, ValueError) as error:  # of Python, about what `__len__` returned
+    except (TypeError, ValueError) as error:  # Python's own, about the value of `__len__`
         raise ValueError(
             f"The number of batches of {type(dataset).__name__}, `__len__` or `num_batches`, must be a positive "
             f"integer, or None in `num_batches` for no end. {error}"
@@ -191,16 +195,16 @@ def _count(dataset: PyDataset) -> int | None:
     return found
 
 
-_adopted: Any = None  # in a worker process: its copy of the dataset
+_worker_dataset: Any = None  # the copy of the dataset in a worker process
 
 
-def _adopt(dataset: Any) -> None:
-    global _adopted
-    _adopted = dataset
+def _set_worker_dataset(dataset: PyDataset) -> None:
+    global _worker_dataset
+    _worker_dataset = dataset
 
 
-def _adopted_item(i: int) -> Any:
-    return _adopted[i]
+def _worker_item(i: int) -> Any:
+    return _worker_dataset[i]
 
 
-Sequence = PyDataset  # its name in Keras 2
+Sequence = PyDataset  # the name in Keras 2

@@ -1,4 +1,4 @@
-"""How variables begin. See `get` for the names that layers accept."""
+"""Initializers: the initial values of variables. See `get` for the identifiers that layers accept."""
 
 import lazy_loader as lazy
 

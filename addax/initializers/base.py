@@ -1,7 +1,8 @@
-"""What every initializer is: a callable from a shape and a dtype to a NumPy array."""
+"""Base classes of initializers: callables that map a shape and a dtype to a NumPy array."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,14 @@ from ..core.errors import describe
 from ..core.seeds import SeedGenerator, host_rng, make_default_seed
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import Configurable
+from ..core.types import DTypeLike
 
 
 class Initializer(Configurable):
-    """Base of initializers: subclass it and define `__call__(shape, dtype=None)`.
+    """Base class of initializers; subclasses define `__call__(shape, dtype=None)`.
 
-    The constructor's arguments are the config, so `get_config` needs no writing. The built-in initializers compute on
-    the host and return NumPy arrays; one of yours may return any array.
+    The constructor's arguments are the config: there is no need to define `get_config`. The built-in initializers
+    compute on the host and return NumPy arrays; a custom one may return any array.
 
     >>> class Half(keras.initializers.Initializer):
     ...     def __call__(self, shape, dtype=None):
@@ -26,26 +28,29 @@ class Initializer(Configurable):
     array([[0.5, 0.5]], dtype=float32)
     """
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
-        """The values of a variable.
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> Any:
+        """Returns the initial value of a variable.
 
         Args:
             shape: Shape of the variable.
-            dtype: Dtype name; None is the default float.
+            dtype: Dtype name; None for the default float.
         """
         raise NotImplementedError("Initializer subclasses must implement the `__call__()` method.")
 
     def clone(self) -> Initializer:
-        """A new initializer of the same config; with `seed=None` it draws a new seed."""
+        """Returns a new initializer of the same config; with `seed=None` it draws a new seed."""
         return type(self).from_config(self.get_config())
 
 
 class RandomInitializer(Initializer):
-    """Base of the random initializers: holds the seed.
+    """Base class of random initializers, which holds the seed.
 
     Args:
-        seed: An int, a `SeedGenerator` (each call moves it on), or None: a seed is drawn now, from the stream that
-            `keras.utils.set_random_seed` fixes. With an int or None every call returns the same values.
+        seed: An int, a `SeedGenerator` (which every call advances), or None to draw a seed now, from the stream that
+            `keras.utils.set_random_seed` seeds. With an int or None every call returns the same values.
+
+    Raises:
+        ValueError: `seed` is of another type.
     """
 
     def __init__(self, seed: int | SeedGenerator | None = None):
@@ -62,11 +67,15 @@ class RandomInitializer(Initializer):
         self.seed = seed
 
     def rng(self) -> np.random.Generator:
-        """The generator of one call's numbers."""
+        """Returns the random generator of one call."""
         return host_rng(self.seed.host_next() if isinstance(self.seed, SeedGenerator) else self.seed)
 
-    def float_dtype(self, dtype: Any) -> tuple[Any, np.dtype]:
-        """The dtype to draw in (float32 or float64) and the one to return."""
+    def float_dtype(self, dtype: DTypeLike) -> tuple[Any, np.dtype]:
+        """Returns the dtype to draw in (float32 or float64) and the dtype to return.
+
+        Raises:
+            ValueError: `dtype` is not a float dtype.
+        """
         name = dtypes.standardize_dtype(dtype)
         if not dtypes.is_float(name):
             raise ValueError(f"{type(self).__name__} makes floats. Received: dtype={name}; use a float dtype.")

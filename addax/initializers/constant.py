@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -9,33 +10,34 @@ import numpy as np
 from ..core.buffers import as_numbers
 from ..core.dtypes import numpy_dtype
 from ..core.serialization import deserialize_keras_object
+from ..core.types import ArrayLike, Config, DTypeLike
 from .base import Initializer
 
 
 class Zeros(Initializer):
-    """All zeros.
+    """Initializes with zeros.
 
     >>> keras.initializers.Zeros()((2,))
     array([0., 0.], dtype=float32)
     """
 
-    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
         return np.zeros(shape, numpy_dtype(dtype))
 
 
 class Ones(Initializer):
-    """All ones.
+    """Initializes with ones.
 
     >>> keras.initializers.Ones()((2,))
     array([1., 1.], dtype=float32)
     """
 
-    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
         return np.ones(shape, numpy_dtype(dtype))
 
 
 class Constant(Initializer):
-    """One value everywhere, or an array that broadcasts to the shape.
+    """Initializes with one value, or with an array that broadcasts to the shape.
 
     Args:
         value: A number or an array.
@@ -44,18 +46,20 @@ class Constant(Initializer):
     array([3., 3.], dtype=float32)
     """
 
-    def __init__(self, value: Any = 0.0):
+    def __init__(self, value: ArrayLike | Config = 0.0):
         self.value = deserialize_keras_object(value) if isinstance(value, dict) else value
 
-    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
         return np.array(np.broadcast_to(as_numbers(self.value).astype(numpy_dtype(dtype)), shape))
 
 
 class Identity(Initializer):
-    """The identity matrix times `gain`; for shapes of two dimensions.
+    """Initializes a matrix with the identity times `gain`.
 
     Args:
-        gain: The value on the diagonal.
+        gain: Value on the diagonal.
+
+    Shapes that don't have rank 2 are a ValueError.
 
     >>> keras.initializers.Identity()((2, 2))
     array([[1., 0.],
@@ -65,7 +69,7 @@ class Identity(Initializer):
     def __init__(self, gain: float = 1.0):
         self.gain = gain
 
-    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
         if len(shape) != 2:
             raise ValueError(
                 f"Identity matrix initializer can only be used for 2D matrices. Received: shape={tuple(shape)} of "
@@ -80,15 +84,18 @@ class Identity(Initializer):
 
 
 class STFT(Initializer):
-    """The real or imaginary part of the windowed Fourier basis, as a kernel of shape `(frame, 1, frequencies)`.
+    """Initializes the kernel of a Conv1D that computes a short-time Fourier transform, as in models on raw audio.
 
-    With it a Conv1D computes a short-time Fourier transform of a signal, as models on raw audio begin.
+    The kernel, `(frame, 1, frequencies)`, is the real or imaginary part of the windowed Fourier basis.
 
     Args:
         side: "real" or "imag".
         window: Name of a window of `scipy.signal`, an array of length `frame`, or None for no window.
-        scaling: "density" divides by the window's root energy, "spectrum" by its sum, None by nothing.
+        scaling: "density" divides by the root of the window's energy, "spectrum" by its sum; None for no scaling.
         periodic: Whether the window is periodic rather than symmetric.
+
+    Raises:
+        ValueError: `side`, `window` or `scaling` is unknown.
 
     >>> keras.initializers.STFT("real", window=None)((4, 1, 3))[:, 0].round(3) + 0.0
     array([[ 1.,  1.,  1.],
@@ -100,7 +107,7 @@ class STFT(Initializer):
     def __init__(
         self,
         side: Literal["real", "imag"] = "real",
-        window: Any = "hann",
+        window: ArrayLike = "hann",
         scaling: Literal["density", "spectrum"] | None = "density",
         periodic: bool = False,
     ):
@@ -117,7 +124,7 @@ class STFT(Initializer):
         self.scaling = scaling
         self.periodic = periodic
 
-    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
         if len(shape) != 3:
             raise ValueError(f"STFT makes kernels of shape (frame, 1, frequencies). Received: shape={tuple(shape)}")
         frame, _, bins = shape
@@ -133,7 +140,7 @@ class STFT(Initializer):
         return np.broadcast_to(basis[:, None], shape).astype(numpy_dtype(dtype))
 
 
-def _window(window: Any, length: int, periodic: bool) -> np.ndarray:
+def _window(window: ArrayLike, length: int, periodic: bool) -> np.ndarray:
     if not isinstance(window, str):
         return np.asarray(window, np.float64)
     from scipy.signal import get_window

@@ -1,12 +1,14 @@
-"""From names, configs and callables to initializers, and back."""
+"""Conversion between initializers and their names and configs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.family import Family
+from ..core.types import ArrayLike, DTypeLike, InitializerLike
 from .base import Initializer
 
 INITIALIZERS = Family(
@@ -17,8 +19,8 @@ INITIALIZERS = Family(
 )
 
 
-def get(identifier: Any) -> Any:
-    """The initializer that `identifier` stands for.
+def get(identifier: InitializerLike) -> Any:
+    """Returns the initializer of an identifier.
 
     Args:
         identifier: A name ("glorot_uniform"), a config, an Initializer (instance or class), a callable
@@ -28,7 +30,7 @@ def get(identifier: Any) -> Any:
         An initializer or callable; None for None.
 
     Raises:
-        ValueError: `identifier` stands for none.
+        ValueError: The name is unknown, or `identifier` is of another type.
 
     >>> keras.initializers.get("zeros")((2,))
     array([0., 0.], dtype=float32)
@@ -41,10 +43,10 @@ def get(identifier: Any) -> Any:
 class _Values:
     """Initializes with a given array."""
 
-    def __init__(self, array: Any):
+    def __init__(self, array: ArrayLike):
         self.array = array
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
         if tuple(self.array.shape) != tuple(shape):
             raise ValueError(
                 f"Expected `shape` to be {tuple(self.array.shape)}, the shape of the array given as initializer. "
@@ -54,10 +56,34 @@ class _Values:
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
-    """The config of `initializer`."""
+    """Returns the config of an initializer.
+
+    Args:
+        initializer: Initializer, or registered function.
+
+    Returns:
+        Dict that `deserialize` takes.
+
+    >>> serialize(get("zeros"))["class_name"]
+    'Zeros'
+    """
     return INITIALIZERS.serialize(initializer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-    """The initializer that `serialize` described."""
+    """Returns the initializer of a config made by `serialize`.
+
+    Args:
+        config: Dict.
+        custom_objects: Dict from names to classes and functions, which take precedence.
+
+    Returns:
+        An initializer or callable.
+
+    Raises:
+        ValueError: The name is unknown.
+
+    >>> deserialize(serialize(get("zeros")))((1,))
+    array([0.], dtype=float32)
+    """
     return INITIALIZERS.deserialize(config, custom_objects)

@@ -1,4 +1,4 @@
-"""Random initializers: drawn on the host from counter-based generators, so they cost no compile and repeat anywhere."""
+"""Random initializers. Counter-based generators on the host need no compilation and are reproducible everywhere."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.errors import did_you_mean
+from ..core.op import Axis
 from ..core.seeds import SeedGenerator
+from ..core.types import ArrayLike, DTypeLike
 from .base import RandomInitializer
 
-# The standard deviation of a standard normal cut off at two standard deviations.
+# The standard deviation of a standard normal distribution truncated at two standard deviations.
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
 class RandomNormal(RandomInitializer):
-    """A normal distribution.
+    """Initializes from a normal distribution.
 
     Args:
         mean: Mean.
         stddev: Standard deviation.
-        seed: Int, `SeedGenerator`, or None to draw a seed now.
+        seed: An int, a `SeedGenerator`, or None to draw a seed now.
 
     >>> keras.initializers.RandomNormal(stddev=1.0, seed=0)((2, 3)).shape
     (2, 3)
@@ -34,18 +36,18 @@ class RandomNormal(RandomInitializer):
         self.mean = mean
         self.stddev = stddev
 
-    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
         drawn_in, dtype = self.float_dtype(dtype)
         return _scaled(self.rng().standard_normal(tuple(shape), drawn_in), self.stddev, self.mean, dtype)
 
 
 class TruncatedNormal(RandomInitializer):
-    """A normal distribution without what lies beyond two standard deviations.
+    """Initializes from a normal distribution truncated at two standard deviations from the mean.
 
     Args:
         mean: Mean before truncation.
         stddev: Standard deviation before truncation.
-        seed: Int, `SeedGenerator`, or None to draw a seed now.
+        seed: An int, a `SeedGenerator`, or None to draw a seed now.
 
     >>> bool((abs(keras.initializers.TruncatedNormal(stddev=1.0, seed=0)((1000,))) <= 2).all())
     True
@@ -56,18 +58,18 @@ class TruncatedNormal(RandomInitializer):
         self.mean = mean
         self.stddev = stddev
 
-    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
         drawn_in, dtype = self.float_dtype(dtype)
         return _scaled(_truncated_normal(self.rng(), shape, drawn_in), self.stddev, self.mean, dtype)
 
 
 class RandomUniform(RandomInitializer):
-    """A uniform distribution over `[minval, maxval)`.
+    """Initializes from a uniform distribution over `[minval, maxval)`.
 
     Args:
         minval: Lower bound.
         maxval: Upper bound.
-        seed: Int, `SeedGenerator`, or None to draw a seed now.
+        seed: An int, a `SeedGenerator`, or None to draw a seed now.
 
     >>> bool((keras.initializers.RandomUniform(2.0, 3.0, seed=0)((100,)) >= 2).all())
     True
@@ -78,24 +80,27 @@ class RandomUniform(RandomInitializer):
         self.minval = minval
         self.maxval = maxval
 
-    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
         drawn_in, dtype = self.float_dtype(dtype)
         return _scaled(self.rng().random(tuple(shape), drawn_in), self.maxval - self.minval, self.minval, dtype)
 
 
 class VarianceScaling(RandomInitializer):
-    """Values whose variance is `scale` over the number of connections of a unit.
+    """Initializes with variance `scale / fan`, where the fan is the number of connections of a unit.
 
-    The connections (the fan) are the second-last dimension for `fan_in` and the last one for `fan_out`, times the size
-    of a convolution's window (all dimensions before them).
+    The fan is the size of the second to last axis for "fan_in" and that of the last axis for "fan_out", times the size
+    of the receptive field (the product of all axes before them).
 
     Args:
         scale: Positive factor of the variance.
         mode: "fan_in", "fan_out" or "fan_avg", their mean.
         distribution: "truncated_normal" (also called "normal"), "untruncated_normal" or "uniform".
-        seed: Int, `SeedGenerator`, or None to draw a seed now.
-        input_axes, output_axes: The dimensions that count as inputs and outputs; when both are given, the fans are the
-            products of their sizes.
+        seed: An int, a `SeedGenerator`, or None to draw a seed now.
+        input_axes, output_axes: Axes that count as inputs and outputs; if both are given, the fans are the products of
+            their sizes.
+
+    Raises:
+        ValueError: `scale` is not positive, or `mode` or `distribution` is unknown.
 
     >>> values = keras.initializers.VarianceScaling(2.0, seed=0)((400, 400))
     >>> bool(abs(values.var() * 400 / 2.0 - 1) < 0.02)
@@ -126,11 +131,15 @@ class VarianceScaling(RandomInitializer):
         self.output_axes = output_axes
 
     def with_axes(self, input_axes: Sequence[int], output_axes: Sequence[int]) -> VarianceScaling:
-        """This initializer with the fans of these dimensions, or itself where it was given dimensions of its own.
+        """Returns this initializer with the fans of the given axes, or itself if it was constructed with axes.
 
-        A layer whose kernel isn't laid out as a convolution's says so with it. The seed stays the same.
+        Layers use it whose kernels aren't laid out like those of convolutions. The seed stays the same.
 
-        >>> keras.initializers.HeNormal(seed=0).with_axes([0], [1, 2])((64, 4, 8)).std() > 0.15
+        Args:
+            input_axes: Axes of the kernel that count as inputs.
+            output_axes: Axes of the kernel that count as outputs.
+
+        >>> bool(keras.initializers.HeNormal(seed=0).with_axes([0], [1, 2])((64, 4, 8)).std() > 0.15)
         True
         """
         if self.input_axes is not None or self.output_axes is not None:
@@ -139,7 +148,7 @@ class VarianceScaling(RandomInitializer):
         other.input_axes, other.output_axes = input_axes, output_axes
         return other
 
-    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
         drawn_in, dtype = self.float_dtype(dtype)
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
@@ -154,7 +163,7 @@ class VarianceScaling(RandomInitializer):
 
 
 class _Preset(VarianceScaling):
-    """A named setting of VarianceScaling."""
+    """Base class of named settings of VarianceScaling."""
 
     preset: tuple[float, Any, str]
 
@@ -168,10 +177,10 @@ class _Preset(VarianceScaling):
 
 
 class GlorotUniform(_Preset):
-    """Uniform within `sqrt(6 / (fan_in + fan_out))`, also called Xavier uniform.
+    """Glorot uniform initializer, also called Xavier uniform: uniform within `±sqrt(6 / (fan_in + fan_out))`.
 
     Args:
-        seed: Int, `SeedGenerator`, or None to draw a seed now.
+        seed: An int, a `SeedGenerator`, or None to draw a seed now.
         input_axes, output_axes: See `VarianceScaling`.
 
     See [Glorot & Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html).
@@ -184,10 +193,12 @@ class GlorotUniform(_Preset):
 
 
 class GlorotNormal(_Preset):
-    """Truncated normal of standard deviation `sqrt(2 / (fan_in + fan_out))`, also called Xavier normal.
+    """Glorot normal initializer, also called Xavier normal.
+
+    Truncated normal with standard deviation `sqrt(2 / (fan_in + fan_out))`.
 
     Args:
-        seed: Int, `SeedGenerator`, or None to draw a seed now.
+        seed: An int, a `SeedGenerator`, or None to draw a seed now.
         input_axes, output_axes: See `VarianceScaling`.
 
     See [Glorot & Bengio, 2010](https://proceedings.mlr.press/v9/glorot10a.html).
@@ -200,10 +211,10 @@ class GlorotNormal(_Preset):
 
 
 class HeUniform(_Preset):
-    """Uniform within `sqrt(6 / fan_in)`.
+    """He uniform initializer: uniform within `±sqrt(6 / fan_in)`.
 
     Args:
-        seed: Int, `SeedGenerator`, or None to draw a seed now.
+        seed: An int, a `SeedGenerator`, or None to draw a seed now.
         input_axes, output_axes: See `VarianceScaling`.
 
     See [He et al., 2015](https://arxiv.org/abs/1502.01852).
@@ -216,10 +227,10 @@ class HeUniform(_Preset):
 
 
 class HeNormal(_Preset):
-    """Truncated normal of standard deviation `sqrt(2 / fan_in)`.
+    """He normal initializer: truncated normal with standard deviation `sqrt(2 / fan_in)`.
 
     Args:
-        seed: Int, `SeedGenerator`, or None to draw a seed now.
+        seed: An int, a `SeedGenerator`, or None to draw a seed now.
         input_axes, output_axes: See `VarianceScaling`.
 
     See [He et al., 2015](https://arxiv.org/abs/1502.01852).
@@ -232,10 +243,10 @@ class HeNormal(_Preset):
 
 
 class LecunUniform(_Preset):
-    """Uniform within `sqrt(3 / fan_in)`.
+    """LeCun uniform initializer: uniform within `±sqrt(3 / fan_in)`.
 
     Args:
-        seed: Int, `SeedGenerator`, or None to draw a seed now.
+        seed: An int, a `SeedGenerator`, or None to draw a seed now.
         input_axes, output_axes: See `VarianceScaling`.
 
     See [LeCun et al., 1998](https://doi.org/10.1007/3-540-49430-8_2).
@@ -248,10 +259,10 @@ class LecunUniform(_Preset):
 
 
 class LecunNormal(_Preset):
-    """Truncated normal of standard deviation `sqrt(1 / fan_in)`.
+    """LeCun normal initializer: truncated normal with standard deviation `sqrt(1 / fan_in)`.
 
     Args:
-        seed: Int, `SeedGenerator`, or None to draw a seed now.
+        seed: An int, a `SeedGenerator`, or None to draw a seed now.
         input_axes, output_axes: See `VarianceScaling`.
 
     See [LeCun et al., 1998](https://doi.org/10.1007/3-540-49430-8_2).
@@ -264,15 +275,15 @@ class LecunNormal(_Preset):
 
 
 class Orthogonal(RandomInitializer):
-    """A random matrix with orthogonal rows or columns (whichever are fewer), uniform over all of them.
+    """Initializes with a random matrix of orthonormal rows or columns (whichever are fewer), uniformly distributed.
 
-    A shape of more than two dimensions is made as a matrix of `(product of the others, last)`.
+    A shape of more than two axes is treated as a matrix of `(product of the others, last)`.
 
     Args:
         gain: Factor of the matrix.
-        seed: Int, `SeedGenerator`, or None to draw a seed now.
+        seed: An int, a `SeedGenerator`, or None to draw a seed now.
 
-    See [Saxe et al., 2014](https://arxiv.org/abs/1312.6120).
+    See [Saxe et al., 2014](https://arxiv.org/abs/1312.6120). Shapes of fewer than two axes are a ValueError.
 
     >>> q = keras.initializers.Orthogonal(seed=0)((4, 3))
     >>> bool(np.allclose(q.T @ q, np.eye(3), atol=1e-6))
@@ -283,7 +294,7 @@ class Orthogonal(RandomInitializer):
         super().__init__(seed)
         self.gain = gain
 
-    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
         shape = tuple(shape)
         if len(shape) < 2:
             raise ValueError(
@@ -294,12 +305,16 @@ class Orthogonal(RandomInitializer):
         rows, columns = math.prod(shape[:-1]), shape[-1]
         normal = self.rng().standard_normal((max(rows, columns), min(rows, columns)), drawn_in)
         q, r = np.linalg.qr(normal)
-        q *= np.sign(np.diag(r))  # without it the signs follow LAPACK's conventions and aren't uniform
+        q *= np.sign(np.diag(r))  # else the signs follow LAPACK's conventions, and the distribution isn't uniform
         return _scaled(np.reshape(q if rows >= columns else q.T, shape), self.gain, 0.0, dtype)
 
 
-def compute_fans(shape: Any, input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
-    """The numbers of inputs and outputs that a unit of a kernel of this shape has.
+def compute_fans(shape: Sequence[int], input_axes: Axis = None, output_axes: Axis = None) -> tuple[int, int]:
+    """Returns the fan-in and fan-out of a kernel: the numbers of inputs and outputs of a unit.
+
+    Args:
+        shape: Shape of the kernel.
+        input_axes, output_axes: Axes that count as inputs and outputs; None for the last two, as in convolutions.
 
     >>> compute_fans((3, 3, 16, 32)), compute_fans((8, 4, 16), [0], [1, 2])
     ((144, 288), (8, 64))
@@ -315,7 +330,7 @@ def compute_fans(shape: Any, input_axes: Any = None, output_axes: Any = None) ->
     return window * shape[-2], window * shape[-1]
 
 
-def _truncated_normal(rng: np.random.Generator, shape: Any, dtype: Any) -> np.ndarray:
+def _truncated_normal(rng: np.random.Generator, shape: Sequence[int], dtype: Any) -> np.ndarray:
     values = rng.standard_normal(math.prod(shape), dtype)
     (outside,) = np.nonzero(np.abs(values) > 2)
     while outside.size:  # one value in 22 the first time, so this ends after a few rounds
@@ -324,7 +339,7 @@ def _truncated_normal(rng: np.random.Generator, shape: Any, dtype: Any) -> np.nd
     return values.reshape(tuple(shape))
 
 
-def _scaled(values: Any, factor: float, offset: float, dtype: np.dtype) -> np.ndarray:
+def _scaled(values: ArrayLike, factor: float, offset: float, dtype: np.dtype) -> np.ndarray:
     values = np.asarray(values)  # shape () draws a plain number
     values *= factor
     if offset:

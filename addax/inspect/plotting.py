@@ -1,14 +1,15 @@
-"""A model as a picture: `plot_model` and `model_to_dot`, by pydot and graphviz."""
+"""Pictures of models: `plot_model` and `model_to_dot`, by pydot and graphviz."""
 
 from __future__ import annotations
 
 import html
 import os
+from collections.abc import Callable
 from typing import Any
 
 from ..core.graph import Operation
 from ..layers.layer import Layer
-from ..models.model import Functional
+from ..models.model import Functional, Model
 from ..models.sequential import Sequential
 from .rows import class_name, graph_of, is_input, output_shape
 
@@ -16,7 +17,7 @@ _BOX = '<<table border="0" cellborder="1" bgcolor="black" cellpadding="10">{rows
 
 
 def model_to_dot(
-    model: Any,
+    model: Model,
     show_shapes: bool = False,
     show_dtype: bool = False,
     show_layer_names: bool = True,
@@ -29,27 +30,28 @@ def model_to_dot(
     splines: str = "ortho",
     **kwargs: Any,
 ) -> Any:
-    """The model's graph in the language of graphviz.
+    """Converts a model's graph to the DOT language of graphviz.
 
     Args:
         model: A built model.
         show_shapes: Whether to show the shapes of inputs and outputs.
         show_dtype: Whether to show the dtypes of outputs.
-        show_layer_names: Whether to show names, not only kinds.
+        show_layer_names: Whether to show layer names besides class names.
         rankdir: "TB" for top to bottom, "LR" for left to right.
-        expand_nested: Whether to draw the inside of nested models.
+        expand_nested: Whether to draw the layers of nested models.
         dpi: Dots per inch.
-        subgraph: Whether to return a `pydot.Cluster`, for a place in another graph.
+        subgraph: Whether to return a `pydot.Cluster`, to be inserted into another graph.
         show_layer_activations: Whether to show activations.
         show_trainable: Whether to show which layers are trainable.
-        splines: How graphviz draws edges: "ortho", "curved", "polyline", ...
+        splines: Style of the edges in graphviz: "ortho", "curved", "polyline", ...
+        kwargs: Only `layer_range`, which is ignored.
 
     Returns:
         A `pydot.Dot`, or a `pydot.Cluster`.
 
     Raises:
         ImportError: pydot is missing.
-        ValueError: The model isn't built.
+        ValueError: The model isn't built, or a keyword argument is unknown.
     """
     kwargs.pop("layer_range", None)
     if kwargs:
@@ -76,7 +78,7 @@ def model_to_dot(
         dot.set_node_defaults(shape="record")
     shown = (show_layer_names, show_layer_activations, show_dtype, show_shapes, show_trainable)
     graph = graph_of(model)
-    if graph is None:  # a subclassed model: what it does inside is not known
+    if graph is None:  # a subclassed model has no graph to draw
         dot.add_node(_box(model, *shown))
         return dot
     hidden = {id(o) for o in graph.operations if isinstance(model, Sequential) and is_input(o)}
@@ -114,8 +116,8 @@ def model_to_dot(
 
 
 def plot_model(
-    model: Any,
-    to_file: Any = "model.png",
+    model: Model,
+    to_file: str | os.PathLike = "model.png",
     show_shapes: bool = False,
     show_dtype: bool = False,
     show_layer_names: bool = False,
@@ -127,27 +129,28 @@ def plot_model(
     splines: str = "ortho",
     **kwargs: Any,
 ) -> Any:
-    """Writes a picture of the model to a file.
+    """Plots a model's graph to a file.
 
     Args:
         model: A built model.
-        to_file: Path; its ending says the format (png, svg, pdf, ...).
+        to_file: Path; its extension determines the format (png, svg, pdf, ...).
         show_shapes: Whether to show the shapes of inputs and outputs.
         show_dtype: Whether to show the dtypes of outputs.
-        show_layer_names: Whether to show names, not only kinds.
+        show_layer_names: Whether to show layer names besides class names.
         rankdir: "TB" for top to bottom, "LR" for left to right.
-        expand_nested: Whether to draw the inside of nested models.
+        expand_nested: Whether to draw the layers of nested models.
         dpi: Dots per inch.
         show_layer_activations: Whether to show activations.
         show_trainable: Whether to show which layers are trainable.
-        splines: How graphviz draws edges: "ortho", "curved", "polyline", ...
+        splines: Style of the edges in graphviz: "ortho", "curved", "polyline", ...
+        kwargs: Only `layer_range`, which is ignored.
 
     Returns:
-        In a notebook, the picture; else None.
+        Picture for display in a notebook, or None.
 
     Raises:
         ImportError: pydot or graphviz is missing.
-        ValueError: The model isn't built.
+        ValueError: The model isn't built, or a keyword argument is unknown.
     """
     dot = model_to_dot(
         model,
@@ -180,12 +183,12 @@ def plot_model(
 
 
 def _inside(operation: Operation) -> Any:
-    """The graph inside a nested model, or None."""
+    """Returns the graph of a nested model; None for other operations."""
     return graph_of(operation) if isinstance(operation, (Functional, Sequential)) else None
 
 
 def _ends(operation: Operation, expand_nested: bool) -> tuple[Operation, Operation]:
-    """The operations where edges into and out of `operation` end: itself, or, where it is drawn open, inside it."""
+    """Returns the operations at which edges into and out of `operation` end: inner ones if it is expanded."""
     graph = _inside(operation) if expand_nested else None
     if graph is None:
         return operation, operation
@@ -193,7 +196,7 @@ def _ends(operation: Operation, expand_nested: bool) -> tuple[Operation, Operati
     return _ends(operations[0], True)[0], _ends(operations[-1], True)[1]
 
 
-def _box(layer: Any, names: bool, activations: bool, dtype: bool, shapes: bool, trainable: bool) -> Any:
+def _box(layer: Operation, names: bool, activations: bool, dtype: bool, shapes: bool, trainable: bool) -> Any:
     import pydot
 
     kind = html.escape(class_name(layer))
@@ -227,8 +230,8 @@ def _fact(label: str, value: str) -> str:
     return f'<td bgcolor="white"><font point-size="14">{label}: <b>{html.escape(value, quote=False)}</b></font></td>'
 
 
-def _tensors(layer: Any) -> tuple[list, list]:
-    """What the last call of `layer` was given and gave."""
+def _tensors(layer: Operation) -> tuple[list, list]:
+    """Returns the inputs and outputs of the last call of `layer`."""
     if layer._inbound_nodes:
         node = layer._inbound_nodes[-1]
         return node.input_tensors, node.outputs
@@ -237,7 +240,7 @@ def _tensors(layer: Any) -> tuple[list, list]:
     return [], []
 
 
-def _one_or_list(values: list[str], unknown: str, show: Any = str) -> str:
+def _one_or_list(values: list[str], unknown: str, show: Callable[[Any], str] = str) -> str:
     if not values:
         return unknown
     return values[0] if len(values) == 1 else f"[{', '.join(show(v) for v in values)}]"

@@ -1,37 +1,57 @@
-"""The facts about a model that summaries and plots show."""
+"""Facts about a model that summaries and plots show."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..core import tree
-from ..core.graph import Node, node_key
+from ..core.graph import Node, Operation, node_key
 from ..core.keras_tensor import KerasTensor
+from ..core.types import ShapeTree
 from ..core.variable import Variable
 from ..layers.building import match_shapes
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
-from ..models.model import Functional
+from ..models.model import Functional, Model
 from ..models.sequential import Sequential
 
 
 class Row(NamedTuple):
-    """One layer or op of a model, and how deep it is nested in it."""
+    """A layer or op of a model, and the depth of its nesting."""
 
-    layer: Any
+    layer: Operation
     depth: int
 
 
-def graph_of(model: Any) -> Any:
-    """The graph of a functional or built sequential model, or None."""
+class Options(NamedTuple):
+    """The arguments of `summary` that both styles take."""
+
+    line_length: int | None
+    positions: Sequence[float] | None
+    print_fn: Callable[..., Any] | None
+    expand_nested: bool
+    show_trainable: bool
+    layer_range: Sequence[str] | None
+
+
+def check_columns(ends: Sequence[float], header: Sequence[str], options: Options) -> None:
+    """Raises ValueError if there are fewer ends of columns than columns."""
+    if len(ends) < len(header):
+        raise ValueError(
+            f"`positions` needs one number for each of the columns {header}. Received: positions={options.positions}"
+        )
+
+
+def graph_of(model: Operation) -> Any:
+    """Returns the graph of a functional or built sequential model; None for others."""
     return getattr(model, "_graph", None)
 
 
-def is_sequential_like(model: Any) -> bool:
-    """Whether the model's graph is a chain, so that what is connected to what needs no saying."""
+def is_sequential_like(model: Model) -> bool:
+    """Tests whether the model's graph is a chain, whose connections need no column."""
     if model._graph is None or not isinstance(model, Functional):
         return True
     nodes = model._graph.nodes
@@ -44,8 +64,8 @@ def is_sequential_like(model: Any) -> bool:
     )
 
 
-def rows(model: Any, expand_nested: bool) -> list[Row]:
-    """The layers and ops of `model`, those of nested models after them if asked for."""
+def rows(model: Model, expand_nested: bool) -> list[Row]:
+    """Returns the layers and ops of `model`, with those of nested models after them if `expand_nested`."""
     return list(_rows(model, expand_nested, 0))
 
 
@@ -56,8 +76,17 @@ def _rows(model: Any, expand_nested: bool, depth: int) -> Iterator[Row]:
             yield from _rows(layer, True, depth + 1)
 
 
-def within(model: Any, found: list[Row], layer_range: Any) -> list[Row]:
-    """The rows from the first layer to the last that `layer_range`, two patterns of names, asks for."""
+def within(model: Model, found: list[Row], layer_range: Sequence[str] | None) -> list[Row]:
+    """Selects the rows from the first to the last layer of `layer_range`.
+
+    Args:
+        model: The model.
+        found: Its rows.
+        layer_range: Two patterns of layer names; None for all rows.
+
+    Raises:
+        ValueError: `layer_range` isn't two strings, or they match no layer.
+    """
     if layer_range is None:
         return found
     if not isinstance(layer_range, (list, tuple)) or len(layer_range) != 2:
@@ -86,14 +115,14 @@ def within(model: Any, found: list[Row], layer_range: Any) -> list[Row]:
     return out
 
 
-def class_name(layer: Any) -> str:
-    """The name of the kind of a layer or op, as Keras writes it."""
+def class_name(layer: Operation) -> str:
+    """Returns the class name of a layer or op, as Keras writes it."""
     definition = getattr(layer, "definition", None)
     return type(layer).__name__ if definition is None else definition.keras_class
 
 
 def output_shape(layer: Any) -> str:
-    """The output shape as summaries write it; "?" where unknown."""
+    """Returns the output shape as summaries show it; "?" if unknown."""
     if isinstance(layer, (Functional, Sequential)) and not layer._inbound_nodes and layer.built:
         shapes = [t.shape for t in layer.outputs or ()]
     elif layer._inbound_nodes:
@@ -101,7 +130,7 @@ def output_shape(layer: Any) -> str:
     else:
         try:
             shapes = _shapes(layer.compute_output_shape(**_arguments(layer))) if layer.built else []
-        except Exception:  # whatever a user's code does: a summary still prints
+        except Exception:  # a summary prints whatever a user's code raises
             shapes = []
     if not shapes:
         return "?"
@@ -109,32 +138,32 @@ def output_shape(layer: Any) -> str:
 
 
 def _arguments(layer: Layer) -> dict[str, Any]:
-    """What the layer was built with, as the arguments of its `compute_output_shape`."""
+    """Returns the shapes the layer was built with, as arguments of its `compute_output_shape`."""
     return match_shapes(type(layer).compute_output_shape, layer._build_shapes or {}, {}, layer.path)
 
 
-def _shapes(structure: Any) -> list[tuple]:
+def _shapes(structure: ShapeTree) -> list[tuple]:
     found: list[tuple] = []
     tree.map_shape_structure(lambda shape: found.append(tuple(shape)), structure)
     return found
 
 
-def parameter_count(layer: Any) -> int | None:
-    """The number of elements of the layer's weights; None when it isn't built."""
+def parameter_count(layer: Operation) -> int | None:
+    """Returns the number of elements of the layer's weights; None if it isn't built."""
     if not isinstance(layer, Layer):
         return 0
     return layer.count_params() if layer.built else None
 
 
-def trainable_mark(layer: Any) -> str:
-    """Y, N, or - for what has no weights."""
+def trainable_mark(layer: Operation) -> str:
+    """Returns "Y" or "N"; "-" for a layer without weights."""
     if not isinstance(layer, Layer) or not layer.weights:
         return "-"
     return "Y" if layer.trainable else "N"
 
 
-def connections(layer: Any, relevant: set[int]) -> list[tuple[str, int, int]]:
-    """What the calls of `layer` that belong to the model were called on: name, call and output of each tensor."""
+def connections(layer: Operation, relevant: set[int]) -> list[tuple[str, int, int]]:
+    """Returns the sources of the inputs of `layer` within the model: name, call and output of each tensor."""
     found = []
     for node in layer._inbound_nodes:
         if id(node) in relevant and not node.is_input:
@@ -147,8 +176,8 @@ def _source(tensor: KerasTensor) -> tuple[str, int, int]:
     return operation.name, node_index, tensor_index
 
 
-def relevant_nodes(model: Any) -> set[int]:
-    """Ids of the calls that belong to the model's own graph."""
+def relevant_nodes(model: Model) -> set[int]:
+    """Returns the ids of the calls that belong to the model's own graph."""
     graph = graph_of(model)
     nodes: list[Node] = graph.nodes if graph is not None else []
     return {id(node) for node in nodes}
@@ -167,8 +196,8 @@ class Totals(NamedTuple):
         return sum(p[0] for p in parts), sum(p[1] for p in parts)
 
 
-def totals(model: Any) -> Totals:
-    """The sizes of the model's weights and of its optimizer's variables."""
+def totals(model: Model) -> Totals:
+    """Returns the sizes of the model's weights and of its optimizer's variables."""
     optimizer = getattr(model, "optimizer", None)
     return Totals(
         _size(model.trainable_weights),
@@ -189,6 +218,6 @@ def _bits(dtype: str) -> int:
     return int(digits.group()) if digits else 8
 
 
-def is_input(layer: Any) -> bool:
-    """Whether `layer` is where a graph begins."""
+def is_input(layer: Operation) -> bool:
+    """Tests whether `layer` is an input of a graph."""
     return isinstance(layer, InputLayer)

@@ -1,22 +1,21 @@
-"""Attention: cuDNN's fused kernel where it fits, matrix products with heads beside the batch on CPUs, else JAX's form.
+"""Attention: cuDNN's fused kernel where it fits, matrix products with heads in the batch on CPUs, else JAX's own form.
 
 Milliseconds of CPU time, forward and backward, 32 x 64 positions, 4 heads of 32: `jax.nn.dot_product_attention` 9.0,
-an einsum of four axes 7.2, here 6.1 (forward alone 3.5 -> 2.7 against the einsum): XLA:CPU runs products with one
+an einsum of four axes 7.2, here 6.1 (forward alone 3.5 -> 2.7 against the einsum). XLA:CPU runs products with one
 leading batch axis best.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..core.engine import jax, jnp, lax
+from ..core.types import Array
 
 
-def use_cudnn(query: Any, key: Any, value: Any, bias: Any = None) -> bool:
-    """The rule: whether cuDNN's kernel computes it.
+def use_cudnn(query: Array, key: Array, value: Array, bias: Array | None = None) -> bool:
+    """Tests whether cuDNN's kernel is used.
 
-    On NVIDIA GPUs from compute capability 8.0, in 16 bits, heads of at most 128 in multiples of 8, lengths known and
-    even, and without a bias, whose gradient it restricts.
+    It is used on NVIDIA GPUs from compute capability 8.0, in 16 bits, for heads of at most 128 in multiples of 8, for
+    known and even lengths, and without a bias, whose gradient it restricts.
     """
     if jax.default_backend() != "gpu" or bias is not None:
         return False
@@ -37,27 +36,30 @@ def use_cudnn(query: Any, key: Any, value: Any, bias: Any = None) -> bool:
 
 
 def attend(
-    query: Any,
-    key: Any,
-    value: Any,
-    bias: Any = None,
-    mask: Any = None,
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None = None,
+    mask: Array | None = None,
     scale: float | None = None,
     is_causal: bool = False,
     cap: float | None = None,
     flash: bool | None = None,
-) -> Any:
-    """Softmax of the products of queries and keys, times the values.
+) -> Array:
+    """Computes scaled dot-product attention.
 
     Args:
         query: `(batch, queries, heads, dim)`.
         key, value: `(batch, keys, key_heads, dim)`; `key_heads` divides `heads`.
         bias: Added to the logits; broadcasts to `(batch, heads, queries, keys)`.
-        mask: Bools, likewise: what may be attended to.
+        mask: Bools that broadcast likewise; True for positions to attend to.
         scale: Factor of the logits; None for `1 / sqrt(dim)`.
-        is_causal: Whether a query sees only keys up to its own position.
-        cap: Bounds the logits smoothly to this absolute value.
-        flash: True for cuDNN's kernel whatever the rule says, False for none, None for the rule.
+        is_causal: Whether each query attends only to keys up to its own position.
+        cap: Bound of the logits' absolute value, applied by `tanh`; None for no bound.
+        flash: True for cuDNN's kernel, False for another, None to choose by `use_cudnn`.
+
+    Returns:
+        `(batch, queries, heads, dim)`.
     """
     cudnn = flash or (flash is None and use_cudnn(query, key, value, bias))
     if cap is not None or (not cudnn and jax.default_backend() == "cpu"):
@@ -68,21 +70,21 @@ def attend(
 
 
 def by_products(
-    query: Any,
-    key: Any,
-    value: Any,
-    bias: Any = None,
-    mask: Any = None,
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None = None,
+    mask: Array | None = None,
     scale: float | None = None,
     is_causal: bool = False,
     cap: float | None = None,
-) -> Any:
-    """`attend` as two matrix products with a leading axis of batch and key heads; logits and softmax in 32 bits."""
+) -> Array:
+    """Computes `attend` as two matrix products with a leading axis of batch and key heads, the softmax in float32."""
     batch, queries, heads, dim = query.shape
     keys, key_heads = key.shape[1:3]
     groups = heads // key_heads
     scale = dim**-0.5 if scale is None else scale
-    # The queries of all heads that share a key head lie below each other.
+    # The queries of all heads that share a key head are concatenated: one product per key head.
     q = query.reshape((batch, queries, key_heads, groups, dim)).transpose(0, 2, 3, 1, 4)
     q = q.reshape((batch * key_heads, groups * queries, dim))
     k, v = (x.transpose(0, 2, 1, 3).reshape((batch * key_heads, keys, x.shape[-1])) for x in (key, value))

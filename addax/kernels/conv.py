@@ -1,6 +1,7 @@
 """Convolutions of any rank: XLA's, and on CPUs matrix products and shifted products where these are faster.
 
-Kernels are `(*spatial, in, out)` whatever the data format. `strides` and `dilation_rate` are an int or one an axis.
+Kernels are `(*spatial, in, out)` in every data format. `strides` and `dilation_rate` are an int, or one int per spatial
+axis.
 """
 
 from __future__ import annotations
@@ -9,13 +10,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.engine import jax, jnp, lax
+from ..core.types import Array
 from .depthwise import Geometry, depthwise, use_shifts
 
 Sizes = int | Sequence[int]
 
 
 def per_axis(value: Sizes, rank: int, name: str, least: int = 1) -> tuple[int, ...]:
-    """`value` as one int, at least `least`, for each of `rank` axes.
+    """Returns `value` as a tuple of `rank` ints, one per spatial axis.
+
+    Args:
+        value: An int, or one int per axis.
+        rank: Number of spatial axes.
+        name: Name of the argument, for errors.
+        least: Minimum of each int.
+
+    Raises:
+        ValueError: `value` is of another form, or an int is below `least`.
 
     >>> per_axis(2, 3, "strides")
     (2, 2, 2)
@@ -38,7 +49,7 @@ def per_axis(value: Sizes, rank: int, name: str, least: int = 1) -> tuple[int, .
 
 
 def check_windows(space: Sequence, size: Sequence[int], dilation: Sequence[int], padding: str) -> None:
-    """Raises ValueError where a window doesn't fit into an input whose size is known: the output would be empty."""
+    """Raises ValueError if a window doesn't fit into an input of known size: the output would be empty."""
     if padding == "valid" and any(isinstance(n, int) and n <= (k - 1) * d for n, k, d in zip(space, size, dilation)):
         raise ValueError(
             "Computed output size would be zero or negative: the operation resulted in an empty output. This can "
@@ -49,7 +60,7 @@ def check_windows(space: Sequence, size: Sequence[int], dilation: Sequence[int],
 
 
 def dimension_numbers(rank: int, data_format: str) -> tuple[str, str, str]:
-    """How `lax` is told where batch, channels and space are, in input, kernel and output.
+    """Returns the layouts of input, kernel and output in the notation of `lax`.
 
     >>> dimension_numbers(2, "channels_last")
     ('NHWC', 'HWIO', 'NHWC')
@@ -60,22 +71,28 @@ def dimension_numbers(rank: int, data_format: str) -> tuple[str, str, str]:
 
 
 def conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: Array,
+    kernel: Array,
     strides: Sizes = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
     dilation_rate: Sizes = 1,
-) -> Any:
-    """Convolution (cross-correlation); grouped where the kernel takes fewer channels than there are.
+) -> Array:
+    """Computes a convolution (cross-correlation); a grouped one if the kernel has fewer input channels than the input.
 
     Args:
-        inputs: `(batch, *spatial, channels)`, or channels second for "channels_first".
+        inputs: `(batch, *spatial, channels)`; `(batch, channels, *spatial)` for "channels_first".
         kernel: `(*kernel_size, channels / groups, filters)`.
-        strides: Steps.
-        padding: "valid", "same", or "causal" (one spatial axis; no output sees later inputs).
+        strides: An int, or one int per spatial axis.
+        padding: "valid", "same", or "causal" (one spatial axis; no output depends on later inputs).
         data_format: "channels_last" or "channels_first".
-        dilation_rate: Distances of the kernel's elements.
+        dilation_rate: Spacing of the kernel elements: an int, or one int per spatial axis.
+
+    Returns:
+        `(batch, *new_spatial, filters)`, in the layout of `inputs`.
+
+    Raises:
+        ValueError: The ranks differ, the kernel's channels don't divide those of the input, or the output is empty.
     """
     rank = kernel.ndim - 2
     if rank < 1 or inputs.ndim != kernel.ndim:
@@ -106,7 +123,7 @@ def conv(
     if pads == "CAUSAL":
         pads = [((kernel.shape[0] - 1) * dilation[0], 0)]
 
-    def run(x: Any, k: Any) -> Any:
+    def run(x: Array, k: Array) -> Array:
         axes = dimension_numbers(rank, data_format)
         groups = x.shape[axes[0].index("C")] // k.shape[-2]
         return lax.conv_general_dilated(
@@ -120,11 +137,11 @@ def conv(
 
 
 def merged_groups(channels: int, per_group: int) -> int | None:
-    """The rule: how many groups become one convolution with zeros between them; None for XLA's own grouped form.
+    """Returns how many groups are merged into one convolution with zeros between them; None for XLA's own grouped form.
 
     XLA:CPU takes seconds for the gradients of grouped convolutions: forward and backward of 16x28x28x128 in 32 groups
-    10 s, as four convolutions of 32 channels 43 ms of CPU time. At least 32 channels go into one, which runs as fast
-    for more channels as for fewer; and there are at most 8, for the sake of compile time.
+    10 s, as four convolutions of 32 channels 43 ms of CPU time. At least 32 channels are merged, since fewer take as
+    long; and there are at most 8 convolutions, to limit compile time.
     """
     groups = channels // per_group
     if groups == 1 or jax.default_backend() != "cpu":
@@ -133,8 +150,8 @@ def merged_groups(channels: int, per_group: int) -> int | None:
     return next((n for n in sizes if n * per_group >= 32 and groups // n <= 8), groups)
 
 
-def _by_merged_groups(run: Callable, inputs: Any, kernel: Any, merged: int, axis: int) -> Any:
-    """A grouped convolution as one convolution, `run`, for each `merged` groups."""
+def _by_merged_groups(run: Callable, inputs: Array, kernel: Array, merged: int, axis: int) -> Array:
+    """Computes a grouped convolution as one convolution, `run`, for each `merged` groups."""
     *window, per_group, filters = kernel.shape
     count = inputs.shape[axis] // (per_group * merged)
     blocks = kernel.reshape((*window, per_group, count, merged, filters // (count * merged)))
@@ -147,11 +164,11 @@ def _by_merged_groups(run: Callable, inputs: Any, kernel: Any, merged: int, axis
     return jnp.concatenate(parts, axis)
 
 
-def use_matmul(inputs: Any, kernel: Any, data_format: str) -> bool:
-    """The rule: whether a convolution of size 1 becomes a matrix product of two axes.
+def use_matmul(inputs: Array, kernel: Array, data_format: str) -> bool:
+    """Tests whether a convolution of kernel size 1 is computed as a matrix product of two axes.
 
-    On CPUs: XLA runs that, and its gradients, on all cores, which it does with no other form. Milliseconds of CPU time,
-    forward and backward, 64 to 256 filters: 220 -> 76 for 16x56x56, strided 256 to 512 filters of 16x28x28: 78 -> 32.
+    On CPUs, XLA runs this form and its gradients on all cores, and no other. Milliseconds of CPU time, forward and
+    backward, 64 to 256 filters: 220 -> 76 for 16x56x56, strided 256 to 512 filters of 16x28x28: 78 -> 32.
     """
     return (
         jax.default_backend() == "cpu"
@@ -162,7 +179,7 @@ def use_matmul(inputs: Any, kernel: Any, data_format: str) -> bool:
     )
 
 
-def _pointwise(inputs: Any, kernel: Any, strides: tuple[int, ...]) -> Any:
+def _pointwise(inputs: Array, kernel: Array, strides: tuple[int, ...]) -> Array:
     if any(s > 1 for s in strides):
         inputs = inputs[(slice(None), *(slice(None, None, s) for s in strides))]
     channels, filters = kernel.shape[-2:]
@@ -171,9 +188,9 @@ def _pointwise(inputs: Any, kernel: Any, strides: tuple[int, ...]) -> Any:
 
 
 def _by_shifts(
-    inputs: Any, kernel: Any, strides: tuple, padding: str, data_format: str, dilation: tuple[int, ...]
+    inputs: Array, kernel: Array, strides: tuple, padding: str, data_format: str, dilation: tuple[int, ...]
 ) -> Any:
-    """A convolution of each channel by itself as `depthwise` does it; None where it doesn't."""
+    """Computes a depthwise convolution by `depthwise`; returns None where that doesn't apply."""
     last = data_format == "channels_last"
     shape = inputs.shape if last else (inputs.shape[0], *inputs.shape[2:], inputs.shape[1])
     channels, filters = shape[-1], kernel.shape[-1]
@@ -195,19 +212,22 @@ def _by_shifts(
 
 
 def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: Array,
+    kernel: Array,
     strides: Sizes = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
     dilation_rate: Sizes = 1,
-) -> Any:
-    """Convolution of each channel by itself.
+) -> Array:
+    """Computes a depthwise convolution, which convolves each channel separately.
 
     Args:
-        inputs: As for `conv`.
+        inputs: `(batch, *spatial, channels)`; `(batch, channels, *spatial)` for "channels_first".
         kernel: `(*kernel_size, channels, depth_multiplier)`.
-        strides, padding, data_format, dilation_rate: As for `conv`.
+        strides, padding, data_format, dilation_rate: See `conv`.
+
+    Returns:
+        `(batch, *new_spatial, channels * depth_multiplier)`, in the layout of `inputs`.
     """
     channels, multiplier = kernel.shape[-2:]
     kernel = kernel.reshape((*kernel.shape[:-2], 1, channels * multiplier))

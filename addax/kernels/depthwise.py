@@ -1,9 +1,9 @@
-"""Depthwise convolution for CPUs: a sum of shifted products, whose derivatives are written by hand.
+"""Depthwise convolution for CPUs: a sum of shifted products, with derivatives written by hand.
 
-The output `y`, and the gradients `dx` and `dk`, are three faces of one sum over taps (elements of the window) of
-`x[shifted by the tap] * k[tap] * y`: each leaves out one factor. So there are three primitives, each linear in its two
-arguments, and each is the transpose of the others: derivatives of any order, forward and backward, stay among them.
-Elsewhere than on CPUs they lower to XLA's convolution.
+The output `y`, and the gradients `dx` and `dk`, are partial derivatives of one sum over taps (elements of the window)
+of `x[shifted by the tap] * k[tap] * y`: each leaves out one factor. So there are three primitives, each linear in its
+two arguments, and each is the transpose of the others: derivatives of any order, forward and backward, stay among them.
+On other platforms they lower to XLA's convolution.
 
 Milliseconds of CPU time, 3x3, float32, XLA's convolution -> here (2 cores, AVX-512):
 
@@ -11,9 +11,9 @@ Milliseconds of CPU time, 3x3, float32, XLA's convolution -> here (2 cores, AVX-
 |---|---|---|---|
 | 64x32x32x32 | 60 -> 3.5 | 75 -> 3.9 | 21 -> 9 |
 | 64x32x32x64 | 115 -> 9 | 170 -> 9 | 45 -> 19 |
-| 16x57x57x128, steps of 2 | | 980 -> 10 | -> 14 |
+| 16x57x57x128, strides of 2 | | 980 -> 10 | -> 14 |
 
-The kernel gradient as nine reductions over the whole batch took 18, 40 and 17: XLA:CPU does not vectorise them.
+The kernel gradient as nine reductions over the whole batch took 18, 40 and 17: XLA:CPU does not vectorize them.
 Products with rows of ones, the diagonal of a full product, and one reduction of nine operands were slower still.
 """
 
@@ -27,24 +27,25 @@ from typing import Any, NamedTuple
 
 from ..core import jax_inside
 from ..core.engine import jax, jnp, lax
+from ..core.types import Array, DTypeLike
 
-# Windows with more elements are left to XLA: each is a pass over the data, and code and compile time grow with them.
+# Windows with more elements are left to XLA: each element is a pass over the data, and compile time grows with them.
 _MOST_TAPS = 49
-# Into how many slices along the first axis of space a sample's sums are divided: the first that divides it.
+# Numbers of slices along the first spatial axis into which a sample's sums are divided: the first that divides it.
 _ADDENDS = (4, 5, 3, 7, 2, 1)
-# Samples with fewer elements are not worth a step of a loop.
+# Samples with fewer elements are not worth an iteration of a loop.
 _LEAST_SAMPLE = 4096
 
 
 class Geometry(NamedTuple):
-    """What is constant of a convolution, one number a spatial axis each.
+    """Static parameters of a convolution, one entry per spatial axis.
 
     Attributes:
         size: Sizes of the input.
         window: Sizes of the kernel.
-        strides: Steps.
-        pads: What is put before and after the input, in pairs.
-        dilation: Distances of the kernel's elements.
+        strides: Strides.
+        pads: Padding (before, after) of the input.
+        dilation: Spacing of the kernel elements.
     """
 
     size: tuple[int, ...]
@@ -55,7 +56,7 @@ class Geometry(NamedTuple):
 
     @property
     def reach(self) -> tuple[int, ...]:
-        """How far the window stretches."""
+        """Extents of the dilated window (its receptive field)."""
         return tuple((k - 1) * d + 1 for k, d in zip(self.window, self.dilation))
 
     @property
@@ -65,10 +66,10 @@ class Geometry(NamedTuple):
         return tuple(max((n + sum(p) - r) // s + 1, 0) for n, r, s, p in zipped)
 
 
-def use_shifts(shape: tuple, kernel_shape: tuple, dtype: Any) -> bool:
-    """The rule: whether a depthwise convolution becomes a sum of shifted products.
+def use_shifts(shape: tuple, kernel_shape: tuple, dtype: DTypeLike) -> bool:
+    """Tests whether a depthwise convolution is computed as a sum of shifted products.
 
-    On CPUs, for floats, where sizes are numbers and windows are not large.
+    It is on CPUs, for floats, known sizes and small windows.
 
     Args:
         shape: Shape of the input, channels last.
@@ -80,14 +81,14 @@ def use_shifts(shape: tuple, kernel_shape: tuple, dtype: Any) -> bool:
     return jnp.issubdtype(dtype, jnp.floating) and math.prod(kernel_shape) // kernel_shape[-2] <= _MOST_TAPS
 
 
-def _pad(x: Any, pads: Any, interior: Any = None) -> Any:
+def _pad(x: Array, pads: Any, interior: Any = None) -> Array:
     interior = interior or (0,) * len(pads)
     config = [(0, 0, 0), *((*p, i) for p, i in zip(pads, interior)), (0, 0, 0)]
     return lax.pad(x, jnp.zeros((), x.dtype), config)
 
 
-def _taps(x: Any, window: tuple, strides: tuple, dilation: tuple, counts: tuple) -> Iterator[Any]:
-    """For each element of the window, in order, what it meets: `(batch, *counts, channels)`."""
+def _taps(x: Array, window: tuple, strides: tuple, dilation: tuple, counts: tuple) -> Iterator[Any]:
+    """Yields, for each element of the window in order, the inputs that it multiplies: `(batch, *counts, channels)`."""
     for at in itertools.product(*(range(k) for k in window)):
         starts = [a * d for a, d in zip(at, dilation)]
         where = (slice(a, a + (n - 1) * s + 1, s) for a, n, s in zip(starts, counts, strides))
@@ -95,20 +96,20 @@ def _taps(x: Any, window: tuple, strides: tuple, dilation: tuple, counts: tuple)
 
 
 def _wide(*arrays: Any) -> list[Any]:
-    """The arrays in the precision that sums are taken in."""
+    """Casts arrays to the precision of the sums."""
     dtype = jnp.promote_types(jnp.result_type(*arrays), "float32")
     return [a.astype(dtype) for a in arrays]
 
 
-def _split(y: Any, multiplier: int) -> Any:
+def _split(y: Array, multiplier: int) -> Array:
     return y.reshape((*y.shape[:-1], y.shape[-1] // multiplier, multiplier))
 
 
-def _merge(y: Any) -> Any:
+def _merge(y: Array) -> Array:
     return y.reshape((*y.shape[:-2], y.shape[-2] * y.shape[-1]))
 
 
-def _output(x: Any, k: Any, geometry: Geometry) -> Any:
+def _output(x: Array, k: Array, geometry: Geometry) -> Array:
     g, dtype = geometry, x.dtype
     x, k = _wide(x, k)
     taps = _taps(_pad(x, g.pads), g.window, g.strides, g.dilation, g.output)
@@ -120,10 +121,10 @@ def _output(x: Any, k: Any, geometry: Geometry) -> Any:
     return total.astype(dtype)
 
 
-def _input_gradient(dy: Any, k: Any, geometry: Geometry) -> Any:
+def _input_gradient(dy: Array, k: Array, geometry: Geometry) -> Array:
     g, dtype = geometry, dy.dtype
     dy, k = _wide(dy, k)
-    # The output spread by the strides, met by the window turned around: each input sees the outputs it went into.
+    # The zero-dilated output convolved with the flipped kernel: each input meets the outputs it contributed to.
     pads = []
     for n, r, s, (low, _), count in zip(g.size, g.reach, g.strides, g.pads, g.output):
         pads.append((r - 1 - low, n + low - ((count - 1) * s + 1)))
@@ -136,7 +137,7 @@ def _input_gradient(dy: Any, k: Any, geometry: Geometry) -> Any:
     return total.astype(dtype)
 
 
-def _kernel_gradient(x: Any, dy: Any, geometry: Geometry) -> Any:
+def _kernel_gradient(x: Array, dy: Array, geometry: Geometry) -> Array:
     g, dtype = geometry, x.dtype
     x, dy = _wide(x, dy)
     multiplier = dy.shape[-1] // x.shape[-1]
@@ -150,11 +151,12 @@ def _kernel_gradient(x: Any, dy: Any, geometry: Geometry) -> Any:
     return jnp.stack(sums).reshape((*g.window, x.shape[-1], multiplier)).astype(dtype)
 
 
-def _sums_by_sample(x: Any, dy: Any, geometry: Geometry) -> list[Any]:
-    """For each tap the sum of `x * dy` over batch and space, one sample after the other, which stays in the cache.
+def _sums_by_sample(x: Array, dy: Array, geometry: Geometry) -> list[Any]:
+    """Sums `x * dy` over batch and space for each tap, one sample after another so that each stays in the cache.
 
-    XLA:CPU does not vectorise reductions over leading axes, so a part of them is written out as additions of slices;
-    nor loops that read at a computed place, so the next sample is cut out beside the work on the current one.
+    XLA:CPU does not vectorize reductions over leading axes, so part of them is written as additions of slices. Nor does
+    it vectorize loops that read at a computed position, so the next sample is sliced while the current one is
+    processed.
     """
     rows = geometry.output[0]
     count = next(n for n in _ADDENDS if rows % n == 0)
@@ -178,8 +180,8 @@ def _sums_by_sample(x: Any, dy: Any, geometry: Geometry) -> list[Any]:
     return [jnp.sum(t, tuple(range(t.ndim - 1))) for t in totals]
 
 
-def reference(x: Any, k: Any, geometry: Geometry) -> Any:
-    """The output by XLA's convolution."""
+def reference(x: Array, k: Array, geometry: Geometry) -> Array:
+    """Computes the output by XLA's convolution."""
     rank = len(geometry.window)
     space = "DHW"[3 - rank :]
     return lax.conv_general_dilated(
@@ -193,34 +195,34 @@ def reference(x: Any, k: Any, geometry: Geometry) -> Any:
     )
 
 
-def _reference_input_gradient(dy: Any, k: Any, geometry: Geometry) -> Any:
+def _reference_input_gradient(dy: Array, k: Array, geometry: Geometry) -> Array:
     x = jax.ShapeDtypeStruct((dy.shape[0], *geometry.size, k.shape[-2]), dy.dtype)
     return jax.linear_transpose(lambda x: reference(x, k, geometry), x)(dy)[0]
 
 
-def _reference_kernel_gradient(x: Any, dy: Any, geometry: Geometry) -> Any:
+def _reference_kernel_gradient(x: Array, dy: Array, geometry: Geometry) -> Array:
     k = jax.ShapeDtypeStruct((*geometry.window, x.shape[-1], dy.shape[-1] // x.shape[-1]), x.dtype)
     return jax.linear_transpose(lambda k: reference(x, k, geometry), k)(dy)[0]
 
 
-# Shapes of the results, and how each array is brought to channels last but one, `(..., batch of vmap, channels)`.
+# Shapes of the results
 
 
-def _output_shape(x: Any, k: Any, geometry: Geometry) -> tuple:
+def _output_shape(x: Array, k: Array, geometry: Geometry) -> tuple:
     return (x.shape[0], *geometry.output, k.shape[-2] * k.shape[-1])
 
 
-def _input_shape(dy: Any, k: Any, geometry: Geometry) -> tuple:
+def _input_shape(dy: Array, k: Array, geometry: Geometry) -> tuple:
     return (dy.shape[0], *geometry.size, k.shape[-2])
 
 
-def _kernel_shape(x: Any, dy: Any, geometry: Geometry) -> tuple:
+def _kernel_shape(x: Array, dy: Array, geometry: Geometry) -> tuple:
     return (*geometry.window, x.shape[-1], dy.shape[-1] // x.shape[-1])
 
 
 @functools.cache
 def primitives() -> tuple[Any, Any, Any]:
-    """The three primitives: output of `(x, k)`, input gradient of `(dy, k)`, kernel gradient of `(x, dy)`."""
+    """Returns the three primitives: output of `(x, k)`, input gradient of `(dy, k)`, kernel gradient of `(x, dy)`."""
     Primitive, ShapedArray, ad, batching, mlir = jax_inside.primitives()
 
     def make(name: str, tuned: Callable, plain: Callable, shape: Callable, channels: tuple[int, int, int]) -> Any:
@@ -238,7 +240,7 @@ def primitives() -> tuple[Any, Any, Any]:
         mlir.register_lowering(primitive, mlir.lower_fun(tuned, multiple_results=False), platform="cpu")
 
         def batch(args: tuple, dims: tuple, *, geometry: Geometry) -> tuple[Any, int]:
-            # Channels don't mix, so what is mapped over becomes more channels.
+            # Channels don't mix, so the mapped axis can be folded into the channels.
             size = next(a.shape[d] for a, d in zip(args, dims) if d is not None)
             folded = []
             for a, d, axis in zip(args, dims, channels):
@@ -254,12 +256,12 @@ def primitives() -> tuple[Any, Any, Any]:
         batching.primitive_batchers[primitive] = batch
         return primitive
 
-    # The axis of channels in both arguments and the result, counted from the end: the multiplier follows it in kernels.
+    # The axis of channels in both arguments and the result, from the end: in kernels the multiplier comes after it.
     output = make("conv", _output, reference, _output_shape, (-1, -2, -1))
     to_input = make("conv_input_gradient", _input_gradient, _reference_input_gradient, _input_shape, (-1, -2, -1))
     to_kernel = make("conv_kernel_gradient", _kernel_gradient, _reference_kernel_gradient, _kernel_shape, (-1, -1, -2))
 
-    def bind(primitive: Any, a: Any, b: Any, geometry: Geometry) -> Any:
+    def bind(primitive: Any, a: Array, b: Array, geometry: Geometry) -> Array:
         return primitive.bind(a, b, geometry=geometry)
 
     ad.defbilinear(
@@ -280,13 +282,13 @@ def primitives() -> tuple[Any, Any, Any]:
     return output, to_input, to_kernel
 
 
-def depthwise(x: Any, k: Any, geometry: Geometry) -> Any:
-    """Convolution of each channel by itself.
+def depthwise(x: Array, k: Array, geometry: Geometry) -> Array:
+    """Computes a depthwise convolution.
 
     Args:
         x: `(batch, *size, channels)`.
         k: `(*window, channels, multiplier)`, of the dtype of `x`.
-        geometry: The rest.
+        geometry: Strides, padding and dilation, with the sizes of both.
 
     Returns:
         `(batch, *output, channels * multiplier)`.

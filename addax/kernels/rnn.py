@@ -1,8 +1,8 @@
 """Recurrences over time, as plain `lax` references.
 
-What does not depend on the state (the products of all timesteps with the input kernel) is computed before the scan, as
-one matrix product, except where that is slower (see `project_first`). A step of the gated cells is one product of the
-state with all gates' kernels side by side.
+The part that does not depend on the state (the products of all timesteps with the input kernel) is computed before the
+scan, as one matrix product, except where that is slower (see `project_first`). A step of the gated cells is one product
+of the state with the concatenated kernels of all gates.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.engine import jax, jnp, lax
+from ..core.types import Array
 
 States = tuple[Any, ...]
 
 
-def by_gate(x: Any, kernel: Any, masks: Sequence[Any] | None = None) -> Any:
-    """`x @ kernel`, where each gate may see `x` times a mask of its own.
+def by_gate(x: Array, kernel: Array, masks: Sequence[Array] | None = None) -> Array:
+    """Computes `x @ kernel`, with a separate mask on `x` for each gate if there are several.
 
     Args:
         x: `(batch, ..., features)`.
         kernel: `(features, gates * units)`.
-        masks: Dropout masks, `(batch, features)`: one for all gates or one each; None for none.
+        masks: Dropout masks, `(batch, features)`: one for all gates or one per gate; None for none.
     """
     if masks is None:
         return jnp.matmul(x, kernel)
@@ -30,28 +31,28 @@ def by_gate(x: Any, kernel: Any, masks: Sequence[Any] | None = None) -> Any:
     return jnp.concatenate([jnp.matmul(x * m, k) for m, k in zip(masks, jnp.split(kernel, len(masks), -1))], -1)
 
 
-def project(x: Any, kernel: Any, bias: Any = None, masks: Sequence[Any] | None = None) -> Any:
-    """What inputs, `(batch, features)` or `(batch, time, features)`, contribute to a step."""
+def project(x: Array, kernel: Array, bias: Array | None = None, masks: Sequence[Array] | None = None) -> Array:
+    """Computes the contribution of inputs, `(batch, features)` or `(batch, time, features)`, to the gates."""
     x = by_gate(x, kernel, masks)
     return x if bias is None else x + bias
 
 
-def project_first(kernel: Any) -> bool:
-    """Whether the inputs of all timesteps are projected at once.
+def project_first(kernel: Array) -> bool:
+    """Tests whether the inputs of all timesteps are projected at once.
 
-    On CPUs a kernel that stays in the cache is better applied step by step than results, several times as large as the
-    inputs, written to memory and read back: measured 1.5 to 2 times as fast for 64 features and 128 units.
+    On CPUs it is faster to apply a kernel that stays in the cache step by step than to write results, several times as
+    large as the inputs, to memory and read them back: measured 1.5 to 2 times as fast for 64 features and 128 units.
     """
     return jax.default_backend() != "cpu" or kernel.size > 2**18
 
 
-def simple_step(x: Any, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
-    """One step of the simple cell: `h' = f(x + h R)`."""
+def simple_step(x: Array, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
+    """Computes one step of the simple cell: `h' = f(x + h R)`."""
     return (activations[0](x + by_gate(states[0], weights[0], dropout)),)
 
 
-def lstm_step(x: Any, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
-    """One step of long short-term memory; gates in the order input, forget, cell, output."""
+def lstm_step(x: Array, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
+    """Computes one step of the long short-term memory; gates in the order input, forget, cell, output."""
     act, gate = activations
     h, c = states
     i, f, g, o = jnp.split(x + by_gate(h, weights[0], dropout), 4, -1)
@@ -59,8 +60,8 @@ def lstm_step(x: Any, states: States, weights: tuple, dropout: tuple | None, act
     return gate(o) * act(c), c
 
 
-def gru_step(x: Any, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
-    """One step of the gated recurrent unit that resets after the product; gates in the order update, reset, new."""
+def gru_step(x: Array, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
+    """Computes one step of the gated recurrent unit with the reset after the product; gates: update, reset, new."""
     act, gate = activations
     (h,) = states
     kernel, bias = weights
@@ -74,8 +75,10 @@ def gru_step(x: Any, states: States, weights: tuple, dropout: tuple | None, acti
     return (z * h + (1 - z) * new,)
 
 
-def gru_reset_before_step(x: Any, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:
-    """One step of the gated recurrent unit as first published: it resets before the product."""
+def gru_reset_before_step(
+    x: Array, states: States, weights: tuple, dropout: tuple | None, activations: tuple
+) -> States:
+    """Computes one step of the gated recurrent unit as first published, with the reset before the product."""
     act, gate = activations
     (h,) = states
     units = h.shape[-1]
@@ -89,18 +92,18 @@ def gru_reset_before_step(x: Any, states: States, weights: tuple, dropout: tuple
     return (z * h + (1 - z) * new,)
 
 
-def where_mask(mask: Any, new: Any, old: Any) -> Any:
-    """`new` for the samples where `mask` `(batch,)` is true, `old` for the others; any ranks."""
+def where_mask(mask: Array, new: Array, old: Array) -> Array:
+    """Selects `new` for the samples where `mask`, `(batch,)`, is true, else `old`."""
     return jnp.where(mask.reshape(mask.shape + (1,) * (new.ndim - mask.ndim)), new, old)
 
 
 def _recurrence(
-    xs: Any,
+    xs: Array,
     projection: tuple,
     states: States,
     weights: tuple,
     dropout: tuple | None,
-    mask: Any,
+    mask: Array | None,
     *,
     step: Callable,
     activations: tuple,
@@ -125,7 +128,7 @@ def _recurrence(
     steps = (jnp.moveaxis(xs, 1, 0), None if mask is None else jnp.moveaxis(mask, 1, 0))
     states, outputs = lax.scan(body, states, steps, reverse=reverse, unroll=unroll or 1)
     if return_sequences:
-        # In the order in which the steps ran.
+        # `scan` stacks by timestep; the outputs are returned in the order in which the steps ran.
         return jnp.moveaxis(jnp.flip(outputs, 0) if reverse else outputs, 0, 1), states
     last = states[0]
     if mask is not None and zero_output:
@@ -135,19 +138,19 @@ def _recurrence(
 
 @functools.cache
 def _compiled() -> Callable:
-    # Compiled by itself, so that calls outside of a program don't trace the scan anew each time.
+    # Compiled by itself, so that eager calls don't trace the scan anew each time.
     static = ("step", "activations", "return_sequences", "reverse", "unroll", "zero_output")
     return jax.jit(_recurrence, static_argnames=static)
 
 
 def recurrence(
     step: Callable,
-    xs: Any,
+    xs: Array,
     projection: tuple,
     states: States,
     weights: tuple,
     dropout: tuple | None = None,
-    mask: Any = None,
+    mask: Array | None = None,
     *,
     activations: tuple = (),
     return_sequences: bool = False,
@@ -162,19 +165,19 @@ def recurrence(
         step: `(x, states, weights, dropout, activations) -> states`.
         xs: Inputs, `(batch, time, features)`.
         projection: Input kernel, `(features, gates * units)`, then optionally a bias and dropout masks: see `project`.
-        states: The first states, each `(batch, units)`.
-        weights: What the step takes beside: the recurrent kernel `(units, gates * units)`, a recurrent bias or None.
-        dropout: Masks of the state, `(batch, units)`, one a gate; or None.
-        mask: Bool, `(batch, time)`: where it is false a sample keeps its states; or None.
-        activations: Functions of the step.
+        states: Initial states, each `(batch, units)`.
+        weights: Recurrent kernel, `(units, gates * units)`, then optionally a recurrent bias or None.
+        dropout: Masks of the state, `(batch, units)`, one per gate; or None.
+        mask: Bools, `(batch, time)`; samples keep their states where it is false. None for none.
+        activations: Activation functions of the step.
         return_sequences: Whether to return the outputs of all steps, in the order in which they ran.
-        reverse: Whether to begin with the last timestep.
-        unroll: Whether to lay the steps out one after the other instead of looping.
-        zero_output: Whether the output is zero, instead of the one before, where the mask is false.
-        compiled: Whether the call may be compiled by itself: not if an activation reads variables.
+        reverse: Whether to run from the last timestep to the first.
+        unroll: Whether to unroll the loop.
+        zero_output: Whether the output is zero where the mask is false, rather than the previous output.
+        compiled: Whether the call may be compiled by itself; must be False if an activation reads variables.
 
     Returns:
-        Outputs, `(batch, time, units)` or `(batch, units)`, and the last states.
+        Outputs, `(batch, time, units)` or `(batch, units)`, and the final states.
 
     >>> outputs, _ = recurrence(simple_step, jnp.ones((1, 3, 1)), (jnp.ones((1, 1)),), (jnp.zeros((1, 1)),),
     ...                         (jnp.ones((1, 1)),), activations=(jnp.negative,), return_sequences=True)
@@ -200,10 +203,10 @@ def recurrence(
 
 def scan_cell(
     step: Callable,
-    xs: Any,
+    xs: Array,
     states: Any,
     aux: Any,
-    mask: Any = None,
+    mask: Array | None = None,
     *,
     output_state: Callable = lambda states: jax.tree.leaves(states)[0],
     return_sequences: bool = False,
@@ -211,19 +214,19 @@ def scan_cell(
     unroll: bool = False,
     zero_output: bool = False,
 ) -> tuple[Any, Any, Any, Any]:
-    """Runs a step of any kind over time.
+    """Runs an arbitrary step function over time.
 
     Args:
         step: `(x, states, aux) -> (output, states, aux, extra)`.
         xs: Structure of `(batch, time, ...)`.
-        states: Structure of the first states.
-        aux: What is carried from step to step whatever the mask says.
-        mask: Bool, `(batch, time)`: where it is false a sample keeps its states; or None.
-        output_state: Which of the states is the output of the step before.
-        return_sequences, reverse, unroll, zero_output: As for `recurrence`.
+        states: Structure of the initial states.
+        aux: Values carried from step to step regardless of the mask.
+        mask: Bools, `(batch, time)`; samples keep their states where it is false. None for none.
+        output_state: Function that selects the state that holds the previous output.
+        return_sequences, reverse, unroll, zero_output: See `recurrence`.
 
     Returns:
-        Outputs, last states, last aux, and `extra` of all steps, time first.
+        Outputs, final states, final aux, and `extra` of all steps, time first.
     """
     time_first = jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), (xs, mask))
 

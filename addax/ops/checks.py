@@ -1,13 +1,14 @@
-"""What ops check of their arguments: sizes that JAX stands a symbol for, as they are unknown, fit anything."""
+"""Checks of the ops' arguments. A size that is unknown is a symbol of JAX, and fits anything."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+
+from ..core.types import Array
 
 
-def differ(a: Any, b: Any) -> bool:
-    """Whether two sizes are both known and not the same.
+def differ(a: object, b: object) -> bool:
+    """Tests whether two sizes are both known and different.
 
     >>> differ(2, 3), differ(2, 2), differ(2, None)
     (True, False, False)
@@ -15,7 +16,7 @@ def differ(a: Any, b: Any) -> bool:
     return isinstance(a, int) and isinstance(b, int) and a != b
 
 
-def one_of(argument: str, value: Any, accepted: Collection) -> None:
+def one_of(argument: str, value: object, accepted: Collection) -> None:
     """Raises ValueError unless `value` is among `accepted`."""
     if value not in accepted:
         raise ValueError(
@@ -23,31 +24,35 @@ def one_of(argument: str, value: Any, accepted: Collection) -> None:
         )
 
 
-def least_rank(x: Any, rank: int) -> None:
-    """Raises ValueError for fewer than `rank` axes, as Keras's linear algebra says it."""
+def least_rank(x: Array, rank: int) -> None:
+    """Raises ValueError for fewer than `rank` axes, in the words of Keras's linear algebra."""
     if x.ndim < rank:
         raise ValueError(f"Expected input to have rank >= {rank}. Received input with shape {tuple(x.shape)}.")
 
 
-def input_rank(x: Any, rank: int) -> None:
-    """The same, as Keras's spectra say it."""
+def input_rank(x: Array, rank: int) -> None:
+    """Raises ValueError for fewer than `rank` axes, in the words of Keras's Fourier transforms."""
     if x.ndim < rank:
         raise ValueError(f"Input should have rank >= {rank}. Received: input.shape = {tuple(x.shape)}")
 
 
-def exact_rank(x: Any, rank: int, what: str = "Input") -> None:
-    """Raises ValueError unless there are `rank` axes."""
+def exact_rank(x: Array, rank: int, what: str = "Input") -> None:
+    """Raises ValueError unless `x` has exactly `rank` axes."""
     if x.ndim != rank:
         raise ValueError(f"{what} must be a {rank}D tensor. Received: {what.lower()}.shape={tuple(x.shape)}")
 
 
-def axis_in(x: Any, axis: int, name: str = "axis") -> int:
-    """`axis` counted from the front; raises ValueError where `x` has no such axis."""
+def axis_in(x: Array, axis: int, name: str = "axis") -> int:
+    """Returns `axis` counted from the front.
+
+    Raises:
+        ValueError: `x` has no such axis.
+    """
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(f"{name} {axis} is out of bounds for array of dimension {x.ndim}")
     return axis % x.ndim
 
 
 def broadcastable(a: tuple, b: tuple) -> bool:
-    """Whether two shapes can be broadcast to one, as far as their sizes are known."""
+    """Tests whether two shapes can be broadcast together, as far as their sizes are known."""
     return not any(differ(m, n) and 1 not in (m, n) for m, n in zip(reversed(a), reversed(b)))

@@ -1,9 +1,8 @@
-"""Operations on images: `(height, width, channels)` or a batch of these; channels first for "channels_first"."""
+"""Operations on images, `(height, width, channels)`, or batches of images; channels come first for "channels_first"."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,15 +10,17 @@ from ..core.config import standardize_data_format
 from ..core.dtypes import floatx
 from ..core.engine import jax, jnp
 from ..core.op import Argument, Tensor, TensorLike, op
+from ..core.types import Array, ArrayLike
 from ..kernels import conv as conv_kernels
 from .checks import differ, one_of
 
+Sizes = int | Sequence[int]
 _INTERPOLATIONS = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"} | {
     name: name for name in ("lanczos3", "lanczos5")
 }
 
 
-def _rank(images: Any, ranks: tuple[int, ...] = (3, 4)) -> None:
+def _rank(images: Array, ranks: tuple[int, ...] = (3, 4)) -> None:
     if images.ndim not in ranks:
         raise ValueError(
             f"Invalid images rank: expected rank 3 (single image) or rank 4 (batch of images). "
@@ -27,21 +28,28 @@ def _rank(images: Any, ranks: tuple[int, ...] = (3, 4)) -> None:
         )
 
 
-def _to_last(images: Any, data_format: str) -> Any:
+def _to_last(images: Array, data_format: str) -> Array:
     return jnp.moveaxis(images, -3, -1) if data_format == "channels_first" else images
 
 
-def _from_last(images: Any, data_format: str) -> Any:
+def _from_last(images: Array, data_format: str) -> Array:
     return jnp.moveaxis(images, -1, -3) if data_format == "channels_first" else images
 
 
 @op(keras_class="RGBToGrayscale")
 def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Tensor:
-    """Luminance, `0.2989 R + 0.5870 G + 0.1140 B`, as one channel.
+    """Converts RGB images to grayscale: luminance `0.2989 R + 0.5870 G + 0.1140 B`.
 
     Args:
-        images: Tensor with three channels; with one it is returned as it is.
+        images: Tensor, `(height, width, channels)` or `(batch, height, width, channels)`, with three channels. With one
+            channel it is returned unchanged.
         data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor with one channel, of the dtype of `images`.
+
+    Raises:
+        ValueError: The rank is neither 3 nor 4, or there are neither 1 nor 3 channels.
 
     >>> rgb_to_grayscale(jnp.ones((2, 2, 3))).shape
     (2, 2, 1)
@@ -63,7 +71,7 @@ def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Tens
     return jnp.expand_dims(jnp.tensordot(x, weights, axes=((axis,), (0,))), axis).astype(dtype)
 
 
-def _channels(images: Any, data_format: str | None) -> tuple[Any, int]:
+def _channels(images: Array, data_format: str | None) -> tuple[Array, int]:
     _rank(images)
     if not jnp.issubdtype(images.dtype, jnp.floating):
         raise ValueError(f"Invalid images dtype: expected float dtype. Received: images.dtype={images.dtype}")
@@ -78,7 +86,17 @@ def _channels(images: Any, data_format: str | None) -> tuple[Any, int]:
 
 @op(keras_class="RGBToHSV")
 def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Tensor:
-    """Red, green and blue to hue, saturation and value, all in [0, 1].
+    """Converts images from RGB to HSV. All channels are in [0, 1].
+
+    Args:
+        images: Float tensor, `(height, width, 3)` or `(batch, height, width, 3)`.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor of the shape and dtype of `images`: hue, saturation and value.
+
+    Raises:
+        ValueError: The rank is neither 3 nor 4, the dtype is not a float, or there are not 3 channels.
 
     >>> rgb_to_hsv(jnp.array([[[1.0, 0.0, 0.0]]]))[0, 0]
     Array([0., 1., 1.], dtype=float32)
@@ -96,7 +114,17 @@ def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Tensor:
 
 @op(keras_class="HSVToRGB")
 def hsv_to_rgb(images: TensorLike, data_format: str | None = None) -> Tensor:
-    """Hue, saturation and value to red, green and blue, all in [0, 1].
+    """Converts images from HSV to RGB. All channels are in [0, 1].
+
+    Args:
+        images: Float tensor, `(height, width, 3)` or `(batch, height, width, 3)`.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor of the shape and dtype of `images`: red, green and blue.
+
+    Raises:
+        ValueError: The rank is neither 3 nor 4, the dtype is not a float, or there are not 3 channels.
 
     >>> hsv_to_rgb(jnp.array([[[0.0, 1.0, 1.0]]]))[0, 0]
     Array([1., 0., 0.], dtype=float32)
@@ -120,18 +148,25 @@ def resize(
     fill_value: float = 0.0,
     data_format: str | None = None,
 ) -> Tensor:
-    """Images of another size.
+    """Resizes images.
 
     Args:
-        images: Tensor.
+        images: Tensor, `(height, width, channels)` or `(batch, height, width, channels)`.
         size: New height and width.
         interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
-        antialias: Whether to smooth when shrinking.
-        crop_to_aspect_ratio: Whether to cut off what has not the new aspect ratio first.
-        pad_to_aspect_ratio: Whether to add to the image until it has the new aspect ratio first.
-        fill_mode: How: only "constant".
-        fill_value: With what.
+        antialias: Whether to apply an antialiasing filter when downsampling.
+        crop_to_aspect_ratio: Whether to center-crop to the new aspect ratio first, rather than distort.
+        pad_to_aspect_ratio: Whether to pad to the new aspect ratio first, rather than distort.
+        fill_mode: Mode of padding; only "constant" is supported.
+        fill_value: Value of padded pixels.
         data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor of the new size and the dtype of `images`; integers are rounded.
+
+    Raises:
+        ValueError: `size` is not two positive ints, `interpolation` or `fill_mode` is unknown, both aspect-ratio
+            arguments are true, or the rank is neither 3 nor 4.
 
     >>> resize(jnp.ones((4, 4, 3)), (8, 6)).shape
     (8, 6, 3)
@@ -150,19 +185,11 @@ def resize(
     _rank(images)
     data_format = standardize_data_format(data_format)
     x = _to_last(images, data_format)
-    height, width = x.shape[-3:-1]
     new_height, new_width = size
     if crop_to_aspect_ratio:
-        crop_h = min(height, max(1, int(float(width * new_height) / new_width)))
-        crop_w = min(width, max(1, int(float(height * new_width) / new_height)))
-        top, left = int(float(height - crop_h) / 2), int(float(width - crop_w) / 2)
-        x = x[..., top : top + crop_h, left : left + crop_w, :]
+        x = _cropped_to_ratio(x, new_height, new_width)
     elif pad_to_aspect_ratio:
-        pad_h = max(height, int(float(width * new_height) / new_width))
-        pad_w = max(width, int(float(height * new_width) / new_height))
-        top, left = int(float(pad_h - height) / 2), int(float(pad_w - width) / 2)
-        pads = [(0, 0)] * (x.ndim - 3) + [(top, top), (left, left), (0, 0)]
-        x = jnp.pad(x, pads, constant_values=jnp.asarray(fill_value, x.dtype))
+        x = _padded_to_ratio(x, new_height, new_width, fill_value)
     shape = (*x.shape[:-3], new_height, new_width, x.shape[-1])
     compute = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype("float32")
     out = jax.image.resize(compute, shape, _INTERPOLATIONS[interpolation], antialias)
@@ -170,6 +197,25 @@ def resize(
         limits = jnp.iinfo(images.dtype)
         out = jnp.clip(jnp.round(out), limits.min, limits.max)
     return _from_last(out.astype(images.dtype), data_format)
+
+
+def _cropped_to_ratio(x: Array, new_height: int, new_width: int) -> Array:
+    """Crops the center of images, channels last, to the aspect ratio of a new size."""
+    height, width = x.shape[-3:-1]
+    crop_h = min(height, max(1, int(float(width * new_height) / new_width)))
+    crop_w = min(width, max(1, int(float(height * new_width) / new_height)))
+    top, left = int(float(height - crop_h) / 2), int(float(width - crop_w) / 2)
+    return x[..., top : top + crop_h, left : left + crop_w, :]
+
+
+def _padded_to_ratio(x: Array, new_height: int, new_width: int, fill_value: float) -> Array:
+    """Pads images, channels last, on both sides to the aspect ratio of a new size."""
+    height, width = x.shape[-3:-1]
+    pad_h = max(height, int(float(width * new_height) / new_width))
+    pad_w = max(width, int(float(height * new_width) / new_height))
+    top, left = int(float(pad_h - height) / 2), int(float(pad_w - width) / 2)
+    pads = [(0, 0)] * (x.ndim - 3) + [(top, top), (left, left), (0, 0)]
+    return jnp.pad(x, pads, constant_values=jnp.asarray(fill_value, x.dtype))
 
 
 @op
@@ -183,7 +229,21 @@ def pad_images(
     target_width: int | None = None,
     data_format: str | None = None,
 ) -> Tensor:
-    """Images with zeros around them. Of each side's two paddings and target size, two must be given.
+    """Pads images with zeros to a given size or by given amounts.
+
+    Exactly two of top padding, bottom padding and target height must be given; the same holds for the width.
+
+    Args:
+        images: Tensor, `(height, width, channels)` or `(batch, height, width, channels)`.
+        top_padding, left_padding, bottom_padding, right_padding: Numbers of rows or columns to add on each side.
+        target_height, target_width: Size of the result.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor, `(target_height, target_width, channels)`, with the batch axis if there was one.
+
+    Raises:
+        ValueError: Not exactly two of three are given, a padding would be negative, or the rank is neither 3 nor 4.
 
     >>> pad_images(jnp.ones((2, 2, 1)), 1, 0, target_height=4, target_width=3).shape
     (4, 3, 1)
@@ -208,7 +268,21 @@ def crop_images(
     target_width: int | None = None,
     data_format: str | None = None,
 ) -> Tensor:
-    """The inner part of images. Of each side's two croppings and target size, two must be given.
+    """Crops images to a given size or by given amounts.
+
+    Exactly two of top cropping, bottom cropping and target height must be given; the same holds for the width.
+
+    Args:
+        images: Tensor, `(height, width, channels)` or `(batch, height, width, channels)`.
+        top_cropping, left_cropping, bottom_cropping, right_cropping: Numbers of rows or columns to remove on each side.
+        target_height, target_width: Size of the result.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor, `(target_height, target_width, channels)`, with the batch axis if there was one.
+
+    Raises:
+        ValueError: Not exactly two of three are given, a cropping would be negative, or the rank is neither 3 nor 4.
 
     >>> crop_images(jnp.ones((4, 4, 1)), 1, 0, target_height=2, target_width=3).shape
     (2, 3, 1)
@@ -222,8 +296,12 @@ def crop_images(
     )
 
 
-def _frame(images: Any, vertical: tuple, horizontal: tuple, data_format: str | None, sign: int) -> Any:
-    """Pads (`sign` 1) or crops (-1)."""
+def _frame(images: Array, vertical: tuple, horizontal: tuple, data_format: str | None, sign: int) -> Array:
+    """Pads (`sign` 1) or crops (`sign` -1) images.
+
+    Args:
+        vertical, horizontal: Amount before, amount after, target size, and the names of these three arguments.
+    """
     _rank(images)
     first = images.ndim - (3 if standardize_data_format(data_format) == "channels_last" else 2)
     pads = [(0, 0)] * images.ndim
@@ -236,7 +314,7 @@ def _frame(images: Any, vertical: tuple, horizontal: tuple, data_format: str | N
         have = images.shape[axis]
         _not_negative(names[2], have + sign * (before + after) if target is None else target)
         if target is not None and not isinstance(have, int):
-            # Of an unknown size the shape of the result is all that is asked for; the rest is seen when there are data.
+            # An unknown size is symbolic: only the result's shape matters, and values are checked when there are data.
             images = jnp.take(images, jnp.arange(target), axis)
             continue
         total = None if target is None else sign * (target - have)
@@ -250,26 +328,34 @@ def _frame(images: Any, vertical: tuple, horizontal: tuple, data_format: str | N
     return images[tuple(slice(a, n - b) for n, (a, b) in zip(images.shape, pads))]
 
 
-def _not_negative(name: str, value: Any) -> None:
+def _not_negative(name: str, value: object) -> None:
     if isinstance(value, int) and value < 0:
         raise ValueError(f"{name} must be >= 0. Received: {name}={value}")
 
 
 @op(keras_class="ExtractPatches")
 def _extract_patches(
-    images: TensorLike, size: Any, strides: Any, dilation_rate: Any, padding: str, data_format: str
+    images: TensorLike, size: Sequence[int], strides: Sizes, dilation_rate: Sizes, padding: str, data_format: str
 ) -> Tensor:
     rank = len(size)
     channels = images.shape[-1 if data_format == "channels_last" else -1 - rank]
     count = int(np.prod(size)) * channels
-    # A convolution with the unit kernels: every element of the window becomes a channel.
+    # A convolution with one-hot kernels: every element of the window becomes a channel.
     kernel = np.eye(count, dtype=images.dtype).reshape((*size, channels, count))
     batched = images[None] if images.ndim == rank + 1 else images
     out = conv_kernels.conv(batched, jnp.asarray(kernel), strides, padding, data_format, dilation_rate)
     return out[0] if images.ndim == rank + 1 else out
 
 
-def _patches(images: Any, size: Any, strides: Any, dilation: Any, padding: str, data_format: Any, rank: int) -> Any:
+def _patches(
+    images: ArrayLike,
+    size: Sizes,
+    strides: Sizes | None,
+    dilation: Sizes,
+    padding: str,
+    data_format: str | None,
+    rank: int,
+) -> Tensor:
     if len(images.shape) not in (rank + 1, rank + 2):
         raise ValueError(
             f"Expected one image of rank {rank + 1} or a batch of rank {rank + 2}. Received: shape={images.shape}"
@@ -281,21 +367,29 @@ def _patches(images: Any, size: Any, strides: Any, dilation: Any, padding: str, 
 
 def extract_patches(
     images: TensorLike,
-    size: int | Sequence[int],
-    strides: int | Sequence[int] | None = None,
-    dilation_rate: int | Sequence[int] = 1,
+    size: Sizes,
+    strides: Sizes | None = None,
+    dilation_rate: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Tensor:
-    """The windows of images, each as a vector in the channels.
+    """Extracts patches of images, each flattened into the channels.
 
     Args:
-        images: Tensor; volumes where `size` has three sizes.
-        size: Height and width of a window.
-        strides: Distances of the windows; None for `size`.
-        dilation_rate: Distances of a window's elements.
+        images: Tensor, `(batch, height, width, channels)`, or one image without the batch axis. For a `size` of three
+            ints, volumes, `(batch, depth, height, width, channels)`.
+        size: Height and width of a patch, or depth, height and width; an int for squares.
+        strides: An int, or one int per spatial axis; None for `size`, without overlap.
+        dilation_rate: Spacing of the elements of a patch: an int, or one int per spatial axis.
         padding: "valid" or "same".
         data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor, `(batch, rows, columns, patch_height * patch_width * channels)`, without the batch axis for one image.
+
+    Raises:
+        TypeError: `size` is no int, tuple or list.
+        ValueError: `size` has neither two nor three ints, or the rank of `images` doesn't fit.
 
     >>> extract_patches(jnp.ones((1, 4, 4, 3)), 2).shape
     (1, 2, 2, 12)
@@ -314,13 +408,28 @@ def extract_patches(
 
 def extract_patches_3d(
     volumes: TensorLike,
-    size: int | Sequence[int],
-    strides: int | Sequence[int] | None = None,
-    dilation_rate: int | Sequence[int] = 1,
+    size: Sizes,
+    strides: Sizes | None = None,
+    dilation_rate: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Tensor:
-    """`extract_patches` for volumes, `(batch, depth, height, width, channels)`.
+    """Extracts patches of volumes, each flattened into the channels.
+
+    Args:
+        volumes: Tensor, `(batch, depth, height, width, channels)`, or one volume.
+        size: Depth, height and width of a patch; an int for cubes.
+        strides: An int, or one int per spatial axis; None for `size`, without overlap.
+        dilation_rate: Spacing of the elements of a patch: an int, or one int per spatial axis.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor, `(batch, *positions, patch_depth * patch_height * patch_width * channels)`.
+
+    Raises:
+        TypeError: `size` is neither an int nor three ints.
+        ValueError: The rank of `volumes` is neither 4 nor 5.
 
     >>> extract_patches_3d(jnp.ones((1, 4, 4, 4, 1)), 2).shape
     (1, 2, 2, 2, 8)
@@ -340,7 +449,19 @@ def gaussian_blur(
     sigma: Sequence[float] = (1.0, 1.0),
     data_format: str | None = None,
 ) -> Tensor:
-    """Images smoothed by a Gaussian of standard deviations `sigma`, cut off at `kernel_size`.
+    """Blurs images with a Gaussian kernel.
+
+    Args:
+        images: Tensor, `(height, width, channels)` or `(batch, height, width, channels)`.
+        kernel_size: Height and width of the kernel.
+        sigma: Standard deviations along height and width, in pixels.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor of the shape and dtype of `images`.
+
+    Raises:
+        ValueError: The rank is neither 3 nor 4.
 
     >>> gaussian_blur(jnp.ones((5, 5, 1)))[2, 2].round(3)
     Array([1.], dtype=float32)
@@ -368,14 +489,20 @@ _METHODS = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "
 def map_coordinates(
     inputs: TensorLike, coordinates: TensorLike, order: int, fill_mode: str = "constant", fill_value: float = 0
 ) -> Tensor:
-    """The values of `inputs` at positions between its elements.
+    """Samples a tensor at fractional positions by interpolation.
 
     Args:
-        inputs: Tensor, of rank `n`.
+        inputs: Tensor of rank `n`.
         coordinates: Tensor, `(n, ...)`: positions along each axis.
-        order: 0 for the nearest element, 1 for linear interpolation.
-        fill_mode: What lies outside: "constant", "nearest", "wrap", "mirror" or "reflect".
-        fill_value: The constant.
+        order: Order of interpolation: 0 for the nearest element, 1 for linear.
+        fill_mode: Extrapolation outside `inputs`: "constant", "nearest", "wrap", "mirror" or "reflect".
+        fill_value: Value outside `inputs` in mode "constant".
+
+    Returns:
+        Tensor, `coordinates.shape[1:]`.
+
+    Raises:
+        ValueError: `order` or `fill_mode` is unknown, or the shape of `coordinates` doesn't fit.
 
     >>> map_coordinates([0.0, 10.0], [[0.25]], 1)
     Array([2.5], dtype=float32)
@@ -403,16 +530,22 @@ def affine_transform(
     fill_value: float = 0,
     data_format: str | None = None,
 ) -> Tensor:
-    """Images moved, turned, scaled and sheared.
+    """Applies affine transforms (translation, rotation, scaling, shear) to images.
 
     Args:
-        images: Tensor.
-        transform: `(8,)` or `(batch, 8)`: numbers `a0, a1, a2, b0, b1, b2, 0, 0`; the output at `(x, y)` is the input
+        images: Tensor, `(height, width, channels)` or `(batch, height, width, channels)`.
+        transform: `(8,)` or `(batch, 8)`: numbers `a0, a1, a2, b0, b1, b2, 0, 0`. The output at `(x, y)` is the input
             at `(a0 x + a1 y + a2, b0 x + b1 y + b2)`.
         interpolation: "nearest" or "bilinear".
-        fill_mode: What lies outside: "constant", "nearest", "wrap", "mirror" or "reflect".
-        fill_value: The constant.
+        fill_mode: Extrapolation outside the image: "constant", "nearest", "wrap", "mirror" or "reflect".
+        fill_value: Value outside the image in mode "constant".
         data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor of the shape of `images`.
+
+    Raises:
+        ValueError: `interpolation` or `fill_mode` is unknown, or the shape of `images` or `transform` doesn't fit.
 
     >>> affine_transform(np.eye(2)[..., None], [1, 0, 1, 0, 1, 0, 0, 0])[..., 0].tolist()
     [[0.0, 0.0], [1.0, 0.0]]
@@ -437,7 +570,7 @@ def affine_transform(
     height, width, channels = batched.shape[1:]
     ys, xs, cs = jnp.meshgrid(*(jnp.arange(n, dtype="float32") for n in (height, width, channels)), indexing="ij")
 
-    def one(image: Any, a: Any) -> Any:
+    def one(image: Array, a: Array) -> Array:
         points = (a[3] * xs + a[4] * ys + a[5], a[0] * xs + a[1] * ys + a[2], cs)
         return jax.scipy.ndimage.map_coordinates(image, points, _ORDERS[interpolation], fill_mode, fill_value)
 
@@ -456,15 +589,21 @@ def scale_and_translate(
     method: str,
     antialias: bool = True,
 ) -> Tensor:
-    """Images resampled at another scale and place.
+    """Resamples images with a scale and a translation.
 
     Args:
         images: Tensor.
         output_shape: Shape of the result.
-        scale, translation: Vectors, one number for each of `spatial_dims`.
-        spatial_dims: The axes to resample.
+        scale, translation: Vectors with one number for each of `spatial_dims`; translations are in output pixels.
+        spatial_dims: Axes to resample.
         method: "linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3" or "lanczos5".
-        antialias: Whether to smooth when shrinking.
+        antialias: Whether to apply an antialiasing filter when downsampling.
+
+    Returns:
+        Tensor of shape `output_shape`.
+
+    Raises:
+        ValueError: `method` is unknown.
 
     >>> x = jnp.arange(4.0).reshape(4, 1)
     >>> scale_and_translate(x, (2, 1), [0.5], [0.0], (0,), "linear", False).ravel()
@@ -478,7 +617,17 @@ def scale_and_translate(
 
 @op
 def sobel_edges(images: TensorLike, data_format: str | None = None) -> Tensor:
-    """Gradients of images along height and width by Sobel's filters, in a new last axis of size 2.
+    """Computes image gradients along height and width with Sobel filters.
+
+    Args:
+        images: Tensor, `(height, width, channels)` or `(batch, height, width, channels)`.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor of the shape of `images` with a new last axis of size 2: the gradients along height and width.
+
+    Raises:
+        ValueError: The rank is neither 3 nor 4.
 
     >>> sobel_edges(jnp.ones((1, 4, 4, 3))).shape
     (1, 4, 4, 3, 2)

@@ -1,8 +1,8 @@
-"""Linear algebra on matrices in the last two axes; the axes before them are batches."""
+"""Linear algebra on matrices in the last two axes; all axes before them are batch axes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,15 @@ from ..core.convert import to_tensor
 from ..core.dtypes import floatx
 from ..core.engine import is_tracer, jax, jnp
 from ..core.op import Argument, Axis, Tensor, TensorLike, op
+from ..core.types import Array, Tree
 from .checks import input_rank, least_rank
 
 
-def _float(x: Any) -> Any:
+def _float(x: Array) -> Array:
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(floatx())
 
 
-def _matrices(x: Any, square: bool = False) -> None:
+def _matrices(x: Array, square: bool = False) -> None:
     least_rank(x, 2)
     if square and x.shape[-1] != x.shape[-2]:
         raise ValueError(f"Expected a square matrix. Received non-square input with shape {tuple(x.shape)}")
@@ -27,10 +28,17 @@ def _matrices(x: Any, square: bool = False) -> None:
 
 @op
 def cholesky(x: TensorLike, upper: bool = False) -> Tensor:
-    """The triangular `L` with `L @ L.T = x` (`L.T @ L` with `upper`), for positive definite `x`.
+    """Computes the Cholesky factor `L`, with `L @ L.T = x`, of a positive definite matrix.
+
+    Args:
+        x: Symmetric positive definite tensor, `(..., n, n)`.
+        upper: Whether to return the upper triangular factor `U`, with `U.T @ U = x`.
+
+    Returns:
+        Triangular tensor, `(..., n, n)`.
 
     Raises:
-        ValueError: `x` is not positive definite. In compiled code the result is NaN instead.
+        ValueError: `x` is not square, or not positive definite. In compiled code the latter results in NaN instead.
 
     >>> cholesky([[4.0, 0.0], [0.0, 9.0]]).tolist()
     [[2.0, 0.0], [0.0, 3.0]]
@@ -47,7 +55,17 @@ def cholesky(x: TensorLike, upper: bool = False) -> Tensor:
 
 @op
 def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
-    """The inverse of the matrix whose Cholesky factor is `x`.
+    """Computes the inverse of a matrix from its Cholesky factor.
+
+    Args:
+        x: Cholesky factor, `(..., n, n)`.
+        upper: Whether the factor is upper triangular.
+
+    Returns:
+        Tensor, `(..., n, n)`.
+
+    Raises:
+        ValueError: `x` is not square.
 
     >>> cholesky_inverse([[2.0, 0.0], [0.0, 1.0]]).tolist()
     [[0.25, 0.0], [0.0, 1.0]]
@@ -62,7 +80,16 @@ def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
 
 @op
 def det(x: TensorLike) -> Tensor:
-    """Determinant.
+    """Computes determinants.
+
+    Args:
+        x: Tensor, `(..., n, n)`.
+
+    Returns:
+        Tensor, `(...)`.
+
+    Raises:
+        ValueError: `x` is not square.
 
     >>> det([[2.0, 0.0], [0.0, 3.0]])
     Array(6., dtype=float32)
@@ -73,7 +100,16 @@ def det(x: TensorLike) -> Tensor:
 
 @op
 def eig(x: TensorLike) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors (in columns), both complex. On the CPU only.
+    """Computes eigenvalues and eigenvectors of square matrices. Runs on the CPU only.
+
+    Args:
+        x: Tensor, `(..., n, n)`.
+
+    Returns:
+        Complex eigenvalues, `(..., n)`, and eigenvectors in columns, `(..., n, n)`.
+
+    Raises:
+        ValueError: `x` is not square.
 
     >>> [v.shape for v in eig([[2.0, 0.0], [0.0, 3.0]])]
     [(2,), (2, 2)]
@@ -85,7 +121,16 @@ def eig(x: TensorLike) -> tuple[Tensor, Tensor]:
 
 @op
 def eigh(x: TensorLike) -> tuple[Tensor, Tensor]:
-    """Eigenvalues, smallest first, and eigenvectors (in columns) of a symmetric matrix.
+    """Computes eigenvalues and eigenvectors of symmetric (Hermitian) matrices.
+
+    Args:
+        x: Symmetric tensor, `(..., n, n)`.
+
+    Returns:
+        Real eigenvalues in ascending order, `(..., n)`, and eigenvectors in columns, `(..., n, n)`.
+
+    Raises:
+        ValueError: `x` is not square.
 
     >>> eigh([[3.0, 0.0], [0.0, 2.0]])[0]
     Array([2., 3.], dtype=float32)
@@ -97,7 +142,16 @@ def eigh(x: TensorLike) -> tuple[Tensor, Tensor]:
 
 @op
 def inv(x: TensorLike) -> Tensor:
-    """Inverse.
+    """Computes inverse matrices.
+
+    Args:
+        x: Tensor, `(..., n, n)`.
+
+    Returns:
+        Tensor, `(..., n, n)`; infinite or NaN for singular matrices.
+
+    Raises:
+        ValueError: `x` is not square.
 
     >>> inv([[2.0, 0.0], [0.0, 4.0]]).tolist()
     [[0.5, 0.0], [0.0, 0.25]]
@@ -108,7 +162,17 @@ def inv(x: TensorLike) -> Tensor:
 
 @op
 def lu_factor(x: TensorLike) -> tuple[Tensor, Tensor]:
-    """Both triangular factors of `x` in one matrix, and the rows that were exchanged.
+    """Computes the LU decomposition with partial pivoting.
+
+    Args:
+        x: Tensor, `(..., m, n)`.
+
+    Returns:
+        Both triangular factors in one tensor, `(..., m, n)`, and the pivots, int32 `(..., min(m, n))`: row `i` was
+        exchanged with row `pivots[i]`.
+
+    Raises:
+        ValueError: `x` has fewer than two axes.
 
     >>> lu_factor([[2.0, 0.0], [0.0, 4.0]])[1]
     Array([0, 1], dtype=int32)
@@ -120,12 +184,15 @@ def lu_factor(x: TensorLike) -> tuple[Tensor, Tensor]:
 
 @op
 def lstsq(a: TensorLike, b: TensorLike, rcond: float | None = None) -> Tensor:
-    """The `x` for which `a @ x` is nearest to `b`.
+    """Solves `a @ x = b` in the least-squares sense.
 
     Args:
         a: Tensor, `(m, n)`.
         b: Tensor, `(m,)` or `(m, k)`.
-        rcond: Singular values below this share of the greatest count as zero; None for the dtype's precision.
+        rcond: Singular values below this fraction of the largest one count as zero; None for machine precision.
+
+    Returns:
+        Tensor, `(n,)` or `(n, k)`.
 
     >>> lstsq([[1.0], [1.0]], [1.0, 3.0]).round(3)
     Array([2.], dtype=float32)
@@ -135,7 +202,17 @@ def lstsq(a: TensorLike, b: TensorLike, rcond: float | None = None) -> Tensor:
 
 @op
 def matrix_rank(x: TensorLike, tol: float | None = None) -> Tensor:
-    """Number of singular values above `tol`; None for the dtype's precision.
+    """Computes the ranks of matrices: the number of singular values above `tol`.
+
+    Args:
+        x: Tensor, `(..., m, n)`.
+        tol: Threshold; None derives it from the largest singular value and machine precision.
+
+    Returns:
+        Integer tensor, `(...)`.
+
+    Raises:
+        ValueError: `x` has fewer than two axes.
 
     >>> matrix_rank([[1.0, 1.0], [1.0, 1.0]])
     Array(1, dtype=int32)
@@ -145,14 +222,20 @@ def matrix_rank(x: TensorLike, tol: float | None = None) -> Tensor:
 
 
 @op
-def norm(x: TensorLike, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Norm of vectors or matrices.
+def norm(x: TensorLike, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Computes a norm of vectors or matrices.
 
     Args:
         x: Tensor.
-        ord: An int, `inf`, "fro" or "nuc"; None for the root of the sum of squares.
-        axis: One axis for vectors, two for matrices; None for `x` as a whole.
-        keepdims: Whether reduced axes stay with size 1.
+        ord: Order of the norm: a number, `inf`, `-inf`, "fro" or "nuc"; None for the Euclidean (Frobenius) norm.
+        axis: One axis for vector norms, two for matrix norms; None for all axes.
+        keepdims: Whether to keep the reduced axes with size 1.
+
+    Returns:
+        Tensor without the reduced axes.
+
+    Raises:
+        ValueError: `ord` is not an order of such a norm, or `axis` has more than two axes.
 
     >>> norm([3.0, 4.0])
     Array(5., dtype=float32)
@@ -163,7 +246,17 @@ def norm(x: TensorLike, ord: Any = None, axis: Axis = None, keepdims: bool = Fal
 
 @op
 def pinv(x: TensorLike, rcond: float | None = None) -> Tensor:
-    """Pseudo-inverse (Moore and Penrose's).
+    """Computes the Moore-Penrose pseudo-inverse.
+
+    Args:
+        x: Tensor, `(..., m, n)`.
+        rcond: Singular values below this fraction of the largest one count as zero; None for machine precision.
+
+    Returns:
+        Tensor, `(..., n, m)`.
+
+    Raises:
+        ValueError: `x` has fewer than two axes.
 
     >>> pinv([[2.0, 0.0], [0.0, 0.0]]).round(3).tolist()
     [[0.5, 0.0], [0.0, 0.0]]
@@ -174,11 +267,18 @@ def pinv(x: TensorLike, rcond: float | None = None) -> Tensor:
 
 @op
 def qr(x: TensorLike, mode: str = "reduced") -> tuple[Tensor, Tensor]:
-    """`x` as an orthogonal times a triangular matrix.
+    """Computes the QR decomposition: `x` as an orthogonal matrix times an upper triangular one.
 
     Args:
         x: Tensor, `(..., m, n)`.
-        mode: "reduced": `(m, k)` and `(k, n)`, `k` the smaller size; "complete": `(m, m)` and `(m, n)`.
+        mode: "reduced" for factors `(..., m, k)` and `(..., k, n)` with `k = min(m, n)`; "complete" for factors
+            `(..., m, m)` and `(..., m, n)`.
+
+    Returns:
+        Tensors `(q, r)`.
+
+    Raises:
+        ValueError: `x` has fewer than two axes, or `mode` is neither of these.
 
     >>> [v.shape for v in qr(jnp.ones((3, 2)))]
     [(3, 2), (2, 2)]
@@ -193,7 +293,17 @@ def qr(x: TensorLike, mode: str = "reduced") -> tuple[Tensor, Tensor]:
 
 @op
 def solve(a: TensorLike, b: TensorLike) -> Tensor:
-    """The `x` with `a @ x = b`.
+    """Solves the linear system `a @ x = b`.
+
+    Args:
+        a: Tensor, `(..., n, n)`.
+        b: Tensor, `(n,)` or `(..., n, k)`.
+
+    Returns:
+        Tensor of the shape of `b`.
+
+    Raises:
+        ValueError: `a` is not square.
 
     >>> solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 2.0])
     Array([1. , 0.5], dtype=float32)
@@ -205,7 +315,18 @@ def solve(a: TensorLike, b: TensorLike) -> Tensor:
 
 @op
 def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Tensor:
-    """The `x` with `a @ x = b`, of `a` only the upper (or `lower`) triangle being looked at.
+    """Solves `a @ x = b` for a triangular `a`, reading only one of its triangles.
+
+    Args:
+        a: Tensor, `(..., n, n)`.
+        b: Tensor, `(..., n)` or `(..., n, k)`.
+        lower: Whether to read the lower rather than the upper triangle.
+
+    Returns:
+        Tensor of the shape of `b`.
+
+    Raises:
+        ValueError: `a` is not square.
 
     >>> solve_triangular([[2.0, 0.0], [0.0, 4.0]], [2.0, 2.0])
     Array([1. , 0.5], dtype=float32)
@@ -218,15 +339,18 @@ def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Tenso
 
 @op(keras_class="SVD")
 def svd(x: TensorLike, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    """Singular values, and the orthogonal matrices on their sides: `x = u @ diag(s) @ vh`.
+    """Computes the singular value decomposition, `x = u @ diag(s) @ vh`.
 
     Args:
         x: Tensor, `(..., m, n)`.
         full_matrices: Whether `u` and `vh` are square.
-        compute_uv: Whether to return them too.
+        compute_uv: Whether to return `u` and `vh` besides `s`.
 
     Returns:
-        `(u, s, vh)`, or `s`.
+        `(u, s, vh)`, or only `s`, `(..., min(m, n))`, in descending order.
+
+    Raises:
+        ValueError: `x` has fewer than two axes.
 
     >>> svd([[3.0, 0.0], [0.0, 2.0]], compute_uv=False)
     Array([3., 2.], dtype=float32)
@@ -242,17 +366,20 @@ def _jvp(fun: Argument, primals: Argument, tangents: Argument, has_aux: bool = F
     return jax.jvp(fun, primals, tangents, has_aux=has_aux)
 
 
-def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> Any:
-    """`fun` at a point, and its derivative there in a direction.
+def jvp(fun: Callable, primals: Sequence[Tree], tangents: Sequence[Tree], has_aux: bool = False) -> Any:
+    """Computes a function and its directional derivative (Jacobian-vector product) at a point.
 
     Args:
         fun: Function of tensors.
-        primals: Its arguments, in a tuple or list; symbolic tensors too.
-        tangents: The direction, of the same structure.
-        has_aux: Whether `fun` returns `(output, other)`, of which only the first is differentiated.
+        primals: Arguments of `fun` as a tuple or list of tensors, symbolic ones too.
+        tangents: Direction, of the structure of `primals`.
+        has_aux: Whether `fun` returns `(output, aux)`, of which only `output` is differentiated.
 
     Returns:
-        `(output, derivative)`, and `other`.
+        `(output, derivative)`, or `(output, derivative, aux)` with `has_aux`.
+
+    Raises:
+        TypeError: `primals` or `tangents` is no tuple or list.
 
     >>> jvp(lambda x: x * x, (3.0,), (1.0,))
     (Array(9., dtype=float32), Array(6., dtype=float32))

@@ -1,24 +1,25 @@
-"""Segments, spectra, special functions and rankings."""
+"""Segments, Fourier transforms, special functions and rankings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from ..core.engine import is_tracer, jax, jnp, lax
-from ..core.op import Axis, Tensor, TensorLike, op
+from ..core.op import Axis, DTypeLike, Tensor, TensorLike, op
+from ..core.types import Array, ArrayLike
 from .checks import broadcastable, differ, input_rank, least_rank
+from .families import named_op
 
 
-def _float(x: Any) -> Any:
+def _float(x: Array) -> Array:
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.result_type(x, float))
 
 
 @op(keras_class="CDist")
 def cdist(x: TensorLike, y: TensorLike) -> Tensor:
-    """Euclidean distance of each row of `x` from each row of `y`.
+    """Computes Euclidean distances between all rows of `x` and all rows of `y`.
 
     Args:
         x: Tensor, `(..., n, d)`.
@@ -26,6 +27,9 @@ def cdist(x: TensorLike, y: TensorLike) -> Tensor:
 
     Returns:
         Tensor, `(..., n, m)`.
+
+    Raises:
+        ValueError: A tensor has fewer than two axes, the sizes `d` differ, or the batch axes can't be broadcast.
 
     >>> cdist([[0.0, 0.0]], [[3.0, 4.0]])
     Array([[5.]], dtype=float32)
@@ -41,24 +45,33 @@ def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     return jnp.sqrt(jnp.sum(jnp.square(difference), -1))
 
 
-def _special(name: str, what: str) -> Callable[[TensorLike], Tensor]:
+def _special(name: str, what: str, of_lax: str | None = None) -> Callable[[TensorLike], Tensor]:
     def function(x: TensorLike) -> Tensor:
-        return getattr(lax, name)(_float(x))
+        return getattr(lax, of_lax or name)(_float(x))
 
-    function.__name__ = function.__qualname__ = "erfinv" if name == "erf_inv" else name
-    function.__doc__ = f"{what}\n\nArgs:\n    x: Tensor.\n\nReturns:\n    Tensor of the shape of `x`.\n"
-    return op(function)
+    return named_op(function, name, what, {"x": "Tensor."}, "Tensor of the shape of `x`.")
 
 
-erf = _special("erf", "The error function.")
-erfc = _special("erfc", "1 minus the error function, exact also where that is tiny.")
-erfinv = _special("erf_inv", "The inverse of the error function.")
-rsqrt = _special("rsqrt", "`1 / sqrt(x)`.")
+erf = _special("erf", "Computes the error function.")
+erfc = _special("erfc", "Computes the complementary error function, `1 - erf(x)`, accurately also where it is tiny.")
+erfinv = _special("erfinv", "Computes the inverse error function.", "erf_inv")
+rsqrt = _special("rsqrt", "Computes the reciprocal square root, `1 / sqrt(x)`.")
 
 
 @op
 def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """`log(sum(exp(x)))` without overflow.
+    """Computes `log(sum(exp(x)))` without overflow.
+
+    Args:
+        x: Tensor.
+        axis: Axis or axes to reduce; None for all.
+        keepdims: Whether to keep the reduced axes with size 1.
+
+    Returns:
+        Tensor without the reduced axes.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> logsumexp([1000.0, 1000.0])
     Array(1000.6932, dtype=float32)
@@ -68,7 +81,16 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
 
 @op
 def logdet(x: TensorLike) -> Tensor:
-    """Logarithm of the absolute value of the determinant of each matrix.
+    """Computes the logarithm of the absolute value of determinants.
+
+    Args:
+        x: Tensor, `(..., n, n)`.
+
+    Returns:
+        Tensor, `(...)`.
+
+    Raises:
+        ValueError: `x` is not square.
 
     >>> logdet([[2.0, 0.0], [0.0, 0.5]])
     Array(0., dtype=float32)
@@ -83,8 +105,8 @@ def _segment(name: str, what: str, empty: str) -> Callable[..., Tensor]:
     ) -> Tensor:
         if num_segments is None and is_tracer(segment_ids):
             raise ValueError(
-                "Argument `num_segments` must be set when using the JAX backend. Received: num_segments=None. In "
-                "compiled code, and for symbolic tensors, there are no values that it could be read off."
+                "Argument `num_segments` must be set when using the JAX backend. Received: num_segments=None. "
+                "It can't be inferred in compiled code and for symbolic tensors, which have no values."
             )
         if segment_ids.ndim != 1:
             raise ValueError(f"Argument `segment_ids` should be an 1-D vector, got shape: {segment_ids.shape}. ")
@@ -95,31 +117,38 @@ def _segment(name: str, what: str, empty: str) -> Callable[..., Tensor]:
             )
         return getattr(jax.ops, name)(data, segment_ids, num_segments, indices_are_sorted=sorted)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{what}\n\nArgs:\n    data: Tensor, `(n, ...)`.\n    segment_ids: Which segment each slice belongs to, ints "
-        "of shape `(n,)`.\n    num_segments: How many there are; None to read it off `segment_ids`, which is "
-        "possible for values alone: not when compiled, nor for symbolic tensors.\n    sorted: Whether `segment_ids` is "
-        "known to increase, which is quicker.\n\n"
-        f"Returns:\n    Tensor, `(num_segments, ...)`; {empty} for an empty segment.\n"
-    )
-    return op(function)
+    args = {
+        "data": "Tensor, `(n, ...)`.",
+        "segment_ids": "Segment of each slice, an integer tensor `(n,)`.",
+        "num_segments": "Number of segments; None infers it from the values of `segment_ids`, which is not possible in "
+        "compiled code and for symbolic tensors.",
+        "sorted": "Whether `segment_ids` is known to be sorted, which is faster.",
+    }
+    returns = f"Tensor, `(num_segments, ...)`; {empty} for an empty segment."
+    error = "`segment_ids` is not a vector of length `n`, or `num_segments` can't be inferred."
+    return named_op(function, name, what, args, returns, {"ValueError": error})
 
 
-segment_max = _segment("segment_max", "Maximum of the slices of each segment.", "the least number")
-segment_min = _segment("segment_min", "Minimum of the slices of each segment.", "the greatest number")
-segment_prod = _segment("segment_prod", "Product of the slices of each segment.", "1")
-segment_sum = _segment("segment_sum", "Sum of the slices of each segment.", "0")
+segment_max = _segment("segment_max", "Computes the maximum over the slices of each segment.", "the lowest number")
+segment_min = _segment("segment_min", "Computes the minimum over the slices of each segment.", "the highest number")
+segment_prod = _segment("segment_prod", "Computes the product over the slices of each segment.", "1")
+segment_sum = _segment("segment_sum", "Computes the sum over the slices of each segment.", "0")
 
 
 @op
 def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
-    """The `k` greatest elements along the last axis, greatest first, and their indices.
+    """Returns the `k` largest elements along the last axis, in descending order, and their indices.
 
     Args:
-        x: Tensor.
-        k: How many.
-        sorted: Kept for compatibility: they always are.
+        x: Tensor, `(..., n)`.
+        k: Number of elements.
+        sorted: Kept for compatibility: they are always sorted.
+
+    Returns:
+        Values and indices (int32), `(..., k)` each.
+
+    Raises:
+        ValueError: `k` is larger than `n`.
 
     >>> [v.tolist() for v in top_k([1, 5, 3], 2)]
     [[5, 3], [1, 2]]
@@ -130,30 +159,45 @@ def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
 
 @op
 def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
-    """Whether each target is among the `k` classes with the greatest predictions; ties count as in.
+    """Tests whether each target is among the `k` classes with the highest predictions. Ties count as being among them.
 
     Args:
-        targets: Classes as ints, `(batch,)`.
+        targets: Class indices, `(batch,)`.
         predictions: Tensor, `(batch, classes)`.
-        k: How many.
+        k: Number of classes.
+
+    Returns:
+        Bool tensor, `(batch,)`; False for targets out of range and for predictions that aren't finite.
+
+    Raises:
+        ValueError: The shape of `predictions` is not that of `targets` with an axis of classes added.
 
     >>> in_top_k([1], [[0.1, 0.7, 0.2]], 1)
     Array([ True], dtype=bool)
     """
     if predictions.ndim != targets.ndim + 1 or not broadcastable(targets.shape, predictions.shape[:-1]):
         raise ValueError(
-            "`predictions` must have the shape of `targets` and an axis of classes after it. "
+            "`predictions` must have the shape of `targets` with an axis of classes added at the end. "
             f"Received: targets.shape={targets.shape}, predictions.shape={predictions.shape}"
         )
     score = jnp.take_along_axis(predictions, targets[..., None], -1, mode="fill", fill_value=jnp.nan)[..., 0]
     above = jnp.sum(predictions > score[..., None], -1)
-    # A target out of range, or a prediction that is not finite, is never in.
+    # A target out of range has the score NaN, and is never in; nor is a prediction that isn't finite.
     return jnp.logical_and(jnp.isfinite(score), above < k)
 
 
 @op
 def view_as_complex(x: TensorLike) -> Tensor:
-    """Complex numbers from real and imaginary parts in the last axis.
+    """Converts pairs of real and imaginary parts in the last axis to complex numbers.
+
+    Args:
+        x: Tensor, `(..., 2)`.
+
+    Returns:
+        Complex tensor, `(...)`.
+
+    Raises:
+        ValueError: The last axis doesn't have size 2.
 
     >>> view_as_complex([[1.0, 2.0]])
     Array([1.+2.j], dtype=complex64)
@@ -165,7 +209,13 @@ def view_as_complex(x: TensorLike) -> Tensor:
 
 @op
 def view_as_real(x: TensorLike) -> Tensor:
-    """Real and imaginary parts of complex numbers, in a new last axis.
+    """Converts complex numbers to pairs of real and imaginary parts in a new last axis.
+
+    Args:
+        x: Complex tensor, `(...)`.
+
+    Returns:
+        Float tensor, `(..., 2)`.
 
     >>> view_as_real(np.array([1.0 + 2.0j], "complex64"))
     Array([[1., 2.]], dtype=float32)
@@ -173,8 +223,8 @@ def view_as_real(x: TensorLike) -> Tensor:
     return jnp.stack([jnp.real(x), jnp.imag(x)], -1)
 
 
-def _pair(x: Any, rank: int = 1) -> Any:
-    """A complex tensor of at least `rank` axes from the pair (real, imaginary)."""
+def _pair(x: Sequence[ArrayLike], rank: int = 1) -> Array:
+    """Makes a complex tensor of at least `rank` axes from a pair (real, imaginary)."""
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ValueError(f"Input `x` should be a tuple of two tensors - real and imaginary. Received: x={x}")
     real, imaginary = (_float(jnp.asarray(v)) for v in x)
@@ -187,19 +237,22 @@ def _pair(x: Any, rank: int = 1) -> Any:
     return lax.complex(real, imaginary)
 
 
-def _parts(z: Any) -> tuple[Any, Any]:
+def _parts(z: Array) -> tuple[Array, Array]:
     return jnp.real(z), jnp.imag(z)
 
 
 @op(keras_class="FFT")
 def fft(x: Sequence[TensorLike]) -> tuple[Tensor, Tensor]:
-    """Discrete Fourier transform along the last axis.
+    """Computes the discrete Fourier transform along the last axis.
 
     Args:
-        x: Pair of tensors: real and imaginary part.
+        x: Pair of tensors, real and imaginary part, `(..., n)` each.
 
     Returns:
-        Such a pair.
+        Pair of tensors, real and imaginary part, `(..., n)` each.
+
+    Raises:
+        ValueError: `x` is no pair of tensors of the same shape, or they have no axis.
 
     >>> fft((jnp.ones(2), jnp.zeros(2)))[0]
     Array([2., 0.], dtype=float32)
@@ -209,7 +262,16 @@ def fft(x: Sequence[TensorLike]) -> tuple[Tensor, Tensor]:
 
 @op(keras_class="FFT2")
 def fft2(x: Sequence[TensorLike]) -> tuple[Tensor, Tensor]:
-    """Discrete Fourier transform along the last two axes; takes and returns a pair, as `fft`.
+    """Computes the two-dimensional discrete Fourier transform along the last two axes.
+
+    Args:
+        x: Pair of tensors, real and imaginary part, `(..., m, n)` each.
+
+    Returns:
+        Pair of tensors, real and imaginary part, `(..., m, n)` each.
+
+    Raises:
+        ValueError: `x` is no pair of tensors of the same shape, or they have fewer than two axes.
 
     >>> fft2((jnp.ones((2, 2)), jnp.zeros((2, 2))))[0].tolist()
     [[4.0, 0.0], [0.0, 0.0]]
@@ -219,7 +281,16 @@ def fft2(x: Sequence[TensorLike]) -> tuple[Tensor, Tensor]:
 
 @op(keras_class="IFFT2")
 def ifft2(x: Sequence[TensorLike]) -> tuple[Tensor, Tensor]:
-    """The inverse of `fft2`.
+    """Computes the inverse two-dimensional discrete Fourier transform along the last two axes.
+
+    Args:
+        x: Pair of tensors, real and imaginary part, `(..., m, n)` each.
+
+    Returns:
+        Pair of tensors, real and imaginary part, `(..., m, n)` each.
+
+    Raises:
+        ValueError: `x` is no pair of tensors of the same shape, or they have fewer than two axes.
 
     >>> ifft2((jnp.ones((2, 2)), jnp.zeros((2, 2))))[0].tolist()
     [[1.0, 0.0], [0.0, 0.0]]
@@ -229,14 +300,17 @@ def ifft2(x: Sequence[TensorLike]) -> tuple[Tensor, Tensor]:
 
 @op(keras_class="RFFT")
 def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Tensor, Tensor]:
-    """Discrete Fourier transform of real numbers along the last axis.
+    """Computes the discrete Fourier transform of real numbers along the last axis.
 
     Args:
-        x: Tensor.
-        fft_length: Length to cut or pad `x` to; None for its own.
+        x: Real tensor, `(..., n)`.
+        fft_length: Length to truncate or zero-pad `x` to; None for `n`.
 
     Returns:
-        Real and imaginary part, with `fft_length // 2 + 1` frequencies.
+        Pair of tensors, real and imaginary part, `(..., fft_length // 2 + 1)` each.
+
+    Raises:
+        ValueError: `x` has no axis, or `fft_length` is not positive.
 
     >>> rfft(jnp.ones(4))[0]
     Array([4., 0., 0.], dtype=float32)
@@ -247,11 +321,17 @@ def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Tensor, Tensor]:
 
 @op(keras_class="IRFFT")
 def irfft(x: Sequence[TensorLike], fft_length: int | None = None) -> Tensor:
-    """The inverse of `rfft`.
+    """Computes the inverse of `rfft`.
 
     Args:
-        x: Pair of tensors: real and imaginary part.
+        x: Pair of tensors, real and imaginary part, `(..., frequencies)` each.
         fft_length: Length of the result; None for `2 * (frequencies - 1)`.
+
+    Returns:
+        Real tensor, `(..., fft_length)`.
+
+    Raises:
+        ValueError: `x` is no pair of tensors of the same shape, or they have no axis.
 
     >>> irfft((jnp.ones(2), jnp.zeros(2)))
     Array([1., 0.], dtype=float32)
@@ -261,15 +341,18 @@ def irfft(x: Sequence[TensorLike], fft_length: int | None = None) -> Tensor:
 
 @op
 def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int) -> Tensor:
-    """Windows of the last axis.
+    """Extracts sliding windows of the last axis.
 
     Args:
         x: Tensor, `(..., n)`.
-        sequence_length: Size of a window.
-        sequence_stride: Distance of one window from the next.
+        sequence_length: Window length.
+        sequence_stride: Distance between the starts of consecutive windows.
 
     Returns:
         Tensor, `(..., windows, sequence_length)`.
+
+    Raises:
+        ValueError: `x` has no axis, or a length or stride is not a positive int.
 
     >>> extract_sequences([1, 2, 3, 4], 2, 2).tolist()
     [[1, 2], [3, 4]]
@@ -281,14 +364,14 @@ def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int)
     return jnp.take(x, positions, -1)
 
 
-def _at_least_one(**sizes: Any) -> None:
+def _at_least_one(**sizes: int) -> None:
     for name, size in sizes.items():
         if not hasattr(size, "__index__") or size < 1:
             raise ValueError(f"`{name}` must be a positive integer. Received: {name}={size}")
 
 
-def _window(window: Any, sequence_length: int, fft_length: int, dtype: Any) -> Any:
-    """The window as `fft_length` numbers, centred."""
+def _window(window: ArrayLike, sequence_length: int, fft_length: int, dtype: DTypeLike) -> Array:
+    """Returns a window padded to `fft_length`, centered."""
     _at_least_one(sequence_length=sequence_length, fft_length=fft_length)
     if fft_length < sequence_length:
         raise ValueError(
@@ -320,21 +403,25 @@ def stft(
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    window: Any = "hann",
+    window: ArrayLike = "hann",
     center: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Spectra of overlapping windows of the last axis.
+    """Computes the short-time Fourier transform along the last axis.
 
     Args:
-        x: Tensor, `(..., n)`.
-        sequence_length: Size of a window.
-        sequence_stride: Distance of one window from the next.
-        fft_length: Size of the transform, at least `sequence_length`.
-        window: "hann", "hamming", a vector of `sequence_length` numbers, or None for none.
-        center: Whether to pad so that windows are centred on their positions.
+        x: Real tensor, `(..., n)`.
+        sequence_length: Window length.
+        sequence_stride: Distance between the starts of consecutive windows (hop length).
+        fft_length: Length of the transform, at least `sequence_length`.
+        window: "hann", "hamming", a vector of `sequence_length` numbers, or None for a rectangular window.
+        center: Whether to pad `x` by reflection so that windows are centered at multiples of the stride.
 
     Returns:
-        Real and imaginary part, `(..., windows, fft_length // 2 + 1)`.
+        Pair of tensors, real and imaginary part, `(..., windows, fft_length // 2 + 1)` each.
+
+    Raises:
+        ValueError: A length or stride is not a positive int, `fft_length` is below `sequence_length`, or `window` is
+            unknown or of another length.
 
     >>> stft(jnp.ones((1, 16)), 8, 4, 8)[0].shape
     (1, 5, 5)
@@ -354,18 +441,23 @@ def istft(
     sequence_stride: int,
     fft_length: int,
     length: int | None = None,
-    window: Any = "hann",
+    window: ArrayLike = "hann",
     center: bool = True,
 ) -> Tensor:
-    """The inverse of `stft`.
+    """Computes the inverse short-time Fourier transform.
 
     Args:
-        x: Pair of tensors: real and imaginary part, `(..., windows, fft_length // 2 + 1)`.
-        sequence_length, sequence_stride, fft_length, window, center: As given to `stft`.
-        length: Size of the result; None for what the windows cover.
+        x: Pair of tensors, real and imaginary part, `(..., windows, fft_length // 2 + 1)` each.
+        sequence_length, sequence_stride, fft_length: Lengths given to `stft`.
+        length: Length of the result; None for the length that the windows cover.
+        window, center: Arguments given to `stft`.
 
     Returns:
-        Tensor, `(..., n)`.
+        Real tensor, `(..., length)`.
+
+    Raises:
+        ValueError: `x` is no pair of tensors of the same shape, a length or stride is not a positive int, `fft_length`
+            is below `sequence_length`, or `window` is unknown or of another length.
 
     >>> x = jnp.arange(16.0)
     >>> bool(jnp.allclose(istft(stft(x, 8, 4, 8), 8, 4, 8), x, atol=1e-5))
@@ -380,6 +472,7 @@ def istft(
     overlap = jnp.zeros((*frames.shape[:-2], size), frames.dtype)
     overlap = overlap.at[..., positions].add((frames * win).reshape((*frames.shape[:-2], -1)))
     weight = jnp.zeros(size, frames.dtype).at[positions].add(jnp.tile(jnp.square(win), count))
+    # Overlap-add, normalized by the sum of squared windows: the least-squares inverse.
     out = overlap / jnp.where(weight > 1e-11, weight, 1)
     start = fft_length // 2 if center else 0
     if length is not None:

@@ -1,4 +1,4 @@
-"""Helpers around models: `keras.utils`."""
+"""Utilities around models: `keras.utils`."""
 
 import importlib
 from typing import Any
@@ -16,7 +16,7 @@ from ..core.serialization import deserialize_keras_object, serialize_keras_objec
 from .numeric import normalize, to_categorical
 from .session import clear_session, is_interactive_logging_enabled
 
-# These need rooms that are slow to import, so they are looked up when first asked for.
+# Their modules are slow to import, so they are imported on first access.
 _LAZY = {
     "Progbar": "addax.callbacks.progbar",
     "PyDataset": "addax.data.py_dataset",

@@ -1,23 +1,22 @@
-"""Small conversions of data, on the host."""
+"""Conversions of data on the host."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from ..core.config import floatx
+from ..core.types import ArrayLike
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
-    """Class indices as one-hot rows.
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
+    """Converts class indices to one-hot vectors.
 
     Args:
-        x: Ints, shape `(...)` or `(..., 1)`.
-        num_classes: Number of classes; the largest index + 1 when None.
+        x: Integers, `(...)` or `(..., 1)`.
+        num_classes: Number of classes; None for the largest index + 1.
 
     Returns:
-        Floats, shape `(..., num_classes)`.
+        Float64 array, `(..., num_classes)`.
 
     Raises:
         ValueError: An index is negative or not below `num_classes`.
@@ -38,8 +37,16 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return np.eye(num_classes)[indices]
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
-    """`x` divided by its norm along `axis`; rows of zeros stay.
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
+    """Divides an array by its norm along `axis`; vectors of zeros stay zero.
+
+    Args:
+        x: Array.
+        axis: Axis to normalize over.
+        order: Order of the norm; 2 is the Euclidean norm.
+
+    Returns:
+        Float array of the shape of `x`.
 
     >>> normalize(np.array([[3.0, 4.0]]))
     array([[0.6, 0.8]])

@@ -1,4 +1,4 @@
-"""The state of the process that is not a setting."""
+"""State of the process other than settings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["clear_session", "is_interactive_logging_enabled"]
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Starts the numbering of automatic names anew, with the default dtype policy, as in a fresh process.
+    """Resets the counters of automatic names and the default dtype policy, as in a fresh process.
 
     Args:
-        free_memory: Whether to collect what nothing refers to any more.
+        free_memory: Whether to run the garbage collector.
 
     >>> keras.utils.clear_session(); keras.layers.Dense(1).name
     'dense'

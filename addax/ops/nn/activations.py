@@ -1,4 +1,4 @@
-"""Functions that make a network more than one matrix: of each element, or along an axis."""
+"""Activation functions, elementwise or along an axis."""
 
 from __future__ import annotations
 
@@ -7,18 +7,28 @@ from typing import Any
 from ...core.config import thread
 from ...core.dtypes import static_shape
 from ...core.engine import jax, jnp
-from ...core.op import Tensor, TensorLike, op
+from ...core.op import Axis, Tensor, TensorLike, op
+from ...core.types import Array
 from ...core.warnings import warn
 from ..checks import axis_in
 
 
-def _float(x: Any) -> Any:
+def _float(x: Array) -> Array:
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.result_type(x, float))
 
 
 @op
 def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
-    """`x` above zero, `alpha * (exp(x / alpha) - 1)` below: smooth for every `alpha`.
+    """Computes the continuously differentiable exponential linear unit.
+
+    It is `x` for positive `x`, else `alpha * (exp(x / alpha) - 1)`.
+
+    Args:
+        x: Tensor.
+        alpha: Scale of the exponential part.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> celu([-1.0, 1.0]).round(3)
     Array([-0.632,  1.   ], dtype=float32)
@@ -28,7 +38,16 @@ def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
 
 @op
 def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
-    """`x` above zero, `alpha * (exp(x) - 1)` below ([paper](https://arxiv.org/abs/1511.07289)).
+    """Computes the exponential linear unit ([paper](https://arxiv.org/abs/1511.07289)).
+
+    It is `x` for positive `x`, else `alpha * (exp(x) - 1)`.
+
+    Args:
+        x: Tensor.
+        alpha: Scale of the exponential part.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> elu([-1.0, 1.0]).round(3)
     Array([-0.632,  1.   ], dtype=float32)
@@ -38,11 +57,16 @@ def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
 
 @op(elementwise=True)
 def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
-    """`x` times the normal distribution function of `x` ([paper](https://arxiv.org/abs/1606.08415)).
+    """Computes the Gaussian error linear unit ([paper](https://arxiv.org/abs/1606.08415)).
+
+    It is `x` times the cumulative distribution function of the standard normal distribution.
 
     Args:
         x: Tensor.
-        approximate: Whether to compute it through `tanh`.
+        approximate: Whether to use the approximation with `tanh`.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> gelu([-1.0, 1.0], approximate=False).round(3)
     Array([-0.159...,  0.841     ], dtype=float32)
@@ -52,7 +76,19 @@ def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
 
 @op
 def glu(x: TensorLike, axis: int = -1) -> Tensor:
-    """The first half of `x` along `axis` times the sigmoid of the second ([paper](https://arxiv.org/abs/1612.08083)).
+    """Computes the gated linear unit ([paper](https://arxiv.org/abs/1612.08083)).
+
+    It is the first half of `x` along `axis` times the sigmoid of the second half.
+
+    Args:
+        x: Tensor.
+        axis: Axis to halve.
+
+    Returns:
+        Tensor with half the size along `axis`.
+
+    Raises:
+        ValueError: The size of `axis` is odd.
 
     >>> glu([2.0, 0.0])
     Array([1.], dtype=float32)
@@ -64,7 +100,14 @@ def glu(x: TensorLike, axis: int = -1) -> Tensor:
 
 @op
 def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
-    """`x` where its absolute value is above `threshold`, else 0.
+    """Computes the hard shrinkage: `x` if its absolute value is above `threshold`, else 0.
+
+    Args:
+        x: Tensor.
+        threshold: Threshold, a non-negative float.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> hard_shrink([-1.0, 0.2])
     Array([-1.,  0.], dtype=float32)
@@ -75,7 +118,13 @@ def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
 
 @op
 def hard_sigmoid(x: TensorLike) -> Tensor:
-    """`x / 6 + 1/2` brought into [0, 1].
+    """Computes a piecewise linear approximation of the sigmoid: `x / 6 + 1/2` clipped to [0, 1].
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> hard_sigmoid([-4.0, 0.0, 4.0])
     Array([0. , 0.5, 1. ], dtype=float32)
@@ -85,7 +134,13 @@ def hard_sigmoid(x: TensorLike) -> Tensor:
 
 @op
 def hard_silu(x: TensorLike) -> Tensor:
-    """`x * hard_sigmoid(x)` ([paper](https://arxiv.org/abs/1905.02244)).
+    """Computes `x * hard_sigmoid(x)` ([paper](https://arxiv.org/abs/1905.02244)).
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> hard_silu([-4.0, 3.0])
     Array([-0.,  3.], dtype=float32)
@@ -98,7 +153,13 @@ hard_swish = hard_silu
 
 @op
 def hard_tanh(x: TensorLike) -> Tensor:
-    """`x` brought into [-1, 1].
+    """Clips `x` to [-1, 1].
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> hard_tanh([-4.0, 0.5])
     Array([-1. ,  0.5], dtype=float32)
@@ -108,7 +169,14 @@ def hard_tanh(x: TensorLike) -> Tensor:
 
 @op
 def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Tensor:
-    """`x` above zero, `negative_slope * x` below.
+    """Computes the leaky rectified linear unit: `x` if positive, else `negative_slope * x`.
+
+    Args:
+        x: Tensor.
+        negative_slope: Slope for negative `x`.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> leaky_relu([-1.0, 1.0])
     Array([-0.2,  1. ], dtype=float32)
@@ -118,7 +186,13 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Tensor:
 
 @op
 def log_sigmoid(x: TensorLike) -> Tensor:
-    """Logarithm of the sigmoid.
+    """Computes the logarithm of the sigmoid.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> log_sigmoid([0.0])
     Array([-0.693...], dtype=float32)
@@ -127,8 +201,18 @@ def log_sigmoid(x: TensorLike) -> Tensor:
 
 
 @op
-def log_softmax(x: TensorLike, axis: Any = -1) -> Tensor:
-    """Logarithm of the softmax along `axis` (an int, several, or None for all).
+def log_softmax(x: TensorLike, axis: Axis = -1) -> Tensor:
+    """Computes the logarithm of the softmax along `axis`.
+
+    Args:
+        x: Tensor.
+        axis: Axis or axes to normalize over; None for all.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> log_softmax([0.0, 0.0])
     Array([-0.693..., -0.693...], dtype=float32)
@@ -138,7 +222,13 @@ def log_softmax(x: TensorLike, axis: Any = -1) -> Tensor:
 
 @op(elementwise=True)
 def relu(x: TensorLike) -> Tensor:
-    """`x` above zero, 0 below; the gradient at zero is 0.
+    """Computes the rectified linear unit, `max(x, 0)`. Its gradient at zero is 0.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> relu([-1.0, 2.0])
     Array([0., 2.], dtype=float32)
@@ -148,7 +238,13 @@ def relu(x: TensorLike) -> Tensor:
 
 @op
 def relu6(x: TensorLike) -> Tensor:
-    """`x` brought into [0, 6].
+    """Computes the rectified linear unit bounded by 6: clips `x` to [0, 6].
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> relu6([-1.0, 8.0])
     Array([0., 6.], dtype=float32)
@@ -158,7 +254,15 @@ def relu6(x: TensorLike) -> Tensor:
 
 @op
 def selu(x: TensorLike) -> Tensor:
-    """`elu` so scaled that mean 0 and variance 1 are kept from layer to layer ([paper](https://arxiv.org/abs/1706.02515)).
+    """Computes the scaled exponential linear unit ([paper](https://arxiv.org/abs/1706.02515)).
+
+    It is `elu` scaled such that mean 0 and variance 1 are preserved from layer to layer.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> selu([-1.0, 1.0]).round(3)
     Array([-1.111...,  1.051    ], dtype=float32)
@@ -168,7 +272,13 @@ def selu(x: TensorLike) -> Tensor:
 
 @op(elementwise=True)
 def sigmoid(x: TensorLike) -> Tensor:
-    """`1 / (1 + exp(-x))`.
+    """Computes the sigmoid (logistic function), `1 / (1 + exp(-x))`.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`, in [0, 1].
 
     >>> sigmoid([0.0])
     Array([0.5], dtype=float32)
@@ -178,7 +288,13 @@ def sigmoid(x: TensorLike) -> Tensor:
 
 @op(elementwise=True)
 def silu(x: TensorLike) -> Tensor:
-    """`x * sigmoid(x)`, also known as swish ([paper](https://arxiv.org/abs/1702.03118)).
+    """Computes the sigmoid linear unit or swish, `x * sigmoid(x)` ([paper](https://arxiv.org/abs/1702.03118)).
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> silu([0.0, 1.0]).round(3)
     Array([0.   , 0.731], dtype=float32)
@@ -191,7 +307,14 @@ swish = silu
 
 @op
 def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
-    """`x` moved towards zero by `threshold`, 0 where it would pass it.
+    """Computes the soft shrinkage: shifts `x` towards zero by `threshold`, with 0 where the absolute value is below it.
+
+    Args:
+        x: Tensor.
+        threshold: Threshold, a non-negative float.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> soft_shrink([-1.0, 0.2])
     Array([-0.5,  0. ], dtype=float32)
@@ -200,8 +323,18 @@ def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
 
 
 @op
-def softmax(x: TensorLike, axis: Any = -1) -> Tensor:
-    """`exp(x)` so scaled that it sums to 1 along `axis` (an int, several, or None for all).
+def softmax(x: TensorLike, axis: Axis = -1) -> Tensor:
+    """Computes the softmax along `axis`: `exp(x)` normalized to a sum of 1.
+
+    Args:
+        x: Tensor.
+        axis: Axis or axes to normalize over; None for all.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> softmax([0.0, 0.0])
     Array([0.5, 0.5], dtype=float32)
@@ -211,7 +344,7 @@ def softmax(x: TensorLike, axis: Any = -1) -> Tensor:
     return jax.nn.softmax(_float(x), _axes(axis))
 
 
-def _warn_of_one_entry(x: Any, axis: int) -> None:
+def _warn_of_one_entry(x: Array, axis: int) -> None:
     layers = getattr(thread.call_context, "stack", ())
     where = f" (layer '{layers[-1].name}': softmax of a single unit is 1 whatever the input)" if layers else ""
     warn(
@@ -223,7 +356,13 @@ def _warn_of_one_entry(x: Any, axis: int) -> None:
 
 @op(elementwise=True)
 def softplus(x: TensorLike) -> Tensor:
-    """`log(1 + exp(x))`, a smooth `relu`.
+    """Computes `log(1 + exp(x))`, a smooth approximation of `relu`.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> softplus([0.0])
     Array([0.693...], dtype=float32)
@@ -233,7 +372,13 @@ def softplus(x: TensorLike) -> Tensor:
 
 @op
 def softsign(x: TensorLike) -> Tensor:
-    """`x / (1 + |x|)`.
+    """Computes `x / (1 + |x|)`.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> softsign([1.0])
     Array([0.5], dtype=float32)
@@ -243,7 +388,13 @@ def softsign(x: TensorLike) -> Tensor:
 
 @op
 def sparse_plus(x: TensorLike) -> Tensor:
-    """0 up to -1, `x` from 1, and a parabola between.
+    """Computes a piecewise quadratic approximation of `softplus`: 0 below -1, `x` above 1, a parabola between.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> sparse_plus([-2.0, 0.0, 2.0])
     Array([0.  , 0.25, 2.  ], dtype=float32)
@@ -253,7 +404,13 @@ def sparse_plus(x: TensorLike) -> Tensor:
 
 @op
 def sparse_sigmoid(x: TensorLike) -> Tensor:
-    """0 up to -1, 1 from 1, and a line between.
+    """Computes a piecewise linear approximation of the sigmoid: 0 below -1, 1 above 1, a line between.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> sparse_sigmoid([-2.0, 0.0, 2.0])
     Array([0. , 0.5, 1. ], dtype=float32)
@@ -263,7 +420,19 @@ def sparse_sigmoid(x: TensorLike) -> Tensor:
 
 @op
 def sparsemax(x: TensorLike, axis: int = -1) -> Tensor:
-    """The nearest point to `x` among those that sum to 1 and are not negative ([paper](https://arxiv.org/abs/1602.02068)).
+    """Computes the sparsemax ([paper](https://arxiv.org/abs/1602.02068)).
+
+    It is the Euclidean projection of `x` onto the probability simplex.
+
+    Args:
+        x: Tensor.
+        axis: Axis to normalize over.
+
+    Returns:
+        Tensor of the shape of `x`, non-negative, with sums of 1 along `axis`.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> sparsemax([1.0, 0.8, -1.0]).round(2)
     Array([0.599..., 0.399..., 0.        ], dtype=float32)
@@ -280,7 +449,14 @@ def sparsemax(x: TensorLike, axis: int = -1) -> Tensor:
 
 @op
 def squareplus(x: TensorLike, b: float = 4) -> Tensor:
-    """`(x + sqrt(x**2 + b)) / 2`, a smooth `relu` ([paper](https://arxiv.org/abs/2112.11687)).
+    """Computes `(x + sqrt(x**2 + b)) / 2`, which approximates `relu` ([paper](https://arxiv.org/abs/2112.11687)).
+
+    Args:
+        x: Tensor.
+        b: Smoothness, a non-negative float; 0 gives `relu`.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> squareplus([0.0])
     Array([1.], dtype=float32)
@@ -290,7 +466,13 @@ def squareplus(x: TensorLike, b: float = 4) -> Tensor:
 
 @op
 def tanh_shrink(x: TensorLike) -> Tensor:
-    """`x - tanh(x)`.
+    """Computes `x - tanh(x)`.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> tanh_shrink([0.0])
     Array([0.], dtype=float32)
@@ -300,7 +482,15 @@ def tanh_shrink(x: TensorLike) -> Tensor:
 
 @op
 def threshold(x: TensorLike, threshold: float, default_value: float) -> Tensor:
-    """`x` where it is above `threshold`, else `default_value`.
+    """Replaces elements that are not above a threshold.
+
+    Args:
+        x: Tensor.
+        threshold: Threshold.
+        default_value: Replacement of the elements at or below the threshold.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
 
     >>> threshold([-1.0, 2.0], 0.0, 9.0)
     Array([9., 2.], dtype=float32)
@@ -308,5 +498,5 @@ def threshold(x: TensorLike, threshold: float, default_value: float) -> Tensor:
     return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
 
 
-def _axes(axis: Any) -> Any:
+def _axes(axis: Axis) -> Any:
     return tuple(axis) if isinstance(axis, list) else axis

@@ -1,13 +1,13 @@
-"""Convolution and pooling of any rank; `addax.kernels` computes them."""
+"""Convolution and pooling of any rank; `addax.kernels` holds the implementations."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from ...core.config import standardize_data_format
 from ...core.engine import jnp
 from ...core.op import Tensor, TensorLike, op
+from ...core.types import Array
 from ...kernels import conv as conv_kernels
 from ...kernels import conv_transpose as transposed_kernels
 from ...kernels import pooling
@@ -31,18 +31,22 @@ def conv(
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
 ) -> Tensor:
-    """Convolution over as many axes as the kernel has.
+    """Computes a convolution over the spatial axes of the kernel.
 
     Args:
-        inputs: Tensor, `(batch, *spatial, channels)`, channels second for "channels_first".
+        inputs: Tensor, `(batch, *spatial, channels)`; `(batch, channels, *spatial)` for "channels_first".
         kernel: Tensor, `(*kernel_size, channels / groups, filters)`.
-        strides: Steps: an int or one an axis.
-        padding: "valid" (none), "same" (output size `ceil(size / stride)`), for one axis also "causal".
+        strides: An int, or one int per spatial axis.
+        padding: "valid" (no padding), "same" (output size `ceil(size / stride)`), or "causal" for one spatial axis.
         data_format: "channels_last" or "channels_first"; None for the default.
-        dilation_rate: Distances of the kernel's elements: an int or one an axis.
+        dilation_rate: Spacing of the kernel elements: an int, or one int per spatial axis.
 
     Returns:
         Tensor, `(batch, *new_spatial, filters)`.
+
+    Raises:
+        ValueError: The ranks of inputs and kernel differ, the channels aren't divisible by those of the kernel, or an
+            argument is invalid.
 
     >>> conv(jnp.ones((1, 5, 1)), jnp.ones((3, 1, 2))).shape
     (1, 3, 2)
@@ -60,15 +64,21 @@ def depthwise_conv(
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
 ) -> Tensor:
-    """Convolution of each channel by itself.
+    """Computes a depthwise convolution, which convolves each channel separately.
 
     Args:
-        inputs: Tensor, `(batch, *spatial, channels)`, channels second for "channels_first".
+        inputs: Tensor, `(batch, *spatial, channels)`; `(batch, channels, *spatial)` for "channels_first".
         kernel: Tensor, `(*kernel_size, channels, multiplier)`.
-        strides, padding, data_format, dilation_rate: As for `conv`.
+        strides: An int, or one int per spatial axis.
+        padding: "valid" (no padding) or "same" (output size `ceil(size / stride)`).
+        data_format: "channels_last" or "channels_first"; None for the default.
+        dilation_rate: Spacing of the kernel elements: an int, or one int per spatial axis.
 
     Returns:
         Tensor, `(batch, *new_spatial, channels * multiplier)`.
+
+    Raises:
+        ValueError: The shapes of inputs and kernel don't fit, or an argument is invalid.
 
     >>> depthwise_conv(jnp.ones((1, 5, 5, 3)), jnp.ones((3, 3, 3, 2))).shape
     (1, 3, 3, 6)
@@ -88,13 +98,22 @@ def separable_conv(
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
 ) -> Tensor:
-    """`depthwise_conv`, then a convolution of size 1 that mixes the channels.
+    """Computes a depthwise separable convolution: a depthwise one, then a pointwise one that mixes the channels.
 
     Args:
-        inputs: Tensor, `(batch, *spatial, channels)`, channels second for "channels_first".
+        inputs: Tensor, `(batch, *spatial, channels)`; `(batch, channels, *spatial)` for "channels_first".
         depthwise_kernel: Tensor, `(*kernel_size, channels, multiplier)`.
         pointwise_kernel: Tensor, `(*ones, channels * multiplier, filters)`.
-        strides, padding, data_format, dilation_rate: As for `conv`.
+        strides: An int, or one int per spatial axis.
+        padding: "valid" (no padding) or "same" (output size `ceil(size / stride)`).
+        data_format: "channels_last" or "channels_first"; None for the default.
+        dilation_rate: Spacing of the depthwise kernel's elements: an int, or one int per spatial axis.
+
+    Returns:
+        Tensor, `(batch, *new_spatial, filters)`.
+
+    Raises:
+        ValueError: The shapes of inputs and kernels don't fit, or an argument is invalid.
 
     >>> separable_conv(jnp.ones((1, 5, 1)), jnp.ones((3, 1, 2)), jnp.ones((1, 2, 4))).shape
     (1, 3, 4)
@@ -114,15 +133,23 @@ def conv_transpose(
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
 ) -> Tensor:
-    """Transposed convolution, which takes what `conv` makes back to the size it came from.
+    """Computes a transposed convolution, which maps the output size of `conv` back to its input size.
 
     Args:
-        inputs: Tensor, `(batch, *spatial, channels)`, channels second for "channels_first".
+        inputs: Tensor, `(batch, *spatial, channels)`; `(batch, channels, *spatial)` for "channels_first".
         kernel: Tensor, `(*kernel_size, filters, channels)`.
-        strides: Factors by which the sizes grow.
+        strides: Upsampling factors: an int, or one int per spatial axis.
         padding: "valid" or "same".
-        output_padding: What to add to the size at the end; None for the size that undoes `conv`.
-        data_format, dilation_rate: As for `conv`.
+        output_padding: Amount added to the output size at the end: an int, or one int per spatial axis; None for the
+            size that inverts `conv`.
+        data_format: "channels_last" or "channels_first"; None for the default.
+        dilation_rate: Spacing of the kernel elements: an int, or one int per spatial axis.
+
+    Returns:
+        Tensor, `(batch, *new_spatial, filters)`.
+
+    Raises:
+        ValueError: The shapes of inputs and kernel don't fit, or an argument is invalid.
 
     >>> conv_transpose(jnp.ones((1, 4, 1)), jnp.ones((3, 2, 1)), strides=2, padding="same").shape
     (1, 8, 2)
@@ -140,14 +167,20 @@ def max_pool(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Tensor:
-    """The greatest element of each window.
+    """Computes the maximum of each window.
 
     Args:
-        inputs: Tensor, `(batch, *spatial, channels)`, channels second for "channels_first".
-        pool_size: Size of the window: an int or one an axis.
-        strides: Steps; None for `pool_size`.
+        inputs: Tensor, `(batch, *spatial, channels)`; `(batch, channels, *spatial)` for "channels_first".
+        pool_size: Window size: an int, or one int per spatial axis.
+        strides: An int, or one int per spatial axis; None for `pool_size`.
         padding: "valid" or "same".
         data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor, `(batch, *new_spatial, channels)`.
+
+    Raises:
+        ValueError: Sizes or strides are not one positive int per spatial axis, or `padding` is unknown.
 
     >>> max_pool(np.array([1.0, 3.0, 2.0, 0.0]).reshape(1, 4, 1), 2).ravel()
     Array([3., 2.], dtype=float32)
@@ -163,10 +196,20 @@ def average_pool(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> Tensor:
-    """The mean of each window; what "same" padding adds does not count.
+    """Computes the mean of each window, not counting "same" padding.
 
     Args:
-        inputs, pool_size, strides, padding, data_format: As for `max_pool`.
+        inputs: Tensor, `(batch, *spatial, channels)`; `(batch, channels, *spatial)` for "channels_first".
+        pool_size: Window size: an int, or one int per spatial axis.
+        strides: An int, or one int per spatial axis; None for `pool_size`.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor, `(batch, *new_spatial, channels)`.
+
+    Raises:
+        ValueError: Sizes or strides are not one positive int per spatial axis, or `padding` is unknown.
 
     >>> average_pool(np.array([1.0, 3.0, 2.0, 0.0]).reshape(1, 4, 1), 2).ravel()
     Array([2., 1.], dtype=float32)
@@ -174,13 +217,13 @@ def average_pool(
     return pooling.average_pool(inputs, pool_size, strides, _padding(padding), standardize_data_format(data_format))
 
 
-def _adaptive(inputs: Any, output_size: Sizes, data_format: str | None, reduce: Any) -> Any:
+def _adaptive(inputs: Array, output_size: Sizes, data_format: str | None, reduce: Callable[..., Array]) -> Array:
     data_format = standardize_data_format(data_format)
     first = 1 if data_format == "channels_last" else 2
     sizes = conv_kernels.per_axis(output_size, inputs.ndim - 2, "output_size")
     for i, parts in enumerate(sizes):
         size = inputs.shape[first + i]
-        # Window k covers floor(k * size / parts) up to ceil((k + 1) * size / parts).
+        # Window k covers floor(k * size / parts) up to ceil((k + 1) * size / parts): windows differ in size.
         windows = [(k * size // parts, -(-(k + 1) * size // parts)) for k in range(parts)]
         slices = [
             reduce(jnp.take(inputs, jnp.arange(a, b), first + i), axis=first + i, keepdims=True) for a, b in windows
@@ -191,12 +234,18 @@ def _adaptive(inputs: Any, output_size: Sizes, data_format: str | None, reduce: 
 
 @op(recorded=_RECORDED)
 def adaptive_average_pool(inputs: TensorLike, output_size: Sizes, data_format: str | None = None) -> Tensor:
-    """Mean over as many windows as `output_size` says, whatever the input's size.
+    """Averages over windows chosen such that the output has a given size.
 
     Args:
-        inputs: Tensor, `(batch, *spatial, channels)`, channels second for "channels_first".
-        output_size: New spatial size: an int or one an axis.
+        inputs: Tensor, `(batch, *spatial, channels)`; `(batch, channels, *spatial)` for "channels_first".
+        output_size: New spatial size: an int, or one int per spatial axis.
         data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor, `(batch, *output_size, channels)`.
+
+    Raises:
+        ValueError: `output_size` is not one positive int per spatial axis.
 
     >>> adaptive_average_pool(np.arange(5.0).reshape(1, 5, 1), 2).ravel()
     Array([1., 3.], dtype=float32)
@@ -206,10 +255,18 @@ def adaptive_average_pool(inputs: TensorLike, output_size: Sizes, data_format: s
 
 @op(recorded=_RECORDED)
 def adaptive_max_pool(inputs: TensorLike, output_size: Sizes, data_format: str | None = None) -> Tensor:
-    """Maximum over as many windows as `output_size` says, whatever the input's size.
+    """Takes the maximum over windows chosen such that the output has a given size.
 
     Args:
-        inputs, output_size, data_format: As for `adaptive_average_pool`.
+        inputs: Tensor, `(batch, *spatial, channels)`; `(batch, channels, *spatial)` for "channels_first".
+        output_size: New spatial size: an int, or one int per spatial axis.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor, `(batch, *output_size, channels)`.
+
+    Raises:
+        ValueError: `output_size` is not one positive int per spatial axis.
 
     >>> adaptive_max_pool(np.arange(5.0).reshape(1, 5, 1), 2).ravel()
     Array([2., 4.], dtype=float32)

@@ -1,13 +1,12 @@
-"""Classes as vectors, and the losses between them."""
+"""Encodings of classes as vectors, and the losses between them."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from ...core.config import epsilon
 from ...core.dtypes import numpy_dtype, standardize_dtype
 from ...core.engine import jax, jnp
 from ...core.op import DTypeLike, Tensor, TensorLike, op
+from ...core.types import Array
 from ..checks import axis_in, differ
 
 
@@ -18,14 +17,20 @@ def _dense(sparse: bool) -> None:
 
 @op(recorded={"dtype": standardize_dtype})
 def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = None, sparse: bool = False) -> Tensor:
-    """Integers as vectors that are 1 at that position and 0 elsewhere; negative or too great ones are all 0.
+    """Encodes integers as one-hot vectors; integers out of range become zeros.
 
     Args:
-        x: Tensor of integers.
+        x: Integer tensor.
         num_classes: Length of the vectors.
-        axis: Where their axis stands in the result.
+        axis: Position of their axis in the result.
         dtype: Dtype; None for the default float.
         sparse: Kept for compatibility; only False is supported.
+
+    Returns:
+        Tensor of the shape of `x` with a new axis of size `num_classes`.
+
+    Raises:
+        ValueError: `sparse` is true, or `axis` is out of bounds.
 
     >>> one_hot([1], 3)
     Array([[0., 1., 0.]], dtype=float32)
@@ -42,14 +47,20 @@ def multi_hot(
     dtype: DTypeLike = None,
     sparse: bool = False,
 ) -> Tensor:
-    """Sets of integers as vectors that are 1 at each of them.
+    """Encodes sets of integers as vectors that are 1 at each member and 0 elsewhere.
 
     Args:
-        inputs: Tensor of integers, `(..., n)`.
+        inputs: Integer tensor, `(n,)` or `(batch, n)`.
         num_classes: Length of the vectors.
-        axis: Where their axis stands in the result.
+        axis: Position of their axis in the result.
         dtype: Dtype; None for the default float.
         sparse: Kept for compatibility; only False is supported.
+
+    Returns:
+        Tensor, `(num_classes,)` or `(batch, num_classes)`.
+
+    Raises:
+        ValueError: `num_classes` is None, or `sparse` is true.
 
     >>> multi_hot([[0, 2]], 3)
     Array([[1., 0., 1.]], dtype=float32)
@@ -61,7 +72,7 @@ def multi_hot(
     return jnp.max(jax.nn.one_hot(inputs, num_classes, axis=axis, dtype=numpy_dtype(dtype)), axis=reduced)
 
 
-def _same_shape(target: Any, output: Any) -> None:
+def _same_shape(target: Array, output: Array) -> None:
     if target.ndim < 1:
         raise ValueError(
             "Arguments `target` and `output` must be at least rank 1. "
@@ -78,13 +89,19 @@ def _same_shape(target: Any, output: Any) -> None:
 def categorical_crossentropy(
     target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1
 ) -> Tensor:
-    """`-sum(target * log(output))` along `axis`.
+    """Computes the cross-entropy of one-hot targets, `-sum(target * log(output))` along `axis`.
 
     Args:
-        target: Probabilities of the classes.
-        output: Predicted ones, which are first scaled to sum to 1; or logits. Of the same shape.
-        from_logits: Whether `output` is logits.
+        target: Probabilities of the classes, a float tensor.
+        output: Predicted probabilities, which are normalized first, or logits; of the shape of `target`.
+        from_logits: Whether `output` holds logits.
         axis: Axis of the classes.
+
+    Returns:
+        Tensor without `axis`.
+
+    Raises:
+        ValueError: The shapes differ, or have no axis.
 
     >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]])
     Array([0.693...], dtype=float32)
@@ -102,13 +119,19 @@ def categorical_crossentropy(
 def sparse_categorical_crossentropy(
     target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1
 ) -> Tensor:
-    """`-log` of what is predicted for the class `target`.
+    """Computes the cross-entropy of integer targets: the negative log probability predicted for the class `target`.
 
     Args:
-        target: Classes as integers, of the shape of `output` without `axis` (or with size 1 there).
-        output: Predicted probabilities, which are first scaled to sum to 1; or logits.
-        from_logits: Whether `output` is logits.
+        target: Class indices, of the shape of `output` without `axis` (or with size 1 there).
+        output: Predicted probabilities, which are normalized first, or logits.
+        from_logits: Whether `output` holds logits.
         axis: Axis of the classes.
+
+    Returns:
+        Tensor of the shape of `output` without `axis`; 0 for targets out of range.
+
+    Raises:
+        ValueError: The shapes don't fit, or `axis` is out of bounds.
 
     >>> sparse_categorical_crossentropy([1], [[0.5, 0.5]])
     Array([0.693...], dtype=float32)
@@ -125,10 +148,10 @@ def sparse_categorical_crossentropy(
             "Arguments `target` and `output` must have the same shape up until the last dimension: "
             f"target.shape={target.shape}, output.shape={output.shape}"
         )
-    # The target's entry is picked first, so that a logarithm is taken of one number a sample, not of one a class.
+    # Selecting the target's entry first takes one logarithm per sample rather than one per class.
     is_target = jax.lax.broadcasted_iota("int32", output.shape, axis) == jnp.expand_dims(target, axis)
 
-    def pick(x: Any) -> Any:
+    def pick(x: Array) -> Array:
         return jnp.sum(jnp.where(is_target, x, 0), axis)
 
     if from_logits:
@@ -142,12 +165,18 @@ def sparse_categorical_crossentropy(
 
 @op
 def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False) -> Tensor:
-    """`-(target * log(output) + (1 - target) * log(1 - output))` of each element.
+    """Computes the binary cross-entropy elementwise, `-(target * log(output) + (1 - target) * log(1 - output))`.
 
     Args:
-        target: Probabilities.
-        output: Predicted probabilities or logits, of the same shape.
-        from_logits: Whether `output` is logits.
+        target: Probabilities, a float tensor.
+        output: Predicted probabilities or logits, of the shape of `target`.
+        from_logits: Whether `output` holds logits.
+
+    Returns:
+        Tensor of the shape of `target`.
+
+    Raises:
+        ValueError: The shapes differ.
 
     >>> binary_crossentropy([1.0], [0.5])
     Array([0.693...], dtype=float32)
@@ -165,7 +194,17 @@ def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: boo
 
 @op(keras_class="PSNR")
 def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Tensor:
-    """Peak signal-to-noise ratio of two signals in decibels, `20 log10(max_val) - 10 log10(mse)`.
+    """Computes the peak signal-to-noise ratio in decibels, `20 log10(max_val) - 10 log10(mse)`.
+
+    Args:
+        x1, x2: Tensors of the same shape.
+        max_val: Largest possible value of a signal.
+
+    Returns:
+        Tensor, `()`.
+
+    Raises:
+        ValueError: The shapes differ.
 
     >>> psnr([0.0], [0.1], 1.0)
     Array(20., dtype=float32)

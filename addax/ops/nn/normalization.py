@@ -1,4 +1,4 @@
-"""Functions that bring mean, variance or length to a standard."""
+"""Normalization, and attention."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from ...core.config import epsilon as default_epsilon
 from ...core.dtypes import floatx
 from ...core.engine import jnp, lax
 from ...core.op import Argument, Axis, Tensor, TensorLike, op
+from ...core.types import Array
 from ...core.warnings import warn
 from ...kernels.attention import attend
 from ..checks import axis_in, differ
 
 
-def _axes(axis: Any) -> Any:
+def _axes(axis: Axis) -> Any:
     return tuple(axis) if isinstance(axis, (list, tuple)) else axis
 
 
-def _several(x: Any, axis: Any) -> tuple[int, ...]:
+def _several(x: Array, axis: Any) -> tuple[int, ...]:
     return tuple(axis_in(x, a) for a in ((axis,) if isinstance(axis, int) else axis))
 
 
-def _along(x: Any, axes: tuple[int, ...], weight: Any) -> Any:
-    """A scale or offset of the size of `axes` laid along them; one of another form is broadcast as it is."""
+def _along(x: Array, axes: tuple[int, ...], weight: Array) -> Array:
+    """Reshapes a scale or offset of the size of `axes` to lie along them; others are broadcast as they are."""
     sizes = [x.shape[a] if a in axes else 1 for a in range(x.ndim)]
     if weight.ndim == x.ndim or differ(weight.size, math.prod(sizes)):
         return weight
@@ -34,13 +35,19 @@ def _along(x: Any, axes: tuple[int, ...], weight: Any) -> Any:
 
 @op
 def moments(x: TensorLike, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
-    """Mean and variance along `axes`; computed in float32 for float16.
+    """Computes mean and variance along `axes`, in float32 for float16 inputs.
 
     Args:
         x: Tensor.
-        axes: Axes to reduce.
-        keepdims: Whether they stay with size 1.
+        axes: Axis or axes to reduce.
+        keepdims: Whether to keep the reduced axes with size 1.
         synchronized: Kept for compatibility: arrays that are sharded over devices are always reduced as a whole.
+
+    Returns:
+        Mean and variance, tensors without the reduced axes.
+
+    Raises:
+        IndexError: An axis is out of bounds. For symbolic tensors this is a ValueError.
 
     >>> [v.tolist() for v in moments([1.0, 3.0], [0])]
     [2.0, 1.0]
@@ -68,14 +75,22 @@ def batch_normalization(
     scale: TensorLike | None = None,
     epsilon: float = 1e-3,
 ) -> Tensor:
-    """`(x - mean) / sqrt(variance + epsilon) * scale + offset` ([paper](https://arxiv.org/abs/1502.03167)).
+    """Normalizes with given moments ([paper](https://arxiv.org/abs/1502.03167)).
+
+    Computes `(x - mean) / sqrt(variance + epsilon) * scale + offset`.
 
     Args:
         x: Tensor.
         mean, variance: Vectors of the size of `axis`.
         axis: Axis of the features.
         offset, scale: Vectors of the size of `axis`, or None.
-        epsilon: Keeps the division finite.
+        epsilon: Small float added to the variance for numerical stability.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Raises:
+        ValueError: `axis` is out of bounds, or a vector has another size.
 
     >>> batch_normalization([[1.0, 2.0]], [1.0, 1.0], [1.0, 1.0], axis=-1, epsilon=0.0)
     Array([[0., 1.]], dtype=float32)
@@ -89,6 +104,7 @@ def batch_normalization(
                 f"Arguments `{name}` must be a vector of length `x.shape[axis]`. Expected: `({size},)`. "
                 f"Received: `{tuple(vector.shape)}`."
             )
+    # One multiplication and one addition per element of `x`: all else is per feature.
     factor = lax.rsqrt(variance.reshape(shape) + epsilon)
     if scale is not None:
         factor = factor * scale.reshape(shape)
@@ -107,15 +123,21 @@ def layer_normalization(
     epsilon: float | None = None,
     rms_scaling: bool = False,
 ) -> Tensor:
-    """Brings mean 0 and variance 1 along `axis`, for each sample by itself ([paper](https://arxiv.org/abs/1607.06450)).
+    """Normalizes each sample to mean 0 and variance 1 along `axis` ([paper](https://arxiv.org/abs/1607.06450)).
 
     Args:
         x: Tensor.
         gamma: Scale, of the size of `axis`, or None.
         beta: Offset, of the size of `axis`, or None.
-        axis: Axis or axes.
-        epsilon: Keeps the division finite; None for the default.
-        rms_scaling: Whether to divide by the standard deviation only, leaving the mean.
+        axis: Axis or axes to normalize over.
+        epsilon: Small float added to the variance for numerical stability; None for the default.
+        rms_scaling: Whether to divide by the standard deviation without subtracting the mean. Deprecated.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> layer_normalization([[1.0, 3.0]]).round(3)
     Array([[-1.,  1.]], dtype=float32)
@@ -148,13 +170,21 @@ def layer_normalization(
 def rms_normalization(
     x: TensorLike, scale: TensorLike | None = None, axis: Axis = -1, epsilon: float | None = None
 ) -> Tensor:
-    """`x / sqrt(mean(x**2) + epsilon) * scale` along `axis` ([paper](https://arxiv.org/abs/1910.07467)).
+    """Normalizes by the root mean square along `axis` ([paper](https://arxiv.org/abs/1910.07467)).
+
+    Computes `x / sqrt(mean(x**2) + epsilon) * scale`.
 
     Args:
         x: Tensor.
-        scale: Of the size of `axis`, or None.
-        axis: Axis or axes.
-        epsilon: Keeps the division finite; None for the default.
+        scale: Scale, of the size of `axis`, or None.
+        axis: Axis or axes to normalize over.
+        epsilon: Small float added to the mean square for numerical stability; None for the default.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> rms_normalization([[1.0, 1.0]]).round(3)
     Array([[1., 1.]], dtype=float32)
@@ -170,14 +200,20 @@ def rms_normalization(
 
 
 @op
-def normalize(x: TensorLike, axis: Axis = -1, order: Any = 2, epsilon: float | None = None) -> Tensor:
-    """`x` divided by its norm along `axis`.
+def normalize(x: TensorLike, axis: Axis = -1, order: int = 2, epsilon: float | None = None) -> Tensor:
+    """Divides a tensor by its norm along `axis`.
 
     Args:
         x: Tensor.
-        axis: Axis or axes.
-        order: Of the norm, an int of at least 1: 2 is Euclid's.
-        epsilon: The norm counts as at least this; None for the default.
+        axis: Axis or axes to normalize over.
+        order: Order of the norm, an int of at least 1; 2 is the Euclidean norm.
+        epsilon: Lower bound of the norm; None for the default.
+
+    Returns:
+        Float tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `order` is not an int of at least 1, or `axis` is out of bounds.
 
     >>> normalize([[3.0, 4.0]])
     Array([[0.6, 0.8]], dtype=float32)
@@ -207,17 +243,23 @@ def dot_product_attention(
     flash_attention: bool | None = None,
     attn_logits_soft_cap: float | None = None,
 ) -> Tensor:
-    """Softmax of the products of queries and keys, times the values ([paper](https://arxiv.org/abs/1706.03762)).
+    """Computes scaled dot-product attention ([paper](https://arxiv.org/abs/1706.03762)).
 
     Args:
         query: Tensor, `(batch, queries, heads, dim)`.
         key, value: Tensors, `(batch, keys, key_heads, dim)`; `key_heads` divides `heads`.
-        bias: Added to the logits; broadcasts to `(batch, heads, queries, keys)`.
-        mask: Bools, likewise: what may be attended to.
-        scale: Factor of the logits; None for `1 / sqrt(dim)`.
-        is_causal: Whether a query sees only keys up to its own position.
-        flash_attention: Whether to use the device's fused kernel; None lets addax choose.
-        attn_logits_soft_cap: Bounds the logits smoothly to this absolute value.
+        bias: Tensor added to the logits; broadcasts to `(batch, heads, queries, keys)`.
+        mask: Bool tensor that broadcasts likewise; True for positions to attend to.
+        scale: Factor of the logits, a float; None for `1 / sqrt(dim)`.
+        is_causal: Whether each query attends only to keys up to its own position.
+        flash_attention: Whether to use the device's fused kernel; None chooses automatically.
+        attn_logits_soft_cap: Bound of the logits' absolute value, applied by `tanh`; None for no bound.
+
+    Returns:
+        Tensor, `(batch, queries, heads, dim)`.
+
+    Raises:
+        ValueError: A tensor doesn't have rank 4, or the shapes don't fit together.
 
     >>> dot_product_attention(jnp.ones((1, 2, 1, 4)), jnp.ones((1, 3, 1, 4)), jnp.ones((1, 3, 1, 4))).shape
     (1, 2, 1, 4)
@@ -233,7 +275,7 @@ def dot_product_attention(
     sizes = [(query, key, 0), (key, value, 0), (key, value, 1), (key, value, 2), (query, key, 3)]
     if any(differ(a.shape[i], b.shape[i]) for a, b, i in sizes):
         raise ValueError(
-            "`query`, `key` and `value` must have the same batch size, `query` and `key` the same size of heads, "
+            "`query`, `key` and `value` must have the same batch size, `query` and `key` the same head size, "
             f"`key` and `value` the same length and number of heads. {shapes}"
         )
     mask = None if mask is None else mask.astype(bool)

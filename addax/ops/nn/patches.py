@@ -1,22 +1,22 @@
-"""Rearrangements of space: blocks to channels, windows to columns, and back; also complex numbers from polar ones."""
+"""Rearrangements of spatial axes: blocks to channels, windows to columns, and back. Also polar coordinates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ...core.config import standardize_data_format
 from ...core.engine import jnp, lax
 from ...core.op import Tensor, TensorLike, op
+from ...core.types import Array
 from ...kernels.conv import per_axis
 from ..checks import differ, exact_rank
 
 Sizes = int | Sequence[int]
 
 
-def _block(op_name: str, x: Any, block_size: int) -> int:
+def _block(op_name: str, x: Array, block_size: int) -> int:
     if block_size < 2:
         raise ValueError(f"`block_size` must be at least 2. Received: block_size={block_size}")
     if x.ndim != 4:
@@ -24,19 +24,25 @@ def _block(op_name: str, x: Any, block_size: int) -> int:
     return block_size
 
 
-def _divides(what: str, size: Any, by: str, number: int) -> None:
+def _divides(what: str, size: int, by: str, number: int) -> None:
     if isinstance(size, int) and size % number:
         raise ValueError(f"{what} ({size}) must be divisible by {by} ({number}).")
 
 
 @op
 def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_last") -> Tensor:
-    """Turns groups of channels into blocks of pixels.
+    """Rearranges groups of channels into blocks of pixels.
 
     Args:
-        x: Tensor, `(batch, height, width, channels)`, channels second for "channels_first".
-        block_size: Height and width of a block; its square divides `channels`.
+        x: Tensor, `(batch, height, width, channels)`; `(batch, channels, height, width)` for "channels_first".
+        block_size: Height and width of a block, at least 2; its square divides `channels`.
         data_format: "channels_last" or "channels_first".
+
+    Returns:
+        Tensor, `(batch, height * block_size, width * block_size, channels / block_size**2)`.
+
+    Raises:
+        ValueError: `block_size` is below 2 or doesn't divide the channels, or `x` doesn't have rank 4.
 
     >>> depth_to_space(jnp.zeros((1, 2, 2, 4)), 2).shape
     (1, 4, 4, 1)
@@ -56,7 +62,18 @@ def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_
 
 @op
 def space_to_depth(x: TensorLike, block_size: int, data_format: str = "channels_last") -> Tensor:
-    """Turns blocks of pixels into groups of channels: the inverse of `depth_to_space`.
+    """Rearranges blocks of pixels into groups of channels; the inverse of `depth_to_space`.
+
+    Args:
+        x: Tensor, `(batch, height, width, channels)`; `(batch, channels, height, width)` for "channels_first".
+        block_size: Height and width of a block, at least 2; divides the height and the width.
+        data_format: "channels_last" or "channels_first".
+
+    Returns:
+        Tensor, `(batch, height / block_size, width / block_size, channels * block_size**2)`.
+
+    Raises:
+        ValueError: `block_size` is below 2 or doesn't divide height and width, or `x` doesn't have rank 4.
 
     >>> space_to_depth(jnp.zeros((1, 4, 4, 1)), 2).shape
     (1, 2, 2, 4)
@@ -84,8 +101,13 @@ def _geometry(kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes
     )
 
 
-def _windows(sizes: Any, kernel: tuple, dilation: tuple, padding: tuple, stride: tuple) -> tuple[Any, Any, int, int]:
-    """Rows and columns, in the padded image, of each window's elements: `(kernel, windows)` each; and their counts."""
+def _windows(
+    sizes: Sequence[int], kernel: tuple, dilation: tuple, padding: tuple, stride: tuple
+) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """Returns the row and column indices, in the padded image, of each window's elements, and the numbers of windows.
+
+    The indices broadcast to `(kernel_height, kernel_width, windows_down, windows_across)`.
+    """
     axes = []
     for n, k, d, p, s in zip(sizes, kernel, dilation, padding, stride):
         count = (n + 2 * p - d * (k - 1) - 1) // s + 1
@@ -96,17 +118,20 @@ def _windows(sizes: Any, kernel: tuple, dilation: tuple, padding: tuple, stride:
 
 @op
 def unfold(x: TensorLike, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1) -> Tensor:
-    """The windows of an image as columns.
+    """Extracts sliding windows of an image as columns (im2col).
 
     Args:
         x: Tensor, `(batch, channels, height, width)`.
-        kernel_size: Size of a window.
-        dilation: Distances of its elements.
-        padding: Zeros around the image.
-        stride: Distance of one window from the next.
+        kernel_size: Window size: an int, or height and width.
+        dilation: Spacing of the elements of a window: an int or two.
+        padding: Zeros to add on both sides of each axis: an int or two.
+        stride: Distance between consecutive windows: an int or two.
 
     Returns:
         Tensor, `(batch, channels * kernel_height * kernel_width, windows)`.
+
+    Raises:
+        ValueError: `x` doesn't have rank 4, or an argument is neither one positive int nor two.
 
     >>> unfold(jnp.zeros((1, 2, 4, 4)), 2).shape
     (1, 8, 9)
@@ -128,15 +153,21 @@ def fold(
     padding: Sizes = 0,
     stride: Sizes = 1,
 ) -> Tensor:
-    """Adds up the columns that `unfold` makes into an image.
+    """Sums the columns of windows into an image (col2im); the adjoint of `unfold`.
 
     Args:
         x: Tensor, `(batch, channels * kernel_height * kernel_width, windows)`.
         output_size: Height and width of the image.
-        kernel_size, dilation, padding, stride: As for `unfold`.
+        kernel_size: Window size: an int, or height and width.
+        dilation: Spacing of the elements of a window: an int or two.
+        padding: Zeros that `unfold` added on both sides of each axis: an int or two.
+        stride: Distance between consecutive windows: an int or two.
 
     Returns:
         Tensor, `(batch, channels, height, width)`.
+
+    Raises:
+        ValueError: `x` doesn't have rank 3, or its shape doesn't fit the windows.
 
     >>> fold(jnp.ones((1, 4, 4)), 3, 2)[0, 0].tolist()
     [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
@@ -159,7 +190,14 @@ def fold(
 
 @op
 def polar(abs_: TensorLike, angle: TensorLike) -> Tensor:
-    """Complex numbers of these absolute values and angles (radians).
+    """Builds complex numbers from absolute values and angles.
+
+    Args:
+        abs_: Float tensor of absolute values.
+        angle: Float tensor of angles in radians, of the same shape.
+
+    Returns:
+        Complex tensor.
 
     >>> polar([2.0], [0.0])
     Array([2.+0.j], dtype=complex64)

@@ -1,7 +1,7 @@
-"""Functions of each element: arithmetic, exponentials, trigonometry, rounding, bits.
+"""Elementwise functions: arithmetic, exponentials, trigonometry, rounding, bits.
 
-Most are JAX's function of that name, so they are a table: name and what it computes. Integers and bools become the
-default float where the function has fractions.
+Most are the JAX function of the same name, so a table gives their names and descriptions. Integers and bools become
+the default float where the result has fractions.
 
 >>> exp([0, 1])
 Array([1.       , 2.718...], dtype=float32)
@@ -12,20 +12,22 @@ Array([1.5, 2.5], dtype=float32, weak_type=True)
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ...core.convert import unwrap
 from ...core.dtypes import floatx, numpy_dtype
 from ...core.engine import jnp
 from ...core.op import Argument, DTypeLike, Tensor, TensorLike, op
+from ...core.types import Array, ArrayLike
+from ..families import named_op
 
 
 def _unary(name: str, what: str, keras_class: str | None = None) -> Callable[[TensorLike], Tensor]:
     def function(x: TensorLike) -> Tensor:
         return getattr(jnp, name)(x)
 
-    return _define(
-        function, name, what, "x: Tensor, number or nested list of numbers.", "the shape of `x`", keras_class
+    args = {"x": "Tensor, number or nested list of numbers."}
+    return named_op(
+        function, name, what, args, "Tensor of the shape of `x`.", keras_class=keras_class, elementwise=True
     )
 
 
@@ -33,123 +35,129 @@ def _binary(name: str, what: str, keras_class: str | None = None) -> Callable[[T
     def function(x1: TensorLike, x2: TensorLike) -> Tensor:
         return getattr(jnp, name)(x1, x2)
 
-    args = "x1, x2: Tensors, numbers or nested lists; their shapes are broadcast, their dtypes promoted."
-    return _define(function, name, what, args, "the broadcast shape", keras_class)
+    args = {"x1, x2": "Tensors, numbers or nested lists; their shapes are broadcast, their dtypes promoted."}
+    return _broadcasting(function, name, what, args, keras_class)
 
 
 def _bits(name: str, what: str, keras_class: str | None = None) -> Callable[[TensorLike, TensorLike], Tensor]:
     def function(x: TensorLike, y: TensorLike) -> Tensor:
         return getattr(jnp, name)(x, y)
 
-    args = "x, y: Tensors of integers or bools, numbers or nested lists; their shapes are broadcast."
-    return _define(function, name, what, args, "the broadcast shape", keras_class)
+    args = {"x, y": "Tensors of integers or bools, numbers or nested lists; their shapes are broadcast."}
+    return _broadcasting(function, name, what, args, keras_class)
 
 
-def _define(function: Callable, name: str, what: str, args: str, shape: str, keras_class: str | None) -> Callable:
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{what}\n\nArgs:\n    {args}\n\nReturns:\n    Tensor of {shape}.\n"
-    return op(function, keras_class=keras_class, elementwise=True)
+def _broadcasting(function: Callable, name: str, what: str, args: dict[str, str], keras_class: str | None) -> Callable:
+    error = {"TypeError": "The shapes can't be broadcast. For symbolic tensors this is a ValueError."}
+    returns = "Tensor of the broadcast shape."
+    return named_op(function, name, what, args, returns, error, keras_class=keras_class, elementwise=True)
 
 
-absolute = _unary("absolute", "Absolute value; the modulus of a complex number.")
+absolute = _unary("absolute", "Computes absolute values; the modulus of complex numbers.")
 abs = absolute
-angle = _unary("angle", "Argument of a complex number, in radians.")
-arccos = _unary("arccos", "Inverse cosine, in radians.")
-arccosh = _unary("arccosh", "Inverse hyperbolic cosine.")
-arcsin = _unary("arcsin", "Inverse sine, in radians.")
-arcsinh = _unary("arcsinh", "Inverse hyperbolic sine.")
-arctan = _unary("arctan", "Inverse tangent, in radians.")
-arctanh = _unary("arctanh", "Inverse hyperbolic tangent.")
+angle = _unary("angle", "Computes the argument of complex numbers, in radians.")
+arccos = _unary("arccos", "Computes the inverse cosine, in radians.")
+arccosh = _unary("arccosh", "Computes the inverse hyperbolic cosine.")
+arcsin = _unary("arcsin", "Computes the inverse sine, in radians.")
+arcsinh = _unary("arcsinh", "Computes the inverse hyperbolic sine.")
+arctan = _unary("arctan", "Computes the inverse tangent, in radians.")
+arctanh = _unary("arctanh", "Computes the inverse hyperbolic tangent.")
 bitwise_invert = _unary("bitwise_invert", "Flips every bit of each integer.")
 bitwise_not = _unary("bitwise_not", "Flips every bit of each integer.")
-cbrt = _unary("cbrt", "Cube root.")
-conjugate = _unary("conjugate", "Complex conjugate.")
+cbrt = _unary("cbrt", "Computes the cube root.")
+conjugate = _unary("conjugate", "Computes the complex conjugate.")
 conj = conjugate
-copy = _unary("copy", "A copy.")
-cos = _unary("cos", "Cosine of an angle in radians.")
-cosh = _unary("cosh", "Hyperbolic cosine.")
-deg2rad = _unary("deg2rad", "Degrees to radians.")
-exp = _unary("exp", "`e` to the power of each element.")
-exp2 = _unary("exp2", "2 to the power of each element.")
-expm1 = _unary("expm1", "`exp(x) - 1`, exact also for small `x`.")
-fabs = _unary("fabs", "Absolute value as a float.")
-i0 = _unary("i0", "Modified Bessel function of the first kind, order 0.")
-imag = _unary("imag", "Imaginary part.")
-isfinite = _unary("isfinite", "Whether each element is neither infinite nor NaN.", "Isfinite")
-isinf = _unary("isinf", "Whether each element is infinite.", "Isinf")
-isnan = _unary("isnan", "Whether each element is NaN.", "Isnan")
-isneginf = _unary("isneginf", "Whether each element is minus infinity.", "Isneginf")
-isposinf = _unary("isposinf", "Whether each element is plus infinity.", "Isposinf")
-isreal = _unary("isreal", "Whether each element has no imaginary part.", "Isreal")
-log = _unary("log", "Natural logarithm.")
-log10 = _unary("log10", "Logarithm to base 10.")
-log1p = _unary("log1p", "`log(1 + x)`, exact also for small `x`.")
-log2 = _unary("log2", "Logarithm to base 2.")
-logical_not = _unary("logical_not", "Whether each element is false (or zero).")
-negative = _unary("negative", "`-x`.")
-positive = _unary("positive", "`x` unchanged.")
-rad2deg = _unary("rad2deg", "Radians to degrees.")
-real = _unary("real", "Real part.")
-reciprocal = _unary("reciprocal", "`1 / x`.")
-sign = _unary("sign", "-1, 0 or 1, as each element is below, at or above zero.")
-signbit = _unary("signbit", "Whether the sign bit is set (also that of -0.0).")
-sin = _unary("sin", "Sine of an angle in radians.")
-sinc = _unary("sinc", "`sin(pi x) / (pi x)`, 1 at zero.")
-sinh = _unary("sinh", "Hyperbolic sine.")
-sqrt = _unary("sqrt", "Square root; NaN below zero.")
-square = _unary("square", "`x * x`.")
-tan = _unary("tan", "Tangent of an angle in radians.")
-tanh = _unary("tanh", "Hyperbolic tangent.")
-trunc = _unary("trunc", "The integer part.")
+copy = _unary("copy", "Copies a tensor.")
+cos = _unary("cos", "Computes the cosine of angles in radians.")
+cosh = _unary("cosh", "Computes the hyperbolic cosine.")
+deg2rad = _unary("deg2rad", "Converts degrees to radians.")
+exp = _unary("exp", "Computes the exponential, `e**x`.")
+exp2 = _unary("exp2", "Computes `2**x`.")
+expm1 = _unary("expm1", "Computes `exp(x) - 1`, accurately also for small `x`.")
+fabs = _unary("fabs", "Computes absolute values as floats.")
+i0 = _unary("i0", "Computes the modified Bessel function of the first kind, order 0.")
+imag = _unary("imag", "Returns the imaginary part.")
+isfinite = _unary("isfinite", "Tests elementwise for finite numbers, neither infinite nor NaN.", "Isfinite")
+isinf = _unary("isinf", "Tests elementwise for infinity.", "Isinf")
+isnan = _unary("isnan", "Tests elementwise for NaN.", "Isnan")
+isneginf = _unary("isneginf", "Tests elementwise for negative infinity.", "Isneginf")
+isposinf = _unary("isposinf", "Tests elementwise for positive infinity.", "Isposinf")
+isreal = _unary("isreal", "Tests elementwise for an imaginary part of zero.", "Isreal")
+log = _unary("log", "Computes the natural logarithm.")
+log10 = _unary("log10", "Computes the logarithm to base 10.")
+log1p = _unary("log1p", "Computes `log(1 + x)`, accurately also for small `x`.")
+log2 = _unary("log2", "Computes the logarithm to base 2.")
+logical_not = _unary("logical_not", "Computes the logical NOT; numbers are true unless zero.")
+negative = _unary("negative", "Computes `-x`.")
+positive = _unary("positive", "Returns `+x`, the elements unchanged.")
+rad2deg = _unary("rad2deg", "Converts radians to degrees.")
+real = _unary("real", "Returns the real part.")
+reciprocal = _unary("reciprocal", "Computes `1 / x`.")
+sign = _unary("sign", "Returns the sign of each element: -1, 0 or 1.")
+signbit = _unary("signbit", "Tests elementwise for a set sign bit (also that of -0.0).")
+sin = _unary("sin", "Computes the sine of angles in radians.")
+sinc = _unary("sinc", "Computes `sin(pi x) / (pi x)`, which is 1 at zero.")
+sinh = _unary("sinh", "Computes the hyperbolic sine.")
+sqrt = _unary("sqrt", "Computes the square root; NaN for negative numbers.")
+square = _unary("square", "Computes `x * x`.")
+tan = _unary("tan", "Computes the tangent of angles in radians.")
+tanh = _unary("tanh", "Computes the hyperbolic tangent.")
+trunc = _unary("trunc", "Truncates to the integer part.")
 
-add = _binary("add", "`x1 + x2`.")
-arctan2 = _binary("arctan2", "Angle of the point `(x2, x1)` in radians, the quadrant being right.")
-divide = _binary("divide", "`x1 / x2`; a float also for integers.")
-equal = _binary("equal", "Whether `x1 == x2`.")
-floor_divide = _binary("floor_divide", "Largest integer not above `x1 / x2`.")
-fmax = _binary("fmax", "The greater of both; the other one where one is NaN.")
-fmin = _binary("fmin", "The smaller of both; the other one where one is NaN.")
-fmod = _binary("fmod", "Remainder of `x1 / x2` with the sign of `x1`.")
-gcd = _binary("gcd", "Greatest common divisor of integers.")
-greater = _binary("greater", "Whether `x1 > x2`.")
-greater_equal = _binary("greater_equal", "Whether `x1 >= x2`.")
-heaviside = _binary("heaviside", "0 below zero, 1 above, `x2` where `x1` is zero.")
-hypot = _binary("hypot", "`sqrt(x1**2 + x2**2)`.")
-lcm = _binary("lcm", "Least common multiple of integers.")
-ldexp = _binary("ldexp", "`x1 * 2**x2`.")
-less = _binary("less", "Whether `x1 < x2`.")
-less_equal = _binary("less_equal", "Whether `x1 <= x2`.")
-logaddexp = _binary("logaddexp", "`log(exp(x1) + exp(x2))` without overflow.")
-logaddexp2 = _binary("logaddexp2", "`log2(2**x1 + 2**x2)` without overflow.")
-logical_and = _binary("logical_and", "Whether both are true.")
-logical_or = _binary("logical_or", "Whether one is true.")
-logical_xor = _binary("logical_xor", "Whether exactly one is true.")
-maximum = _binary("maximum", "The greater of both; NaN where one is NaN.")
-minimum = _binary("minimum", "The smaller of both; NaN where one is NaN.")
-mod = _binary("mod", "Remainder of `x1 / x2` with the sign of `x2`.")
-multiply = _binary("multiply", "`x1 * x2`.")
-nextafter = _binary("nextafter", "The next float after `x1` towards `x2`.")
-not_equal = _binary("not_equal", "Whether `x1 != x2`.")
-power = _binary("power", "`x1` to the power of `x2`.")
-subtract = _binary("subtract", "`x1 - x2`.")
-true_divide = _binary("true_divide", "`x1 / x2`; a float also for integers.")
+add = _binary("add", "Computes `x1 + x2`.")
+arctan2 = _binary("arctan2", "Computes the angle of the point `(x2, x1)`, in radians, in the right quadrant.")
+divide = _binary("divide", "Computes `x1 / x2`, a float also for integers.")
+equal = _binary("equal", "Computes `x1 == x2`.")
+floor_divide = _binary("floor_divide", "Computes `floor(x1 / x2)`.")
+fmax = _binary("fmax", "Computes the elementwise maximum; if one element is NaN, returns the other.")
+fmin = _binary("fmin", "Computes the elementwise minimum; if one element is NaN, returns the other.")
+fmod = _binary("fmod", "Computes the remainder of `x1 / x2` with the sign of `x1`.")
+gcd = _binary("gcd", "Computes the greatest common divisor of integers.")
+greater = _binary("greater", "Computes `x1 > x2`.")
+greater_equal = _binary("greater_equal", "Computes `x1 >= x2`.")
+heaviside = _binary("heaviside", "Computes the Heaviside step function of `x1`, which is `x2` at zero.")
+hypot = _binary("hypot", "Computes the hypotenuse, `sqrt(x1**2 + x2**2)`.")
+lcm = _binary("lcm", "Computes the least common multiple of integers.")
+ldexp = _binary("ldexp", "Computes `x1 * 2**x2`.")
+less = _binary("less", "Computes `x1 < x2`.")
+less_equal = _binary("less_equal", "Computes `x1 <= x2`.")
+logaddexp = _binary("logaddexp", "Computes `log(exp(x1) + exp(x2))` without overflow.")
+logaddexp2 = _binary("logaddexp2", "Computes `log2(2**x1 + 2**x2)` without overflow.")
+logical_and = _binary("logical_and", "Computes the logical AND.")
+logical_or = _binary("logical_or", "Computes the logical OR.")
+logical_xor = _binary("logical_xor", "Computes the logical exclusive OR.")
+maximum = _binary("maximum", "Computes the elementwise maximum; NaN if one element is NaN.")
+minimum = _binary("minimum", "Computes the elementwise minimum; NaN if one element is NaN.")
+mod = _binary("mod", "Computes the remainder of `x1 / x2` with the sign of `x2`.")
+multiply = _binary("multiply", "Computes `x1 * x2`.")
+nextafter = _binary("nextafter", "Returns the next float after `x1` towards `x2`.")
+not_equal = _binary("not_equal", "Computes `x1 != x2`.")
+power = _binary("power", "Computes `x1**x2`.")
+subtract = _binary("subtract", "Computes `x1 - x2`.")
+true_divide = _binary("true_divide", "Computes `x1 / x2`, a float also for integers.")
 
-bitwise_and = _bits("bitwise_and", "Bits that are set in both.")
-bitwise_left_shift = _bits("bitwise_left_shift", "`x << y`.")
-bitwise_or = _bits("bitwise_or", "Bits that are set in one.")
-bitwise_right_shift = _bits("bitwise_right_shift", "`x >> y`.")
-bitwise_xor = _bits("bitwise_xor", "Bits that are set in exactly one.")
-left_shift = _bits("left_shift", "`x << y`.")
-right_shift = _bits("right_shift", "`x >> y`.")
+bitwise_and = _bits("bitwise_and", "Computes the bitwise AND.")
+bitwise_left_shift = _bits("bitwise_left_shift", "Computes `x << y`.")
+bitwise_or = _bits("bitwise_or", "Computes the bitwise OR.")
+bitwise_right_shift = _bits("bitwise_right_shift", "Computes `x >> y`.")
+bitwise_xor = _bits("bitwise_xor", "Computes the bitwise exclusive OR.")
+left_shift = _bits("left_shift", "Computes `x << y`.")
+right_shift = _bits("right_shift", "Computes `x >> y`.")
 
 
-def _fraction(x: Any) -> Any:
+def _fraction(x: Array) -> Array:
     return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(floatx())
 
 
 @op
 def ceil(x: TensorLike) -> Tensor:
-    """Smallest integer not below each element, as a float.
+    """Rounds up to the next integer, as a float.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Float tensor of the shape of `x`.
 
     >>> ceil([0.5, -0.5])
     Array([ 1., -0.], dtype=float32)
@@ -159,7 +167,13 @@ def ceil(x: TensorLike) -> Tensor:
 
 @op
 def floor(x: TensorLike) -> Tensor:
-    """Largest integer not above each element, as a float.
+    """Rounds down to the next integer, as a float.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Float tensor of the shape of `x`.
 
     >>> floor([0.5, -0.5])
     Array([ 0., -1.], dtype=float32)
@@ -168,12 +182,18 @@ def floor(x: TensorLike) -> Tensor:
 
 
 @op
-def clip(x: TensorLike, x_min: Any, x_max: Any) -> Tensor:
-    """Brings each element into `[x_min, x_max]`.
+def clip(x: TensorLike, x_min: ArrayLike, x_max: ArrayLike) -> Tensor:
+    """Clips each element to `[x_min, x_max]`.
 
     Args:
         x: Tensor.
-        x_min, x_max: The bounds: numbers, or tensors that broadcast with `x`.
+        x_min, x_max: Bounds: numbers, or tensors that broadcast with `x`.
+
+    Returns:
+        Tensor of the broadcast shape.
+
+    Raises:
+        TypeError: The shapes of the bounds don't broadcast with that of `x`.
 
     >>> clip([-1, 0.5, 3], 0, 1)
     Array([0. , 0.5, 1. ], dtype=float32)
@@ -183,7 +203,13 @@ def clip(x: TensorLike, x_min: Any, x_max: Any) -> Tensor:
 
 @op
 def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Tensor:
-    """`x1 / x2`, and 0 where `x2` is 0; the gradient is 0 there too.
+    """Divides `x1` by `x2`, with 0 where `x2` is 0. The gradient is 0 there, too.
+
+    Args:
+        x1, x2: Tensors, numbers or nested lists; their shapes are broadcast, their dtypes promoted.
+
+    Returns:
+        Tensor of the broadcast shape.
 
     >>> divide_no_nan([2.0, 1.0], [4.0, 0.0])
     Array([0.5, 0. ], dtype=float32)
@@ -195,7 +221,14 @@ def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Tensor:
 
 @op
 def round(x: TensorLike, decimals: int = 0) -> Tensor:
-    """Nearest number with `decimals` decimals; halves go to the even neighbour.
+    """Rounds to `decimals` decimal places; halves are rounded to even.
+
+    Args:
+        x: Tensor.
+        decimals: Number of decimal places; negative for places left of the point.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> round([0.5, 1.5, 2.26], 1)
     Array([0.5, 1.5, 2.3], dtype=float32)
@@ -205,12 +238,15 @@ def round(x: TensorLike, decimals: int = 0) -> Tensor:
 
 @op
 def nan_to_num(x: TensorLike, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
-    """Replaces NaN and the infinities by numbers.
+    """Replaces NaN and infinities by finite numbers.
 
     Args:
         x: Tensor.
-        nan: What NaN becomes.
-        posinf, neginf: What the infinities become; None for the greatest and the smallest number of the dtype.
+        nan: Replacement of NaN.
+        posinf, neginf: Replacements of the infinities; None for the largest and the lowest finite number of the dtype.
+
+    Returns:
+        Tensor of the shape of `x`.
 
     >>> nan_to_num([np.nan, np.inf], posinf=9.0)
     Array([0., 9.], dtype=float32)
@@ -218,12 +254,21 @@ def nan_to_num(x: TensorLike, nan: float = 0.0, posinf: float | None = None, neg
     return jnp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
-# Keras's files keep `equal_nan` only, so other tolerances stand among the arguments.
+# Keras's files keep only `equal_nan` of the settings, so tolerances are recorded as arguments of the call.
 @op
 def isclose(
     x1: TensorLike, x2: TensorLike, rtol: Argument = 1e-5, atol: Argument = 1e-8, equal_nan: bool = False
 ) -> Tensor:
-    """Whether `|x1 - x2| <= atol + rtol * |x2|`, for each element.
+    """Tests elementwise whether `|x1 - x2| <= atol + rtol * |x2|`.
+
+    Args:
+        x1, x2: Tensors, numbers or nested lists, broadcast together.
+        rtol: Relative tolerance.
+        atol: Absolute tolerance.
+        equal_nan: Whether two NaNs are close.
+
+    Returns:
+        Bool tensor of the broadcast shape.
 
     >>> isclose([1.0, 2.0], [1.0, 2.1])
     Array([ True, False], dtype=bool)
@@ -233,7 +278,16 @@ def isclose(
 
 @op(keras_class="AllClose")
 def allclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
-    """Whether `|x1 - x2| <= atol + rtol * |x2|` everywhere.
+    """Tests whether `|x1 - x2| <= atol + rtol * |x2|` holds for all elements.
+
+    Args:
+        x1, x2: Tensors, numbers or nested lists, broadcast together.
+        rtol: Relative tolerance.
+        atol: Absolute tolerance.
+        equal_nan: Whether two NaNs are close.
+
+    Returns:
+        Bool tensor, `()`.
 
     >>> allclose([1.0, 2.0], [1.0, 2.1])
     Array(False, dtype=bool)
@@ -243,7 +297,17 @@ def allclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1
 
 @op
 def view(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
-    """The same bits read as another dtype.
+    """Reinterprets the bits of a tensor as another dtype.
+
+    Args:
+        x: Tensor.
+        dtype: Dtype; None for that of `x`. If its size differs, the last axis shrinks or grows accordingly.
+
+    Returns:
+        Tensor of the same bytes.
+
+    Raises:
+        ValueError: `dtype` is not a dtype.
 
     >>> view(np.array([1.0], "float32"), "int32")
     Array([1065353216], dtype=int32)

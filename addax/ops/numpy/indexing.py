@@ -12,12 +12,24 @@ from ...core.convert import unwrap
 from ...core.dtypes import static_shape
 from ...core.engine import jnp
 from ...core.op import Argument, Tensor, TensorLike, op
+from ...core.types import Array
 from ...core.variable import Variable
 
 
 @op
 def argpartition(x: TensorLike, kth: int, axis: int = -1) -> Tensor:
-    """Indices that bring the `kth` smallest element to its place, smaller ones before it.
+    """Returns indices that move the `kth` smallest element to its sorted position, with smaller ones before it.
+
+    Args:
+        x: Tensor.
+        kth: Position, an int.
+        axis: Axis to partition along.
+
+    Returns:
+        Integer tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `kth` or `axis` is out of bounds.
 
     >>> argpartition([3, 1, 2], 0)[0]
     Array(1, dtype=int32)
@@ -27,7 +39,17 @@ def argpartition(x: TensorLike, kth: int, axis: int = -1) -> Tensor:
 
 @op
 def argsort(x: TensorLike, axis: int | None = -1) -> Tensor:
-    """Indices that sort `x` along `axis`; equal elements keep their order.
+    """Returns the indices that sort `x` along `axis`. The sort is stable.
+
+    Args:
+        x: Tensor.
+        axis: Axis to sort along; None flattens `x` first.
+
+    Returns:
+        Integer tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> argsort([3, 1, 2])
     Array([1, 2, 0], dtype=int32)
@@ -37,13 +59,20 @@ def argsort(x: TensorLike, axis: int | None = -1) -> Tensor:
 
 @op
 def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 0, sparse: bool = False) -> Tensor:
-    """How often each integer occurs.
+    """Counts the occurrences of each integer.
 
     Args:
-        x: Integers from 0, shape `(n,)` or `(batch, n)`.
-        weights: What each one counts, of the shape of `x`; None for 1.
-        minlength: The least length of the result.
+        x: Non-negative integer tensor, `(n,)` or `(batch, n)`.
+        weights: Weight of each element, of the shape of `x`; None for 1.
+        minlength: Minimum length of the result.
         sparse: Kept for compatibility; only False is supported.
+
+    Returns:
+        Tensor, `(length,)` or `(batch, length)`, with `length = max(max(x) + 1, minlength)`.
+
+    Raises:
+        ValueError: `sparse` is true, or the rank of `x` is neither 1 nor 2.
+        TypeError: `x` is not an integer tensor.
 
     >>> bincount([0, 2, 2])
     Array([1, 0, 2], dtype=int32)
@@ -60,11 +89,17 @@ def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 
 
 @op
 def digitize(x: TensorLike, bins: TensorLike) -> Tensor:
-    """Index of the bin each element falls in.
+    """Returns the index of the bin that each element belongs to.
 
     Args:
         x: Tensor.
-        bins: Increasing edges; below the first is bin 0.
+        bins: Vector of increasing bin edges. Elements below the first edge belong to bin 0.
+
+    Returns:
+        Integer tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `bins` is not a vector.
 
     >>> digitize([0.5, 3.0], [1.0, 2.0])
     Array([0, 2], dtype=int32)
@@ -73,12 +108,22 @@ def digitize(x: TensorLike, bins: TensorLike) -> Tensor:
 
 
 def get_item(x: TensorLike, key: Argument) -> Tensor:
-    """`x[key]`: ints, slices, `...`, None, lists and tensors of indices or bools.
+    """Indexes a tensor: `x[key]`.
+
+    Args:
+        x: Tensor.
+        key: Int, slice, `...`, None, list or tensor of indices or bools, or a tuple of these.
+
+    Returns:
+        Tensor of the selected elements.
+
+    Raises:
+        IndexError: An int in `key` is out of bounds, or there are more indices than axes.
 
     >>> get_item([[1, 2], [3, 4]], (slice(None), 1))
     Array([2, 4], dtype=int32)
     """
-    # A list is a tensor of indices; in the graph it has to be told from the list that a file makes of a tuple.
+    # A list is a tensor of indices. As an array it differs from a tuple that JSON has made a list.
     return _get_item(x, np.asarray(key) if isinstance(key, list) else key)
 
 
@@ -89,8 +134,8 @@ def _get_item(x: TensorLike, key: Argument) -> Tensor:
     return x[tree.map_structure(lambda k: unwrap(k) if isinstance(k, Variable) else k, key)]
 
 
-def _check_key(x: Any, key: Any) -> None:
-    """Raises IndexError for an int that is out of range, which JAX brings into it."""
+def _check_key(x: Array, key: object) -> None:
+    """Raises IndexError for an int that is out of bounds. JAX would clip it."""
     keys = key if isinstance(key, tuple) else (key,)
     axis = 0
     for i, k in enumerate(keys):
@@ -112,15 +157,18 @@ get_item.definition = _get_item.definition  # type: ignore[attr-defined]
 
 @op
 def histogram(x: TensorLike, bins: int = 10, range: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
-    """Counts of the elements in bins of equal width.
+    """Computes a histogram with bins of equal width.
 
     Args:
         x: Tensor.
         bins: Number of bins.
-        range: Lower and upper edge of them all; None for the extremes of `x`.
+        range: Lower edge of the first bin and upper edge of the last; None for the minimum and maximum of `x`.
 
     Returns:
-        The counts, `(bins,)`, and the edges, `(bins + 1,)`.
+        Counts, `(bins,)`, and bin edges, `(bins + 1,)`.
+
+    Raises:
+        ValueError: The upper end of `range` is below the lower one.
 
     >>> histogram([1.0, 2.0, 2.0], bins=2)[0]
     Array([1., 2.], dtype=float32)
@@ -132,7 +180,16 @@ def histogram(x: TensorLike, bins: int = 10, range: tuple[float, float] | None =
 
 @op(keras_class="IsIn")
 def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bool = False) -> Tensor:
-    """Whether each element of `x1` occurs in `x2` (does not, with `invert`).
+    """Tests elementwise whether elements of `x1` occur in `x2`.
+
+    Args:
+        x1: Tensor.
+        x2: Tensor of the values to look for.
+        assume_unique: Whether the elements of each tensor are known to be distinct, which is faster.
+        invert: Whether to test for absence instead.
+
+    Returns:
+        Bool tensor of the shape of `x1`.
 
     >>> isin([1, 2, 3], [2])
     Array([False,  True, False], dtype=bool)
@@ -142,7 +199,13 @@ def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bo
 
 @op
 def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
-    """Indices of the elements that are not zero, one vector an axis. Not for use in compiled functions.
+    """Returns the indices of the non-zero elements. Not for compiled functions, where sizes can't depend on values.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Tuple of integer vectors, one per axis.
 
     >>> nonzero([0, 3, 5])
     (Array([1, 2], dtype=int32),)
@@ -152,12 +215,18 @@ def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
 
 @op(keras_class="SearchSorted")
 def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "left") -> Tensor:
-    """Where to insert `values` so that the sequence stays sorted.
+    """Returns the indices at which to insert `values` so that the sequence stays sorted.
 
     Args:
         sorted_sequence: Increasing vector.
         values: Tensor.
-        side: "left" of equal elements or "right" of them.
+        side: "left" to insert before equal elements, "right" to insert after them.
+
+    Returns:
+        Integer tensor of the shape of `values`.
+
+    Raises:
+        ValueError: `sorted_sequence` is not a vector, or `side` is neither of these.
 
     >>> searchsorted([1, 2, 3], [2, 5])
     Array([1, 3], dtype=int32)
@@ -172,12 +241,18 @@ def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "l
 
 @op
 def select(condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], default: TensorLike = 0) -> Tensor:
-    """From each of several tensors what its condition picks, the first that is true.
+    """Selects each element from the first of several tensors whose condition is true.
 
     Args:
-        condlist: Tensors of bools.
-        choicelist: As many tensors.
-        default: What is taken where no condition is true.
+        condlist: Bool tensors, in order of precedence.
+        choicelist: Tensors, as many as conditions.
+        default: Value where no condition is true.
+
+    Returns:
+        Tensor of the broadcast shape.
+
+    Raises:
+        ValueError: The lists are empty or differ in length.
 
     >>> x = jnp.arange(4); select([x < 1, x > 2], [x, x * 10], -1)
     Array([ 0, -1, -1, 30], dtype=int32)
@@ -187,7 +262,17 @@ def select(condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], def
 
 @op
 def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
-    """`x` sorted along `axis`, smallest first.
+    """Sorts a tensor along `axis` in ascending order.
+
+    Args:
+        x: Tensor.
+        axis: Axis to sort along; None flattens `x` first.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> sort([3, 1, 2])
     Array([1, 2, 3], dtype=int32)
@@ -197,7 +282,16 @@ def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
 
 @op
 def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
-    """The slices of `x` at `indices` along `axis`; of `x` flattened when it is None. Negative ones count from the end.
+    """Selects slices of `x` along `axis` by index.
+
+    Args:
+        x: Tensor.
+        indices: Integer tensor; negative indices count from the end.
+        axis: Axis to select along; None flattens `x` first.
+
+    Returns:
+        Tensor with `axis` replaced by the axes of `indices`. Slices at indices out of bounds are NaN, or the lowest
+        number of an integer dtype.
 
     >>> take([10, 20, 30], [2, -3])
     Array([30, 10], dtype=int32)
@@ -207,7 +301,18 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
 
 @op
 def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
-    """Elements of `x` at `indices` along `axis`, position by position in the other axes.
+    """Selects elements of `x` along `axis` by index, separately at each position of the other axes.
+
+    Args:
+        x: Tensor.
+        indices: Integer tensor of the rank of `x`, whose other axes broadcast with those of `x`.
+        axis: Axis to select along; None flattens `x` first.
+
+    Returns:
+        Tensor of the shape of `indices`, broadcast.
+
+    Raises:
+        ValueError: The ranks of `x` and `indices` differ.
 
     >>> take_along_axis([[1, 2], [3, 4]], [[1], [0]], axis=1).tolist()
     [[2], [3]]
@@ -217,7 +322,17 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
 
 @op
 def tril(x: TensorLike, k: int = 0) -> Tensor:
-    """`x` with zeros above the `k`-th diagonal of its last two axes.
+    """Returns the lower triangle of matrices: sets elements above the `k`-th diagonal to zero.
+
+    Args:
+        x: Tensor, `(..., m, n)`.
+        k: Index of the diagonal: 0 for the main one, positive above it, negative below.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `x` has fewer than two axes.
 
     >>> tril([[1, 2], [3, 4]]).tolist()
     [[1, 0], [3, 4]]
@@ -227,7 +342,17 @@ def tril(x: TensorLike, k: int = 0) -> Tensor:
 
 @op
 def triu(x: TensorLike, k: int = 0) -> Tensor:
-    """`x` with zeros below the `k`-th diagonal of its last two axes.
+    """Returns the upper triangle of matrices: sets elements below the `k`-th diagonal to zero.
+
+    Args:
+        x: Tensor, `(..., m, n)`.
+        k: Index of the diagonal: 0 for the main one, positive above it, negative below.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `x` has fewer than two axes.
 
     >>> triu([[1, 2], [3, 4]]).tolist()
     [[1, 2], [0, 4]]
@@ -244,22 +369,25 @@ def unique(
     return_counts: bool = False,
     axis: int | None = None,
     size: int | None = None,
-    fill_value: Any = None,
+    fill_value: float | None = None,
 ) -> Any:
-    """The distinct elements, smallest first.
+    """Returns the distinct elements in ascending order.
 
     Args:
         x: Tensor.
-        sorted: Kept for compatibility: they are always sorted.
-        return_index: Whether to return the index of the first occurrence of each.
-        return_inverse: Whether to return, for each element, which of the distinct ones it is.
-        return_counts: Whether to return how often each occurs.
+        sorted: Kept for compatibility: the elements are always sorted.
+        return_index: Whether to return the index of each element's first occurrence.
+        return_inverse: Whether to return the indices that reconstruct `x` from the distinct elements.
+        return_counts: Whether to return the number of occurrences of each element.
         axis: Axis whose slices are compared; None compares elements.
-        size: Length of the result: needed in compiled functions.
-        fill_value: What fills up to `size`; None for the smallest element.
+        size: Length of the result; required in compiled functions.
+        fill_value: Padding up to `size`; None for the smallest element.
 
     Returns:
-        A tensor, or a tuple of it and what was asked for.
+        Tensor, or a tuple of it and what was asked for.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> unique([3, 1, 3])
     Array([1, 3], dtype=int32)
@@ -271,7 +399,14 @@ def unique(
 
 @op
 def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Tensor, ...]:
-    """Indices of the elements of a flattened tensor -> indices in its `shape`, one tensor an axis.
+    """Converts indices into a flattened tensor to indices along each axis.
+
+    Args:
+        indices: Integer tensor.
+        shape: Shape of the tensor before flattening.
+
+    Returns:
+        Tuple of integer tensors of the shape of `indices`, one per axis.
 
     >>> [int(i) for i in unravel_index(5, (2, 3))]
     [1, 2]
@@ -281,11 +416,17 @@ def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Tensor, ..
 
 @op
 def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | None = None) -> Any:
-    """`x1` where `condition` is true, else `x2`.
+    """Selects from `x1` where `condition` is true, else from `x2`.
 
     Args:
-        condition: Tensor of bools.
-        x1, x2: Tensors or numbers that broadcast with it. Without them the indices of true elements are returned.
+        condition: Bool tensor.
+        x1, x2: Tensors or numbers that broadcast with it; or both None.
+
+    Returns:
+        Tensor of the broadcast shape. Without `x1` and `x2`, the indices of true elements as a tuple of vectors.
+
+    Raises:
+        ValueError: Only one of `x1` and `x2` is given.
 
     >>> where([True, False], [1, 2], 0)
     Array([1, 0], dtype=int32)

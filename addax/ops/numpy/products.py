@@ -1,24 +1,26 @@
-"""Functions that multiply tensors: matrix, inner, outer and general products, and what is made of them."""
+"""Products of tensors: matrix, inner, outer and general products, and functions built on them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...core.engine import jnp
 from ...core.op import Argument, Tensor, TensorLike, op
+from ...core.types import ArrayLike
+from ..families import named_op
 
 
-def _integer_products(x1: Any, x2: Any) -> Any:
-    # int8 x int8 sums in int32, where it fits.
+def _integer_products(x1: ArrayLike, x2: ArrayLike) -> str | None:
+    # A sum of int8 products overflows int8; int32 holds it.
     return "int32" if jnp.result_type(x1, x2) == "int8" else None
 
 
 @op
 def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
-    """Matrix product over the last two axes; the others are broadcast.
+    """Computes matrix products over the last two axes; the axes before them are broadcast.
 
     Args:
         x1: Tensor, `(..., m, k)` or `(k,)`.
@@ -26,6 +28,9 @@ def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
 
     Returns:
         Tensor, `(..., m, n)`; int32 for two int8 tensors.
+
+    Raises:
+        TypeError: The sizes `k` differ. For symbolic tensors this is a ValueError.
 
     >>> matmul([[1, 2]], [[3], [4]])
     Array([[11]], dtype=int32)
@@ -35,7 +40,17 @@ def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
 
 @op
 def dot(x1: TensorLike, x2: TensorLike) -> Tensor:
-    """Sum product over the last axis of `x1` and the second to last of `x2` (its only one, for a vector).
+    """Computes the sum product over the last axis of `x1` and the second to last (or only) axis of `x2`.
+
+    Args:
+        x1: Tensor, `(..., k)`, or a number.
+        x2: Tensor, `(..., k, n)` or `(k,)`, or a number.
+
+    Returns:
+        Tensor with the remaining axes of `x1`, then those of `x2`.
+
+    Raises:
+        TypeError: The sizes `k` differ. For symbolic tensors this is a ValueError.
 
     >>> dot([1, 2], [3, 4])
     Array(11, dtype=int32)
@@ -45,11 +60,18 @@ def dot(x1: TensorLike, x2: TensorLike) -> Tensor:
 
 @op
 def einsum(subscripts: str, *operands: TensorLike, **kwargs: Any) -> Tensor:
-    """Product and sum in Einstein's notation.
+    """Computes sums of products in Einstein notation.
 
     Args:
-        subscripts: E.g. "bij,bjk->bik": letters for the axes of each operand and of the result.
-        operands: Tensors.
+        subscripts: Letters for the axes of each operand and of the result, such as "bij,bjk->bik".
+        operands: Tensors, one for each group of letters.
+        kwargs: Further arguments of `jax.numpy.einsum`.
+
+    Returns:
+        Tensor with the axes to the right of "->".
+
+    Raises:
+        ValueError: The subscripts don't fit the operands' shapes.
 
     >>> einsum("ij,j->i", [[1, 2], [3, 4]], [1, 1])
     Array([3, 7], dtype=int32)
@@ -58,12 +80,18 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: Any) -> Tensor:
 
 
 @op
-def tensordot(x1: TensorLike, x2: TensorLike, axes: Any = 2) -> Tensor:
-    """Product summed over pairs of axes.
+def tensordot(x1: TensorLike, x2: TensorLike, axes: int | Sequence = 2) -> Tensor:
+    """Computes a sum product over pairs of axes.
 
     Args:
         x1, x2: Tensors.
-        axes: How many last axes of `x1` and first axes of `x2`; or two lists of axes, paired.
+        axes: Number of last axes of `x1` and first axes of `x2`, or two lists of axes to pair.
+
+    Returns:
+        Tensor with the remaining axes of `x1`, then those of `x2`.
+
+    Raises:
+        TypeError: Paired axes differ in size, or there are fewer axes. For symbolic tensors this is a ValueError.
 
     >>> tensordot([[1, 2], [3, 4]], [1, 1], axes=1)
     Array([3, 7], dtype=int32)
@@ -73,31 +101,57 @@ def tensordot(x1: TensorLike, x2: TensorLike, axes: Any = 2) -> Tensor:
     return jnp.tensordot(x1, x2, axes)
 
 
-def _product(name: str, what: str) -> Callable[[TensorLike, TensorLike], Tensor]:
+def _product(
+    name: str, what: str, returns: str, raises: dict[str, str] | None = None
+) -> Callable[[TensorLike, TensorLike], Tensor]:
     def function(x1: TensorLike, x2: TensorLike) -> Tensor:
         return getattr(jnp, name)(x1, x2)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{what}\n\nArgs:\n    x1, x2: Tensors, numbers or nested lists.\n"
-    return op(function)
+    args = {"x1, x2": "Tensors, numbers or nested lists; their dtypes are promoted."}
+    return named_op(function, name, what, args, returns, raises)
 
 
-inner = _product("inner", "Sum product over the last axes of both.")
-kron = _product("kron", "Kronecker product: `x2` times each element of `x1`.")
-outer = _product("outer", "Product of each element of `x1` with each of `x2`, both flattened.")
-vdot = _product("vdot", "Sum product of both, flattened; the first conjugated.")
+_SIZES = {"TypeError": "The sizes differ. For symbolic tensors this is a ValueError."}
+inner = _product(
+    "inner",
+    "Computes the sum product over the last axes of both tensors.",
+    "Tensor with the remaining axes of `x1`, then those of `x2`.",
+    _SIZES,
+)
+kron = _product(
+    "kron",
+    "Computes the Kronecker product: `x2` times each element of `x1`.",
+    "Tensor whose sizes are the products of the sizes of both.",
+)
+outer = _product(
+    "outer",
+    "Computes the product of each element of `x1` with each element of `x2`, both flattened.",
+    "Tensor, `(x1.size, x2.size)`.",
+)
+vdot = _product(
+    "vdot",
+    "Computes the dot product of both tensors, flattened, with the first one conjugated.",
+    "Tensor, `()`.",
+    _SIZES,
+)
 
 
 @op
 def cross(
     x1: TensorLike, x2: TensorLike, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> Tensor:
-    """Cross product of vectors of 3 (or 2) components.
+    """Computes cross products of vectors of 3 (or 2) components.
 
     Args:
-        x1, x2: Tensors.
-        axisa, axisb, axisc: Which axis holds the components, in `x1`, `x2` and the result.
-        axis: All three of these, where given.
+        x1, x2: Tensors, broadcast together except along the components.
+        axisa, axisb, axisc: Axis of the components in `x1`, `x2` and the result.
+        axis: Overrides all three of them, if given.
+
+    Returns:
+        Tensor of the broadcast shape; without the axis of components for two vectors of 2 components.
+
+    Raises:
+        ValueError: There are neither 2 nor 3 components.
 
     >>> cross([1, 0, 0], [0, 1, 0])
     Array([0, 0, 1], dtype=int32)
@@ -107,11 +161,19 @@ def cross(
 
 @op
 def correlate(x1: TensorLike, x2: TensorLike, mode: str = "valid") -> Tensor:
-    """Cross-correlation of two vectors.
+    """Computes the cross-correlation of two vectors.
 
     Args:
-        x1, x2: Vectors.
-        mode: "valid": where both overlap fully; "same": of the longer one's length; "full": wherever they overlap.
+        x1: Vector, `(m,)`.
+        x2: Vector, `(n,)`.
+        mode: "valid" for positions of full overlap, "same" for the length of the longer vector, "full" for all
+            positions of any overlap.
+
+    Returns:
+        Float vector of length `max(m, n) - min(m, n) + 1`, `max(m, n)` or `m + n - 1`.
+
+    Raises:
+        ValueError: `x1` or `x2` is not a vector, or `mode` is none of these.
 
     >>> correlate([1.0, 2.0, 3.0], [0.0, 1.0])
     Array([2., 3.], dtype=float32)
@@ -123,7 +185,16 @@ def correlate(x1: TensorLike, x2: TensorLike, mode: str = "valid") -> Tensor:
 
 @op
 def corrcoef(x: TensorLike) -> Tensor:
-    """Pearson's correlation of the rows of `x`.
+    """Computes Pearson correlation coefficients of the rows of `x`.
+
+    Args:
+        x: Tensor, `(variables, observations)`.
+
+    Returns:
+        Tensor, `(variables, variables)`.
+
+    Raises:
+        ValueError: `x` has more than two axes.
 
     >>> corrcoef([[1.0, 2.0], [2.0, 1.0]])[0, 1]
     Array(-0.999..., dtype=float32)
@@ -133,7 +204,18 @@ def corrcoef(x: TensorLike) -> Tensor:
 
 @op
 def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Tensor:
-    """Differences of neighbours along `axis`, taken `n` times.
+    """Computes differences of consecutive elements along `axis`, `n` times.
+
+    Args:
+        a: Tensor.
+        n: Number of times to take differences.
+        axis: Axis to take differences along.
+
+    Returns:
+        Tensor of the shape of `a` with `axis` shorter by `n`.
+
+    Raises:
+        ValueError: `n` is negative, or `axis` is out of bounds.
 
     >>> diff([1, 4, 9])
     Array([3, 5], dtype=int32)
@@ -143,7 +225,18 @@ def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Tensor:
 
 @op
 def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """Sum along the diagonals of the matrices that `axis1` and `axis2` span.
+    """Computes sums along diagonals.
+
+    Args:
+        x: Tensor of at least two axes.
+        offset: Index of the diagonal: 0 for the main one, positive above it, negative below.
+        axis1, axis2: Axes of the matrices' rows and columns.
+
+    Returns:
+        Tensor without these axes.
+
+    Raises:
+        ValueError: `axis1` or `axis2` is out of bounds.
 
     >>> trace([[1, 2], [3, 4]])
     Array(5, dtype=int32)
@@ -153,7 +246,16 @@ def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Ten
 
 @op
 def slogdet(x: TensorLike) -> tuple[Tensor, Tensor]:
-    """Sign and logarithm of the absolute value of the determinant of each matrix.
+    """Computes the sign and the logarithm of the absolute value of determinants.
+
+    Args:
+        x: Tensor, `(..., n, n)`.
+
+    Returns:
+        Signs, `(...)`, and logarithms, `(...)`.
+
+    Raises:
+        ValueError: `x` is not square.
 
     >>> [float(v) for v in slogdet([[2.0, 0.0], [0.0, 0.5]])]
     [1.0, 0.0]
@@ -162,12 +264,18 @@ def slogdet(x: TensorLike) -> tuple[Tensor, Tensor]:
 
 
 def vectorize(pyfunc: Callable, *, excluded: set | None = None, signature: str | None = None) -> Callable[..., Tensor]:
-    """Makes a function of numbers (or of small tensors) one of tensors, by broadcasting.
+    """Vectorizes a function of numbers (or of small tensors): applies it to tensors with broadcasting.
 
     Args:
-        pyfunc: The function.
+        pyfunc: Function to vectorize.
         excluded: Positions of the arguments that are passed as they are.
-        signature: The axes it works on, "(m,n),(n)->(m)"; None for numbers.
+        signature: Axes that the function works on, such as "(m,n),(n)->(m)"; None for numbers.
+
+    Returns:
+        Function of tensors.
+
+    Raises:
+        ValueError: `signature` is malformed.
 
     >>> vectorize(lambda a, b: a + b)(jnp.array([1, 2]), 1)
     Array([2, 3], dtype=int32)
@@ -176,12 +284,28 @@ def vectorize(pyfunc: Callable, *, excluded: set | None = None, signature: str |
 
 
 def ndim(x: Argument) -> int:
-    """Number of axes of `x`."""
+    """Returns the number of axes of a tensor.
+
+    Args:
+        x: Array, Variable, KerasTensor, number or nested list.
+
+    Returns:
+        Int.
+
+    >>> ndim([[1, 2], [3, 4]])
+    2
+    """
     return len(_shape(x))
 
 
 def size(x: Argument) -> Any:
-    """Number of elements of `x`; None where a size is unknown.
+    """Returns the number of elements of a tensor.
+
+    Args:
+        x: Array, Variable, KerasTensor, number or nested list.
+
+    Returns:
+        Int; None if the size of an axis is unknown.
 
     >>> size([[1, 2], [3, 4]])
     4
@@ -194,5 +318,5 @@ def size(x: Argument) -> Any:
     return count
 
 
-def _shape(x: Any) -> tuple:
+def _shape(x: ArrayLike) -> tuple:
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ...core.convert import unwrap
 from ...core.engine import jnp
 from ...core.op import Argument, Axis, Tensor, TensorLike, op
+from ...core.types import ArrayLike
 from .reductions import _axes
 
-Sizes = Any  # an int, or a sequence of ints in which one may be unknown (None) or -1
+Sizes = int | Sequence[int | None]  # one size may be unknown (None) or -1
+Sections = int | Sequence[int]
 
 
-def _sizes(shape: Sizes) -> Any:
+def _sizes(shape: Sizes) -> Sequence[int | None]:
     return shape if isinstance(shape, (list, tuple)) else (shape,)
 
 
 @op
 def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Tensor:
-    """`x2` after `x1` along `axis`; both flattened first when it is None.
+    """Appends `x2` to `x1` along `axis`.
+
+    Args:
+        x1, x2: Tensors whose shapes agree except along `axis`.
+        axis: Axis to join along; None flattens both first.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        TypeError: The shapes differ in other axes. For symbolic tensors this is a ValueError.
 
     >>> append([1, 2], [[3], [4]])
     Array([1, 2, 3, 4], dtype=int32)
@@ -30,13 +41,16 @@ def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Tensor:
 
 
 @op
-def array_split(x: TensorLike, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
-    """Parts of `x` along `axis`, of sizes as equal as possible.
+def array_split(x: TensorLike, indices_or_sections: Sections, axis: int = 0) -> list[Tensor]:
+    """Splits a tensor along `axis` into parts of sizes as equal as possible.
 
     Args:
         x: Tensor.
-        indices_or_sections: The number of parts, or the positions where to split.
+        indices_or_sections: Number of parts, or the positions to split at.
         axis: Axis to split.
+
+    Returns:
+        List of tensors.
 
     >>> [p.shape for p in array_split(jnp.zeros(5), 2)]
     [(3,), (2,)]
@@ -46,7 +60,17 @@ def array_split(x: TensorLike, indices_or_sections: Any, axis: int = 0) -> list[
 
 @op
 def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
-    """`x` repeated to `shape` along missing axes and axes of size 1.
+    """Broadcasts a tensor to a shape.
+
+    Args:
+        x: Tensor.
+        shape: Shape of the result, whose last axes agree with those of `x` or meet a size of 1.
+
+    Returns:
+        Tensor of shape `shape`.
+
+    Raises:
+        ValueError: `x` can't be broadcast to `shape`.
 
     >>> broadcast_to([1, 2], (2, 2)).tolist()
     [[1, 2], [1, 2]]
@@ -58,11 +82,17 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
 
 @op
 def concatenate(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Joins tensors along an axis they have.
+    """Joins tensors along an existing axis.
 
     Args:
         xs: Tensors whose shapes agree except along `axis`.
-        axis: Axis to join.
+        axis: Axis to join along.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        TypeError: The shapes differ in other axes. For symbolic tensors this is a ValueError.
 
     >>> concatenate([[1, 2], [3]])
     Array([1, 2, 3], dtype=int32)
@@ -72,7 +102,17 @@ def concatenate(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
 
 @op
 def diag(x: TensorLike, k: int = 0) -> Tensor:
-    """The `k`-th diagonal of a matrix, or the matrix that has a vector on it.
+    """Extracts the `k`-th diagonal of a matrix, or builds the matrix with a vector on its `k`-th diagonal.
+
+    Args:
+        x: Tensor, `(m, n)` or `(n,)`.
+        k: Index of the diagonal: 0 for the main one, positive above it, negative below.
+
+    Returns:
+        Vector, or square matrix.
+
+    Raises:
+        ValueError: `x` is neither a vector nor a matrix.
 
     >>> diag([1, 2]).tolist()
     [[1, 0], [0, 2]]
@@ -82,7 +122,14 @@ def diag(x: TensorLike, k: int = 0) -> Tensor:
 
 @op
 def diagflat(x: TensorLike, k: int = 0) -> Tensor:
-    """The matrix with the elements of `x`, flattened, on its `k`-th diagonal.
+    """Builds the matrix with the elements of `x`, flattened, on its `k`-th diagonal.
+
+    Args:
+        x: Tensor.
+        k: Index of the diagonal: 0 for the main one, positive above it, negative below.
+
+    Returns:
+        Square matrix.
 
     >>> diagflat([[1], [2]]).tolist()
     [[1, 0], [0, 2]]
@@ -92,7 +139,18 @@ def diagflat(x: TensorLike, k: int = 0) -> Tensor:
 
 @op
 def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The diagonals of the matrices that `axis1` and `axis2` span, as the last axis.
+    """Extracts diagonals.
+
+    Args:
+        x: Tensor of at least two axes.
+        offset: Index of the diagonal: 0 for the main one, positive above it, negative below.
+        axis1, axis2: Axes of the matrices' rows and columns.
+
+    Returns:
+        Tensor without these axes, with the diagonals in a new last axis.
+
+    Raises:
+        ValueError: `x` has fewer than two axes.
 
     >>> diagonal([[1, 2], [3, 4]])
     Array([1, 4], dtype=int32)
@@ -101,24 +159,57 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> 
 
 
 @op
-def dsplit(x: TensorLike, indices_or_sections: Any) -> list[Tensor]:
-    """`split` along axis 2."""
+def dsplit(x: TensorLike, indices_or_sections: ArrayLike) -> list[Tensor]:
+    """Splits a tensor along axis 2.
+
+    Args:
+        x: Tensor of at least three axes.
+        indices_or_sections: Number of equal parts, or the positions to split at.
+
+    Returns:
+        List of tensors.
+
+    Raises:
+        ValueError: The axis can't be divided into equal parts.
+
+    >>> [p.shape for p in dsplit(jnp.zeros((1, 2, 4)), 2)]
+    [(1, 2, 2), (1, 2, 2)]
+    """
     return jnp.dsplit(x, indices_or_sections)
 
 
 @op
 def dstack(xs: Sequence[TensorLike]) -> Tensor:
-    """Joins tensors along axis 2, which vectors and matrices get."""
+    """Stacks tensors along axis 2. Vectors and matrices get new axes first.
+
+    Args:
+        xs: Tensors whose shapes agree except along axis 2.
+
+    Returns:
+        Tensor of at least three axes.
+
+    Raises:
+        TypeError: The shapes differ in other axes. For symbolic tensors this is a ValueError.
+
+    >>> dstack([[1, 2], [3, 4]]).shape
+    (1, 2, 2)
+    """
     return jnp.dstack(xs)
 
 
 @op
 def expand_dims(x: TensorLike, axis: Axis) -> Tensor:
-    """`x` with new axes of size 1.
+    """Inserts new axes of size 1.
 
     Args:
         x: Tensor.
-        axis: Where they stand in the result.
+        axis: Position or positions of the new axes in the result.
+
+    Returns:
+        Tensor of the same elements.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> expand_dims([1, 2], 0).shape
     (1, 2)
@@ -128,7 +219,17 @@ def expand_dims(x: TensorLike, axis: Axis) -> Tensor:
 
 @op
 def flip(x: TensorLike, axis: Axis = None) -> Tensor:
-    """Reverses the order along `axis`, along all axes when None.
+    """Reverses the order of elements along `axis`.
+
+    Args:
+        x: Tensor.
+        axis: Axis or axes to reverse; None for all.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> flip([1, 2])
     Array([2, 1], dtype=int32)
@@ -138,31 +239,95 @@ def flip(x: TensorLike, axis: Axis = None) -> Tensor:
 
 @op(keras_class="Fliplr")
 def fliplr(x: TensorLike) -> Tensor:
-    """Reverses the order along axis 1."""
+    """Reverses the order of elements along axis 1.
+
+    Args:
+        x: Tensor of at least two axes.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `x` has fewer than two axes.
+
+    >>> fliplr([[1, 2]]).tolist()
+    [[2, 1]]
+    """
     return jnp.fliplr(x)
 
 
 @op(keras_class="Flipud")
 def flipud(x: TensorLike) -> Tensor:
-    """Reverses the order along axis 0."""
+    """Reverses the order of elements along axis 0.
+
+    Args:
+        x: Tensor of at least one axis.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `x` has no axis.
+
+    >>> flipud([1, 2])
+    Array([2, 1], dtype=int32)
+    """
     return jnp.flipud(x)
 
 
 @op
-def hsplit(x: TensorLike, indices_or_sections: Any) -> list[Tensor]:
-    """`split` along axis 1, axis 0 for vectors."""
+def hsplit(x: TensorLike, indices_or_sections: ArrayLike) -> list[Tensor]:
+    """Splits a tensor along axis 1, or a vector along axis 0.
+
+    Args:
+        x: Tensor of at least one axis.
+        indices_or_sections: Number of equal parts, or the positions to split at.
+
+    Returns:
+        List of tensors.
+
+    Raises:
+        ValueError: The axis can't be divided into equal parts.
+
+    >>> [p.shape for p in hsplit(jnp.zeros((2, 4)), 2)]
+    [(2, 2), (2, 2)]
+    """
     return jnp.hsplit(x, indices_or_sections)
 
 
 @op
 def hstack(xs: Sequence[TensorLike]) -> Tensor:
-    """Joins tensors along axis 1, axis 0 for vectors."""
+    """Joins tensors along axis 1, or vectors along axis 0.
+
+    Args:
+        xs: Tensors whose shapes agree except along that axis.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        TypeError: The shapes differ in other axes. For symbolic tensors this is a ValueError.
+
+    >>> hstack([[1, 2], [3]])
+    Array([1, 2, 3], dtype=int32)
+    """
     return jnp.hstack(xs)
 
 
 @op
 def moveaxis(x: TensorLike, source: Axis, destination: Axis) -> Tensor:
-    """Moves axes to other positions; the others keep their order.
+    """Moves axes to new positions; the other axes keep their order.
+
+    Args:
+        x: Tensor.
+        source: Axis or axes to move.
+        destination: Position of each of them in the result.
+
+    Returns:
+        Tensor of the same elements.
+
+    Raises:
+        ValueError: An axis is out of bounds, or `source` and `destination` differ in length.
 
     >>> moveaxis(jnp.zeros((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
@@ -171,14 +336,22 @@ def moveaxis(x: TensorLike, source: Axis, destination: Axis) -> Tensor:
 
 
 @op
-def pad(x: TensorLike, pad_width: Any, mode: str = "constant", constant_values: Argument = None) -> Tensor:
-    """Adds elements before and after along each axis.
+def pad(x: TensorLike, pad_width: int | Sequence, mode: str = "constant", constant_values: Argument = None) -> Tensor:
+    """Pads a tensor along each axis.
 
     Args:
         x: Tensor.
-        pad_width: An int, a pair (before, after), or one pair an axis.
-        mode: "constant", or one of `numpy.pad`'s: "edge", "reflect", "symmetric", "wrap", ...
-        constant_values: The new elements in mode "constant"; None for 0.
+        pad_width: Numbers of elements to add: an int, a pair (before, after), or one pair per axis.
+        mode: Padding mode: "constant", or another mode of `numpy.pad`, such as "edge", "reflect", "symmetric" or
+            "wrap".
+        constant_values: Value of the padding in mode "constant"; None for 0.
+
+    Returns:
+        Tensor of the padded shape.
+
+    Raises:
+        ValueError: `constant_values` is given in another mode.
+        NotImplementedError: `mode` is unknown.
 
     >>> pad([1, 2], (1, 0), constant_values=9)
     Array([9, 1, 2], dtype=int32)
@@ -195,18 +368,34 @@ def pad(x: TensorLike, pad_width: Any, mode: str = "constant", constant_values: 
 
 @op
 def ravel(x: TensorLike) -> Tensor:
-    """`x` as a vector."""
+    """Flattens a tensor.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Vector of the same elements.
+
+    >>> ravel([[1, 2], [3, 4]])
+    Array([1, 2, 3, 4], dtype=int32)
+    """
     return jnp.ravel(x)
 
 
 @op
-def repeat(x: TensorLike, repeats: Any, axis: int | None = None) -> Tensor:
-    """Repeats each element along `axis`; flattens first when it is None.
+def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
+    """Repeats each element along `axis`.
 
     Args:
         x: Tensor.
-        repeats: How often: an int, or one for each element of the axis.
-        axis: Axis to lengthen.
+        repeats: Number of repetitions: an int, or one int per element of the axis.
+        axis: Axis to repeat along; None flattens `x` first.
+
+    Returns:
+        Tensor of the shape of `x` except along `axis`.
+
+    Raises:
+        ValueError: The length of `repeats` is not the size of the axis.
 
     >>> repeat([1, 2], 2)
     Array([1, 1, 2, 2], dtype=int32)
@@ -216,12 +405,19 @@ def repeat(x: TensorLike, repeats: Any, axis: int | None = None) -> Tensor:
 
 @op(recorded={"newshape": _sizes})
 def reshape(x: TensorLike, newshape: Sizes) -> Tensor:
-    """The same elements in another shape.
+    """Changes the shape of a tensor, keeping its elements in order.
 
     Args:
         x: Tensor.
-        newshape: The shape; one size may be -1 (or None), which is then worked out. Where several are unknown, None is
-            the size that `x` has at that place: `reshape(x, (shape(x)[0], -1))`.
+        newshape: New shape; one size may be -1 (or None) and is inferred. If several sizes are unknown, None stands for
+            the size of `x` at the same position: `reshape(x, (shape(x)[0], -1))`.
+
+    Returns:
+        Tensor of shape `newshape`.
+
+    Raises:
+        ValueError: More than one size is to be inferred, or a size is below -1.
+        TypeError: `x` has another number of elements. For symbolic tensors this is a ValueError.
 
     >>> reshape([1, 2, 3, 4], (2, -1)).shape
     (2, 2)
@@ -229,7 +425,9 @@ def reshape(x: TensorLike, newshape: Sizes) -> Tensor:
     (5, 6)
     """
     sizes = _sizes(newshape)
-    if sum(n is None or n == -1 for n in sizes) > 1:  # those that `shape` gave for a symbolic tensor come from the data
+    if (
+        sum(n is None or n == -1 for n in sizes) > 1
+    ):  # sizes that `shape` didn't know of a symbolic tensor come from the data
         sizes = [x.shape[i] if n is None and i < x.ndim else n for i, n in enumerate(sizes)]
     if sum(n is None or n == -1 for n in sizes) > 1:
         raise ValueError(
@@ -245,7 +443,18 @@ def reshape(x: TensorLike, newshape: Sizes) -> Tensor:
 
 @op
 def roll(x: TensorLike, shift: Axis, axis: Axis = None) -> Tensor:
-    """Moves elements along `axis`; those that fall off one end come in at the other.
+    """Shifts elements along `axis` cyclically.
+
+    Args:
+        x: Tensor.
+        shift: Number of positions, an int, or one int per axis.
+        axis: Axis or axes to shift along; None flattens `x` for the shift.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        ValueError: `axis` is out of bounds.
 
     >>> roll([1, 2, 3], 1)
     Array([3, 1, 2], dtype=int32)
@@ -255,7 +464,18 @@ def roll(x: TensorLike, shift: Axis, axis: Axis = None) -> Tensor:
 
 @op
 def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
-    """Turns `k` times by 90 degrees, from the first of `axes` towards the second.
+    """Rotates a tensor by 90 degrees `k` times, from the first of `axes` towards the second.
+
+    Args:
+        array: Tensor of at least two axes.
+        k: Number of rotations.
+        axes: Plane of the rotation.
+
+    Returns:
+        Tensor with the sizes of `axes` exchanged if `k` is odd.
+
+    Raises:
+        ValueError: `array` has fewer than two axes, or `axes` are equal.
 
     >>> rot90([[1, 2], [3, 4]]).tolist()
     [[2, 4], [1, 3]]
@@ -264,13 +484,19 @@ def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tens
 
 
 @op
-def split(x: TensorLike, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
-    """Parts of `x` along `axis`.
+def split(x: TensorLike, indices_or_sections: Sections, axis: int = 0) -> list[Tensor]:
+    """Splits a tensor along `axis`.
 
     Args:
         x: Tensor.
-        indices_or_sections: The number of equal parts, or the positions where to split.
+        indices_or_sections: Number of equal parts, or the positions to split at.
         axis: Axis to split.
+
+    Returns:
+        List of tensors.
+
+    Raises:
+        ValueError: The axis can't be divided into equal parts.
 
     >>> split([1, 2, 3], [1])
     [Array([1], dtype=int32), Array([2, 3], dtype=int32)]
@@ -280,7 +506,17 @@ def split(x: TensorLike, indices_or_sections: Any, axis: int = 0) -> list[Tensor
 
 @op
 def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
-    """`x` without axes of size 1: those named by `axis`, or all.
+    """Removes axes of size 1.
+
+    Args:
+        x: Tensor.
+        axis: Axis or axes to remove; None for all of size 1.
+
+    Returns:
+        Tensor of the same elements.
+
+    Raises:
+        ValueError: An axis in `axis` is out of bounds or has another size than 1.
 
     >>> squeeze([[1, 2]], 0).shape
     (2,)
@@ -290,7 +526,17 @@ def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
 
 @op
 def stack(x: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Joins tensors of one shape along a new axis.
+    """Stacks tensors of the same shape along a new axis.
+
+    Args:
+        x: Tensors.
+        axis: Position of the new axis in the result.
+
+    Returns:
+        Tensor of one axis more.
+
+    Raises:
+        ValueError: The shapes differ, or `axis` is out of bounds.
 
     >>> stack([[1, 2], [3, 4]], axis=1).tolist()
     [[1, 3], [2, 4]]
@@ -302,6 +548,16 @@ def stack(x: Sequence[TensorLike], axis: int = 0) -> Tensor:
 def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
     """Exchanges two axes.
 
+    Args:
+        x: Tensor.
+        axis1, axis2: Axes to exchange.
+
+    Returns:
+        Tensor of the same elements.
+
+    Raises:
+        IndexError: An axis is out of bounds. For symbolic tensors this is a ValueError.
+
     >>> swapaxes(jnp.zeros((2, 3, 4)), 0, 2).shape
     (4, 3, 2)
     """
@@ -309,8 +565,15 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
 
 
 @op
-def tile(x: TensorLike, repeats: Any) -> Tensor:
-    """`x` side by side with itself, `repeats` times along each axis.
+def tile(x: TensorLike, repeats: int | Sequence[int]) -> Tensor:
+    """Repeats a whole tensor along each axis.
+
+    Args:
+        x: Tensor.
+        repeats: Number of repetitions: an int for the last axis, or one int per axis.
+
+    Returns:
+        Tensor.
 
     >>> tile([1, 2], 2)
     Array([1, 2, 1, 2], dtype=int32)
@@ -320,7 +583,17 @@ def tile(x: TensorLike, repeats: Any) -> Tensor:
 
 @op
 def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
-    """Puts the axes in the order `axes`; reverses them when it is None.
+    """Permutes the axes of a tensor.
+
+    Args:
+        x: Tensor.
+        axes: Order of the axes, a permutation; None reverses them.
+
+    Returns:
+        Tensor of the same elements.
+
+    Raises:
+        TypeError: `axes` is not a permutation. For symbolic tensors this is a ValueError.
 
     >>> transpose(jnp.zeros((2, 3, 4)), (0, 2, 1)).shape
     (2, 4, 3)
@@ -329,12 +602,39 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
 
 
 @op
-def vsplit(x: TensorLike, indices_or_sections: Any) -> list[Tensor]:
-    """`split` along axis 0."""
+def vsplit(x: TensorLike, indices_or_sections: ArrayLike) -> list[Tensor]:
+    """Splits a tensor along axis 0.
+
+    Args:
+        x: Tensor of at least one axis.
+        indices_or_sections: Number of equal parts, or the positions to split at.
+
+    Returns:
+        List of tensors.
+
+    Raises:
+        ValueError: The axis can't be divided into equal parts.
+
+    >>> [p.shape for p in vsplit(jnp.zeros((4, 2)), 2)]
+    [(2, 2), (2, 2)]
+    """
     return jnp.vsplit(x, indices_or_sections)
 
 
 @op
 def vstack(xs: Sequence[TensorLike]) -> Tensor:
-    """Joins tensors along axis 0; vectors become rows."""
+    """Joins tensors along axis 0. Vectors become rows first.
+
+    Args:
+        xs: Tensors whose shapes agree except along axis 0.
+
+    Returns:
+        Tensor of at least two axes.
+
+    Raises:
+        TypeError: The shapes differ in other axes. For symbolic tensors this is a ValueError.
+
+    >>> vstack([[1, 2], [3, 4]]).tolist()
+    [[1, 2], [3, 4]]
+    """
     return jnp.vstack(xs)
