@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-slow test-torch bench lint format types contracts docs clean
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
+
+.PHONY: demo test unit unit-optimized figures test-slow test-torch test-oldest bench lint format types contracts docs clean
 
 $(VENV)/.made: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -19,13 +21,16 @@ $(VENV)/.made-test: $(VENV)/.made
 demo: $(VENV)/.made  ## trains on real handwritten digits
 	$(BIN)/addax demo
 
-test: lint types contracts unit  ## all that must hold: what CI runs
+test: lint types contracts figures unit unit-optimized  ## all that must hold: what CI runs
 
 unit: $(VENV)/.made-test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m 'not slow and not torch'
+	$(PYTEST) -m 'not slow and not torch'
+
+unit-optimized: $(VENV)/.made-test  ## a tenth of the tests once more, compiled as for users: tests/xla.py
+	ADDAX_TEST_XLA=users $(PYTEST) -m 'not slow and not torch'
 
 test-slow: $(VENV)/.made-test  ## the long tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m slow
+	$(PYTEST) -m slow
 
 test-torch: $(VENV)/.made-test  ## needs torch: `pip install torch` in the environment
 	$(BIN)/python -m pytest -m torch
@@ -42,6 +47,9 @@ types: $(VENV)/.made-test
 
 contracts: $(VENV)/.made-test  ## imports run one way only
 	$(BIN)/lint-imports
+
+figures:  ## of the code: cycles, long functions, and the like
+	$(PYTHON) tools/figures.py
 
 format: $(VENV)/.made-test
 	$(BIN)/ruff check --fix .

@@ -22,9 +22,7 @@ from addax.core.dtypes import is_float
 from addax.core.keras_tensor import KerasTensor
 from addax.core.serialization import deserialize_keras_object, serialize_keras_object
 from addax.layers import Layer
-
-# Programs that run once: what XLA takes to make them faster is longer than they run.
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+from tests.xla import QUICK
 
 
 class Make:

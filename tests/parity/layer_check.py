@@ -15,7 +15,8 @@ import pytest
 from addax import layers
 from addax.core.dtypes import is_float
 from addax.core.serialization import serialize_keras_object
-from tests.layers.contract import QUICK, Case
+from tests.layers.contract import Case
+from tests.xla import QUICK
 
 keras = pytest.importorskip("keras")
 

@@ -20,12 +20,9 @@ from addax import ops
 from addax.core.graph import OpCall
 from addax.core.keras_tensor import KerasTensor
 from addax.core.serialization import deserialize_keras_object, serialize_keras_object
+from tests.xla import QUICK
 
 keras = pytest.importorskip("keras")
-
-
-# Formulas are compared, on a few numbers: compiling well would cost most of the time.
-UNOPTIMISED = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
 class X:
@@ -133,7 +130,7 @@ def check(case):
         return outs, [jax.grad(weighted(f, arrays, inexact))([arrays[i] for i in inexact]) for f in functions[:2]]
 
     # One program for all: what both do alike is compiled once, which is what makes this quick.
-    (expected, *others), gradients = (jax.jit(run, compiler_options=UNOPTIMISED) if case.jit else run)(arrays)
+    (expected, *others), gradients = (jax.jit(run, compiler_options=QUICK) if case.jit else run)(arrays)
     for got in others:
         assert [(e.shape, e.dtype) for e in expected] == [(g.shape, g.dtype) for g in got]
         for e, g in zip(expected, got):

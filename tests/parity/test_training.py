@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import addax
+from tests.xla import quick_compiles  # noqa: F401
 
 keras = pytest.importorskip("keras")
 
@@ -358,16 +359,6 @@ def check_same(ours: Any, theirs: Any, where: str = "", rtol: float = 1e-5, atol
     else:
         assert np.shape(ours) == np.shape(theirs), where
         np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol, err_msg=where)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compiles() -> Any:
-    """Less work for the compiler: these programs run for microseconds."""
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import addax
+from tests.xla import quick_compiles  # noqa: F401
 
 keras = pytest.importorskip("keras")
 
@@ -15,16 +16,6 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(20, 4)).astype("float32")
 Y = RNG.normal(size=(20, 1)).astype("float32")
 IMAGES = RNG.uniform(size=(20, 6)).astype("float32")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compiles() -> Any:
-    """Less work for the compiler: these programs run for microseconds."""
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def graph(k: Any) -> tuple:
