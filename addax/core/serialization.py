@@ -1,15 +1,14 @@
-"""Objects to configs (JSON-able dicts, exactly Keras's) and back. A config is data: see `registry` for its names."""
+"""Conversion of objects to configs and back. Configs are JSON-like dicts, equal to those that Keras writes."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from . import bytecode, registry
+from . import bytecode, registry, shared_objects
 from . import config as settings
 from .config import thread
 from .convert import to_tensor
@@ -18,21 +17,25 @@ from .engine import is_jax_array
 from .errors import describe, did_you_mean
 from .graph import OpCall, Operation
 from .keras_tensor import KerasTensor
-from .op import OpDefinition
+from .op import OpDefinition, Tensor
 from .policy import DTypePolicy, DTypePolicyMap
+from .types import Config, Tree
 from .variable import Variable
 from .warnings import warn
 
 LAMBDA_MARK = "__lambda__"
 _LAMBDA_PARTS = ("code", "defaults", "closure")
-_SHARED = "shared_object_id"
-# What `type(fn).__name__` is for the kinds of functions; Keras writes it as the class name.
+# The names of the types of functions, which Keras's configs have as class names.
 _FUNCTION_TYPES = ("function", "builtin_function_or_method", "method", "PjitFunction", "ufunc")
 
 
 @contextmanager
 def safe_mode_scope(safe_mode: bool | None) -> Iterator[None]:
-    """Within it, `safe_mode` decides whether code in files may be run."""
+    """Sets, inside the context, whether code in files is refused.
+
+    Args:
+        safe_mode: True to refuse it; None for the default, see `in_safe_mode`.
+    """
     outer = thread.safe_mode
     thread.safe_mode = safe_mode
     try:
@@ -42,23 +45,26 @@ def safe_mode_scope(safe_mode: bool | None) -> Iterator[None]:
 
 
 def in_safe_mode() -> bool:
-    """Whether code in files (a Lambda's bytecode) is refused; True unless the user chose otherwise."""
+    """Returns whether code in files (a Lambda's bytecode) is refused; True unless the user chose otherwise."""
     if thread.safe_mode is not None:
         return thread.safe_mode
     return not settings.get("unsafe_deserialization")
 
 
-def serialize_keras_object(obj: Any) -> Any:
-    """A JSON-able description of `obj` that `deserialize_keras_object` turns back into it.
+def serialize_keras_object(obj: object) -> Any:
+    """Returns a JSON-like description of an object, for `deserialize_keras_object`.
 
-    A layer that occurs several times is marked with the same `shared_object_id` each time, and is one layer again when
-    it is read.
+    A layer that occurs several times has the same `shared_object_id` each time, so that it is one layer after
+    deserialization.
 
     Args:
         obj: An addax object, a registered or user object with `get_config`, a function, or plain data.
 
+    Returns:
+        Dicts, lists, strings and numbers.
+
     Raises:
-        TypeError: `obj` is none of these.
+        TypeError: `obj` is of another kind.
 
     >>> serialize_keras_object(DTypePolicy("float32"))
     {'module': 'keras', 'class_name': 'DTypePolicy', 'config': {'name': 'float32'}, 'registered_name': None}
@@ -71,65 +77,68 @@ def serialize_keras_object(obj: Any) -> Any:
         config = _serialize(obj)
     finally:
         thread.written = None
-    return _mark_shared(config) if written else config
+    return shared_objects.mark(config) if written else config
 
 
-def _serialize(obj: Any) -> Any:
+def _serialize(obj: object) -> Any:
     if obj is None or isinstance(obj, (str, bool, int, float)):
-        return obj if not isinstance(obj, np.generic) else obj.item()
-    if isinstance(obj, bytes):
-        return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
-    if isinstance(obj, KerasTensor):
-        history = obj._keras_history
-        config: dict[str, Any] = {"shape": obj.shape, "dtype": obj.dtype}
-        if history is not None:
-            config["keras_history"] = [history.operation.name, history.node_index, history.tensor_index]
-        return {"class_name": "__keras_tensor__", "config": config}
-    if isinstance(obj, slice):
-        parts = {"start": obj.start, "stop": obj.stop, "step": obj.step}
-        return {"class_name": "__slice__", "config": serialize_dict(parts)}
-    if obj is Ellipsis:
-        return {"class_name": "__ellipsis__", "config": {}}
-    if isinstance(obj, (list, tuple)):
-        items = [_serialize(x) for x in obj]
-        return tuple(items) if isinstance(obj, tuple) else items
-    if isinstance(obj, dict):
-        return serialize_dict(obj)
-    if isinstance(obj, (np.integer, np.floating, np.bool_)):
-        return obj.item()
+        return obj.item() if isinstance(obj, np.generic) else obj
+    for kinds, write in _WRITERS:
+        if isinstance(obj, kinds):
+            return write(obj)
     if isinstance(obj, np.ndarray) and obj.dtype.kind in "biuf":
         return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
-    if isinstance(obj, Variable) or is_jax_array(obj):
-        return {
-            "class_name": "__tensor__",
-            "config": {"value": np.asarray(obj).tolist(), "dtype": standardize_dtype(obj.dtype)},
-        }
-    if isinstance(obj, np.dtype):
-        return obj.name
+    if is_jax_array(obj):
+        return _serialize_tensor(obj)
     if isinstance(obj, type) and issubclass(obj, np.generic):
         return standardize_dtype(obj)
-    if isinstance(obj, OpCall):
-        return {
-            "module": obj.definition.keras_module,
-            "class_name": obj.definition.keras_class,
-            "config": serialize_dict(obj.get_config()),
-            "registered_name": obj.definition.registered_name,
-        }
     if isinstance(obj, type) or not (hasattr(obj, "get_config") or hasattr(obj, "__name__")):
         raise TypeError(
             f"Cannot serialize object {describe(obj)}. To be serializable, a class must implement the `get_config()` "
             "method, and what is serialized must be an instance of it."
         )
-    if not hasattr(obj, "get_config"):
-        return _serialize_function(obj)
-    return _serialize_instance(obj)
+    return _serialize_instance(obj) if hasattr(obj, "get_config") else _serialize_function(obj)
+
+
+def _serialize_sequence(items: list | tuple) -> list | tuple:
+    written = [_serialize(x) for x in items]
+    return tuple(written) if isinstance(items, tuple) else written
+
+
+def _serialize_symbolic(tensor: KerasTensor) -> dict[str, Any]:
+    history = tensor._keras_history
+    config: dict[str, Any] = {"shape": tensor.shape, "dtype": tensor.dtype}
+    if history is not None:
+        config["keras_history"] = [history.operation.name, history.node_index, history.tensor_index]
+    return {"class_name": "__keras_tensor__", "config": config}
+
+
+def _serialize_slice(x: slice) -> dict[str, Any]:
+    parts = {"start": x.start, "stop": x.stop, "step": x.step}
+    return {"class_name": "__slice__", "config": serialize_dict(parts)}
+
+
+def _serialize_tensor(x: Tensor) -> dict[str, Any]:
+    return {
+        "class_name": "__tensor__",
+        "config": {"value": np.asarray(x).tolist(), "dtype": standardize_dtype(x.dtype)},
+    }
+
+
+def _serialize_op(call: OpCall) -> dict[str, Any]:
+    return {
+        "module": call.definition.keras_module,
+        "class_name": call.definition.keras_class,
+        "config": serialize_dict(call.get_config()),
+        "registered_name": call.definition.registered_name,
+    }
 
 
 def _serialize_instance(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     module = registry.keras_module(cls)
     name = getattr(cls, "keras_class", cls.__name__) if module is not None else cls.__name__
-    if module is not None:  # public classes have no registered name
+    if module is not None:  # public classes have no registered name in files
         registered = name if module.startswith("keras.src.") else None
     else:
         registered = registry.get_registered_name(cls)
@@ -146,10 +155,8 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
     if hasattr(obj, "get_compile_config"):
         result["compile_config"] = _serialize_compile_arguments(obj)
     if isinstance(obj, Operation):
-        # Every layer is numbered here, and kept alive so that the number stays its own; `_mark_shared` takes the
-        # numbers of those that occur once away again.
-        ids = thread.written
-        result[_SHARED] = ids.setdefault(id(obj), (len(ids) + 1, obj))[0]
+        # Every layer is numbered here; `shared_objects.mark` removes the numbers of those that occur once.
+        result[shared_objects.KEY] = shared_objects.number(thread.written, obj)
     return result
 
 
@@ -164,40 +171,15 @@ def _serialize_compile_arguments(model: Any) -> dict[str, Any]:
         return {}
 
 
-def _mark_shared(config: Any) -> Any:
-    """`config` with small numbers, in order, as the ids of objects that occur more than once, and no other ids."""
-    occurrences = Counter(d[_SHARED] for d in _dicts(config) if _SHARED in d)
-    numbers: dict[int, int] = {}
-    for d in _dicts(config):
-        if _SHARED in d:
-            number = d.pop(_SHARED)
-            if occurrences[number] > 1:
-                d[_SHARED] = numbers.setdefault(number, len(numbers) + 1)
-    return config
-
-
-def _dicts(config: Any) -> Iterator[dict]:
-    """Every dict in `config`, outer ones first; each once, also where the same dict was put in two places."""
-    stack, seen = [config], set()
-    while stack:
-        x = stack.pop()
-        if isinstance(x, dict) and id(x) not in seen:
-            seen.add(id(x))
-            yield x
-            stack += reversed(list(x.values()))
-        elif isinstance(x, (list, tuple)):
-            stack += reversed(x)
-
-
 def serialize_dict(config: dict[str, Any]) -> dict[str, Any]:
-    """`config` with each value serialised."""
+    """Serializes each value of a dict."""
     return {k: _serialize(v) for k, v in config.items()}
 
 
 def _serialize_function(fn: Any) -> dict[str, Any]:
     if fn.__name__ == "<lambda>":
         return {"class_name": LAMBDA_MARK, "config": {"value": bytecode.encode(fn)}}
-    # Keras's files name the type of a function (`builtins.function`), not where it was defined.
+    # Keras's files have the type of a function (`builtins.function`), not the module that defines it.
     kind = type(fn).__name__
     return {
         "module": "builtins",
@@ -208,12 +190,12 @@ def _serialize_function(fn: Any) -> dict[str, Any]:
 
 
 def deserialize_keras_object(
-    config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool | None = None, **kwargs: Any
+    config: Tree, custom_objects: dict[str, Any] | None = None, safe_mode: bool | None = None, **kwargs: Any
 ) -> Any:
-    """What `config` describes.
+    """Returns the object that a config describes.
 
     Args:
-        config: What `serialize_keras_object` returned, or its JSON read back.
+        config: A config from `serialize_keras_object`, or read from its JSON.
         custom_objects: Dict from names in `config` to classes and functions.
         safe_mode: Whether to refuse code in `config`; default: the setting of the load under way.
 
@@ -229,58 +211,17 @@ def deserialize_keras_object(
         return _deserialize(config)
 
 
-class _Made:
-    """The layers that one deserialisation has made so far, for those that occur in it again."""
-
-    def __init__(self) -> None:
-        self.by_id: dict[Any, tuple[dict, Any]] = {}
-        self.by_name: dict[tuple, tuple[dict, Any]] = {}
-
-    def find(self, config: dict[str, Any]) -> Any:
-        """The layer that `config` describes once more, or None."""
-        if _SHARED not in config:
-            return None
-        found = self.by_id.get(config[_SHARED])
-        if found is None:
-            # Keras gives the first occurrence no id; it is known by being the same in everything.
-            found = self.by_name.get(_name_key(config))
-        if found is None or _without_ids(found[0]) != _without_ids(config["config"]):
-            return None
-        self.by_id[config[_SHARED]] = found
-        return found[1]
-
-    def note(self, config: dict[str, Any], instance: Any) -> None:
-        """Remembers what `config` became."""
-        entry = config["config"], instance
-        if _SHARED in config:
-            self.by_id[config[_SHARED]] = entry
-        else:
-            self.by_name.setdefault(_name_key(config), entry)
-
-
-def _name_key(config: dict[str, Any]) -> tuple:
-    return config.get("module"), config["class_name"], config["config"].get("name")
-
-
-def _without_ids(config: Any) -> Any:
-    if isinstance(config, dict):
-        return {k: _without_ids(v) for k, v in config.items() if k != _SHARED}
-    return [_without_ids(v) for v in config] if isinstance(config, (list, tuple)) else config
-
-
 @contextmanager
 def _reading() -> Iterator[None]:
     outer = thread.read
-    thread.read = outer or _Made()
+    thread.read = outer or shared_objects.Made()
     try:
         yield
     finally:
         thread.read = outer
 
 
-def _deserialize(config: Any) -> Any:
-    if config is None or isinstance(config, (int, float, bool)):
-        return config
+def _deserialize(config: Tree) -> Any:
     if isinstance(config, str):
         custom = registry.get_registered_object(config)
         return config if custom is None else custom
@@ -290,6 +231,11 @@ def _deserialize(config: Any) -> Any:
         return config
     if "class_name" not in config or "config" not in config:
         return {k: _deserialize(v) for k, v in config.items()}
+    return _deserialize_object(config)
+
+
+def _deserialize_object(config: Config) -> Any:
+    """The tensor, function, op or instance of a class that a config describes."""
     class_name, inner = config["class_name"], config["config"]
     if class_name in _PLAIN:
         try:
@@ -309,12 +255,14 @@ def _deserialize(config: Any) -> Any:
     obj = _find("class", config.get("module"), class_name, config.get("registered_name"))
     obj = getattr(obj, "definition", obj)  # a user's op is registered as the function
     if isinstance(obj, OpDefinition):
-        settings_ = {k: _deserialize(v) for k, v in inner.items() if k != "name"}
-        known = obj.signature.parameters
-        return OpCall(obj, {k: _as_tuple(v) for k, v in settings_.items() if k in known}, inner.get("name"))
-    if not isinstance(obj, type):
-        return obj
-    return _deserialize_instance(obj, config)
+        return _deserialize_op(obj, inner)
+    return _deserialize_instance(obj, config) if isinstance(obj, type) else obj
+
+
+def _deserialize_op(definition: OpDefinition, config: Config) -> OpCall:
+    settings_ = {k: _deserialize(v) for k, v in config.items() if k != "name"}
+    known = definition.signature.parameters
+    return OpCall(definition, {k: _as_tuple(v) for k, v in settings_.items() if k in known}, config.get("name"))
 
 
 def _deserialize_instance(cls: type, config: dict[str, Any]) -> Any:
@@ -346,11 +294,14 @@ def _deserialize_instance(cls: type, config: dict[str, Any]) -> Any:
 
 
 def load_lambda(config: dict[str, Any], what: str = "a Python lambda") -> Any:
-    """The function whose bytecode is in `config`, if the user has allowed code from files to be run.
+    """Returns the function whose bytecode is in `config`, if the user has allowed code in files.
 
     Args:
-        config: What Keras or addax wrote: `{"value": [code, defaults, closure]}`, or these three by name.
-        what: What holds it, for the error.
+        config: Config written by Keras or addax: `{"value": [code, defaults, closure]}`, or these three by name.
+        what: Name of the object that has the function, for the error.
+
+    Raises:
+        ValueError: Code in files is refused.
     """
     if in_safe_mode():
         raise ValueError(
@@ -364,16 +315,16 @@ def load_lambda(config: dict[str, Any], what: str = "a Python lambda") -> Any:
 
 
 def is_own_message(error: Exception) -> bool:
-    """Whether `error` already says, in addax's words, what is wrong with the config."""
+    """Returns whether the message of `error` is already one of addax's, which describes what is wrong with a config."""
     return str(error).startswith(("Could not locate", "Unknown", "'"))
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) < 400 else text[:397] + "..."
 
 
-def _as_tuple(value: Any) -> Any:
+def _as_tuple(value: Tree) -> Tree:
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -407,13 +358,12 @@ def _find(kind: str, module: str | None, name: str, registered_name: str | None)
     )
 
 
-def _tensor(config: dict[str, Any]) -> Any:
+def _tensor(config: Config) -> Tensor:
     return to_tensor(config["value"], config["dtype"])
 
 
-def _symbolic(config: dict[str, Any]) -> KerasTensor:
-    tensor = KerasTensor(config["shape"], config["dtype"])
-    return tensor
+def _symbolic(config: Config) -> KerasTensor:
+    return KerasTensor(config["shape"], config["dtype"])
 
 
 _PLAIN: dict[str, Any] = {
@@ -428,3 +378,17 @@ _PLAIN: dict[str, Any] = {
     "FloatDTypePolicy": DTypePolicy.from_config,
     "DTypePolicyMap": DTypePolicyMap.from_config,
 }
+
+# Kinds of plain data and what writes them; no object is of two kinds.
+_WRITERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (bytes, lambda x: {"class_name": "__bytes__", "config": {"value": x.decode("utf-8")}}),
+    (KerasTensor, _serialize_symbolic),
+    (slice, _serialize_slice),
+    (type(Ellipsis), lambda x: {"class_name": "__ellipsis__", "config": {}}),
+    ((list, tuple), _serialize_sequence),
+    (dict, serialize_dict),
+    ((np.integer, np.floating, np.bool_), lambda x: x.item()),
+    (Variable, _serialize_tensor),
+    (np.dtype, lambda x: x.name),
+    (OpCall, _serialize_op),
+)

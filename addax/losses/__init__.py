@@ -1,4 +1,4 @@
-"""Losses: pure functions of labels and predictions, and the objects that weigh and reduce them."""
+"""Losses: pure functions of labels and predictions, and the objects that weight and reduce them."""
 
 import lazy_loader as lazy
 

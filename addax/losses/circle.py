@@ -24,7 +24,7 @@ from .loss import LossFunctionWrapper, masked_by
 
 
 def _pairs(y_true: TensorLike, ref_labels: TensorLike, remove_diagonal: bool) -> tuple[Tensor, Tensor]:
-    """Masks of the pairs of one class, and of those of two classes, both of shape `(batch, references)`."""
+    """Masks of the pairs of equal classes and of different classes, both of shape `(batch, references)`."""
     labels = [as_tensor(y, "int32") for y in (y_true, ref_labels)]
     rows, columns = (squeeze(y, -1) if len(y.shape) == 2 else y for y in labels)
     same = equal(rows[:, None], columns[None, :])
@@ -42,7 +42,7 @@ def _has_positive(
     remove_diagonal: bool = True,
     **_: float,
 ) -> Tensor:
-    """The samples that have a reference of their class: the others have nothing to be pulled to and don't count."""
+    """Masks the samples that have a reference of their own class; the others have no value."""
     same, _other = _pairs(y_true, y_true if ref_labels is None else ref_labels, remove_diagonal)
     return any_(same, axis=1)
 
@@ -58,18 +58,20 @@ def circle(
     gamma: float = 80,
     margin: float = 0.4,
 ) -> Tensor:
-    """Pulls embeddings of one class together and pushes classes apart, the harder the further a pair is off.
+    """Computes the circle loss: embeddings of a class are pulled together, those of different classes pushed apart.
+
+    A pair has the more weight the further its similarity is from the optimum.
 
     Sun et al., "Circle loss: a unified perspective of pair similarity optimization", 2020,
     https://arxiv.org/abs/2002.10857.
 
     Args:
-        y_true: Numbers of classes, shape `(batch,)` or `(batch, 1)`.
-        y_pred: Embeddings of length 1, shape `(batch, d)`.
-        ref_labels: Numbers of classes of the references, shape `(references,)`; default: `y_true`.
-        ref_embeddings: Embeddings of the references, of length 1, shape `(references, d)`; default: `y_pred`.
-        remove_diagonal: Whether to leave out the pair of a sample with itself.
-        gamma: Scale of the similarities.
+        y_true: Class indices, shape `(batch,)` or `(batch, 1)`.
+        y_pred: Embeddings of unit norm, shape `(batch, d)`.
+        ref_labels: Class indices of the references, shape `(references,)`; default: `y_true`.
+        ref_embeddings: Embeddings of the references, of unit norm, shape `(references, d)`; default: `y_pred`.
+        remove_diagonal: Whether to exclude the pair of a sample with itself.
+        gamma: Scale factor of the similarities.
         margin: Relaxation factor: the distance from perfect similarity that a pair may keep.
 
     Returns:
@@ -82,8 +84,8 @@ def circle(
     ref_embeddings = y_pred if ref_embeddings is None else as_float(ref_embeddings)
     same, other = _pairs(y_true, y_true if ref_labels is None else ref_labels, remove_diagonal)
 
-    similarity = 1.0 - relu(1.0 - matmul(y_pred, transpose(ref_embeddings)))  # at most 1, also where lengths are not
-    # The further a pair is off, the more it weighs. (As in Keras, the gradient flows through these weights too.)
+    similarity = 1.0 - relu(1.0 - matmul(y_pred, transpose(ref_embeddings)))  # at most 1, also for norms above 1
+    # Pairs far from their optimum have more weight. (As in Keras, the gradient flows through these weights too.)
     pull, push = relu(1.0 + margin - similarity), relu(similarity + margin)
     of_same = -pull * (similarity - (1.0 - margin)) * gamma
     of_other = push * (similarity - margin) * gamma
@@ -91,16 +93,16 @@ def circle(
 
 
 class Circle(LossFunctionWrapper):
-    """Pulls embeddings of one class together and pushes classes apart.
+    """Circle loss: embeddings of a class are pulled together, those of different classes pushed apart.
 
-    Samples without another of their class have no value and don't count in the mean.
+    Samples without another one of their class have no value and are left out of the mean.
 
     Sun et al., 2020, https://arxiv.org/abs/2002.10857.
 
     Args:
-        gamma: Scale of the similarities.
+        gamma: Scale factor of the similarities.
         margin: Relaxation factor: the distance from perfect similarity that a pair may keep.
-        remove_diagonal: Whether to leave out the pair of a sample with itself.
+        remove_diagonal: Whether to exclude the pair of a sample with itself.
         reduction, name, dtype: See `Loss`.
 
     >>> print(keras.losses.Circle()([0, 0, 1], [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]))

@@ -1,4 +1,4 @@
-"""Losses of predicted probabilities."""
+"""Crossentropies of predicted probabilities or logits."""
 
 from __future__ import annotations
 
@@ -19,21 +19,38 @@ from .loss import LossFunctionWrapper
 
 
 def _smooth(y_true: Tensor, amount: float, classes: int) -> Tensor:
-    """Labels moved by `amount` towards the uniform distribution over `classes`."""
+    """Label smoothing: mixes labels with the uniform distribution over `classes`."""
     return y_true * (1.0 - amount) + amount / classes if amount else y_true
+
+
+def _binary(y_true: TensorLike, y_pred: TensorLike, label_smoothing: float, axis: int) -> tuple[Tensor, Tensor, int]:
+    """Smoothed binary labels, predictions, and the axis to average over."""
+    y_true, y_pred, axis = as_pair_along(y_true, y_pred, axis, same_rank=False)
+    return _smooth(y_true, label_smoothing, 2), y_pred, axis
+
+
+def _one_hot(loss: str, y_true: Tensor, y_pred: Tensor, label_smoothing: float, axis: int) -> Tensor:
+    """Smoothed one-hot labels; warns if there is a single class, for which crossentropy is constant."""
+    if y_pred.shape[axis] == 1:
+        warn(
+            f"In loss {loss}, expected y_pred.shape to be (batch_size, num_classes) with num_classes > 1. Received: "
+            f"y_pred.shape={tuple(y_pred.shape)}. Consider using 'binary_crossentropy' if you only have 2 classes.",
+            SyntaxWarning,
+        )
+    return _smooth(y_true, label_smoothing, y_true.shape[-1])
 
 
 @loss_function(labels="alike", values="bits", activation="sigmoid")
 def binary_crossentropy(
     y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
-    """The mean over `axis` of the crossentropy of independent yes-or-no labels.
+    """The mean over `axis` of the crossentropy of independent binary labels.
 
     Args:
         y_true: Labels in [0, 1], shape `(batch, ..., d)`.
         y_pred: Probabilities, or logits, of the same shape.
         from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
-        label_smoothing: Share, in [0, 1], by which labels are moved towards 0.5.
+        label_smoothing: Label smoothing factor, in [0, 1]: labels are moved towards 0.5 by this fraction.
         axis: The axis to average over.
 
     Returns:
@@ -42,8 +59,7 @@ def binary_crossentropy(
     >>> print(keras.losses.binary_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]))
     [0.6931472]
     """
-    y_true, y_pred, axis = as_pair_along(y_true, y_pred, axis, same_rank=False)
-    y_true = _smooth(y_true, label_smoothing, 2)
+    y_true, y_pred, axis = _binary(y_true, y_pred, label_smoothing, axis)
     return mean(crossentropy_of_bits(y_true, y_pred, from_logits=from_logits), axis=axis)
 
 
@@ -69,7 +85,7 @@ def binary_focal_crossentropy(
         alpha: The weight of positives.
         gamma: Focusing parameter, the exponent of `1 - p`; 0 is plain crossentropy.
         from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
-        label_smoothing: Share, in [0, 1], by which labels are moved towards 0.5.
+        label_smoothing: Label smoothing factor, in [0, 1]: labels are moved towards 0.5 by this fraction.
         axis: The axis to average over.
 
     Returns:
@@ -78,8 +94,7 @@ def binary_focal_crossentropy(
     >>> print(keras.losses.binary_focal_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]))
     [0.1732868]
     """
-    y_true, y_pred, axis = as_pair_along(y_true, y_pred, axis, same_rank=False)
-    y_true = _smooth(y_true, label_smoothing, 2)
+    y_true, y_pred, axis = _binary(y_true, y_pred, label_smoothing, axis)
     if from_logits:
         y_pred = sigmoid(y_pred)
     right = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
@@ -91,19 +106,10 @@ def binary_focal_crossentropy(
 
 
 def _along(weights: TensorLike, values: Tensor, axis: int) -> Tensor:
-    """One weight, or one for each entry of `axis`, as a tensor that multiplies `values`."""
+    """Converts one weight, or one per index of `axis`, to a tensor that broadcasts against `values`."""
     weights = as_tensor(weights, standardize_dtype(values.dtype))
     after = len(values.shape) - 1 - axis % len(values.shape)
     return reshape(weights, (-1, *(1,) * after)) if len(weights.shape) == 1 else weights
-
-
-def _check_classes(loss: str, y_pred: Tensor, axis: int) -> None:
-    if y_pred.shape[axis] == 1:
-        warn(
-            f"In loss {loss}, expected y_pred.shape to be (batch_size, num_classes) with num_classes > 1. Received: "
-            f"y_pred.shape={tuple(y_pred.shape)}. Consider using 'binary_crossentropy' if you only have 2 classes.",
-            SyntaxWarning,
-        )
 
 
 @loss_function(labels="one-hot", activation="softmax")
@@ -116,7 +122,7 @@ def categorical_crossentropy(
         y_true: One-hot labels (or probabilities), shape `(batch, ..., classes)`.
         y_pred: Probabilities, or logits, of the same shape.
         from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
-        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
+        label_smoothing: Label smoothing factor, in [0, 1]: weight of the uniform distribution.
         axis: The axis of the classes.
 
     Returns:
@@ -126,8 +132,7 @@ def categorical_crossentropy(
     [0.6931472]
     """
     y_true, y_pred = as_pair(y_true, y_pred, same_rank=False)
-    _check_classes("categorical_crossentropy", y_pred, axis)
-    y_true = _smooth(y_true, label_smoothing, y_true.shape[-1])
+    y_true = _one_hot("categorical_crossentropy", y_true, y_pred, label_smoothing, axis)
     return crossentropy_of_one_hot(y_true, y_pred, from_logits=from_logits, axis=axis)
 
 
@@ -148,10 +153,10 @@ def categorical_focal_crossentropy(
     Args:
         y_true: One-hot labels (or probabilities), shape `(batch, ..., classes)`.
         y_pred: Probabilities, or logits, of the same shape.
-        alpha: The weight of every class, or a weight for each.
+        alpha: A weight for all classes, or one for each.
         gamma: Focusing parameter, the exponent of `1 - p`; 0 is plain crossentropy.
         from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
-        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
+        label_smoothing: Label smoothing factor, in [0, 1]: weight of the uniform distribution.
         axis: The axis of the classes.
 
     Returns:
@@ -161,8 +166,7 @@ def categorical_focal_crossentropy(
     [0.0433217]
     """
     y_true, y_pred = as_pair(y_true, y_pred)
-    _check_classes("categorical_focal_crossentropy", y_pred, axis)
-    y_true = _smooth(y_true, label_smoothing, y_true.shape[-1])
+    y_true = _one_hot("categorical_focal_crossentropy", y_true, y_pred, label_smoothing, axis)
     if from_logits:
         y_pred = softmax(y_pred, axis=axis)
     y_pred = clip(y_pred / sum_(y_pred, axis=axis, keepdims=True), epsilon(), 1.0 - epsilon())
@@ -181,10 +185,10 @@ def sparse_categorical_crossentropy(
     """The crossentropy of integer labels.
 
     Args:
-        y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
+        y_true: Class indices, shape `(batch, ...)` or `(batch, ..., 1)`.
         y_pred: Probabilities, or logits, of shape `(batch, ..., classes)`.
         from_logits: Whether `y_pred` holds logits (any real number) rather than probabilities.
-        ignore_class: A label whose samples have value 0; None keeps all.
+        ignore_class: A class index whose samples have value 0; None ignores none.
         axis: The axis of the classes.
 
     Returns:
@@ -197,26 +201,26 @@ def sparse_categorical_crossentropy(
     y_true = as_classes(y_true, y_pred)
     if ignore_class is None:
         return crossentropy_of_classes(y_true, y_pred, from_logits=from_logits, axis=axis)
-    valid = _counts(y_true, ignore_class)
+    valid = _is_valid(y_true, ignore_class)
     values = crossentropy_of_classes(where(valid, y_true, 0), y_pred, from_logits=from_logits, axis=axis)
     return where(valid, values, 0.0)
 
 
-def _counts(y_true: Tensor, ignore_class: int) -> Tensor:
+def _is_valid(y_true: Tensor, ignore_class: int) -> Tensor:
     return not_equal(y_true, as_tensor(ignore_class, standardize_dtype(y_true.dtype)))
 
 
 @loss_function(labels="class")
 def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike, q: float) -> Tensor:
-    """`(1 - p ** q) / q` of the probability `p` of the right class: less moved by wrong labels than crossentropy.
+    """Generalized crossentropy `(1 - p ** q) / q` of the probability `p` of the true class, robust to label noise.
 
     Zhang and Sabuncu, "Generalized cross entropy loss for training deep neural networks with noisy labels", 2018,
     https://arxiv.org/abs/1805.07836.
 
     Args:
-        y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
+        y_true: Class indices, shape `(batch, ...)` or `(batch, ..., 1)`.
         y_pred: Probabilities, shape `(batch, ..., classes)`.
-        q: Between 0 (crossentropy) and 1 (absolute error), both excluded.
+        q: Exponent, in (0, 1): crossentropy in the limit 0, mean absolute error in the limit 1.
 
     Returns:
         Values of shape `(batch, ...)`.
@@ -231,49 +235,12 @@ def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike
     return (1.0 - power(right, q)) / q
 
 
-@loss_function(labels="alike", values="probabilities")
-def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
-    """The Kullback-Leibler divergence of the predictions from the labels over the last axis.
-
-    Args:
-        y_true: Probabilities, shape `(batch, ..., d)`.
-        y_pred: Probabilities of the same shape.
-
-    Returns:
-        Values of shape `(batch, ...)`.
-
-    >>> print(keras.losses.kl_divergence([[0.0, 1.0]], [[0.5, 0.5]]))
-    [0.6931...]
-    """
-    y_true, y_pred = as_pair(y_true, y_pred)
-    y_true, y_pred = (clip(y, epsilon(), 1.0) for y in (y_true, y_pred))
-    return sum_(y_true * log(y_true / y_pred), axis=-1)
-
-
-@loss_function(labels="alike")
-def poisson(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
-    """The mean over the last axis of the negative log likelihood of counts under rates, up to a constant.
-
-    Args:
-        y_true: Counts, shape `(batch, ..., d)`.
-        y_pred: Rates, positive, of the same shape.
-
-    Returns:
-        Values of shape `(batch, ...)`.
-
-    >>> print(keras.losses.poisson([[0.0, 2.0]], [[2.0, 2.0]]))
-    [1.3068...]
-    """
-    y_true, y_pred, axis = as_pair_along(y_true, y_pred)
-    return mean(y_pred - y_true * log(y_pred + epsilon()), axis=axis)
-
-
 class BinaryCrossentropy(LossFunctionWrapper):
-    """Crossentropy of independent yes-or-no labels.
+    """Crossentropy of independent binary labels.
 
     Args:
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
+        label_smoothing: Label smoothing factor, in [0, 1]: weight of the uniform distribution.
         axis: The axis of the classes.
         reduction, name, dtype: See `Loss`.
 
@@ -309,7 +276,7 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         alpha: The weight of positives; that of negatives is `1 - alpha`.
         gamma: Focusing parameter, the exponent of `1 - p`; 0 is plain crossentropy.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
+        label_smoothing: Label smoothing factor, in [0, 1]: weight of the uniform distribution.
         axis: The axis of the classes.
         reduction, name, dtype: See `Loss`.
 
@@ -348,7 +315,7 @@ class CategoricalCrossentropy(LossFunctionWrapper):
 
     Args:
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
+        label_smoothing: Label smoothing factor, in [0, 1]: weight of the uniform distribution.
         axis: The axis of the classes.
         reduction, name, dtype: See `Loss`.
 
@@ -380,10 +347,10 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
     """Crossentropy of one-hot labels that down-weights well-classified samples (focal loss).
 
     Args:
-        alpha: The weight of every class, or a weight for each.
+        alpha: A weight for all classes, or one for each.
         gamma: Focusing parameter, the exponent of `1 - p`; 0 is plain crossentropy.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
+        label_smoothing: Label smoothing factor, in [0, 1]: weight of the uniform distribution.
         axis: The axis of the classes.
         reduction, name, dtype: See `Loss`.
 
@@ -415,50 +382,12 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         )
 
 
-class KLDivergence(LossFunctionWrapper):
-    """The Kullback-Leibler divergence of the predictions from the labels.
-
-    Args:
-        reduction, name, dtype: See `Loss`.
-
-    >>> print(keras.losses.KLDivergence()([[0.0, 1.0]], [[0.5, 0.5]]))
-    0.6931...
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "kl_divergence",
-        dtype: DTypeLike = None,
-    ):
-        super().__init__(kl_divergence, reduction, name, dtype)
-
-
-class Poisson(LossFunctionWrapper):
-    """The negative log likelihood of counts under predicted rates, up to a constant.
-
-    Args:
-        reduction, name, dtype: See `Loss`.
-
-    >>> print(keras.losses.Poisson()([[0.0, 2.0]], [[2.0, 2.0]]))
-    1.3068...
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "poisson",
-        dtype: DTypeLike = None,
-    ):
-        super().__init__(poisson, reduction, name, dtype)
-
-
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
     """Crossentropy of integer labels.
 
     Args:
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        ignore_class: A label whose samples don't count, neither in the sum nor in the mean; None keeps all.
+        ignore_class: A class index whose samples are left out of the sum and the mean; None ignores none.
         reduction, name, dtype: See `Loss`.
         axis: The axis of the classes.
 
@@ -489,17 +418,20 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         )
 
     def compute_mask(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return None if self.ignore_class is None else _counts(as_classes(y_true, y_pred), self.ignore_class)
+        return None if self.ignore_class is None else _is_valid(as_classes(y_true, y_pred), self.ignore_class)
 
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
-    """`(1 - p ** q) / q` of the probability `p` of the right class, for integer labels some of which are wrong.
+    """Generalized crossentropy `(1 - p ** q) / q` of the probability `p` of the true class, robust to label noise.
 
     Zhang and Sabuncu, 2018, https://arxiv.org/abs/1805.07836.
 
     Args:
-        q: Between 0 (crossentropy) and 1 (absolute error), both excluded.
+        q: Exponent, in (0, 1): crossentropy in the limit 0, mean absolute error in the limit 1.
         reduction, name, dtype: See `Loss`.
+
+    Raises:
+        ValueError: `q` is not in (0, 1).
 
     >>> print(keras.losses.CategoricalGeneralizedCrossEntropy()([1], [[0.75, 0.25]]))
     1.0

@@ -1,4 +1,4 @@
-"""What losses say of themselves: which labels they want, and whether rows can be left out."""
+"""Properties that losses and metrics declare: the labels they take, and whether rows can be left out."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ def loss_function(
     activation: Literal["softmax", "sigmoid"] | None = None,
     rowwise: bool = True,
 ) -> Callable[[F], F]:
-    """Declares what is known of a loss function, as attributes of it.
+    """Declares the properties of a loss function as its attributes.
 
     A user's function may have the same attributes, and so may a class derived from `Loss`.
 
     Args:
-        labels: The labels that it takes: of the shape of the predictions ("alike"), rows of probabilities of that shape
-            ("one-hot"), or the number of a class for each row of predictions ("class"); None where it takes others.
-        values: The numbers that labels of the shape of the predictions may be: "any", "bits" (0 to 1), "signs" (-1 and
-            1, or 0 and 1) or "probabilities".
-        activation: What makes its predictions of logits, unless `from_logits` says that they are logits.
-        rowwise: Whether it returns a value for each row, which follows from that row alone.
+        labels: Kind of labels: of the shape of the predictions ("alike"), rows of probabilities of that shape
+            ("one-hot"), or a class index for each row of predictions ("class"); None for other kinds.
+        values: Range of labels of the shape of the predictions: "any", "bits" (0 to 1), "signs" (-1 and 1, or 0 and 1)
+            or "probabilities".
+        activation: The activation that turns logits into its predictions, unless `from_logits=True`.
+        rowwise: Whether it returns one value per row, which depends on that row alone.
+
+    Returns:
+        A decorator.
     """
 
     def declare(fn: F) -> F:
@@ -43,13 +46,20 @@ def loss_function(
 
 
 def of_rows(fn: F) -> F:
-    """Declares that a metric's function returns a value for each row, which follows from that row alone."""
+    """Declares that a metric's function returns one value per row, which depends on that row alone."""
     fn.rowwise = True  # type: ignore[attr-defined]
     return fn
 
 
-def fact(x: Any, name: str) -> Any:
-    """What a loss or metric says of itself under `name`: its class, or else the function whose values it reduces.
+def fact(x: object, name: str) -> Any:
+    """Returns a declared property of a loss or metric, or else of the function whose values it reduces.
+
+    Args:
+        x: The loss or metric.
+        name: Name of the property, a parameter of `loss_function`.
+
+    Returns:
+        Its value; None if it is not declared.
 
     >>> fact(keras.losses.MeanSquaredError(), "labels"), fact(keras.losses.Dice(), "labels")
     ('alike', None)
@@ -60,14 +70,14 @@ def fact(x: Any, name: str) -> Any:
     return found
 
 
-def is_of_rows(x: Any) -> bool:
-    """Whether rows of weight 0 make no difference to a loss or a metric: it reduces values of the rows."""
+def is_of_rows(x: object) -> bool:
+    """Returns whether rows of weight 0 make no difference to a loss or metric, because it reduces values of rows."""
     settings = getattr(x, "_fn_kwargs", {})
-    # What is ignored is counted over the batch; the values along the batch axis are none of rows.
+    # The mean with `ignore_class` depends on the whole batch; with another axis there may be no value per row.
     ignored = settings.get("ignore_class", getattr(x, "ignore_class", None))
     alone = ignored is None and settings.get("axis", -1) == -1
     return alone and bool(fact(x, "rowwise"))
 
 
-def _function(x: Any) -> Any:
+def _function(x: object) -> Any:
     return getattr(x, "fn", None) or getattr(x, "_fn", None)

@@ -1,4 +1,4 @@
-"""Losses of margins: predictions on the right side of zero, far enough."""
+"""Hinge losses, for maximum-margin classification."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .loss import LossFunctionWrapper
 
 
 def _signs(y_true: Tensor) -> Tensor:
-    """Labels 0 and 1 as -1 and 1; any other labels as they are."""
+    """Maps labels 0 and 1 to -1 and 1; other labels are kept."""
     are_binary = all_(logical_or(y_true == 0, y_true == 1))
     return where(are_binary, 2.0 * y_true - 1.0, y_true)
 
@@ -56,7 +56,7 @@ def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 @loss_function(labels="one-hot")
 def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
-    """The categorical hinge loss, `max(wrong - right + 1, 0)`, with the best score of a wrong class.
+    """The categorical hinge loss, `max(wrong - right + 1, 0)`, where `wrong` is the largest score of a wrong class.
 
     Args:
         y_true: One-hot labels, shape `(batch, ..., classes)`.

@@ -1,12 +1,17 @@
-"""From names and configs to losses and back."""
+"""Conversion of names and configs to losses and back."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from ..core.errors import describe
 from ..core.family import Family
 from ..core.registry import custom_object_scope
+from ..core.types import Config
+from .loss import Loss
+
+LossLike: TypeAlias = str | Config | Loss | type[Loss] | Callable | None  # what `get` takes
 
 _ALIASES = {
     "bce": "binary_crossentropy",
@@ -34,24 +39,27 @@ LOSSES = Family(
 )
 
 
-def serialize(loss: Any) -> Any:
-    """The config of a loss object, or the description of a function."""
+def serialize(loss: Loss | Callable) -> Any:
+    """Returns the config of a loss object, or the description of a function."""
     return LOSSES.serialize(loss)
 
 
-def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The loss that a name or a config describes.
+def deserialize(name: str | Config, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Returns the loss that a name or a config describes.
 
     Args:
-        name: A name ("mse") or what `serialize` returned.
+        name: A name ("mse") or a config from `serialize`.
         custom_objects: Dict from names to the user's classes and functions.
+
+    Raises:
+        ValueError: No loss has this name.
     """
     with custom_object_scope(custom_objects or {}):
         return get(name)
 
 
-def get(identifier: Any) -> Any:
-    """The loss that `identifier` stands for: names of functions give functions, names of classes objects.
+def get(identifier: LossLike) -> Any:
+    """Returns the loss that `identifier` stands for: a function for a function's name, an object for a class's.
 
     Args:
         identifier: None, a name, a config dict, a loss object or class, or any callable.

@@ -1,4 +1,4 @@
-"""Loss: what every loss object does with the values of its function, once: dtype, weights, masks, reduction."""
+"""Base of loss objects: dtype, sample weights, masks and reduction of the values of a loss function."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from ..core import tree
 from ..core.config import floatx
 from ..core.masks import get_mask
 from ..core.naming import auto_name
+from ..core.op import Tensor, TensorLike
 from ..core.policy import DTypePolicy
 from ..core.policy import get as get_policy
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import Configurable, config_class, init_arguments, init_parameters
+from ..core.types import PolicyLike, Tree
 from ..ops import divide_no_nan, mean
 from ..ops import sum as sum_
-from .alignment import align_weights, as_tensor, as_tensors, to_same_rank
+from .alignment import align_weights, as_tensor, as_tensors, product_of_weights, to_same_rank
 
 F = TypeVar("F", bound=Callable)
 
@@ -25,13 +27,16 @@ REDUCTIONS = ("sum", "sum_over_batch_size", "mean", "mean_with_sample_weight", "
 
 
 class Loss(Configurable):
-    """Base of all losses: subclass it with `call(y_true, y_pred)` that returns a value for each sample.
+    """Base of all losses. A subclass defines `call(y_true, y_pred)`, which returns one value per sample.
 
     Args:
         name: Name; automatic from the class when None.
-        reduction: How the values become one number: "sum"; "sum_over_batch_size" or "mean" (divided by how many
-            there are); "mean_with_sample_weight" (divided by the sum of the weights); "none" or None keeps them.
-        dtype: Dtype, or policy, that labels and predictions are cast to; default: floatx.
+        reduction: Reduction of the values to a scalar: "sum"; "sum_over_batch_size" or "mean" (the sum divided by
+            their number); "mean_with_sample_weight" (divided by the sum of the weights); "none" or None for none.
+        dtype: Dtype, or dtype policy, to cast labels and predictions to; default: floatx.
+
+    Raises:
+        ValueError: An unknown `reduction`.
 
     >>> class Largest(keras.losses.Loss):
     ...     def call(self, y_true, y_pred):
@@ -40,17 +45,19 @@ class Loss(Configurable):
     2.0
     """
 
-    # Arguments that the config names only where they differ from the default: Keras leaves them out always, so that
-    # a model which comes back from a file has lost them.
+    # Arguments that the config has only when they differ from the default. Keras's configs never have them, so a
+    # model loaded from a file has lost them there.
     unless_default: tuple[str, ...] = ("dtype",)
     _about: tuple[str, ...] = ("name",)
 
-    # What a loss says of itself, for the checks before training and for batches of odd sizes: see `losses.facts`. None
-    # where that is not known. A subclass of a built-in loss must say it anew.
+    # Declared properties, for the checks before training and for batches of odd sizes: see `losses.facts`. None means
+    # unknown. They are not inherited by a user's subclass, which may compute something else.
     labels: str | None = None
     rowwise: bool | None = None
 
-    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: PolicyLike = None
+    ):
         if reduction not in REDUCTIONS:
             raise ValueError(
                 f"Invalid value for argument `reduction`. Expected one of {REDUCTIONS}. Received: reduction={reduction}"
@@ -61,19 +68,22 @@ class Loss(Configurable):
 
     @property
     def dtype(self) -> str:
-        """Dtype that labels and predictions are cast to."""
+        """The dtype that labels and predictions are cast to."""
         return self.dtype_policy.compute_dtype
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The reduced loss.
+    def __call__(self, y_true: Tree, y_pred: Tree, sample_weight: TensorLike | None = None) -> Tensor:
+        """Computes the reduced loss.
 
         Args:
             y_true: Labels, a tensor or a nested structure of tensors.
-            y_pred: Predictions, likewise. A mask that they carry leaves masked values out.
+            y_pred: Predictions, likewise. If they carry a mask, masked values are left out.
             sample_weight: Weights; their shape is a leading part of that of the values.
 
         Returns:
             A scalar, or the weighted values if the reduction is "none".
+
+        Raises:
+            ValueError: The shape of the weights does not fit the values.
         """
         masks = [mask for mask in (get_mask(p) for p in tree.flatten(y_pred)) if mask is not None]
         y_true, y_pred = as_tensors(y_true, self.dtype), as_tensors(y_pred, self.dtype)
@@ -84,16 +94,32 @@ class Loss(Configurable):
             mask = other if mask is None else mask & other
         return reduce_values(values, sample_weight, mask, self.reduction, self.dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The value of each sample."""
+    def call(self, y_true: Tree, y_pred: Tree) -> Tensor:
+        """Computes one value per sample; defined by subclasses.
+
+        Args:
+            y_true: Labels, tensors of the loss's dtype.
+            y_pred: Predictions, likewise.
+
+        Returns:
+            A tensor of shape `(batch, ...)`.
+        """
         raise NotImplementedError(f"Loss {type(self).__name__} does not define `call(y_true, y_pred)`.")
 
-    def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
-        """The mask of the values that count, bool of their shape; None means all."""
+    def compute_mask(self, y_true: Tree, y_pred: Tree) -> Tensor | None:
+        """Computes the mask of the valid values.
+
+        Args:
+            y_true: Labels, tensors of the loss's dtype.
+            y_pred: Predictions, likewise.
+
+        Returns:
+            Bools of the shape of the values; None if all are valid.
+        """
         return None
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that would make an equal loss."""
+        """Returns the constructor arguments of an equal loss."""
         parameters = init_parameters(config_class(self))
         passed = init_arguments(self)
         config: dict[str, Any] = {key: getattr(self, key) for key in ("name", "reduction") if key in parameters}
@@ -110,10 +136,10 @@ class Loss(Configurable):
 
 
 class LossFunctionWrapper(Loss):
-    """The loss object of a function.
+    """Loss object of a function.
 
     Args:
-        fn: Function `(y_true, y_pred, **kwargs)` that returns a value for each sample.
+        fn: Function `(y_true, y_pred, **kwargs)` that returns one value per sample.
         reduction, name, dtype: See `Loss`; the name is the function's when None.
         **kwargs: Settings passed to `fn`.
 
@@ -127,7 +153,7 @@ class LossFunctionWrapper(Loss):
         fn: Callable,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         **kwargs: Any,
     ):
         super().__init__(name, reduction, dtype)
@@ -135,7 +161,7 @@ class LossFunctionWrapper(Loss):
         self._fn_kwargs = kwargs
         show_settings(self, kwargs)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tree, y_pred: Tree) -> Tensor:
         pairs = tree.map_structure(to_same_rank, y_true, y_pred)
         if not tree.is_nested(y_pred):
             y_true, y_pred = pairs
@@ -143,7 +169,7 @@ class LossFunctionWrapper(Loss):
             y_true, y_pred = (tree.map_structure_up_to(y_pred, lambda pair, i=i: pair[i], pairs) for i in (0, 1))
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
-    def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
+    def compute_mask(self, y_true: Tree, y_pred: Tree) -> Tensor | None:
         mask_of = getattr(self.fn, "mask_of", None)
         return None if mask_of is None else mask_of(y_true, y_pred, **self._fn_kwargs)
 
@@ -162,10 +188,13 @@ class LossFunctionWrapper(Loss):
 
 
 def masked_by(mask_of: Callable) -> Callable[[F], F]:
-    """A decorator of loss functions that have no value for some samples.
+    """Decorates a loss function that has no value for some samples.
 
     Args:
-        mask_of: Function of the same arguments: which values count, bool of their shape.
+        mask_of: Function of the same arguments that returns the mask of the valid values, bools of their shape.
+
+    Returns:
+        A decorator.
     """
 
     def decorate(fn: F) -> F:
@@ -176,42 +205,46 @@ def masked_by(mask_of: Callable) -> Callable[[F], F]:
 
 
 def read_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """The config of a loss or metric of a function with the function, and arrays among its settings, in place."""
+    """Deserializes the function, and arrays among the settings, in the config of a function's loss or metric."""
     return {k: deserialize_keras_object(v) if k == "fn" or isinstance(v, dict) else v for k, v in config.items()}
 
 
-def show_settings(owner: Any, settings: dict[str, Any]) -> None:
+def show_settings(owner: object, settings: dict[str, Any]) -> None:
     """Makes the settings of a loss's or metric's function readable as attributes (`loss.label_smoothing`).
 
     Args:
-        owner: The loss or metric. Names that it or its class has already keep their meaning.
+        owner: The loss or metric. Attributes that it or its class already has are kept.
         settings: Keyword arguments of the function.
     """
     free = {name: value for name, value in settings.items() if not hasattr(owner, name)}
     vars(owner).update(free)  # past `__setattr__`, which would replace containers by tracked ones
 
 
-def reduce_values(values: Any, sample_weight: Any, mask: Any, reduction: str | None, dtype: str) -> Any:
-    """The weighted values, reduced.
+def reduce_values(
+    values: TensorLike,
+    sample_weight: TensorLike | None,
+    mask: TensorLike | None,
+    reduction: str | None,
+    dtype: str,
+) -> Tensor:
+    """Reduces weighted values.
 
     Args:
-        values: A value for each sample (and timestep, ...), float.
+        values: One value per sample (and timestep, ...), float.
         sample_weight: Weights, or None.
-        mask: Bool, true where a value counts, or None.
+        mask: Bools, true for valid values, or None.
         reduction: One of `REDUCTIONS`.
         dtype: Dtype of the result.
+
+    Raises:
+        ValueError: The shape of the weights or of the mask does not fit the values.
     """
     values = as_tensor(values, dtype)
     if sample_weight is not None:
         sample_weight = as_tensor(sample_weight, dtype)
     if mask is not None:
         mask = as_tensor(mask, dtype)
-        if sample_weight is None:
-            sample_weight = mask
-        else:
-            lower, higher = sorted((sample_weight, mask), key=lambda w: len(w.shape))
-            higher, lower = align_weights(higher, lower)
-            sample_weight = higher * lower
+        sample_weight = mask if sample_weight is None else product_of_weights(sample_weight, mask)
     if sample_weight is not None:
         values, sample_weight = align_weights(values, sample_weight)
         values = values * sample_weight
@@ -221,7 +254,7 @@ def reduce_values(values: Any, sample_weight: Any, mask: Any, reduction: str | N
         return sum_(values)
     if reduction == "mean_with_sample_weight" and sample_weight is not None:
         return divide_no_nan(sum_(values), sum_(sample_weight))
-    if mask is not None:  # the mean over what counts; a mask smaller than the values stands for all it covers
+    if mask is not None:  # the mean over valid values; an element of a smaller mask stands for all it is broadcast to
         share = int(np.prod(values.shape)) / max(int(np.prod(mask.shape)), 1)
         return divide_no_nan(sum_(values), sum_(mask) * share)
     return mean(values)

@@ -54,7 +54,7 @@ def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Te
     """The mean over the last axis of the absolute differences, in percent of the targets.
 
     Args:
-        y_true: Targets, shape `(batch, ..., d)`; those smaller than epsilon count as epsilon.
+        y_true: Targets, shape `(batch, ..., d)`; absolute values below epsilon are replaced by it.
         y_pred: Predictions of the same shape.
 
     Returns:
@@ -72,7 +72,7 @@ def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Te
     """The mean over the last axis of the squared differences of `log(1 + y)`.
 
     Args:
-        y_true: Targets, shape `(batch, ..., d)`; negative ones count as epsilon.
+        y_true: Targets, shape `(batch, ..., d)`; values below epsilon are replaced by it.
         y_pred: Predictions of the same shape, likewise.
 
     Returns:
@@ -110,7 +110,7 @@ def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
 
 @loss_function(labels="alike")
 def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
-    """The mean over the last axis of `log(cosh(error))`: about half the square of small errors, the size of large ones.
+    """The mean over the last axis of `log(cosh(error))`: about `error**2 / 2` if small, `abs(error) - log(2)` if large.
 
     Args:
         y_true: Targets, shape `(batch, ..., d)`.
@@ -124,12 +124,13 @@ def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """
     y_true, y_pred, axis = as_pair_along(y_true, y_pred)
     error = y_pred - y_true
-    return mean(error + softplus(-2.0 * error) - math.log(2.0), axis=axis)  # no exponential of a positive number
+    # log(cosh(x)) without the exponential of a large number, which overflows.
+    return mean(error + softplus(-2.0 * error) - math.log(2.0), axis=axis)
 
 
 @loss_function(labels="alike")
 def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
-    """Minus the cosine of the angle between labels and predictions: -1 where they point the same way.
+    """The negative cosine of the angle between labels and predictions: -1 for vectors of the same direction.
 
     Args:
         y_true: Labels, shape `(batch, ..., d)`.
@@ -147,7 +148,12 @@ def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) ->
 
 
 def unit(x: Tensor, axis: int | None) -> Tensor:
-    """`x` divided by its length, where that is not smaller than epsilon; the gradient at 0 is finite."""
+    """Divides `x` by its Euclidean norm along `axis`, or by epsilon where that is larger; the gradient at 0 is finite.
+
+    Args:
+        x: Float tensor.
+        axis: The axis of the vectors; None takes `x` as one vector.
+    """
     return x / sqrt(maximum(sum_(square(x), axis=axis, keepdims=True), epsilon() ** 2))
 
 
@@ -270,7 +276,7 @@ class LogCosh(LossFunctionWrapper):
 
 
 class CosineSimilarity(LossFunctionWrapper):
-    """Minus the cosine of the angle between labels and predictions.
+    """The negative cosine of the angle between labels and predictions.
 
     Args:
         axis: The axis of the vectors.

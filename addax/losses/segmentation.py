@@ -1,4 +1,4 @@
-"""Losses of overlap, for segmentation."""
+"""Losses of overlapping regions, for segmentation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Axes = int | Sequence[int] | None
 
 @loss_function(rowwise=False)
 def dice(y_true: TensorLike, y_pred: TensorLike, axis: Axes = None) -> Tensor:
-    """One minus the Dice coefficient, twice the overlap over the sum of both areas.
+    """One minus the Dice coefficient, which is twice the overlap divided by the sum of both areas.
 
     Args:
         y_true: Labels in [0, 1].
         y_pred: Predictions of the same shape.
-        axis: The axes that an area spreads over; None takes everything as one area.
+        axis: The axes of a region; None takes all values as one region.
 
     Returns:
         Values of the shape without `axis`.
@@ -37,7 +37,7 @@ def dice(y_true: TensorLike, y_pred: TensorLike, axis: Axes = None) -> Tensor:
 
 @loss_function(rowwise=False)
 def tversky(y_true: TensorLike, y_pred: TensorLike, alpha: float = 0.5, beta: float = 0.5, axis: Axes = None) -> Tensor:
-    """One minus the Tversky index, which weighs false positives and false negatives differently.
+    """One minus the Tversky index, which weights false positives and false negatives separately.
 
     Salehi et al., "Tversky loss function for image segmentation", 2017, https://arxiv.org/abs/1706.05721.
 
@@ -46,7 +46,7 @@ def tversky(y_true: TensorLike, y_pred: TensorLike, alpha: float = 0.5, beta: fl
         y_pred: Predictions of the same shape.
         alpha: Weight of false negatives.
         beta: Weight of false positives.
-        axis: The axes that an area spreads over; None takes everything as one area.
+        axis: The axes of a region; None takes all values as one region.
 
     Returns:
         Values of the shape without `axis`.
@@ -66,7 +66,7 @@ class Dice(LossFunctionWrapper):
     """One minus the Dice coefficient.
 
     Args:
-        axis: The axes that an area spreads over; None takes everything as one area.
+        axis: The axes of a region; None takes all values as one region.
         reduction, name, dtype: See `Loss`.
 
     >>> print(keras.losses.Dice()([[1.0, 1.0]], [[1.0, 0.0]]))
@@ -89,7 +89,7 @@ class Tversky(LossFunctionWrapper):
     Args:
         alpha: Weight of false negatives.
         beta: Weight of false positives.
-        axis: The axes that an area spreads over; None takes everything as one area.
+        axis: The axes of a region; None takes all values as one region.
         reduction, name, dtype: See `Loss`.
 
     >>> print(keras.losses.Tversky(alpha=1.0, beta=0.0)([[1.0, 1.0]], [[1.0, 0.0]]))

@@ -20,10 +20,6 @@ from .correlation import PearsonCorrelation as PearsonCorrelation
 from .correlation import concordance_correlation as concordance_correlation
 from .correlation import pearson_correlation as pearson_correlation
 from .curves import AUC as AUC
-from .curves import PrecisionAtRecall as PrecisionAtRecall
-from .curves import RecallAtPrecision as RecallAtPrecision
-from .curves import SensitivityAtSpecificity as SensitivityAtSpecificity
-from .curves import SpecificityAtSensitivity as SpecificityAtSensitivity
 from .fscore import F1Score as F1Score
 from .fscore import FBetaScore as FBetaScore
 from .identifiers import deserialize as deserialize
@@ -66,6 +62,10 @@ from .of_losses import mean_squared_logarithmic_error as mean_squared_logarithmi
 from .of_losses import poisson as poisson
 from .of_losses import sparse_categorical_crossentropy as sparse_categorical_crossentropy
 from .of_losses import squared_hinge as squared_hinge
+from .operating_points import PrecisionAtRecall as PrecisionAtRecall
+from .operating_points import RecallAtPrecision as RecallAtPrecision
+from .operating_points import SensitivityAtSpecificity as SensitivityAtSpecificity
+from .operating_points import SpecificityAtSensitivity as SpecificityAtSensitivity
 from .r2 import R2Score as R2Score
 from .reduction import Mean as Mean
 from .reduction import MeanMetricWrapper as MeanMetricWrapper

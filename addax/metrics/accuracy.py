@@ -1,4 +1,4 @@
-"""Accuracies: shares of right predictions."""
+"""Accuracies: fractions of correct predictions."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     Args:
         y_true: Labels.
         y_pred: Predictions of the same shape.
+
+    Returns:
+        Values of the same shape.
     """
     y_pred = as_tensor(y_pred)
     y_true, y_pred = to_same_rank(as_tensor(y_true, standardize_dtype(y_pred.dtype)), y_pred)
@@ -28,12 +31,12 @@ def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 @of_rows
 def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Tensor:
-    """Binary accuracy of each prediction, 1 where it is on the label's side of a threshold, else 0.
+    """Binary accuracy of each prediction, 1 where it is on the same side of the threshold as the label, else 0.
 
     Args:
         y_true: Labels 0 and 1.
         y_pred: Probabilities of the same shape.
-        threshold: Predictions greater than this mean 1.
+        threshold: Predictions greater than this are 1, others 0.
 
     Returns:
         Values of the same shape.
@@ -65,10 +68,10 @@ def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 @of_rows
 def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
-    """Accuracy against numbers of classes, 1 where the class of the largest prediction is the label, else 0.
+    """Accuracy against class indices, 1 where the class of the largest prediction is the label, else 0.
 
     Args:
-        y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
+        y_true: Class indices, shape `(batch, ...)` or `(batch, ..., 1)`.
         y_pred: Scores, shape `(batch, ..., classes)`.
 
     Returns:
@@ -90,7 +93,7 @@ def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 
     Args:
         y_true: One-hot labels, shape `(batch, ..., classes)`.
         y_pred: Scores of the same shape.
-        k: Number of predictions that count.
+        k: Number of largest predictions to consider.
 
     Returns:
         Values of shape `(batch, ...)`.
@@ -105,13 +108,13 @@ def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 
 def sparse_top_k_categorical_accuracy(
     y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorted_ids: bool = False
 ) -> Tensor:
-    """Top-k accuracy against numbers of classes, 1 where the label is among the `k` largest predictions.
+    """Top-k accuracy against class indices, 1 where the label is among the `k` largest predictions.
 
     Args:
-        y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
-        y_pred: Scores, shape `(batch, ..., classes)`; or numbers of classes, the likeliest first.
-        k: Number of predictions that count.
-        from_sorted_ids: Whether `y_pred` holds numbers of classes rather than scores.
+        y_true: Class indices, shape `(batch, ...)` or `(batch, ..., 1)`.
+        y_pred: Scores, shape `(batch, ..., classes)`; or class indices in descending order of score.
+        k: Number of largest predictions to consider.
+        from_sorted_ids: Whether `y_pred` holds sorted class indices rather than scores.
 
     Returns:
         Values of shape `(batch, ...)`.
@@ -124,14 +127,14 @@ def sparse_top_k_categorical_accuracy(
     if from_sorted_ids:
         hits = equal(cast(y_true, standardize_dtype(y_pred.dtype)), y_pred[..., :k])
         return cast(any_(hits, axis=-1), floatx())
-    # A score is among the k largest if fewer than k are larger: no sorting.
+    # A score is among the k largest if fewer than k are larger, which needs no sorting.
     score = take_along_axis(y_pred, cast(y_true, "int32"), axis=-1)
     score = where(isnan(score), float("-inf"), score)
     return cast(sum_(cast(y_pred > score, "int32"), axis=-1) < k, floatx())
 
 
 class Accuracy(MeanMetricWrapper):
-    """The share of predictions that equal their labels.
+    """The fraction of predictions that equal their labels.
 
     Args:
         name, dtype: See `Metric`.
@@ -147,11 +150,14 @@ class Accuracy(MeanMetricWrapper):
 
 
 class BinaryAccuracy(MeanMetricWrapper):
-    """The share of predictions that are on the label's side of a threshold.
+    """The fraction of predictions on the same side of a threshold as their labels.
 
     Args:
         name, dtype: See `Metric`.
-        threshold: Predictions greater than this mean 1; between 0 and 1.
+        threshold: Predictions greater than this are 1, others 0; in (0, 1).
+
+    Raises:
+        ValueError: `threshold` is not in (0, 1).
 
     >>> print(keras.metrics.BinaryAccuracy()([1.0, 1.0, 0.0, 0.0], [0.98, 1.0, 0.0, 0.6]))
     0.75
@@ -169,7 +175,7 @@ class BinaryAccuracy(MeanMetricWrapper):
 
 
 class CategoricalAccuracy(MeanMetricWrapper):
-    """The share of samples whose largest prediction is that of the one-hot label's class.
+    """The fraction of samples whose largest prediction is for the class of the one-hot label.
 
     Args:
         name, dtype: See `Metric`.
@@ -185,7 +191,7 @@ class CategoricalAccuracy(MeanMetricWrapper):
 
 
 class SparseCategoricalAccuracy(MeanMetricWrapper):
-    """The share of samples whose largest prediction is that of the labelled class.
+    """The fraction of samples whose largest prediction is for the labelled class.
 
     Args:
         name, dtype: See `Metric`.
@@ -201,10 +207,10 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
-    """The share of samples whose one-hot label's class is among the `k` largest predictions.
+    """The fraction of samples for which the class of the one-hot label is among the `k` largest predictions.
 
     Args:
-        k: Number of predictions that count.
+        k: Number of largest predictions to consider.
         name, dtype: See `Metric`.
 
     >>> print(keras.metrics.TopKCategoricalAccuracy(k=2)([[0, 0, 1]], [[0.5, 0.2, 0.3]]))
@@ -218,12 +224,12 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
-    """The share of samples whose labelled class is among the `k` largest predictions.
+    """The fraction of samples whose labelled class is among the `k` largest predictions.
 
     Args:
-        k: Number of predictions that count.
+        k: Number of largest predictions to consider.
         name, dtype: See `Metric`.
-        from_sorted_ids: Whether predictions are numbers of classes, the likeliest first, rather than scores.
+        from_sorted_ids: Whether predictions are sorted class indices rather than scores.
 
     >>> print(keras.metrics.SparseTopKCategoricalAccuracy(k=1)([2, 0], [[0.5, 0.2, 0.3], [0.5, 0.2, 0.3]]))
     0.5

@@ -1,9 +1,9 @@
-"""True and false positives and negatives at thresholds, and what is computed from them."""
+"""Counts of true and false positives and negatives at thresholds, and metrics computed from them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,19 +18,24 @@ from .metric import Metric
 from .reduction import spread
 
 COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
-_BELOW_ALL = -1e10  # a threshold that every prediction passes, and the score of those outside the top k
+_BELOW_ALL = -1e10  # a threshold below every prediction, and the score of predictions outside the top k
+
+Thresholds: TypeAlias = float | Sequence[float] | None
 
 
-def check_thresholds(thresholds: Any, default: float) -> list[float]:
-    """Thresholds as a list; raises ValueError unless they lie in [0, 1].
+def check_thresholds(thresholds: Thresholds, default: float) -> list[float]:
+    """Converts thresholds to a list, and checks them.
 
     Args:
         thresholds: A float, a sequence of floats, or None for `default`.
         default: The only threshold when none is given.
+
+    Raises:
+        ValueError: A threshold is not in [0, 1].
     """
     if thresholds is None:
         return [default]
-    values = list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds]
+    values = list(thresholds) if isinstance(thresholds, (Sequence, np.ndarray)) else [thresholds]
     wrong = [t for t in values if t is None or t < 0 or t > 1]
     if wrong:
         raise ValueError(f"Threshold values must be in [0, 1]. Received: {wrong}")
@@ -38,7 +43,7 @@ def check_thresholds(thresholds: Any, default: float) -> list[float]:
 
 
 def are_even(thresholds: Sequence[float]) -> bool:
-    """Whether three or more thresholds divide [0, 1] evenly, so that a prediction's bucket can be computed."""
+    """Returns whether three or more thresholds are evenly spaced in [0, 1], so that buckets can be computed."""
     if len(thresholds) < 3:
         return False
     even = np.linspace(0.0, 1.0, len(thresholds), dtype="float32")
@@ -46,7 +51,7 @@ def are_even(thresholds: Sequence[float]) -> bool:
 
 
 def even_thresholds(count: int) -> list[float]:
-    """`count` thresholds that divide [0, 1] evenly, the outer ones just outside of it."""
+    """Returns `count` evenly spaced thresholds in [0, 1], the outer two moved just outside of it."""
     inner = [(i + 1) / (count - 1) for i in range(count - 2)]
     return [0.0 - epsilon(), *inner, 1.0 + epsilon()]
 
@@ -62,21 +67,24 @@ def confusion_counts(
     multi_label: bool = False,
     label_weights: TensorLike | None = None,
 ) -> dict[str, Tensor]:
-    """The weighted number of true and false positives and negatives at each threshold.
+    """Counts true and false positives and negatives, weighted, at each threshold.
 
     Args:
         y_true: Labels 0 and 1.
         y_pred: Probabilities of the same shape.
-        thresholds: Ascending if there are many; predictions greater than one are positive for it.
+        thresholds: In ascending order; a prediction greater than a threshold is positive at it.
         dtype: Dtype of the counts.
         sample_weight: Weights; their shape is a leading part of that of the predictions.
-        top_k: Only the `k` largest predictions of the last axis can be positive; of equal ones, the first.
-        class_id: Only this class (index in the last axis) counts.
-        multi_label: Whether each label (index in the last axis) is counted by itself.
-        label_weights: A weight for each label.
+        top_k: Only the `k` largest predictions along the last axis can be positive; of equal ones, the first.
+        class_id: Index, in the last axis, of the only class to count; None counts all.
+        multi_label: Whether to count each label (index in the last axis) separately.
+        label_weights: One weight per label.
 
     Returns:
         For each of `COUNTS` an array of shape `(thresholds,)`, or `(thresholds, labels)`.
+
+    Raises:
+        ValueError: The shapes of labels, predictions and weights are incompatible.
     """
     y_true, y_pred = to_same_rank(to_tensor(y_true, dtype), to_tensor(y_pred, dtype))
     if y_true.shape != y_pred.shape:
@@ -85,10 +93,10 @@ def confusion_counts(
             "the same shape."
         )
     if top_k is not None:
-        # By place, not by value: of equal predictions no more than `top_k` may be positive.
-        places = jax.lax.top_k(y_pred, top_k)[1]
-        among = jnp.put_along_axis(jnp.zeros(y_pred.shape, bool), places, True, axis=-1, inplace=False)
-        y_pred = jnp.where(among, y_pred, _BELOW_ALL)
+        # By index, not by value: of equal predictions no more than `top_k` may be positive.
+        indices = jax.lax.top_k(y_pred, top_k)[1]
+        in_top_k = jnp.put_along_axis(jnp.zeros(y_pred.shape, bool), indices, True, axis=-1, inplace=False)
+        y_pred = jnp.where(in_top_k, y_pred, _BELOW_ALL)
     weights: Any = None
     if sample_weight is not None:
         weights = spread(to_tensor(sample_weight, dtype), y_pred)
@@ -106,9 +114,10 @@ def confusion_counts(
 
 
 def _count(y_true: Tensor, y_pred: Tensor, weights: Tensor, thresholds: tuple[float, ...]) -> dict[str, Tensor]:
-    """`confusion_counts` of vectors."""
+    """Counts as `confusion_counts` does, for vectors."""
     if are_even(thresholds):
-        # Positives per bucket between two thresholds, then cumulated: one pass over the data for any number of them.
+        # A histogram of the predictions between thresholds, then its cumulative sum: one pass over the data for any
+        # number of thresholds.
         n = len(thresholds)
         passed = jnp.ceil(jnp.clip(y_pred, 0, 1) * (n - 1)).astype("int32")  # how many thresholds are smaller
         if thresholds[0] < 0:
@@ -126,19 +135,19 @@ def _count(y_true: Tensor, y_pred: Tensor, weights: Tensor, thresholds: tuple[fl
 
 
 class _Thresholded(Metric):
-    """A metric that adds up some of the counts at given thresholds."""
+    """A metric that sums some of the counts at given thresholds."""
 
-    counts: tuple[str, ...] = ()  # which, in the order of the states
+    counts: tuple[str, ...] = ()  # names of those counts, in the order of the states
 
     rowwise = True
 
     def __init__(
         self,
-        thresholds: Any,
-        top_k: int | None,
-        class_id: int | None,
-        name: str | None,
-        dtype: DTypeLike,
+        thresholds: Thresholds = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike = None,
     ):
         super().__init__(dtype, name)
         self.init_thresholds = thresholds
@@ -167,18 +176,41 @@ class _Thresholded(Metric):
         values = [to_tensor(getattr(self, state)) for state in self._state_names()]
         return values[0] if len(values) == 1 else divide_no_nan(values[0], values[0] + values[1])
 
-    def result(self) -> Any:
-        """The value at the threshold, or an array of the values at each."""
+    def result(self) -> Tensor:
+        """Returns the value at the threshold, or an array of the values at each threshold."""
         values = self._values()
         return values[0] if len(self.thresholds) == 1 else values
 
 
+class CountsMetric(Metric):
+    """A metric that keeps all four counts at each of its thresholds, and computes rates from them.
+
+    Args:
+        name, dtype: See `Metric`.
+    """
+
+    rowwise = True
+
+    def _make_counts(self, shape: tuple[int, ...]) -> None:
+        """Makes the states, of shape `(thresholds,)` or `(thresholds, labels)`."""
+        for count in COUNTS:
+            setattr(self, count, self.add_variable(shape, "zeros", name=count))
+
+    def _add_counts(self, counts: dict[str, Tensor]) -> None:
+        for count, value in counts.items():
+            getattr(self, count).assign_add(value)
+
+    def _counts(self) -> list[Tensor]:
+        """The true positives, false positives, true negatives and false negatives so far."""
+        return [getattr(self, count).value for count in COUNTS]
+
+
 class _Count(_Thresholded):
-    """One of the counts."""
+    """A metric that is one of the counts."""
 
     accumulator: Variable
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: DTypeLike = None):
+    def __init__(self, thresholds: Thresholds = None, name: str | None = None, dtype: DTypeLike = None):
         super().__init__(thresholds, None, None, name, dtype)
 
     def _state_names(self) -> tuple[str, ...]:
@@ -186,10 +218,10 @@ class _Count(_Thresholded):
 
 
 class TruePositives(_Count):
-    """The number of positives that were predicted as such.
+    """The number of positives predicted as positive.
 
     Args:
-        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        thresholds: Predictions greater than this are positive; a float or a list of floats in [0, 1]; default 0.5.
         name, dtype: See `Metric`.
 
     >>> print(keras.metrics.TruePositives()([0, 1, 1, 1], [1, 0, 1, 1]))
@@ -200,10 +232,10 @@ class TruePositives(_Count):
 
 
 class FalsePositives(_Count):
-    """The number of negatives that were predicted as positive.
+    """The number of negatives predicted as positive.
 
     Args:
-        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        thresholds: Predictions greater than this are positive; a float or a list of floats in [0, 1]; default 0.5.
         name, dtype: See `Metric`.
 
     >>> print(keras.metrics.FalsePositives()([0, 1, 0, 0], [0, 0, 1, 1]))
@@ -214,10 +246,10 @@ class FalsePositives(_Count):
 
 
 class TrueNegatives(_Count):
-    """The number of negatives that were predicted as such.
+    """The number of negatives predicted as negative.
 
     Args:
-        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        thresholds: Predictions greater than this are positive; a float or a list of floats in [0, 1]; default 0.5.
         name, dtype: See `Metric`.
 
     >>> print(keras.metrics.TrueNegatives()([0, 1, 0, 0], [1, 1, 0, 0]))
@@ -228,10 +260,10 @@ class TrueNegatives(_Count):
 
 
 class FalseNegatives(_Count):
-    """The number of positives that were predicted as negative.
+    """The number of positives predicted as negative.
 
     Args:
-        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        thresholds: Predictions greater than this are positive; a float or a list of floats in [0, 1]; default 0.5.
         name, dtype: See `Metric`.
 
     >>> print(keras.metrics.FalseNegatives()([0, 1, 1, 1], [0, 1, 0, 0]))
@@ -242,12 +274,12 @@ class FalseNegatives(_Count):
 
 
 class Precision(_Thresholded):
-    """The share of predicted positives that are positive.
+    """The fraction of predicted positives that are positive.
 
     Args:
-        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        thresholds: Predictions greater than this are positive; a float or a list of floats in [0, 1]; default 0.5.
         top_k: Only the `k` largest predictions of each sample can be positive.
-        class_id: Only this class (index in the last axis) counts.
+        class_id: Index, in the last axis, of the only class to count; None counts all.
         name, dtype: See `Metric`.
 
     >>> print(keras.metrics.Precision()([0, 1, 1, 1], [1, 0, 1, 1]))
@@ -259,24 +291,14 @@ class Precision(_Thresholded):
     true_positives: Variable
     false_positives: Variable
 
-    def __init__(
-        self,
-        thresholds: float | Sequence[float] | None = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: DTypeLike = None,
-    ):
-        super().__init__(thresholds, top_k, class_id, name, dtype)
-
 
 class Recall(_Thresholded):
-    """The share of positives that are predicted as positive.
+    """The fraction of positives that are predicted as positive.
 
     Args:
-        thresholds: Predictions greater than this mean 1; a float or a list of floats in [0, 1]; default 0.5.
+        thresholds: Predictions greater than this are positive; a float or a list of floats in [0, 1]; default 0.5.
         top_k: Only the `k` largest predictions of each sample can be positive.
-        class_id: Only this class (index in the last axis) counts.
+        class_id: Index, in the last axis, of the only class to count; None counts all.
         name, dtype: See `Metric`.
 
     >>> print(keras.metrics.Recall()([0, 1, 1, 1], [1, 0, 1, 1]))
@@ -287,13 +309,3 @@ class Recall(_Thresholded):
     counts = ("true_positives", "false_negatives")
     true_positives: Variable
     false_negatives: Variable
-
-    def __init__(
-        self,
-        thresholds: float | Sequence[float] | None = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: DTypeLike = None,
-    ):
-        super().__init__(thresholds, top_k, class_id, name, dtype)

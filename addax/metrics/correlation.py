@@ -31,7 +31,7 @@ def pearson_correlation(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) 
 
 
 def concordance_correlation(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
-    """Lin's concordance correlation: Pearson's, less where means or scales differ.
+    """Lin's concordance correlation, which is lower than Pearson's where means or scales differ.
 
     Lin, "A concordance correlation coefficient to evaluate reproducibility", 1989.
 
@@ -56,7 +56,7 @@ def concordance_correlation(y_true: TensorLike, y_pred: TensorLike, axis: int = 
 
 
 class PearsonCorrelation(MeanMetricWrapper):
-    """The mean of Pearson's correlation of labels and predictions.
+    """The mean of Pearson's correlation of labels and predictions along an axis.
 
     Args:
         name, dtype: See `Metric`.
@@ -73,7 +73,7 @@ class PearsonCorrelation(MeanMetricWrapper):
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
-    """The mean of Lin's concordance correlation of labels and predictions.
+    """The mean of Lin's concordance correlation of labels and predictions along an axis.
 
     Args:
         name, dtype: See `Metric`.

@@ -1,4 +1,4 @@
-"""Areas under curves and points on them, from counts at many thresholds."""
+"""Areas under curves of rates, from counts at many thresholds."""
 
 from __future__ import annotations
 
@@ -9,36 +9,38 @@ from ..core.convert import to_tensor
 from ..core.engine import jax, jnp
 from ..core.op import DTypeLike, Tensor, TensorLike
 from ..ops import divide_no_nan
-from .confusion import COUNTS, check_thresholds, confusion_counts, even_thresholds
-from .metric import Metric
+from .confusion import CountsMetric, check_thresholds, confusion_counts, even_thresholds
 
 CURVES = ("PR", "ROC", "PRGAIN")
 SUMMATIONS = ("interpolation", "majoring", "minoring")
 
 
-class AUC(Metric):
+class AUC(CountsMetric):
     """The approximate area under a curve of rates over all thresholds.
 
     Args:
-        num_thresholds: Number of thresholds, the two just outside of [0, 1] included.
+        num_thresholds: Number of thresholds, including the two just outside of [0, 1].
         curve: "ROC" (recall over false positive rate), "PR" (precision over recall), or "PRGAIN" (Flach and Kull,
             "Precision-recall-gain curves", 2015).
-        summation_method: What the curve is between two thresholds: "interpolation" (the mean; for "PR" the curve of
-            Davis and Goadrich, "The relationship between precision-recall and ROC curves", 2006), "minoring" (the
-            lower value) or "majoring" (the higher).
+        summation_method: Height of the curve between two thresholds: "interpolation" (the mean; for "PR" the
+            interpolation of Davis and Goadrich, "The relationship between precision-recall and ROC curves", 2006),
+            "minoring" (the lower value) or "majoring" (the higher value).
         name, dtype: See `Metric`.
         thresholds: Thresholds in [0, 1] to use instead of evenly spaced ones.
-        multi_label: Whether the area is computed for each label (index in the last axis) by itself, and averaged.
-        num_labels: Number of labels, if the states shall be made at once.
+        multi_label: Whether to compute the area of each label (index in the last axis) separately, and average them.
+        num_labels: Number of labels with `multi_label`; None takes it from the first batch.
         label_weights: Weight of each label.
         from_logits: Whether predictions are logits rather than probabilities.
+
+    Raises:
+        ValueError: An unknown curve or summation method, thresholds out of range, or `num_labels` without
+            `multi_label`.
 
     >>> print(keras.metrics.AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]))
     0.75
     """
 
     _direction = "up"
-
     rowwise = True
 
     def __init__(
@@ -95,8 +97,7 @@ class AUC(Metric):
                     f"for `y_pred`: {tuple(shape)}"
                 )
         sizes = (self.num_thresholds, shape[1]) if self.multi_label else (self.num_thresholds,)
-        for count in COUNTS:
-            setattr(self, count, self.add_variable(sizes, "zeros", name=count))
+        self._make_counts(sizes)
         self._built = True
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
@@ -112,22 +113,21 @@ class AUC(Metric):
             self._build(y_pred.shape)
         if self._from_logits:
             y_pred = jax.nn.sigmoid(y_pred)
-        found = confusion_counts(
+        counts = confusion_counts(
             y_true,
             y_pred,
             self.thresholds,
             self.dtype,
             sample_weight,
             multi_label=self.multi_label,
-            # With `multi_label` they weigh the areas, otherwise the counts.
+            # With `multi_label` they are weights of the areas, otherwise of the counts.
             label_weights=None if self.multi_label else self.label_weights,
         )
-        for count, value in found.items():
-            getattr(self, count).assign_add(value)
+        self._add_counts(counts)
 
-    def result(self) -> Any:
-        """The area so far."""
-        tp, fp, tn, fn = (getattr(self, count).value for count in COUNTS)
+    def result(self) -> Tensor:
+        """Returns the area so far."""
+        tp, fp, tn, fn = self._counts()
         if self.curve == "PR" and self.summation_method == "interpolation":
             return self.interpolate_pr_auc()
         recall = divide_no_nan(tp, tp + fn)
@@ -136,6 +136,7 @@ class AUC(Metric):
         elif self.curve == "PR":
             x, y = recall, divide_no_nan(tp, tp + fp)
         else:
+            # Precision gain over recall gain; gains are negative below the base rate, where the curve is cut off.
             odds = divide_no_nan(tp + fn, fp + tn)
             x, y = (1 - odds * divide_no_nan(wrong, tp) for wrong in (fn, fp))
             x = jnp.where(tp > 0, jnp.maximum(x, 0), 0)
@@ -147,9 +148,12 @@ class AUC(Metric):
         heights = between[self.summation_method](y[:-1], y[1:])
         return self._average((x[:-1] - x[1:]) * heights, axis=0)
 
-    def interpolate_pr_auc(self) -> Any:
-        """The area under the precision-recall curve so far, whatever `curve` is, as Davis and Goadrich interpolate."""
-        tp, fp, fn = (getattr(self, count).value for count in (COUNTS[0], COUNTS[1], COUNTS[3]))
+    def interpolate_pr_auc(self) -> Tensor:
+        """Returns the area under the precision-recall curve so far, in the interpolation of Davis and Goadrich.
+
+        It does not depend on `curve` and `summation_method`.
+        """
+        tp, fp, _, fn = self._counts()
         return self._average(_interpolated_pr(tp, fp, fn), axis=0)
 
     def _average(self, pieces: Tensor, axis: int) -> Tensor:
@@ -175,10 +179,10 @@ class AUC(Metric):
 
 
 def _interpolated_pr(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
-    """The area under the precision-recall curve between each two thresholds.
+    """The area under the precision-recall curve between neighbouring thresholds.
 
-    Between two points true positives grow linearly with predicted positives p, `tp = intercept + slope * p`, so
-    precision tp/p is no straight line: its integral over recall has a logarithm.
+    Between two points the true positives are linear in the predicted positives p, `tp = intercept + slope * p`. So
+    precision, tp/p, is not linear, and its integral over recall has a logarithm.
     """
     p = tp + fp
     dtp, dp = tp[:-1] - tp[1:], p[:-1] - p[1:]
@@ -187,166 +191,3 @@ def _interpolated_pr(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
     both = (p[:-1] > 0) & (p[1:] > 0)
     ratio = jnp.where(both, divide_no_nan(p[:-1], jnp.maximum(p[1:], 0)), 1)
     return divide_no_nan(slope * (dtp + intercept * jnp.log(ratio)), jnp.maximum(tp[1:] + fn[1:], 0))
-
-
-class _AtConstraint(Metric):
-    """The best of one rate over all thresholds at which another is at least some value.
-
-    Args:
-        value: The least value of the constrained rate.
-        num_thresholds: Number of thresholds.
-        class_id: Only this class (index in the last axis) counts.
-        name, dtype: See `Metric`.
-    """
-
-    _direction = "up"
-    argument = ""  # the constructor's name for `value`
-    rates = ("", "")  # which rate is constrained, which is maximised
-
-    rowwise = True
-
-    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: DTypeLike):
-        if not 0 <= value <= 1:
-            raise ValueError(
-                f"Argument `{self.argument}` must be in the range [0, 1]. Received: {self.argument}={value}"
-            )
-        if num_thresholds <= 0:
-            raise ValueError(
-                f"Argument `num_thresholds` must be an integer > 0. Received: num_thresholds={num_thresholds}"
-            )
-        super().__init__(dtype, name)
-        setattr(self, self.argument, value)
-        self.value = value
-        self.class_id = class_id
-        self.num_thresholds = num_thresholds
-        inner = even_thresholds(num_thresholds)[1:-1] if num_thresholds > 1 else []
-        self.thresholds = [0.0, *inner, 1.0] if num_thresholds > 1 else [0.5]
-        for count in COUNTS:
-            setattr(self, count, self.add_variable((num_thresholds,), "zeros", name=count))
-
-    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
-        """Adds a batch.
-
-        Args:
-            y_true: Labels 0 and 1, shape `(batch, ...)`.
-            y_pred: Probabilities of the same shape.
-            sample_weight: Weights; their shape is a leading part of that of the predictions.
-        """
-        found = confusion_counts(y_true, y_pred, self.thresholds, self.dtype, sample_weight, class_id=self.class_id)
-        for count, value in found.items():
-            getattr(self, count).assign_add(value)
-
-    def result(self) -> Any:
-        """The best rate so far; 0 where no threshold meets the constraint."""
-        tp, fp, tn, fn = (getattr(self, count).value for count in COUNTS)
-        pairs = {"sensitivity": (tp, fn), "recall": (tp, fn), "specificity": (tn, fp), "precision": (tp, fp)}
-        constrained, wanted = (divide_no_nan(a, a + b) for a, b in (pairs[rate] for rate in self.rates))
-        return jnp.max(jnp.where(constrained >= self.value, wanted, 0))
-
-
-class SensitivityAtSpecificity(_AtConstraint):
-    """The best sensitivity (recall) at which the specificity, `tn / (tn + fp)`, is at least a given value.
-
-    Args:
-        specificity: The least specificity, in [0, 1].
-        num_thresholds: Number of thresholds to try.
-        class_id: Only this class (index in the last axis) counts.
-        name, dtype: See `Metric`.
-
-    >>> print(keras.metrics.SensitivityAtSpecificity(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]))
-    0.5
-    """
-
-    argument = "specificity"
-    rates = ("specificity", "sensitivity")
-
-    def __init__(
-        self,
-        specificity: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: DTypeLike = None,
-    ):
-        super().__init__(specificity, num_thresholds, class_id, name, dtype)
-
-
-class SpecificityAtSensitivity(_AtConstraint):
-    """The best specificity, `tn / (tn + fp)`, at which the sensitivity (recall) is at least a given value.
-
-    Args:
-        sensitivity: The least sensitivity, in [0, 1].
-        num_thresholds: Number of thresholds to try.
-        class_id: Only this class (index in the last axis) counts.
-        name, dtype: See `Metric`.
-
-    >>> print(keras.metrics.SpecificityAtSensitivity(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]))
-    0.6666667
-    """
-
-    argument = "sensitivity"
-    rates = ("sensitivity", "specificity")
-
-    def __init__(
-        self,
-        sensitivity: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: DTypeLike = None,
-    ):
-        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
-
-
-class PrecisionAtRecall(_AtConstraint):
-    """The best precision at which the recall is at least a given value.
-
-    Args:
-        recall: The least recall, in [0, 1].
-        num_thresholds: Number of thresholds to try.
-        class_id: Only this class (index in the last axis) counts.
-        name, dtype: See `Metric`.
-
-    >>> print(keras.metrics.PrecisionAtRecall(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]))
-    0.5
-    """
-
-    argument = "recall"
-    rates = ("recall", "precision")
-
-    def __init__(
-        self,
-        recall: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: DTypeLike = None,
-    ):
-        super().__init__(recall, num_thresholds, class_id, name, dtype)
-
-
-class RecallAtPrecision(_AtConstraint):
-    """The best recall at which the precision is at least a given value.
-
-    Args:
-        precision: The least precision, in [0, 1].
-        num_thresholds: Number of thresholds to try.
-        class_id: Only this class (index in the last axis) counts.
-        name, dtype: See `Metric`.
-
-    >>> print(keras.metrics.RecallAtPrecision(0.8)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]))
-    0.5
-    """
-
-    argument = "precision"
-    rates = ("precision", "recall")
-
-    def __init__(
-        self,
-        precision: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: DTypeLike = None,
-    ):
-        super().__init__(precision, num_thresholds, class_id, name, dtype)

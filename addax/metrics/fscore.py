@@ -1,4 +1,4 @@
-"""F-scores: precision and recall in one number."""
+"""F-scores: harmonic means of precision and recall."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from ..core.config import epsilon
 from ..core.convert import to_tensor
 from ..core.engine import jnp
-from ..core.op import DTypeLike, TensorLike
+from ..core.op import DTypeLike, Tensor, TensorLike
+from ..core.types import Shape
 from ..core.variable import Variable
 from .metric import Metric
 
@@ -17,10 +18,13 @@ class FBetaScore(Metric):
 
     Args:
         average: None (a score for each class), "micro" (counts of all classes together), "macro" (the mean over the
-            classes) or "weighted" (that mean weighted by how frequent they are).
-        beta: Weight of recall against precision.
-        threshold: Predictions greater than this mean 1; None makes the largest of each sample 1.
+            classes) or "weighted" (the mean weighted by the frequency of the classes).
+        beta: Weight of recall relative to precision, > 0.
+        threshold: Predictions greater than this are 1, others 0; None makes the largest of each sample 1.
         name, dtype: See `Metric`.
+
+    Raises:
+        ValueError: An unknown `average`, or `beta` or `threshold` out of range.
 
     >>> print(keras.metrics.FBetaScore(beta=2.0, threshold=0.5)([[1, 1], [1, 0]], [[0.2, 0.6], [0.2, 0.8]]))
     [0.        0.8333...]
@@ -41,37 +45,15 @@ class FBetaScore(Metric):
         dtype: DTypeLike = None,
     ):
         super().__init__(dtype, name)
-        if average not in (None, "micro", "macro", "weighted"):
-            raise ValueError(
-                "Invalid `average` argument value. Expected one of: {None, 'micro', 'macro', 'weighted'}. "
-                f"Received: average={average}"
-            )
-        if not isinstance(beta, float):
-            raise ValueError(
-                f"Invalid `beta` argument value. It should be a Python float. Received: beta={beta} of type "
-                f"'{type(beta)}'"
-            )
-        if beta <= 0.0:
-            raise ValueError(f"Invalid `beta` argument value. It should be > 0. Received: beta={beta}")
-        if threshold is not None:
-            if not isinstance(threshold, float):
-                raise ValueError(
-                    f"Invalid `threshold` argument value. It should be a Python float. Received: threshold={threshold} "
-                    f"of type '{type(threshold)}'"
-                )
-            if not 0.0 < threshold <= 1.0:
-                raise ValueError(
-                    "Invalid `threshold` argument value. It should verify 0 < threshold <= 1. Received: "
-                    f"threshold={threshold}"
-                )
+        _check_arguments(average, beta, threshold)
         self.average = average
         self.beta = beta
         self.threshold = threshold
-        self.axis = None if average == "micro" else 0  # the axis that is summed over; None is all
+        self.axis = None if average == "micro" else 0  # the axis to sum over; None for all
         self._built = False
 
-    def _build(self, y_true_shape: tuple, y_pred_shape: tuple) -> None:
-        """Makes the states, whose size is the number of classes."""
+    def _build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
+        """Makes the states; their size is the number of classes."""
         if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
             raise ValueError(
                 f"{type(self).__name__} expects 2D inputs with shape (batch_size, output_dim). Received input shapes: "
@@ -117,8 +99,8 @@ class FBetaScore(Metric):
         ):
             getattr(self, state).assign_add(jnp.sum(values * weights, axis=self.axis))
 
-    def result(self) -> Any:
-        """The score so far, or an array of the scores of the classes."""
+    def result(self) -> Tensor:
+        """Returns the score so far, or an array of the scores of the classes."""
         if not self._built:
             raise ValueError(f"{type(self).__name__} has no result before its first `update_state`.")
         tp, fp, fn = (s.value for s in (self.true_positives, self.false_positives, self.false_negatives))
@@ -131,13 +113,35 @@ class FBetaScore(Metric):
         return jnp.mean(scores) if self.average is not None else scores
 
 
+def _check_arguments(average: str | None, beta: float, threshold: float | None) -> None:
+    if average not in (None, "micro", "macro", "weighted"):
+        raise ValueError(
+            "Invalid `average` argument value. Expected one of: {None, 'micro', 'macro', 'weighted'}. "
+            f"Received: average={average}"
+        )
+    for argument, value in (("beta", beta), ("threshold", threshold)):
+        if value is None and argument == "threshold":
+            continue
+        if not isinstance(value, float):
+            raise ValueError(
+                f"Invalid `{argument}` argument value. It should be a Python float. Received: {argument}={value} of "
+                f"type '{type(value)}'"
+            )
+    if beta <= 0.0:
+        raise ValueError(f"Invalid `beta` argument value. It should be > 0. Received: beta={beta}")
+    if threshold is not None and not 0.0 < threshold <= 1.0:
+        raise ValueError(
+            f"Invalid `threshold` argument value. It should verify 0 < threshold <= 1. Received: threshold={threshold}"
+        )
+
+
 class F1Score(FBetaScore):
     """The harmonic mean of precision and recall of each class.
 
     Args:
         average: None (a score for each class), "micro" (counts of all classes together), "macro" (the mean over the
-            classes) or "weighted" (that mean weighted by how frequent they are).
-        threshold: Predictions greater than this mean 1; None makes the largest of each sample 1.
+            classes) or "weighted" (the mean weighted by the frequency of the classes).
+        threshold: Predictions greater than this are 1, others 0; None makes the largest of each sample 1.
         name, dtype: See `Metric`.
 
     >>> print(keras.metrics.F1Score(threshold=0.5, average="micro")([[1, 1], [1, 0]], [[0.2, 0.6], [0.2, 0.8]]))

@@ -1,13 +1,17 @@
-"""From names and configs to metrics and back."""
+"""Conversion of names and configs to metrics and back."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from ..core.family import Family
 from ..core.naming import to_snake_case
+from ..core.types import Config, Shape
 from .metric import Metric
 from .reduction import MeanMetricWrapper
+
+MetricLike: TypeAlias = str | Config | Metric | type[Metric] | Callable | None  # what `get` takes
 
 _ALIASES = {
     "bce": "BinaryCrossentropy",
@@ -39,23 +43,26 @@ METRICS = Family(
 )
 
 
-def serialize(metric: Any) -> Any:
-    """The config of a metric object, or the description of a function."""
+def serialize(metric: Metric | Callable) -> Any:
+    """Returns the config of a metric object, or the description of a function."""
     return METRICS.serialize(metric)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The metric that a config or a name describes.
+def deserialize(config: str | Config, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Returns the metric that a config or a name describes.
 
     Args:
-        config: What `serialize` returned, or a name ("mse").
+        config: A config from `serialize`, or a name ("mse").
         custom_objects: Dict from names to the user's classes and functions.
+
+    Raises:
+        ValueError: No metric has this name.
     """
     return METRICS.deserialize(config, custom_objects)
 
 
-def get(identifier: Any) -> Any:
-    """The metric that `identifier` stands for.
+def get(identifier: MetricLike) -> Any:
+    """Returns the metric that `identifier` stands for.
 
     Args:
         identifier: None, a name, a config dict, a metric object or class, or any callable.
@@ -69,8 +76,8 @@ def get(identifier: Any) -> Any:
     return METRICS.get(identifier)
 
 
-# What `compile(metrics=["accuracy"])` means depends on the output: one probability, classes against numbers of
-# classes, or classes against one-hot labels.
+# The class that `compile(metrics=["accuracy"])` stands for depends on the output: one probability, scores of classes
+# with class indices as labels, or scores of classes with one-hot labels.
 BY_OUTPUT = {
     **dict.fromkeys(("accuracy", "acc"), ("BinaryAccuracy", "SparseCategoricalAccuracy", "CategoricalAccuracy")),
     **dict.fromkeys(
@@ -79,11 +86,11 @@ BY_OUTPUT = {
 }
 
 
-def resolve(identifier: Any, y_true_shape: tuple, y_pred_shape: tuple) -> Metric | None:
-    """The metric that `identifier` means for an output, named as its logs are.
+def resolve(identifier: MetricLike, y_true_shape: Shape, y_pred_shape: Shape) -> Metric | None:
+    """Returns the metric that `identifier` stands for at an output, under the name it has in logs.
 
     Args:
-        identifier: What `compile(metrics=...)` was given for it.
+        identifier: The argument of `compile(metrics=...)` for this output.
         y_true_shape: Shape of a batch of labels.
         y_pred_shape: Shape of a batch of predictions.
 
@@ -96,8 +103,8 @@ def resolve(identifier: Any, y_true_shape: tuple, y_pred_shape: tuple) -> Metric
     if kinds:
         classes = y_pred_shape[-1] if y_pred_shape else 1
         rank = len(y_true_shape)
-        is_number = rank < len(y_pred_shape) or (rank == len(y_pred_shape) and y_true_shape[-1] == 1)
-        metric = get(kinds[0] if classes == 1 else kinds[1] if is_number else kinds[2])
+        is_index = rank < len(y_pred_shape) or (rank == len(y_pred_shape) and y_true_shape[-1] == 1)
+        metric = get(kinds[0] if classes == 1 else kinds[1] if is_index else kinds[2])
     else:
         metric = get(identifier)
         if not isinstance(metric, Metric):
@@ -107,6 +114,6 @@ def resolve(identifier: Any, y_true_shape: tuple, y_pred_shape: tuple) -> Metric
     return metric
 
 
-def _name(metric: Any) -> str:
+def _name(metric: Callable) -> str:
     name = getattr(metric, "name", None)
     return name or to_snake_case(getattr(metric, "__name__", type(metric).__name__))

@@ -1,14 +1,13 @@
-"""Intersection over union of segmentations."""
+"""Intersection over union, for segmentation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..core.convert import to_tensor
 from ..core.dtypes import is_float, is_int
 from ..core.engine import jnp
-from ..core.op import DTypeLike, TensorLike
+from ..core.op import DTypeLike, Tensor, TensorLike
 from ..core.warnings import warn
 from ..ops import divide_no_nan
 from .metric import Metric
@@ -22,7 +21,7 @@ _FRACTIONS = (
 
 
 class _IoUBase(Metric):
-    """Adds up a confusion matrix of classes."""
+    """Base of the intersection-over-union metrics: sums a confusion matrix of the classes."""
 
     _direction = "up"
 
@@ -48,9 +47,9 @@ class _IoUBase(Metric):
         """Adds a batch.
 
         Args:
-            y_true: Numbers of classes, or one-hot labels if not `sparse_y_true`.
-            y_pred: Numbers of classes, or scores of the classes if not `sparse_y_pred`.
-            sample_weight: Weights; their shape is a leading part of that of the numbers of classes.
+            y_true: Class indices, or one-hot labels if not `sparse_y_true`.
+            y_pred: Class indices, or scores of the classes if not `sparse_y_pred`.
+            sample_weight: Weights; their shape is a leading part of that of the class indices.
         """
         y_true, y_pred = to_tensor(y_true), to_tensor(y_pred)
         if not self.sparse_y_true:
@@ -66,7 +65,7 @@ class _IoUBase(Metric):
         y_true, y_pred = (y.ravel().astype("int32") for y in (y_true, y_pred))
         if self.ignore_class is not None:
             weights = weights * (y_true != self.ignore_class).astype(self.dtype)
-        # What is no class at all counts nowhere.
+        # Indices that are no class go to a cell past the end, which the scatter drops.
         n = self.num_classes
         valid = (y_true >= 0) & (y_true < n) & (y_pred >= 0) & (y_pred < n)
         cells = jnp.where(valid, y_true * n + y_pred, n * n)
@@ -76,17 +75,20 @@ class _IoUBase(Metric):
 
 
 class IoU(_IoUBase):
-    """The mean over some classes of the intersection over the union of the true and the predicted area.
+    """The mean intersection over union of true and predicted areas, over some of the classes.
 
     Args:
         num_classes: Number of classes.
         target_class_ids: The classes to average over.
         name: See `Metric`.
-        dtype: Dtype of the confusion matrix, default int32: weights below 1 need a float.
-        ignore_class: A label whose pixels don't count.
-        sparse_y_true: Whether labels are numbers of classes rather than one-hot.
-        sparse_y_pred: Whether predictions are numbers of classes rather than scores.
-        axis: The axis of the classes, where there is one.
+        dtype: Dtype of the confusion matrix, default int32; fractional weights need a float dtype.
+        ignore_class: A class index whose pixels are ignored; None ignores none.
+        sparse_y_true: Whether labels are class indices rather than one-hot.
+        sparse_y_pred: Whether predictions are class indices rather than scores.
+        axis: The axis of the classes of one-hot labels and of scores.
+
+    Raises:
+        ValueError: A target class is out of range.
 
     >>> print(keras.metrics.IoU(num_classes=2, target_class_ids=[0])([0, 0, 1, 1], [0, 1, 0, 1]))
     0.33333334
@@ -109,8 +111,8 @@ class IoU(_IoUBase):
                 raise ValueError(f"Target class id {class_id} is out of range, which is [0, {num_classes}).")
         self.target_class_ids = list(target_class_ids)
 
-    def result(self) -> Any:
-        """The mean so far, over those of the classes that occurred."""
+    def result(self) -> Tensor:
+        """Returns the mean so far, over the target classes that occurred."""
         matrix = to_tensor(self.total_cm).astype("float32")
         classes = jnp.asarray(self.target_class_ids)
         both = jnp.diag(matrix)[classes]
@@ -119,11 +121,11 @@ class IoU(_IoUBase):
 
 
 class BinaryIoU(IoU):
-    """The mean intersection over union of two classes told apart by a threshold.
+    """The mean intersection over union of two classes, predicted by a threshold.
 
     Args:
         target_class_ids: The classes to average over: 0, 1 or both.
-        threshold: Predictions of at least this mean class 1; None takes them as numbers of classes.
+        threshold: Predictions of at least this are class 1, others class 0; None takes predictions as class indices.
         name, dtype: See `IoU`.
 
     >>> print(keras.metrics.BinaryIoU(threshold=0.3)([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7]))
@@ -155,7 +157,7 @@ class BinaryIoU(IoU):
 
 
 class MeanIoU(IoU):
-    """The mean over all classes of the intersection over the union of the true and the predicted area.
+    """The mean intersection over union of true and predicted areas, over all classes.
 
     Args:
         num_classes: Number of classes.
@@ -179,7 +181,7 @@ class MeanIoU(IoU):
 
 
 class OneHotIoU(IoU):
-    """`IoU` of one-hot labels.
+    """Intersection over union of one-hot labels, the mean over some of the classes.
 
     Args:
         num_classes: Number of classes.
@@ -205,7 +207,7 @@ class OneHotIoU(IoU):
 
 
 class OneHotMeanIoU(MeanIoU):
-    """`MeanIoU` of one-hot labels.
+    """Intersection over union of one-hot labels, the mean over all classes.
 
     Args:
         num_classes: Number of classes.

@@ -1,9 +1,9 @@
-"""Metric: states that updates add to, and a result that is computed from them."""
+"""Base of metrics: states that are updated batch by batch, and a result computed from them."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,18 @@ from ..core.policy import DTypePolicy
 from ..core.policy import get as get_policy
 from ..core.signature import config_class, init_arguments, init_parameters
 from ..core.state import StateScope, in_stateless_scope
+from ..core.types import DTypeLike, InitializerLike, PolicyLike
 from ..core.variable import Variable
 
 
 class Metric(Owner):
-    """Base of all metrics: subclass it with `update_state` and `result`.
+    """Base of all metrics. A subclass defines `update_state` and `result`.
 
-    States are made in `__init__` by `add_variable` and changed by assignment. The training program runs the same code
-    as pure functions through the `stateless_...` methods.
+    States are made in `__init__` by `add_variable` and changed by assignment. Compiled training steps run the same code
+    as pure functions, through the `stateless_...` methods.
 
     Args:
-        dtype: Dtype, or policy, of the states; default: floatx.
+        dtype: Dtype, or dtype policy, of the states; default: floatx.
         name: Name; automatic from the class when None.
 
     >>> class Count(keras.metrics.Metric):
@@ -45,13 +46,13 @@ class Metric(Owner):
     3.0
     """
 
-    _direction: str | None = None  # whether callbacks take "up" or "down" for better; None where neither is
-    # Whether rows of weight 0 make no difference: its states are sums of what each row contributes, times its weight.
-    # None where that is not known. A subclass of a built-in metric must say it anew.
+    _direction: str | None = None  # "up" or "down", the direction that callbacks take for better; None for neither
+    # Whether rows of weight 0 make no difference: its states are sums of one term per row, times the row's weight. None
+    # means unknown. It is not inherited by a user's subclass, which may compute something else.
     rowwise: bool | None = None
-    # Arguments that the config names only where they differ from the default: Keras leaves them out always.
+    # Arguments that the config has only when they differ from the default; Keras's configs never have them.
     unless_default: tuple[str, ...] = ()
-    _about: tuple[str, ...] = ("name",)  # logs have names of their own; see `training.program`
+    _about: tuple[str, ...] = ("name",)  # left out of the description of what is computed
 
     _lists = ("_variables", "_metrics")
 
@@ -62,37 +63,48 @@ class Metric(Owner):
         if "result" in vars(cls):
             cls.result = _as_values(cls.result)  # type: ignore[method-assign]
 
-    def __init__(self, dtype: Any = None, name: str | None = None):
+    def __init__(self, dtype: PolicyLike = None, name: str | None = None):
         self.name = name or auto_name(type(self).__name__)
         self._dtype_policy: DTypePolicy = get_policy(dtype or floatx())
 
     @staticmethod
-    def _list_of(value: Any) -> str | None:
+    def _list_of(value: object) -> str | None:
         return "_metrics" if isinstance(value, Metric) else Owner._list_of(value)
 
     @property
     def dtype(self) -> str:
-        """Dtype of the states."""
+        """The dtype of the states."""
         return self._dtype_policy.compute_dtype
 
     @property
     def dtype_policy(self) -> DTypePolicy:
-        """The policy that the dtype comes from."""
+        """The dtype policy that the dtype comes from."""
         return self._dtype_policy
 
     # States
 
     def add_variable(
-        self, shape: Any, initializer: Any, dtype: Any = None, aggregation: str = "sum", name: str | None = None
+        self,
+        shape: Sequence[int],
+        initializer: InitializerLike,
+        dtype: DTypeLike = None,
+        aggregation: str = "sum",
+        name: str | None = None,
     ) -> Variable:
-        """Makes a state.
+        """Makes a state variable.
 
         Args:
-            shape: Its shape.
-            initializer: Name, config or callable that makes its first value.
+            shape: Shape of the state.
+            initializer: Initializer of the state: a name, config or callable; None for zeros.
             dtype: Dtype; default: the metric's.
-            aggregation: How states of several devices are combined: "sum", "mean", "none" or "only_first_replica".
-            name: Its name, the last part of its path.
+            aggregation: Aggregation of the states of several devices: "sum", "mean", "none" or "only_first_replica".
+            name: Name, the last part of the variable's path.
+
+        Returns:
+            The variable.
+
+        Raises:
+            RuntimeError: `super().__init__()` was not called before.
         """
         if "_dtype_policy" not in self.__dict__:
             raise RuntimeError("You forgot to call `super().__init__()` in the `__init__()` method. Go add it!")
@@ -106,49 +118,75 @@ class Metric(Owner):
         )
 
     def add_weight(
-        self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+        self,
+        shape: Sequence[int] = (),
+        initializer: InitializerLike = None,
+        dtype: DTypeLike = None,
+        name: str | None = None,
     ) -> Variable:
-        """`add_variable` under the name it has in layers."""
+        """Makes a state variable; the name that `add_variable` has in layers.
+
+        Args:
+            shape, initializer, dtype, name: See `add_variable`.
+        """
         return self.add_variable(shape, initializer, dtype, name=name)
 
     @property
     def variables(self) -> list[Variable]:
-        """The states, those of metrics in this one's attributes last."""
+        """The state variables; those of metrics in this one's attributes come last."""
         return [*self._variables, *(v for metric in self._metrics for v in metric.variables)]
 
     def reset_state(self) -> None:
-        """Makes all states zero."""
+        """Resets all states to zero."""
         for v in self.variables:
             v.assign(np.zeros(v.shape, numpy_dtype(v._dtype)))
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
-        """Adds a batch to the states."""
+        """Updates the states with a batch; defined by subclasses."""
         raise NotImplementedError(f"Metric {type(self).__name__} does not define `update_state`.")
 
     def result(self) -> Any:
-        """The metric over all batches since the last reset: a scalar, or a dict of scalars."""
+        """Returns the metric over all batches since the last reset: a scalar, or a dict of scalars."""
         raise NotImplementedError(f"Metric {type(self).__name__} does not define `result`.")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Updates, and returns the result."""
+        """Updates the states and returns the result."""
         self.update_state(*args, **kwargs)
         return self.result()
 
-    # The same as functions
+    # Pure functions of the states
 
     def stateless_update_state(self, metric_variables: list, *args: Any, **kwargs: Any) -> list:
-        """The states after `update_state(*args, **kwargs)` where they were `metric_variables` before."""
+        """Updates the states as a pure function.
+
+        Args:
+            metric_variables: Values of the states, in the order of `variables`.
+            *args, **kwargs: Arguments of `update_state`.
+
+        Returns:
+            The new values of the states.
+
+        Raises:
+            ValueError: The number of values is not that of the states.
+        """
         with self._scope(metric_variables):
             self.update_state(*args, **kwargs)
             return [v.value_uncast() for v in self.variables]
 
     def stateless_result(self, metric_variables: list) -> Any:
-        """The result, if the states were `metric_variables`."""
+        """Computes the result as a pure function of the states.
+
+        Args:
+            metric_variables: Values of the states, in the order of `variables`.
+
+        Raises:
+            ValueError: The number of values is not that of the states.
+        """
         with self._scope(metric_variables):
             return self.result()
 
     def stateless_reset_state(self) -> list:
-        """The states after a reset."""
+        """Returns the values of the states after a reset."""
         with StateScope():
             self.reset_state()
             return [v.value_uncast() for v in self.variables]
@@ -166,7 +204,7 @@ class Metric(Owner):
     # Files
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that would make an equal metric."""
+        """Returns the constructor arguments of an equal metric."""
         parameters = init_parameters(config_class(self))
         passed = init_arguments(self)
         config: dict[str, Any] = {key: getattr(self, key) for key in ("name", "dtype") if key in parameters}
@@ -178,8 +216,7 @@ class Metric(Owner):
 
 
 def _as_values(result: Callable) -> Callable:
-    """`result` so that inside a step states which it returns (`return self.total`) are their values: what a step
-    computes is arrays."""
+    """Wraps `result` to return values instead of state variables (`return self.total`) inside a compiled step."""
 
     @functools.wraps(result)
     def values(self: Metric) -> Any:

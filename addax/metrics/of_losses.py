@@ -1,8 +1,6 @@
-"""The losses as metrics: their means over many batches."""
+"""Losses as metrics: their means over batches."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from ..core.engine import jnp
 from ..core.op import DTypeLike, Tensor, TensorLike
@@ -12,10 +10,9 @@ from ..losses.crossentropy import (
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
-    kl_divergence,
-    poisson,
     sparse_categorical_crossentropy,
 )
+from ..losses.divergence import kl_divergence, poisson
 from ..losses.facts import of_rows
 from ..losses.hinge import categorical_hinge, hinge, squared_hinge
 from ..losses.regression import (
@@ -207,12 +204,12 @@ class Poisson(MeanMetricWrapper):
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
-    """Crossentropy of independent yes-or-no labels.
+    """Crossentropy of independent binary labels.
 
     Args:
         name, dtype: See `Metric`.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
+        label_smoothing: Label smoothing factor, in [0, 1]: weight of the uniform distribution.
 
     >>> print(keras.metrics.BinaryCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]]))
     0.6931472
@@ -234,7 +231,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     Args:
         name, dtype: See `Metric`.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        label_smoothing: Share, in [0, 1], by which labels are moved towards the uniform distribution.
+        label_smoothing: Label smoothing factor, in [0, 1]: weight of the uniform distribution.
         axis: The axis of the classes.
 
     >>> print(keras.metrics.CategoricalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]]))
@@ -260,7 +257,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     Args:
         name, dtype: See `Metric`.
         from_logits: Whether predictions are logits (any real number) rather than probabilities.
-        ignore_class: A label whose samples have value 0.
+        ignore_class: A class index whose samples have value 0; None ignores none.
         axis: The axis of the classes.
 
     >>> print(keras.metrics.SparseCategoricalCrossentropy()([1, 0], [[0.5, 0.5], [0.5, 0.5]]))
@@ -286,10 +283,10 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         """Adds a batch.
 
         Args:
-            y_true: Numbers of classes, shape `(batch, ...)` or `(batch, ..., 1)`.
+            y_true: Class indices, shape `(batch, ...)` or `(batch, ..., 1)`.
             y_pred: Probabilities, or logits, of shape `(batch, ..., classes)`.
-            sample_weight: Weights whose shape is a leading part of that of the values. Where there are some, ignored
-                samples have weight 0, and so don't count in the mean.
+            sample_weight: Weights whose shape is a leading part of that of the values. If given, ignored samples have
+                weight 0 and are left out of the mean; otherwise they enter it with value 0, as in Keras.
         """
         if self.ignore_class is not None and sample_weight is not None:
             valid = as_classes(y_true, as_tensor(y_pred)) != self.ignore_class
@@ -305,7 +302,7 @@ def _cosine(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
 
 
 class CosineSimilarity(MeanMetricWrapper):
-    """The cosine of the angle between labels and predictions: 1 where they point the same way.
+    """The cosine of the angle between labels and predictions: 1 for vectors of the same direction.
 
     Args:
         name, dtype: See `Metric`.
@@ -350,6 +347,6 @@ class RootMeanSquaredError(Mean):
         y_true, y_pred = as_pair(y_true, y_pred)
         super().update_state(square(y_pred - y_true), sample_weight)
 
-    def result(self) -> Any:
-        """The error so far."""
+    def result(self) -> Tensor:
+        """Returns the error so far."""
         return jnp.sqrt(super().result())

@@ -1,12 +1,11 @@
-"""R2: the share of the variance that predictions explain."""
+"""R2 score: the fraction of the variance that predictions explain."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..core.convert import to_tensor
 from ..core.engine import jnp
-from ..core.op import DTypeLike, TensorLike
+from ..core.op import DTypeLike, Tensor, TensorLike
+from ..core.types import Shape
 from ..core.variable import Variable
 from ..ops import divide_no_nan
 from .metric import Metric
@@ -16,10 +15,13 @@ class R2Score(Metric):
     """The coefficient of determination: 1 for perfect predictions, 0 for the mean of the targets.
 
     Args:
-        class_aggregation: How the scores of the outputs become one: "uniform_average",
-            "variance_weighted_average", or None, which keeps them.
-        num_regressors: Number of regressors for the adjusted score; 0 is the plain one.
+        class_aggregation: Aggregation of the scores of the outputs: "uniform_average",
+            "variance_weighted_average", or None for none.
+        num_regressors: Number of regressors of the adjusted score; 0 for the unadjusted one.
         name, dtype: See `Metric`.
+
+    Raises:
+        ValueError: An unknown `class_aggregation`, or a negative `num_regressors`.
 
     >>> print(keras.metrics.R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]]))
     0.57142854
@@ -55,8 +57,8 @@ class R2Score(Metric):
         self.num_samples = self.add_variable((), "zeros", name="num_samples")
         self._built = False
 
-    def _build(self, y_true_shape: tuple, y_pred_shape: tuple) -> None:
-        """Makes the states, whose size is the number of outputs."""
+    def _build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
+        """Makes the states; their size is the number of outputs."""
         if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
             raise ValueError(
                 "R2Score expects 2D inputs with shape (batch_size, output_dim). Received input shapes: "
@@ -98,8 +100,8 @@ class R2Score(Metric):
         self.count.assign_add(jnp.sum(weights, axis=0))
         self.num_samples.assign_add(y_true.size)
 
-    def result(self) -> Any:
-        """The score so far, or an array of the scores of the outputs."""
+    def result(self) -> Tensor:
+        """Returns the score so far, or an array of the scores of the outputs."""
         if not self._built:
             raise ValueError("R2Score has no result before its first `update_state`.")
         count, total, squared, residual = (s.value for s in (self.count, self.sum, self.squared_sum, self.total_mse))
@@ -111,7 +113,7 @@ class R2Score(Metric):
         elif self.class_aggregation == "variance_weighted_average":
             scores = divide_no_nan(jnp.sum(variation * scores), jnp.sum(variation))
         if self.num_regressors:
-            # The adjusted score, where there are samples enough for it.
+            # The adjusted score is defined only for more samples than regressors + 1.
             n, p = self.num_samples.value, float(self.num_regressors)
             enough = n - 1 > p
             adjusted = 1 - (1 - scores) * (n - 1) / jnp.where(enough, n - p - 1, 1)

@@ -8,20 +8,24 @@ from typing import Any
 from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.masks import get_mask
-from ..core.op import DTypeLike, TensorLike
+from ..core.op import DTypeLike, Tensor, TensorLike
 from ..core.ours import declared
 from ..core.serialization import serialize_keras_object
-from ..losses.alignment import align_weights, to_same_rank
+from ..losses.alignment import align_weights, product_of_weights, to_same_rank
 from ..losses.loss import read_settings, show_settings
 from ..ops import divide_no_nan
 from .metric import Metric
 
 
-def spread(weights: Any, values: Any) -> Any:
-    """`weights` in the shape of `values`, of which theirs is a leading part; a last axis of 1 needs no weights.
+def spread(weights: Tensor, values: Tensor) -> Tensor:
+    """Broadcasts weights to the shape of values.
+
+    Args:
+        weights: Their shape is a leading part of that of the values; an axis of size 1 at the end may be missing.
+        values: Shape `(batch, ...)`.
 
     Raises:
-        ValueError: The shapes don't go together.
+        ValueError: The shapes are incompatible.
     """
     shapes = tuple(weights.shape), tuple(values.shape)
     if values.ndim > 1 and values.shape[-1] == 1 and weights.ndim < values.ndim:
@@ -36,17 +40,22 @@ def spread(weights: Any, values: Any) -> Any:
         ) from None
 
 
-def samplewise(values: Any, sample_weight: Any, reduce: str, dtype: str) -> tuple[Any, Any]:
-    """Weighted values and weights with one entry for each sample.
+def samplewise(
+    values: TensorLike, sample_weight: TensorLike | None, reduce: str, dtype: str
+) -> tuple[Tensor, Tensor | None]:
+    """Reduces values, times their weights, to one value and one weight per sample.
 
     Args:
         values: Shape `(batch, ...)`.
         sample_weight: Weights whose shape is a leading part of that of `values`, or None.
-        reduce: "mean" or "sum": what becomes of the axes after the first.
+        reduce: Reduction over the axes after the first: "mean" or "sum".
         dtype: Dtype of the results.
 
+    Returns:
+        The weighted values and the weights, shape `(batch,)` each; None for no weights.
+
     Raises:
-        ValueError: The shapes don't go together.
+        ValueError: The shapes are incompatible.
     """
     values = to_tensor(values, dtype)
     over = getattr(jnp, reduce)
@@ -87,12 +96,17 @@ class Sum(Metric):
         self.total = self.add_variable((), "zeros", name="total")
 
     def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
-        """Adds values, shape `(batch, ...)`, times their weights."""
+        """Adds a batch of values.
+
+        Args:
+            values: Shape `(batch, ...)`.
+            sample_weight: Weights; their shape is a leading part of that of the values.
+        """
         values, _ = samplewise(values, sample_weight, "sum", self.dtype)
         self.total.assign_add(jnp.sum(values))
 
-    def result(self) -> Any:
-        """The sum so far."""
+    def result(self) -> Tensor:
+        """Returns the sum so far."""
         return self.total.value
 
 
@@ -117,13 +131,18 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", name="count")
 
     def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
-        """Adds values, shape `(batch, ...)`, with their weights."""
+        """Adds a batch of values.
+
+        Args:
+            values: Shape `(batch, ...)`.
+            sample_weight: Weights; their shape is a leading part of that of the values.
+        """
         values, weights = samplewise(values, sample_weight, "mean", self.dtype)
         self.total.assign_add(jnp.sum(values))
         self.count.assign_add(values.size if weights is None else jnp.sum(weights))
 
-    def result(self) -> Any:
-        """The mean so far; 0 before the first update."""
+    def result(self) -> Tensor:
+        """Returns the mean so far; 0 before the first update."""
         return divide_no_nan(self.total.value, self.count.value)
 
 
@@ -131,7 +150,7 @@ class MeanMetricWrapper(Mean):
     """The weighted mean of a function of labels and predictions.
 
     Args:
-        fn: Function `(y_true, y_pred, **kwargs)` that returns a value for each sample.
+        fn: Function `(y_true, y_pred, **kwargs)` that returns one value per sample.
         name, dtype: See `Metric`.
         **kwargs: Settings passed to `fn`.
 
@@ -140,7 +159,7 @@ class MeanMetricWrapper(Mean):
     2.0
     """
 
-    rowwise: bool | None = None  # as its function says
+    rowwise: bool | None = None  # declared by its function instead
 
     def __init__(self, fn: Callable, name: str | None = None, dtype: DTypeLike = None, **kwargs: Any):
         super().__init__(name, dtype)
@@ -158,7 +177,7 @@ class MeanMetricWrapper(Mean):
 
         Args:
             y_true: Labels, shape `(batch, ...)`.
-            y_pred: Predictions. A mask that they carry leaves masked values out.
+            y_pred: Predictions. If they carry a mask, masked values are left out.
             sample_weight: Weights whose shape is a leading part of that of the values.
         """
         mask = get_mask(y_pred)
@@ -168,10 +187,7 @@ class MeanMetricWrapper(Mean):
             if sample_weight is None:
                 sample_weight = mask
             else:
-                sample_weight = to_tensor(sample_weight, self.dtype)
-                lower, higher = sorted((sample_weight, mask), key=lambda w: w.ndim)
-                higher, lower = align_weights(higher, lower)
-                sample_weight = higher * lower
+                sample_weight = product_of_weights(to_tensor(sample_weight, self.dtype), mask)
         super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,26 +1,28 @@
-"""Adafactor."""
+"""Adafactor: Adam with factored second moments."""
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from ..core.engine import jnp, lax
+from ..core.types import Array
 from ..core.variable import Variable
 from ..initializers.constant import Zeros
 from .base import LearningRate, Optimizer
 from .options import OptimizerOptions
+from .step import Slots
 
 
 class Adafactor(Optimizer):
-    """Adam-like moves that keep only row and column averages of a matrix's squared gradients.
+    """Adafactor: keeps row and column averages of the squared gradients of a matrix instead of all of them.
 
     Args:
-        learning_rate: Float, schedule, or function.
+        learning_rate: A float, a schedule, or a function.
         beta_2_decay: Exponent of the decay of the averages, `1 - step ** beta_2_decay`.
-        epsilon_1: Added to the squares.
-        epsilon_2: Least size of a parameter in the scale of its move.
-        clip_threshold: Largest root mean square of a move, before the rate.
-        relative_step: Whether the rate is at most `1 / sqrt(step)`.
+        epsilon_1: Added to the squared gradients.
+        epsilon_2: Smallest root mean square of a parameter that its update is scaled by.
+        clip_threshold: Largest root mean square of an update, before the learning rate.
+        relative_step: Whether to limit the learning rate to `1 / sqrt(step)`.
         **kwargs: See `Optimizer`.
 
     See [Shazeer & Stern, 2018](https://arxiv.org/abs/1804.04235).
@@ -56,16 +58,16 @@ class Adafactor(Optimizer):
             return self.add_variable_from_reference(variable, name)
         shape = variable.shape
         if len(shape) < 2:
-            # Keras keeps a placeholder here, so files have one at this place.
+            # A placeholder, because Keras's files have one here.
             return self._tracker.track(Variable(Zeros(), shape=(), dtype="int32", trainable=False, name=variable.name))
         shape = shape[:-1] if name == "row" else shape[:-2] + shape[-1:]
         return self.add_variable(shape, dtype=variable._dtype, name=variable.name)
 
-    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
+    def rule(self, grad: Array, param: Array, slots: Slots, lr: Array, step: Array) -> tuple[Array, Slots]:
         if self.relative_step:
             lr = jnp.minimum(lr, lax.rsqrt(step))
         scale = jnp.maximum(self.epsilon_2, _rms(param)) * lr
-        kept = 1 - step**self.beta_2_decay
+        kept = 1 - step**self.beta_2_decay  # decay rate of the averages, which grows towards 1
         squares = jnp.square(grad) + self.epsilon_1
         if param.ndim >= 2:
             row = kept * slots["row"] + (1 - kept) * jnp.mean(squares, axis=-1)
@@ -78,5 +80,6 @@ class Adafactor(Optimizer):
         return param - scale * move / jnp.maximum(1.0, _rms(move) / self.clip_threshold), new
 
 
-def _rms(x: Any) -> Any:
+def _rms(x: Array) -> Array:
+    """Root mean square."""
     return jnp.sqrt(jnp.mean(jnp.square(x)))

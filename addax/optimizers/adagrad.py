@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from ..core.engine import jnp, lax
+from ..core.types import Array
 from ..core.variable import Variable
 from ..initializers.constant import Constant
 from .base import LearningRate, Optimizer
 from .options import OptimizerOptions
+from .step import Slots
 
 
 class Adagrad(Optimizer):
-    """Divides the gradient by the root of the sum of all its squares so far.
+    """Adagrad: divides the gradient by the root of the sum of all its squares so far.
 
     Args:
-        learning_rate: Float, schedule, or function.
+        learning_rate: A float, a schedule, or a function.
         initial_accumulator_value: Initial value of the sums.
-        epsilon: Added under the root.
+        epsilon: Added to the sum, under the root.
         **kwargs: See `Optimizer`.
 
     See [Duchi et al., 2011](http://www.jmlr.org/papers/volume12/duchi11a/duchi11a.pdf).
@@ -44,18 +46,18 @@ class Adagrad(Optimizer):
     def add_slot(self, name: str, variable: Variable) -> Variable:
         return self.add_variable_from_reference(variable, name, Constant(self.initial_accumulator_value))
 
-    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
+    def rule(self, grad: Array, param: Array, slots: Slots, lr: Array, step: Array) -> tuple[Array, Slots]:
         total = slots["accumulator"] + jnp.square(grad)
         return param - lr * grad * lax.rsqrt(total + self.epsilon), {"accumulator": total}
 
 
 class Adadelta(Optimizer):
-    """Divides the gradient by its recent size and multiplies by the recent size of the moves.
+    """Adadelta: scales the gradient by the root mean square of recent updates over that of recent gradients.
 
     Args:
-        learning_rate: Float, schedule, or function; 1.0 is the paper's.
+        learning_rate: A float, a schedule, or a function; 1.0 is the paper's.
         rho: Decay rate of the averages, in [0, 1].
-        epsilon: Added under both roots.
+        epsilon: Added to the averages, under both roots.
         **kwargs: See `Optimizer`.
 
     See [Zeiler, 2012](https://arxiv.org/abs/1212.5701).
@@ -79,11 +81,11 @@ class Adadelta(Optimizer):
         self.rho = rho
         self.epsilon = epsilon
 
-    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
-        def average(old: Any, new: Any) -> Any:
+    def rule(self, grad: Array, param: Array, slots: Slots, lr: Array, step: Array) -> tuple[Array, Slots]:
+        def average(old: Array, new: Array) -> Array:
             return self.rho * old + (1 - self.rho) * jnp.square(new)
 
-        def size(squares: Any) -> Any:
+        def size(squares: Array) -> Array:
             return jnp.sqrt(squares + self.epsilon)
 
         squares = average(slots["accumulated_grad"], grad)

@@ -1,4 +1,4 @@
-"""Optimizer: everything but the rule of one parameter. Clipping, decay, averages, accumulation: here, once."""
+"""Base of optimizers: everything but the update rule of one parameter."""
 
 from __future__ import annotations
 
@@ -12,43 +12,48 @@ import numpy as np
 from ..core import tree
 from ..core.convert import to_tensor
 from ..core.engine import is_tracer, jnp
-from ..core.errors import did_you_mean
 from ..core.naming import auto_name, name_scope
+from ..core.op import TensorLike
 from ..core.ours import is_ours
 from ..core.owner import Owner
 from ..core.registry import custom_object_scope
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..core.signature import auto_config, init_parameters
+from ..core.signature import auto_config
 from ..core.state import StateScope
+from ..core.types import Array
 from ..core.variable import Variable
-from ..core.warnings import warn
-from ..initializers.identifiers import get as get_initializer
-from .gradients import as_like, as_value, check_presence, check_shapes
-from .options import check_number, check_options, check_own_arguments
-from .schedules import LearningRateSchedule
-from .step import Step, updates_of
+from .gradients import (
+    Gradients,
+    as_like,
+    as_value,
+    check_built,
+    check_known,
+    check_number_of,
+    check_presence,
+    check_shapes,
+    check_values,
+)
+from .options import CONFIG_ORDER, STEP_OPTIONS, check_keywords, check_options, check_own_arguments, shown_signature
+from .rates import LearningRate as LearningRate
+from .rates import as_learning_rate, assign_rate, rate_config, rate_of, replaces_rate
+from .step import Rate, Slots, Step, updates_of
 from .transforms import OptimizerState
-
-LearningRate = float | Variable | LearningRateSchedule | Callable
-
-
-# What people still write from earlier versions -> what it is called now.
-_RENAMED = {"lr": "learning_rate", "eps": "epsilon"}
+from .variables import OptimizerVariables
 
 
-class Optimizer(Owner):
+class Optimizer(OptimizerVariables):
     """Base of optimizers.
 
-    A new optimizer names its `slots` (one variable like the parameter each) and defines `rule`, a pure function of one
-    parameter. Classes in Keras's style, which define `build` and `update_step`, work too.
+    A new optimizer names its `slots` (variables kept for each parameter, of its shape) and defines `rule`, a pure
+    function of one parameter. Classes in Keras's style, which define `build` and `update_step`, work too.
 
     Args:
         learning_rate: A float, a schedule, a Variable, or a function that returns the rate (given the iteration, if it
             takes an argument).
-        weight_decay: Fraction of a weight taken away each step, times the learning rate.
-        clipnorm: Largest norm of each variable's gradient. At most one of the three clippings may be set.
+        weight_decay: Weight decay: each step subtracts this fraction of a weight, times the learning rate.
+        clipnorm: Largest Euclidean norm of each variable's gradient. At most one of the three kinds of clipping may be
+            set.
         clipvalue: Largest absolute value of a gradient's elements.
-        global_clipnorm: Largest norm of all gradients together.
+        global_clipnorm: Largest Euclidean norm of all gradients together.
         use_ema: Whether to keep an exponential moving average of the weights.
         ema_momentum: Decay rate of the moving average, in [0, 1].
         ema_overwrite_frequency: Number of steps after which the weights become their average; None waits for
@@ -56,6 +61,9 @@ class Optimizer(Owner):
         loss_scale_factor: Factor for the loss before the backward pass; gradients are divided by it afterwards.
         gradient_accumulation_steps: Number of steps, at least 2, whose mean gradient makes one update.
         name: Name, the first part of the variables' paths.
+
+    Raises:
+        ValueError: An option is unknown or out of range.
 
     >>> class Signs(keras.optimizers.Optimizer):
     ...     slots = ("last",)
@@ -67,19 +75,18 @@ class Optimizer(Owner):
     array([0.5, 2.5], dtype=float32)
     """
 
-    # Names of the variables kept for each parameter. A tuple in the tuple is made parameter by parameter, as Keras
-    # orders what it makes in one loop: ("a", "b") is a of all then b of all, (("a", "b"),) is a and b of each.
+    # Names of the variables kept for each parameter. The order in which they are made is that of Keras's files:
+    # ("a", "b") makes "a" of all parameters, then "b" of all; (("a", "b"),) makes "a" and "b" of each in turn.
     slots: ClassVar[Sequence[str | tuple[str, ...]]] = ()
-    # Scalars kept once for all parameters, with the value they begin with.
+    # Scalars kept once for all parameters, with their initial values.
     shared: ClassVar[Mapping[str, float]] = {}
 
     _iterations: Variable
     _learning_rate: Any
-    _trainable_variables: list[Variable]
     _undecayed: tuple[list[Variable], list[str]]
     _untracked = Owner._untracked | {"_trainable_variables", "_undecayed"}  # the model's variables
 
-    # What is left out of the description of what is computed; `_describes` says what follows from it.
+    # Left out of the description of what is computed, which has the result of `_describes` instead.
     _about: tuple[str, ...] = ("name", "_index", "_undecayed")
 
     def _describes(self) -> Any:
@@ -88,16 +95,7 @@ class Optimizer(Owner):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # What `help()` shows: the options that `**kwargs` passes on to the base, by name.
-        own = inspect.signature(cls.__init__).parameters.get("kwargs")  # type: ignore[misc]
-        if own is None or "Options" not in str(own.annotation):
-            cls.__signature__ = None  # type: ignore[attr-defined]
-            return
-        passed_on = [p for p in init_parameters(cls).values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-        needed = [p for p in passed_on if p.default is p.empty]
-        optional = [p for p in passed_on if p.default is not p.empty]
-        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
-        cls.__signature__ = inspect.Signature([*needed, *optional, rest])  # type: ignore[attr-defined]
+        cls.__signature__ = shown_signature(cls)  # type: ignore[attr-defined]
 
     def __init__(
         self,
@@ -114,18 +112,7 @@ class Optimizer(Owner):
         name: str | None = None,
         **kwargs: Any,
     ):
-        if "decay" in kwargs:
-            kwargs.pop("decay")
-            warn(
-                "Argument `decay` is no longer supported and will be ignored. Use a schedule, e.g. "
-                "`learning_rate=keras.optimizers.schedules.InverseTimeDecay(...)`."
-            )
-        if kwargs:
-            raise ValueError(
-                f"Argument(s) not recognized: {kwargs}. "
-                + " ".join(self._suggest(argument) for argument in kwargs)
-                + f" (in {type(self).__name__})"
-            )
+        check_keywords(type(self), kwargs)
         check_options(
             name,
             use_ema,
@@ -151,7 +138,7 @@ class Optimizer(Owner):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self._index: dict[int, int] = {}
+        self._index = {}
         self._undecayed = ([], [])
         self._averages: list[Variable | None] = []
         self._accumulators: list[Variable] = []
@@ -161,44 +148,17 @@ class Optimizer(Owner):
             self._iterations = Variable(
                 np.zeros((), "int32"), trainable=False, aggregation="only_first_replica", name="iteration"
             )
-        self._learning_rate = self._as_learning_rate(learning_rate)
+        self._learning_rate = as_learning_rate(learning_rate, self.name)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._index = {id(v): i for i, v in enumerate(self._trainable_variables)}  # copies have other ids
 
-    def _suggest(self, argument: str) -> str:
-        if _RENAMED.get(argument):
-            return f"`{argument}` is called `{_RENAMED[argument]}`."
-        return did_you_mean(argument, init_parameters(type(self)))
-
     # -- learning rate and iterations
-
-    def _as_learning_rate(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            value = deserialize_keras_object(value)
-        if isinstance(value, (LearningRateSchedule, Variable)):
-            return value
-        if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
-            check_number("learning_rate", value)
-            with name_scope(self.name):
-                return Variable(
-                    np.asarray(value, np.float64),
-                    trainable=False,
-                    aggregation="only_first_replica",
-                    name="learning_rate",
-                )
-        if callable(value):
-            return value
-        raise ValueError(
-            "Argument `learning_rate` should be float, or an instance of LearningRateSchedule, or a callable (that "
-            "takes in the current iteration value and returns the corresponding learning rate value). Received "
-            f"instead: learning_rate={value}"
-        )
 
     @property
     def iterations(self) -> Any:
-        """The number of updates so far: a Variable, or a scalar where several steps make one update."""
+        """The number of updates so far: a Variable, or a scalar with `gradient_accumulation_steps`."""
         if self.gradient_accumulation_steps:
             return self._iterations.value // self.gradient_accumulation_steps
         return self._iterations
@@ -209,42 +169,31 @@ class Optimizer(Owner):
 
     @property
     def learning_rate(self) -> Any:
-        """The current rate: the Variable that holds it, or what the schedule says now. A float may be assigned."""
+        """The current rate: a Variable that holds it, or the value of the schedule. A float may be assigned."""
         rate = self._learning_rate
-        if isinstance(rate, Variable):
-            return rate
-        # Asked with the number of updates, as steps that only accumulate gradients move nothing.
-        if isinstance(rate, LearningRateSchedule):
-            return rate(self._updates())
-        takes_step = any(p.default is p.empty for p in inspect.signature(rate).parameters.values())
-        return rate(self._updates()) if takes_step else rate()
+        # A schedule gets the number of updates: steps that only accumulate gradients do not advance it.
+        return rate if isinstance(rate, Variable) else rate_of(rate, self._updates())
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        new = isinstance(value, LearningRateSchedule) or (callable(value) and not hasattr(value, "shape"))
-        if new:
+    def learning_rate(self, value: LearningRate) -> None:
+        if replaces_rate(value):
             self._learning_rate = value
-        elif isinstance(self._learning_rate, Variable):
-            if value is None:
-                raise ValueError("Argument `learning_rate` must be a finite number >= 0. Received: learning_rate=None")
-            check_number("learning_rate", value)
-            self._learning_rate.assign(value)
         else:
-            raise TypeError(
-                "This optimizer was created with a `LearningRateSchedule` object as its `learning_rate` constructor "
-                "argument, hence its learning rate is not settable. If you need the learning rate to be settable, you "
-                "should instantiate the optimizer with a float `learning_rate` argument."
-            )
+            assign_rate(self._learning_rate, value)
 
     # -- variables
 
     def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the variables kept for each of `variables`; done by the first `apply` if not before."""
+        """Makes the variables kept for each parameter. The first `apply` does so unless it is done before.
+
+        Args:
+            variables: The parameters, the model's trainable variables.
+        """
         if self.built:
             return
         variables = list(variables)
         self._hold(variables)
-        # A variable that takes its gradient as its value has no average and no slots.
+        # A variable that is overwritten with its gradient (a float8 scale) has no average and no slots.
         moved = [None if v.overwrite_with_gradient else v for v in variables]
         if self.use_ema:
             self._averages = self.add_optimizer_variables(moved, "average")
@@ -257,89 +206,27 @@ class Optimizer(Owner):
         self._shared = {name: Variable(np.float32(value), trainable=False) for name, value in self.shared.items()}
         self.built = True
 
-    def _hold(self, variables: Sequence[Variable]) -> None:
-        self._trainable_variables = list(variables)
-        self._index = {id(v): i for i, v in enumerate(variables)}
-
-    def add_slot(self, name: str, variable: Variable) -> Variable | None:
-        """Makes slot `name` of `variable`: zeros like it. Overridden where a slot begins or is shaped otherwise; None
-        is no slot."""
-        return self.add_variable_from_reference(variable, name)
-
-    def add_variable(
-        self,
-        shape: Sequence[int],
-        initializer: Any = "zeros",
-        dtype: Any = None,
-        aggregation: str = "none",
-        layout: Any = None,
-        name: str | None = None,
-    ) -> Variable:
-        """Makes a variable of the optimizer's own."""
-        variable = self._make_variable(
-            get_initializer(initializer), shape, dtype=dtype, trainable=False, aggregation=aggregation, name=name
-        )
-        variable._layout = layout
-        return variable
-
-    def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
-    ) -> Variable:
-        """Makes a variable of the shape and dtype of `reference_variable`, called `<its path>_<name>`."""
-        path = getattr(reference_variable, "path", reference_variable.name).replace("/", "_")
-        return self.add_variable(
-            reference_variable.shape,
-            initializer,
-            # Its own dtype, also when a layer that computes in another is building it.
-            dtype=getattr(reference_variable, "_dtype", reference_variable.dtype),
-            layout=getattr(reference_variable, "_layout", None),
-            name=f"{path}_{name}" if name else path,
-        )
-
-    def add_optimizer_variables(
-        self, trainable_variables: Sequence[Variable | None], name: str | Sequence[str], initializer: Any = "zeros"
-    ) -> Any:
-        """Makes a variable like each of `trainable_variables` (None gives None): one list for a name, and for several
-        names a tuple of lists, made variable by variable."""
-        names = [name] if isinstance(name, str) else list(name)
-        initializers = initializer if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
-        lists: tuple[list, ...] = tuple([] for _ in names)
-        for variable in trainable_variables:
-            for out, each, init in zip(lists, names, initializers):
-                out.append(None if variable is None else self.add_variable_from_reference(variable, each, init))
-        return lists[0] if isinstance(name, str) else lists
-
-    def _get_variable_index(self, variable: Variable) -> int:
-        return self._index[id(variable)]
-
-    def assign(self, variable: Variable, value: Any) -> None:
-        """Gives `variable` a value; `update_step` of a subclass may use this or the variable's own methods."""
-        variable.assign(value)
-
-    def assign_add(self, variable: Variable, value: Any) -> None:
-        """Adds `value` to `variable`."""
-        variable.assign_add(value)
-
-    def assign_sub(self, variable: Variable, value: Any) -> None:
-        """Subtracts `value` from `variable`."""
-        variable.assign_sub(value)
-
     # -- applying gradients
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> None:
-        """One step, from pairs (gradient, variable)."""
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[TensorLike | None, Variable]]) -> None:
+        """Does one step, like `apply`.
+
+        Args:
+            grads_and_vars: Pairs (gradient, variable).
+        """
         pairs = list(grads_and_vars)
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None) -> None:
-        """One step: moves the variables by their gradients.
+    def apply(self, grads: Gradients, trainable_variables: Sequence[Variable] | None = None) -> None:
+        """Does one step: updates the variables with their gradients.
 
         Args:
-            grads: A gradient for each variable, of its shape; None leaves the variable.
+            grads: A gradient for each variable, of its shape; None leaves the variable unchanged.
             trainable_variables: The variables; default: those the optimizer was built with.
 
         Raises:
-            ValueError: The numbers or shapes don't fit, no variable has a gradient, or a variable is unknown.
+            ValueError: Numbers or shapes of gradients and variables differ, no variable has a gradient, or a variable
+                is unknown.
         """
         grads = list(grads)
         if not grads:
@@ -347,58 +234,39 @@ class Optimizer(Owner):
         variables = self._check(grads, trainable_variables)
         check_presence(grads, variables)
         everything = self._trainable_variables
-        places = [self._index[id(v)] for v in variables]
-        by_place: list = [None] * len(everything)
-        for place, grad in zip(places, grads):
-            by_place[place] = None if grad is None else to_tensor(grad)
+        indices = [self._index[id(v)] for v in variables]
+        by_index: list = [None] * len(everything)
+        for i, grad in zip(indices, grads):
+            by_index[i] = None if grad is None else to_tensor(grad)
         structure = self._structure()
         old_params, old_state = [v.value for v in everything], tree.map_structure(_value, structure)
-        params, state = self._pure_update(old_state, by_place, old_params, places)
+        params, state = self._pure_update(old_state, by_index, old_params, indices)
         kept = zip(*map(tree.flatten, (structure, state, old_state)))
         for variable, new, old in (*zip(everything, params, old_params), *kept):
             if new is not old:
                 variable.assign(new)
 
-    def _check(self, grads: list, trainable_variables: Sequence[Variable] | None) -> list[Variable]:
-        if trainable_variables is None:
-            if not self.built:
-                raise ValueError(
-                    "When passing `grads` without `variables`, the optimizer must already be built on a list of "
-                    "variables. Call `optimizer.build(trainable_variables)` first."
-                )
+    def _check(self, grads: Sequence[TensorLike | None], variables: Sequence[Variable] | None) -> list[Variable]:
+        """Returns the variables that belong to `grads`, after checks of both; builds the optimizer if necessary."""
+        if variables is None:
+            check_built(grads, self._trainable_variables, self.built)
             variables = self._trainable_variables
-            if len(grads) != len(variables):
-                raise ValueError(
-                    "When passing `grads` as a list of gradient tensors, the gradients must match "
-                    f"`optimizer.variables` one-to-on. Received a list of {len(grads)} gradients, but the optimizer "
-                    f"is tracking {len(variables)} trainable variables."
-                )
         else:
-            variables = list(trainable_variables)
-            if len(grads) != len(variables):
-                raise ValueError(
-                    f"Expected one gradient for each variable. Received {len(grads)} gradients and {len(variables)} "
-                    f"variables (optimizer '{self.name}')."
-                )
+            variables = list(variables)
+            check_number_of(grads, variables, self.name)
             if not self.built:
                 self.build(variables)
                 self.built = True
             if not self._index:  # a subclass's `build` that doesn't call the base's
                 self._hold(variables)
-            for v in variables:
-                if id(v) not in self._index:
-                    raise ValueError(
-                        f"Unknown variable: {v}. This optimizer can only be called for the variables it was "
-                        "originally built with. When working with a new set of variables, you should recreate a new "
-                        "optimizer instance."
-                    )
+            check_known(variables, self._index)
         check_shapes(grads, variables)
         return variables
 
-    # -- the step, as a pure function. Lists have an entry for each variable that the optimizer was built with.
+    # -- the step, as a pure function. Lists have one entry per variable that the optimizer was built with.
 
     def _structure(self) -> OptimizerState:
-        """The optimizer's variables, by what they are for."""
+        """The optimizer's variables by their purpose."""
         slots = [
             {name: of_all[i] for name, of_all in self._slots.items() if of_all[i] is not None}
             for i in range(len(self._trainable_variables))
@@ -413,23 +281,23 @@ class Optimizer(Owner):
     def _update(
         self, state: OptimizerState, grads: list, params: list, touched: Sequence[int] | None = None
     ) -> tuple[list, OptimizerState]:
-        """One step. A user's own `apply` is part of it.
+        """Does one step, with the `apply` of a user's class if it has one.
 
         Args:
             state: Values in the structure of `_structure()`.
-            grads: Gradients; None leaves a parameter.
+            grads: Gradients; None leaves a parameter unchanged.
             params: The parameters' values.
-            touched: Places of the parameters that the step is about, gradient or not; None is all.
+            touched: Indices of the parameters in the step, with or without a gradient; None for all.
 
         Returns:
             The new parameters and the new state.
         """
         if not self._overrides("apply"):
             return self._pure_update(state, grads, params, touched)
-        places = range(len(params)) if touched is None else touched
+        indices = range(len(params)) if touched is None else touched
         variables = self._trainable_variables
         return self._in_scope(
-            state, params, lambda: self.apply([grads[i] for i in places], [variables[i] for i in places])
+            state, params, lambda: self.apply([grads[i] for i in indices], [variables[i] for i in indices])
         )
 
     def _pure_update(
@@ -440,14 +308,14 @@ class Optimizer(Owner):
             [v.overwrite_with_gradient for v in self._trainable_variables],
             self._weight_decays,
             [v.constraint for v in self._trainable_variables],
-            *(getattr(self, option) for option in _STEP_OPTIONS),
+            *(getattr(self, option) for option in STEP_OPTIONS),
         )
         return step(
             state, grads, params, self._rate_in(state, params), range(len(params)) if touched is None else touched
         )
 
-    def _rules(self, state: OptimizerState, grads: list, params: list, rate: Any) -> tuple[list, OptimizerState]:
-        """Moves the parameters by their gradients, each by `rule`, or by the `update_step` of a user's class."""
+    def _rules(self, state: OptimizerState, grads: list, params: list, rate: Rate) -> tuple[list, OptimizerState]:
+        """Updates each parameter with its gradient, by `rule` or by the `update_step` of a user's class."""
         if self._rules_assign(state):
             pairs = [(g, v) for g, v in zip(grads, self._trainable_variables) if g is not None]
             return self._in_scope(
@@ -464,10 +332,10 @@ class Optimizer(Owner):
         return params, state._replace(slots=slots, shared=shared)
 
     def _ruled(
-        self, grad: Any, param: Any, slots: dict[str, Any], shared: dict[str, Any], rate: Any, updates: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        """`rule` with everything in the dtype it is meant to have."""
-        # Scalars of 16-bit parameters stay in 32 bits, where step 257 and 1 - 0.999 are still exact enough.
+        self, grad: Array, param: Array, slots: Slots, shared: Slots, rate: Rate, updates: Array
+    ) -> tuple[Array, Slots]:
+        """Calls `rule` with arguments, and converts its results, to their proper dtypes."""
+        # With 16-bit parameters scalars have 32 bits: bfloat16 has no 257, and 1 - 0.999 would be far off.
         scalar = jnp.promote_types(param.dtype, jnp.float32)
         known = {**slots, **{name: v.astype(scalar) for name, v in shared.items()}}
         new, changed = self.rule(
@@ -477,15 +345,15 @@ class Optimizer(Owner):
         return as_like(param, new, "the parameter"), kept
 
     def _rules_assign(self, state: OptimizerState) -> bool:
-        """Whether moving parameters assigns Variables: in `update_step` or `update_all` of a user's class, or in a rule
-        beside which the class keeps variables of its own."""
+        """Whether the update assigns Variables: in `update_step` or `update_all` of a user's class, or in `rule` if the
+        class keeps variables other than slots."""
         return self._overrides("update_step", "update_all") or bool(state.own)
 
     def _overrides(self, *methods: str) -> bool:
         return any(getattr(getattr(self, m), "__func__", None) is not getattr(Optimizer, m) for m in methods)
 
     def _in_scope(self, state: OptimizerState, params: list, assign: Callable[[], Any]) -> tuple[list, OptimizerState]:
-        """The parameters and the state after `assign`, a function that assigns the Variables of both."""
+        """Returns the parameters and the state after calling `assign`, a function that assigns their Variables."""
         structure, trainable = self._structure(), self._trainable_variables
         kept = [(v, x) for v, x in zip(tree.flatten(structure), tree.flatten(state)) if v is not None]
         pairs = [*zip(trainable, params), *kept]
@@ -494,25 +362,31 @@ class Optimizer(Owner):
         known = {id(v) for v, _ in pairs}
         for key, variable in scope.written.items():
             if key not in known and not is_tracer(scope.values[key]):
-                variable.assign(scope.values[key])  # something else that the user's code keeps
+                variable.assign(scope.values[key])  # another variable of the user's code
         after = tree.map_structure(lambda v: None if v is None else scope.get_current_value(v), structure)
         return [scope.get_current_value(v) for v in trainable], after
 
     def _rate_in(self, state: OptimizerState, params: list) -> Any:
-        """The learning rate where the optimizer's variables have the values of `state`."""
+        """The learning rate for the values in `state`."""
         builtin = inspect.getattr_static(self, "learning_rate") is inspect.getattr_static(Optimizer, "learning_rate")
         if builtin and state.learning_rate is not None:
             return state.learning_rate
         if builtin and is_ours(type(self._learning_rate)):
             return self._learning_rate(updates_of(state, self.gradient_accumulation_steps))
-        found: list[Any] = []  # a function of the user's may read the optimizer's variables itself
+        found: list[Any] = []  # a user's function may read the optimizer's variables
         self._in_scope(state, params, lambda: found.append(to_tensor(self.learning_rate)))
         return found[0]
 
-    # -- what classes in Keras's style override
+    # -- overridden by subclasses
 
-    def update_all(self, grads: list, variables: list[Variable], learning_rate: Any) -> None:
-        """Moves all variables by their gradients, already clipped; by default each by `update_step`."""
+    def update_all(self, grads: list, variables: list[Variable], learning_rate: Rate) -> None:
+        """Updates all variables, by default each with `update_step`.
+
+        Args:
+            grads: Gradients, already clipped.
+            variables: Their variables.
+            learning_rate: Learning rate, a scalar.
+        """
         if self.shared:
             values = {name: v.value for name, v in self._shared.items()}
             for name, value in self.advance(values, self._updates().astype(jnp.float32) + 1).items():
@@ -520,8 +394,14 @@ class Optimizer(Owner):
         for g, v in zip(grads, variables):
             self.update_step(g, v, learning_rate)
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
-        """Moves one variable by its gradient. By default this is `rule`; subclasses in Keras's style override it."""
+    def update_step(self, gradient: Array, variable: Variable, learning_rate: Rate) -> None:
+        """Updates one variable, by default with `rule`; subclasses in Keras's style override it.
+
+        Args:
+            gradient: Gradient, already clipped.
+            variable: Its variable.
+            learning_rate: Learning rate, a scalar.
+        """
         index = self._get_variable_index(variable)
         kept = {name: v for name, of_all in self._slots.items() if (v := of_all[index]) is not None}
         slots = {name: v.value for name, v in kept.items()}
@@ -532,16 +412,16 @@ class Optimizer(Owner):
             kept[name].assign(value)
 
     def rule(
-        self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any
-    ) -> tuple[Any, dict[str, Any]]:  # pragma: no cover - abstract
-        """The update of one parameter, a pure function.
+        self, grad: Array, param: Array, slots: Slots, lr: Array, step: Array
+    ) -> tuple[Array, Slots]:  # pragma: no cover - abstract
+        """Computes the update of one parameter, as a pure function.
 
         Args:
             grad: Gradient, of the parameter's shape and dtype.
             param: The parameter.
             slots: Its slots by name, and the shared scalars.
             lr: Learning rate, a scalar.
-            step: Number of this update, counted from 1, a float scalar.
+            step: Number of this update, from 1, a float scalar.
 
         Returns:
             The new parameter and the new slots by name.
@@ -551,14 +431,19 @@ class Optimizer(Owner):
             "`update_step(gradient, variable, learning_rate)`."
         )
 
-    def advance(self, shared: dict[str, Any], step: Any) -> dict[str, Any]:
-        """The shared scalars' values for this update."""
+    def advance(self, shared: Slots, step: Array) -> Slots:
+        """Computes the shared scalars of an update from those of the one before.
+
+        Args:
+            shared: The scalars by name.
+            step: Number of this update, from 1, a float scalar.
+        """
         return shared
 
     def stateless_apply(
-        self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
+        self, optimizer_variables: Sequence[TensorLike], grads: Gradients, trainable_variables: Sequence[TensorLike]
     ) -> tuple[list, list]:
-        """`apply` as a pure function, for `jax.jit`, `jax.lax.scan` and training loops of your own.
+        """Does one step as a pure function, for `jax.jit`, `jax.lax.scan` and custom training loops.
 
         Args:
             optimizer_variables: Values of `optimizer.variables`.
@@ -567,6 +452,9 @@ class Optimizer(Owner):
 
         Returns:
             The new values of the trainable variables, and of the optimizer's.
+
+        Raises:
+            ValueError: The optimizer is not built, or numbers or shapes of values, gradients and variables differ.
         """
         if not self.built:
             raise ValueError(
@@ -574,16 +462,9 @@ class Optimizer(Owner):
                 "created). You can build it via `optimizer.build(trainable_variables)`."
             )
         own, trainable = self.variables, self._trainable_variables
-        for argument, values, what, expected in (
-            ("optimizer_variables", optimizer_variables, "variables", own),
-            ("trainable_variables", trainable_variables, "trainable variables", trainable),
-        ):
-            if len(values) != len(expected):
-                raise ValueError(
-                    f"Argument `{argument}` must be a list of tensors corresponding 1:1 to the {what} of "
-                    f"{type(self).__name__} '{self.name}'. Received list with length {len(values)}, but expected "
-                    f"{len(expected)} variables."
-                )
+        owner = f"{type(self).__name__} '{self.name}'"
+        check_values("optimizer_variables", optimizer_variables, own, f"variables of {owner}")
+        check_values("trainable_variables", trainable_variables, trainable, f"trainable variables of {owner}")
         grads = list(grads)
         params = [as_value(x, v) for v, x in zip(trainable, trainable_variables)]
         state_values = {id(v): as_value(x, v) for v, x in zip(own, optimizer_variables)}
@@ -604,17 +485,18 @@ class Optimizer(Owner):
     def exclude_from_weight_decay(
         self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
     ) -> None:
-        """Takes variables out of weight decay.
+        """Excludes variables from weight decay.
 
         Args:
             var_list: The variables.
-            var_names: Regular expressions; variables in whose name one is found are taken out (`["bias", "gamma"]`).
+            var_names: Regular expressions; variables whose name matches one anywhere are excluded
+                (`["bias", "gamma"]`).
         """
         self._undecayed = (list(var_list or ()), list(var_names or ()))
 
     @property
     def _is_decayed(self) -> tuple[bool, ...]:
-        """Whether each variable that the optimizer was built with takes part in weight decay."""
+        """Whether weight decay applies to each variable that the optimizer was built with."""
         listed, patterns = set(map(id, self._undecayed[0])), self._undecayed[1]
         return tuple(
             id(v) not in listed and not any(re.search(p, v.name) for p in patterns) for v in self._trainable_variables
@@ -622,97 +504,54 @@ class Optimizer(Owner):
 
     @property
     def _weight_decays(self) -> tuple[float | None, ...]:
-        """The weight decay of each variable that the optimizer was built with; None where there is none."""
+        """The weight decay of each variable that the optimizer was built with; None for none."""
         return tuple(self.decay_of(v) if d else None for v, d in zip(self._trainable_variables, self._is_decayed))
 
     def decay_of(self, variable: Variable) -> float | None:
-        """The weight decay of `variable`, if it was not excluded."""
+        """Returns the weight decay of `variable`, unless it is excluded."""
         return self.weight_decay
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
-        """Makes the variables their moving averages, where these are kept; `fit` calls this at its end."""
+        """Replaces variables by their moving averages, if `use_ema`; `fit` calls this at its end.
+
+        Args:
+            var_list: The variables.
+        """
         if self.use_ema:
             for variable in var_list:
                 average = self._averages[self._get_variable_index(variable)]
                 if average is not None:
                     variable.assign(average.value)
 
-    def scale_loss(self, loss: Any) -> Any:
-        """The loss to differentiate: `loss` times the loss scale, where there is one."""
+    def scale_loss(self, loss: TensorLike) -> Any:
+        """Scales a loss for the backward pass by the loss scale, if there is one.
+
+        Args:
+            loss: The loss, a scalar.
+        """
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
     # -- files
 
-    def load_own_variables(self, store: Any) -> None:
-        """Reads the variables back; warns and changes nothing when their number differs."""
-        variables = self.variables
-        if len(store.keys()) != len(variables):
-            built = "" if self.built else " (it is not built yet: call `optimizer.build(model.trainable_variables)`)"
-            warn(
-                f"Skipping variable loading for optimizer '{self.name}', because it has {len(variables)} variables "
-                f"whereas the saved optimizer has {len(store.keys())} variables.{built}"
-            )
-            return
-        super().load_own_variables(store)
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Gives the optimizer's variables their values, in their order."""
-        if not self.built:
-            raise ValueError(
-                "You are calling `set_weights()` on an optimizer that has not yet been built. Please call "
-                "`optimizer.build(trainable_variables)` to create the optimizer weights before calling `set_weights()`."
-            )
-        variables = self.variables
-        if len(weights) != len(variables):
-            raise ValueError(
-                f"Optimizer '{self.name}' has {len(variables)} variables. Received {len(weights)} weights."
-            )
-        self._set_values(variables, weights, "Optimizer variable has shape {}")
-
     def get_config(self) -> dict[str, Any]:
+        """Returns the constructor arguments of an equal optimizer, with the current learning rate."""
         # A user's class that writes its own `get_config` adds its own arguments there.
         owner = next(c for c in type(self).__mro__ if "get_config" in c.__dict__)
         own = auto_config(self, skip=("learning_rate",), upto=None if owner is Optimizer else owner)
-        own["learning_rate"] = self._rate_config()
-        common = {name: own.pop(name) if name in own else getattr(self, name) for name in _CONFIG_ORDER}
+        own["learning_rate"] = rate_config(self._learning_rate)
+        common = {name: own.pop(name) if name in own else getattr(self, name) for name in CONFIG_ORDER}
         return common | own
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-        """The optimizer that `get_config` described; `custom_objects` names the user's classes in it."""
+        """Returns the optimizer that a config describes.
+
+        Args:
+            config: A config from `get_config`.
+            custom_objects: Dict from names to the user's classes and functions.
+        """
         with custom_object_scope(custom_objects or {}):
             return cls(**config)
-
-    def _rate_config(self) -> Any:
-        rate = self._learning_rate
-        if isinstance(rate, Variable):
-            return float(rate.numpy())
-        return serialize_keras_object(rate)
-
-
-_STEP_OPTIONS = (
-    "clipnorm",
-    "clipvalue",
-    "global_clipnorm",
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
-)
-_CONFIG_ORDER = (
-    "name",
-    "learning_rate",
-    "weight_decay",
-    "clipnorm",
-    "global_clipnorm",
-    "clipvalue",
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
-)
 
 
 def _value(variable: Variable | None) -> Any:

@@ -1,28 +1,34 @@
-"""Ftrl."""
+"""FTRL."""
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from ..core.engine import jnp
+from ..core.types import Array
 from ..core.variable import Variable
 from ..initializers.constant import Constant
 from .base import LearningRate, Optimizer
 from .options import OptimizerOptions
+from .step import Slots
 
 
 class Ftrl(Optimizer):
-    """Follow the regularized leader: weights that stay exactly zero under L1, for large sparse linear models.
+    """Follow The Regularized Leader: with L1, weights become exactly zero; for large sparse linear models.
 
     Args:
-        learning_rate: Float, schedule, or function.
-        learning_rate_power: How the rate falls with the sum of squared gradients, at most 0.
+        learning_rate: A float, a schedule, or a function.
+        learning_rate_power: Exponent of the sum of squared gradients in the learning rate, at most 0.
         initial_accumulator_value: Initial value of the sums, at least 0.
-        l1_regularization_strength: Pull to exactly zero, at least 0.
-        l2_regularization_strength: Pull towards zero, at least 0.
-        l2_shrinkage_regularization_strength: L2 on the current weights' size only, at least 0.
-        beta: The paper's beta: extra L2 of `beta / (2 * learning_rate)`.
+        l1_regularization_strength: L1 regularization factor, at least 0.
+        l2_regularization_strength: L2 regularization factor, at least 0.
+        l2_shrinkage_regularization_strength: Factor of an L2 penalty on the current weights, added to the
+            gradient only, at least 0.
+        beta: The paper's beta: additional L2 of `beta / (2 * learning_rate)`.
         **kwargs: See `Optimizer`.
+
+    Raises:
+        ValueError: An argument is out of range.
 
     See [McMahan et al., 2013](https://research.google.com/pubs/archive/41159.pdf).
 
@@ -70,7 +76,7 @@ class Ftrl(Optimizer):
         value = self.initial_accumulator_value if name == "accumulator" else 0.0
         return self.add_variable_from_reference(variable, name, Constant(value))
 
-    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
+    def rule(self, grad: Array, param: Array, slots: Slots, lr: Array, step: Array) -> tuple[Array, Slots]:
         power, l1 = -self.learning_rate_power, self.l1_regularization_strength
         l2 = self.l2_regularization_strength + self.beta / (2 * lr)
         shrunk = grad + 2 * self.l2_shrinkage_regularization_strength * param

@@ -1,10 +1,11 @@
-"""From names, configs and optax transformations to optimizers, and back."""
+"""Conversion of names, configs and optax transformations to optimizers and back."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..core.family import Family
+from ..core.types import Config
 from .base import Optimizer
 from .optax_optimizer import OptaxOptimizer, is_gradient_transformation
 
@@ -18,15 +19,15 @@ OPTIMIZERS = Family(
 )
 
 
-def get(identifier: Any) -> Any:
-    """The optimizer that `identifier` stands for.
+def get(identifier: str | Config | Optimizer | type[Optimizer] | tuple | None) -> Any:
+    """Returns the optimizer that `identifier` stands for.
 
     Args:
         identifier: A name ("adam"), a config, an Optimizer (instance or class), an `optax.GradientTransformation`, or
             None.
 
     Raises:
-        ValueError: `identifier` stands for none.
+        ValueError: `identifier` stands for no optimizer.
 
     >>> keras.optimizers.get("sgd")
     <SGD name=sgd...>
@@ -37,10 +38,18 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """The config of `optimizer`."""
+    """Returns the config of an optimizer."""
     return OPTIMIZERS.serialize(optimizer)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-    """The optimizer that `serialize` described."""
+    """Returns the optimizer that a config describes.
+
+    Args:
+        config: A config from `serialize`.
+        custom_objects: Dict from names to the user's classes and functions.
+
+    Raises:
+        ValueError: It describes no known optimizer.
+    """
     return OPTIMIZERS.deserialize(config, custom_objects)

@@ -1,22 +1,27 @@
-"""Lion."""
+"""Lion: EvoLved Sign Momentum."""
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from ..core.engine import jnp
+from ..core.types import Array
 from .base import LearningRate, Optimizer
 from .options import OptimizerOptions
+from .step import Slots
 
 
 class Lion(Optimizer):
-    """Moves every weight by the same amount, in the direction that the average gradient and this one agree on.
+    """Lion: updates every weight by the learning rate, in the direction of the sign of an average gradient.
 
     Args:
-        learning_rate: Float, schedule, or function; a third to a tenth of Adam's.
-        beta_1: The average's part in the direction, in (0, 1].
-        beta_2: Decay rate of the average of gradients, in [0, 1].
+        learning_rate: A float, a schedule, or a function; a third to a tenth of Adam's.
+        beta_1: Weight of the average gradient relative to the current one in the direction, in (0, 1].
+        beta_2: Decay rate of the average gradient, in [0, 1].
         **kwargs: See `Optimizer`.
+
+    Raises:
+        ValueError: `beta_1` is out of range.
 
     See [Chen et al., 2023](https://arxiv.org/abs/2302.06675).
 
@@ -44,7 +49,7 @@ class Lion(Optimizer):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
 
-    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
+    def rule(self, grad: Array, param: Array, slots: Slots, lr: Array, step: Array) -> tuple[Array, Slots]:
         m = slots["momentum"]
         direction = jnp.sign(m * self.beta_1 + grad * (1 - self.beta_1))
         return param - lr * direction, {"momentum": m * self.beta_2 + grad * (1 - self.beta_2)}

@@ -1,4 +1,4 @@
-"""LossScaleOptimizer."""
+"""Dynamic loss scaling for float16."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ import numpy as np
 
 from ..core.engine import jnp
 from ..core.naming import name_scope
+from ..core.op import TensorLike
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import init_parameters
 from ..core.variable import Variable
 from . import transforms
-from .base import Optimizer
+from .base import LearningRate, Optimizer
 from .options import check_number
 from .transforms import OptimizerState
 
 
 class LossScaleOptimizer(Optimizer):
-    """Keeps float16 gradients from vanishing: scales the loss up and the gradients back down.
+    """Dynamic loss scaling: scales the loss up and the gradients down, so that float16 gradients do not underflow.
 
-    When a gradient is not finite the step is skipped and the scale halved; after `dynamic_growth_steps` good steps in
-    a row it is doubled.
+    If a gradient is not finite, the step is skipped and the scale halved. After `dynamic_growth_steps` consecutive
+    steps with finite gradients it is doubled.
 
     Args:
-        inner_optimizer: The optimizer that moves the variables. Its `loss_scale_factor` is set to None.
-        initial_scale: First factor of the loss.
-        dynamic_growth_steps: Number of good steps after which the scale doubles.
+        inner_optimizer: The optimizer that updates the variables. Its `loss_scale_factor` is set to None.
+        initial_scale: Initial factor of the loss.
+        dynamic_growth_steps: Number of consecutive steps with finite gradients after which the scale doubles.
         name: Name.
+
+    Raises:
+        ValueError: An argument is out of range, or one that belongs to `inner_optimizer`.
 
     >>> optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.5), initial_scale=4.0)
     >>> w = keras.Variable([1.0])
@@ -62,9 +66,9 @@ class LossScaleOptimizer(Optimizer):
             raise ValueError(f"LossScaleOptimizer does not support arguments: {names}.")
         check_number("initial_scale", initial_scale, excluded=0.0)
         check_number("dynamic_growth_steps", dynamic_growth_steps, low=1)
-        # Its own rate stays unused at 0: the inner optimizer's is the one that counts.
+        # Its own learning rate is unused; `learning_rate` is the inner optimizer's.
         super().__init__(0.0, name=name)
-        inner_optimizer.loss_scale_factor = None  # there is one scale, the dynamic one
+        inner_optimizer.loss_scale_factor = None  # the loss is scaled once, here
         self.inner_optimizer = inner_optimizer
         self.initial_scale = initial_scale
         self.dynamic_growth_steps = dynamic_growth_steps
@@ -95,7 +99,7 @@ class LossScaleOptimizer(Optimizer):
         return self.inner_optimizer.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: LearningRate) -> None:
         self.inner_optimizer.learning_rate = value
 
     def _structure(self) -> OptimizerState:
@@ -121,7 +125,7 @@ class LossScaleOptimizer(Optimizer):
         params, inner, scale, counter = transforms.conditional(finite, good, bad)
         return params, state._replace(own=(scale, counter, inner))
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: TensorLike) -> Any:
         return self.inner_optimizer.scale_loss(loss) * (self.dynamic_scale.value if self.built else self.initial_scale)
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:

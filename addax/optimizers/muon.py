@@ -1,4 +1,4 @@
-"""Muon."""
+"""Muon: momentum orthogonalized by Newton-Schulz iteration."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.engine import jnp
+from ..core.types import Array
 from ..core.variable import Variable
+from .adam import corrected_rate, moments
 from .base import LearningRate, Optimizer
 from .options import check_number
+from .step import Slots
 
 
 class Muon(Optimizer):
-    """Moves matrices along the nearest orthogonal matrix to their average gradient, and everything else by Adam.
+    """Muon: updates matrices with the orthogonal matrix nearest to their momentum, other variables with Adam.
 
     Args:
-        learning_rate: Float, schedule, or function.
-        adam_beta_1, adam_beta_2, epsilon: Of the Adam part.
-        adam_weight_decay: Weight decay of the variables that Adam moves.
+        learning_rate: A float, a schedule, or a function.
+        adam_beta_1, adam_beta_2, epsilon: Arguments of Adam.
+        adam_weight_decay: Weight decay of the variables that Adam updates.
         weight_decay: Weight decay of the matrices.
-        exclude_layers: Regular expressions; matrices in whose path one is found are left to Adam.
-        exclude_embeddings: Whether embeddings are left to Adam.
-        muon_a, muon_b, muon_c: The polynomial of the Newton-Schulz iteration.
-        adam_lr_ratio: Factor of the rate in the Adam part.
-        momentum: Momentum: decay rate of the sum of gradients, in [0, 1].
+        exclude_layers: Regular expressions; matrices whose path matches one anywhere are updated with Adam.
+        exclude_embeddings: Whether to update embeddings with Adam.
+        muon_a, muon_b, muon_c: Coefficients of the polynomial of the Newton-Schulz iteration.
+        adam_lr_ratio: Factor of the learning rate of Adam.
+        momentum: Momentum, the decay rate of the sum of gradients, in [0, 1].
         ns_steps: Number of Newton-Schulz iterations.
         nesterov: Whether to use Nesterov momentum.
-        rms_rate: Root mean square that a matrix's move is scaled to, as Adam's moves have; None leaves it.
+        rms_rate: Root mean square to scale the update of a matrix to, close to that of Adam's updates; None for no
+            scaling.
         **kwargs: See `Optimizer`.
 
     See [Jordan et al., 2024](https://kellerjordan.github.io/posts/muon/), and [Liu et al., 2025](
@@ -116,11 +120,10 @@ class Muon(Optimizer):
     def decay_of(self, variable: Variable) -> float | None:
         return self.adam_weight_decay if self._by_adam(variable) else super().decay_of(variable)
 
-    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
-        if "velocity" in slots:  # a variable of the Adam part
-            m = slots["momentum"] + (grad - slots["momentum"]) * (1 - self.adam_beta_1)
-            v = slots["velocity"] + (jnp.square(grad) - slots["velocity"]) * (1 - self.adam_beta_2)
-            rate = lr * self.adam_lr_ratio * jnp.sqrt(1 - self.adam_beta_2**step) / (1 - self.adam_beta_1**step)
+    def rule(self, grad: Array, param: Array, slots: Slots, lr: Array, step: Array) -> tuple[Array, Slots]:
+        if "velocity" in slots:  # a variable that Adam updates
+            m, v = moments(grad, slots, self.adam_beta_1, self.adam_beta_2)
+            rate = corrected_rate(lr * self.adam_lr_ratio, step, self.adam_beta_1, self.adam_beta_2)
             return param - m * rate / (jnp.sqrt(v) + self.epsilon), {"momentum": m, "velocity": v}
         m = self.momentum * slots["momentum"] + grad
         move = self._orthogonalized(grad + self.momentum * m if self.nesterov else m)
@@ -128,7 +131,8 @@ class Muon(Optimizer):
             move = move * (self.rms_rate * max(param.shape) ** 0.5)
         return param - lr * move, {"momentum": m}
 
-    def _orthogonalized(self, x: Any) -> Any:
+    def _orthogonalized(self, x: Array) -> Array:
+        """The orthogonal matrix nearest to `x`, by Newton-Schulz iteration on the wide one of `x` and its transpose."""
         tall = x.shape[0] > x.shape[1]
         x = x.T if tall else x
         x = x / (jnp.sqrt(jnp.sum(jnp.square(x))) + 1e-7)

@@ -1,9 +1,9 @@
-"""OptaxOptimizer: any optax transformation as an optimizer."""
+"""Optimizers made of optax transformations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn, Unpack
+from typing import Any, NoReturn, TypeGuard, Unpack
 
 import numpy as np
 
@@ -12,11 +12,12 @@ from ..core.naming import name_scope
 from ..core.variable import Variable
 from .base import LearningRate, Optimizer
 from .options import OptimizerOptions
+from .step import Rate
 from .transforms import OptimizerState
 
 
-def is_gradient_transformation(value: Any) -> bool:
-    """Whether `value` looks like optax's: a tuple of the functions `init` and `update`. Imports no optax."""
+def is_gradient_transformation(value: object) -> TypeGuard[tuple]:
+    """Returns whether `value` is like optax's, a tuple of the functions `init` and `update`. Does not import optax."""
     return isinstance(value, tuple) and callable(getattr(value, "init", None)) and callable(value.update)  # type: ignore[attr-defined]
 
 
@@ -27,9 +28,12 @@ class OptaxOptimizer(Optimizer):
 
     Args:
         transformation: `optax.adam(1e-3)`, `optax.chain(...)`, or anything else with `init` and `update`.
-        learning_rate: Factor of the updates. Rates belong into the transformation; this one is there for callbacks
-            that lower the rate in training.
+        learning_rate: Factor of the updates, for callbacks that change it in training. The learning rate itself is an
+            argument of the transformation.
         **kwargs: See `Optimizer`.
+
+    Raises:
+        ValueError: `transformation` is no optax transformation.
 
     >>> import optax
     >>> w = keras.Variable([1.0, 2.0])
@@ -41,7 +45,7 @@ class OptaxOptimizer(Optimizer):
     transformation: Any
     _form: Any  # the structure of the transformation's state
 
-    def __init__(self, transformation: Any, learning_rate: LearningRate = 1.0, **kwargs: Unpack[OptimizerOptions]):
+    def __init__(self, transformation: tuple, learning_rate: LearningRate = 1.0, **kwargs: Unpack[OptimizerOptions]):
         super().__init__(learning_rate, **kwargs)
         if not is_gradient_transformation(transformation):
             raise ValueError(
@@ -65,8 +69,8 @@ class OptaxOptimizer(Optimizer):
                 for i, leaf in enumerate(leaves)
             ]
 
-    def _rules(self, state: OptimizerState, grads: list, params: list, rate: Any) -> tuple[list, OptimizerState]:
-        # A transformation wants all gradients at once; a variable without one has zeros and stays where it is.
+    def _rules(self, state: OptimizerState, grads: list, params: list, rate: Rate) -> tuple[list, OptimizerState]:
+        # A transformation takes all gradients at once. A variable without one gets zeros, and is not updated below.
         filled = [jnp.zeros_like(p) if g is None else g.astype(p.dtype) for g, p in zip(grads, params)]
         kept = jax.tree.unflatten(self._form, state.own)
         updates, kept = self.transformation.update(filled, kept, params)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from typing import Any, TypedDict
+from collections.abc import Mapping
+from typing import TypedDict
 
 import numpy as np
 
+from ..core.errors import did_you_mean
 from ..core.ours import is_ours
-from ..core.signature import init_arguments
+from ..core.signature import Configurable, init_arguments, init_parameters
+from ..core.warnings import warn
 
 
 class CommonOptions(TypedDict, total=False):
-    """The keyword arguments that every optimizer takes, described at `Optimizer`."""
+    """Keyword arguments of every optimizer, described at `Optimizer`."""
 
     clipnorm: float | None
     clipvalue: float | None
@@ -26,16 +30,93 @@ class CommonOptions(TypedDict, total=False):
 
 
 class OptimizerOptions(CommonOptions, total=False):
-    """The same with weight decay."""
+    """Keyword arguments of every optimizer, and weight decay."""
 
     weight_decay: float | None
 
 
-# Arguments of addax's own optimizers, by what may be given for them.
+# The options that a step depends on, besides the learning rate and weight decay: see `step.Step`.
+STEP_OPTIONS = (
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
+# The options of every optimizer in the order of Keras's configs.
+CONFIG_ORDER = (
+    "name",
+    "learning_rate",
+    "weight_decay",
+    "clipnorm",
+    "global_clipnorm",
+    "clipvalue",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
+
+_RENAMED = {"lr": "learning_rate", "eps": "epsilon"}  # names in earlier versions of Keras -> names now
+
+# Arguments of addax's own optimizers, by their range.
 _IN_UNIT_RANGE = frozenset(("beta_1", "beta_2", "adam_beta_1", "adam_beta_2", "rho"))
 _NOT_NEGATIVE = frozenset(
     ("epsilon", "epsilon_1", "epsilon_2", "initial_accumulator_value", "clip_threshold", "adam_weight_decay")
 )
+
+
+def shown_signature(cls: type) -> inspect.Signature | None:
+    """Returns the signature that `help` shows for an optimizer's class, with the options in `**kwargs` by name.
+
+    Args:
+        cls: The class.
+
+    Returns:
+        The signature; None if the constructor has no `**kwargs` of options, so that its own is shown.
+    """
+    keywords = inspect.signature(cls.__init__).parameters.get("kwargs")  # type: ignore[misc]
+    if keywords is None or "Options" not in str(keywords.annotation):
+        return None
+    passed_on = [p for p in init_parameters(cls).values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    required = [p for p in passed_on if p.default is p.empty]
+    optional = [p for p in passed_on if p.default is not p.empty]
+    rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+    return inspect.Signature([*required, *optional, rest])
+
+
+def check_keywords(cls: type, keywords: Mapping[str, object]) -> None:
+    """Checks keyword arguments that no parameter of an optimizer's constructor took.
+
+    Args:
+        cls: The optimizer's class.
+        keywords: The arguments; `decay` is ignored with a warning.
+
+    Raises:
+        ValueError: There are others, with suggestions for misspelt ones.
+    """
+    if "decay" in keywords:
+        warn(
+            "Argument `decay` is no longer supported and will be ignored. Use a schedule, e.g. "
+            "`learning_rate=keras.optimizers.schedules.InverseTimeDecay(...)`."
+        )
+    unknown = {argument: value for argument, value in keywords.items() if argument != "decay"}
+    if unknown:
+        raise ValueError(
+            f"Argument(s) not recognized: {unknown}. "
+            + " ".join(_suggestion(cls, argument) for argument in unknown)
+            + f" (in {cls.__name__})"
+        )
+
+
+def _suggestion(cls: type, argument: str) -> str:
+    if argument in _RENAMED:
+        return f"`{argument}` is called `{_RENAMED[argument]}`."
+    return did_you_mean(argument, init_parameters(cls))
 
 
 def check_options(
@@ -48,7 +129,7 @@ def check_options(
     weight_decay: float | None,
     **limits: float | None,
 ) -> None:
-    """Raises an error for options that can't be.
+    """Checks the options of every optimizer.
 
     Args:
         name, use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps,
@@ -56,7 +137,7 @@ def check_options(
         **limits: `clipnorm`, `clipvalue` and `global_clipnorm`, of which one may be set.
 
     Raises:
-        ValueError: Naming the option, what it was and what it may be.
+        ValueError: An option is out of range, or more than one kind of clipping is set.
     """
     if name is not None and (not isinstance(name, str) or "/" in name):
         raise ValueError(f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}")
@@ -84,8 +165,12 @@ def check_options(
     check_number("loss_scale_factor", loss_scale_factor, excluded=0.0)
 
 
-def check_own_arguments(optimizer: Any) -> None:
-    """Raises an error for arguments of one of addax's optimizers (users' may mean something else) out of range."""
+def check_own_arguments(optimizer: Configurable) -> None:
+    """Checks the ranges of arguments of addax's own optimizers; in users' classes they may mean something else.
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
     if not is_ours(type(optimizer)):
         return
     passed = init_arguments(optimizer)
@@ -95,24 +180,24 @@ def check_own_arguments(optimizer: Any) -> None:
         check_number(argument, passed[argument])
 
 
-def _is_count(value: Any, least: int) -> bool:
+def _is_count(value: object, least: int) -> bool:
     return isinstance(value, int) and value >= least
 
 
 def check_number(
-    name: str, value: Any, low: float = 0.0, high: float = math.inf, excluded: float | None = None
+    name: str, value: object, low: float = 0.0, high: float = math.inf, excluded: float | None = None
 ) -> None:
-    """Raises an error for a number that could only ruin the weights: NaN, infinite, or out of range.
+    """Checks that a number is finite and in a range.
 
     Args:
         name: The argument's name.
-        value: What was given; None, Variables and arrays of JAX (whose value may not be known yet) pass.
+        value: The argument. None passes, and so do Variables and JAX arrays, whose values may be traced.
         low: Smallest value allowed.
         high: Largest value allowed.
-        excluded: A value in between that is not.
+        excluded: A value in the range that is not allowed.
 
     Raises:
-        ValueError: It is a number out of range, or no number at all.
+        ValueError: It is a string, or a number that is NaN, infinite or out of range.
 
     >>> check_number("clipnorm", -1.0)
     Traceback (most recent call last):

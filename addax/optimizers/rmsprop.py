@@ -1,25 +1,29 @@
-"""RMSprop."""
+"""RMSprop, with and without momentum."""
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from ..core.engine import jnp, lax
+from ..core.types import Array
 from .base import LearningRate, Optimizer
 from .options import OptimizerOptions, check_number
+from .step import Slots
 
 
 class RMSprop(Optimizer):
-    """Divides the gradient by the root of a moving average of its squares.
+    """RMSprop: divides the gradient by the root of a moving average of its squares.
 
     Args:
-        learning_rate: Float, schedule, or function.
+        learning_rate: A float, a schedule, or a function.
         rho: Decay rate of the averages, in [0, 1].
-        momentum: Momentum: decay rate of the moves, in [0, 1].
-        epsilon: Added under the root.
-        centered: Whether the square of the average gradient is taken from the average square, which leaves the
-            variance.
+        momentum: Momentum, the decay rate of the sum of updates, in [0, 1].
+        epsilon: Added to the average, under the root.
+        centered: Whether to divide by the root of the variance of the gradient instead of its mean square.
         **kwargs: See `Optimizer`.
+
+    Raises:
+        ValueError: An argument is out of range.
 
     See [Hinton, lecture 6](http://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf).
 
@@ -53,7 +57,7 @@ class RMSprop(Optimizer):
             *(["average_gradient"] if self.centered else []),
         )
 
-    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
+    def rule(self, grad: Array, param: Array, slots: Slots, lr: Array, step: Array) -> tuple[Array, Slots]:
         rho = self.rho
         new = {"velocity": rho * slots["velocity"] + (1 - rho) * jnp.square(grad)}
         spread = new["velocity"]

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions of the iteration, of Python numbers and traced arrays alike."""
+"""Learning rate schedules: functions of the iteration, a Python number or a traced array."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 from ..core.convert import to_tensor
 from ..core.engine import jnp
 from ..core.family import Family
+from ..core.op import TensorLike
 from ..core.signature import Configurable
+from ..core.types import Array
 from .options import check_number
 
 __all__ = [
@@ -26,10 +28,10 @@ __all__ = [
 
 
 class LearningRateSchedule(Configurable):
-    """Base of schedules: subclass it and define `__call__(step)`.
+    """Base of learning rate schedules. A subclass defines `__call__(step)`.
 
-    `step` is the number of steps done, an int array that may be traced, so use `keras.ops` rather than `if`. The
-    constructor's arguments are the config, so `get_config` needs no writing.
+    `step` is the number of steps done, an int array that may be traced, so use `keras.ops` rather than `if`. The config
+    consists of the constructor's arguments, so `get_config` need not be defined.
 
     >>> class Halving(keras.optimizers.schedules.LearningRateSchedule):
     ...     def __init__(self, start): self.start = start
@@ -40,25 +42,57 @@ class LearningRateSchedule(Configurable):
 
     _about: tuple[str, ...] = ("name",)
 
-    def __call__(self, step: Any) -> Any:
-        """The learning rate of the step after `step` steps."""
+    def __call__(self, step: TensorLike) -> Array:
+        """Computes the learning rate.
+
+        Args:
+            step: Number of steps done, an int scalar.
+
+        Returns:
+            A float scalar.
+        """
         raise NotImplementedError(
             f"Learning rate schedule '{type(self).__name__}' must override `__call__(self, step)`."
         )
 
 
-def _float(step: Any) -> Any:
+class _Decay(LearningRateSchedule):
+    """Base of the schedules of an initial rate and a number of steps."""
+
+    def __init__(self, initial_learning_rate: float, decay_steps: int, name: str):
+        _positive(decay_steps=decay_steps)
+        check_number("initial_learning_rate", initial_learning_rate)
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.name = name
+
+
+class _PeriodicDecay(_Decay):
+    """Base of the schedules that decay by a rate per period of `decay_steps` steps."""
+
+    def __init__(self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool, name: str):
+        super().__init__(initial_learning_rate, decay_steps, name)
+        self.decay_rate = decay_rate
+        self.staircase = staircase
+
+    def _periods(self, step: TensorLike) -> Array:
+        """Number of periods in `step` steps, rounded down with `staircase`."""
+        periods = _float(step) / self.decay_steps
+        return jnp.floor(periods) if self.staircase else periods
+
+
+def _float(step: TensorLike) -> Array:
     return to_tensor(step).astype(to_tensor(0.0).dtype)
 
 
-class ExponentialDecay(LearningRateSchedule):
-    """`initial_learning_rate * decay_rate ** (step / decay_steps)`.
+class ExponentialDecay(_PeriodicDecay):
+    """Exponential decay, `initial_learning_rate * decay_rate ** (step / decay_steps)`.
 
     Args:
         initial_learning_rate: Rate at the start.
-        decay_steps: Number of steps in which the rate is multiplied by `decay_rate` once.
-        decay_rate: Factor.
-        staircase: Whether the exponent is rounded down, so that the rate falls in steps.
+        decay_steps: Number of steps in which the rate is multiplied by `decay_rate`.
+        decay_rate: Decay factor.
+        staircase: Whether to round the exponent down, for a piecewise constant rate.
         name: Name.
 
     >>> float(keras.optimizers.schedules.ExponentialDecay(1.0, 10, 0.25)(5))
@@ -73,29 +107,21 @@ class ExponentialDecay(LearningRateSchedule):
         staircase: bool = False,
         name: str = "ExponentialDecay",
     ):
-        _positive(decay_steps=decay_steps)
-        check_number("initial_learning_rate", initial_learning_rate)
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = decay_steps
-        self.decay_rate = decay_rate
-        self.staircase = staircase
-        self.name = name
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
 
-    def __call__(self, step: Any) -> Any:
-        periods = _float(step) / self.decay_steps
-        if self.staircase:
-            periods = jnp.floor(periods)
+    def __call__(self, step: TensorLike) -> Array:
+        periods = self._periods(step)
         return self.initial_learning_rate * jnp.power(jnp.asarray(self.decay_rate, periods.dtype), periods)
 
 
-class InverseTimeDecay(LearningRateSchedule):
-    """`initial_learning_rate / (1 + decay_rate * step / decay_steps)`.
+class InverseTimeDecay(_PeriodicDecay):
+    """Inverse time decay, `initial_learning_rate / (1 + decay_rate * step / decay_steps)`.
 
     Args:
         initial_learning_rate: Rate at the start.
-        decay_steps: Unit of time, in steps.
-        decay_rate: How much the divisor grows in a unit of time.
-        staircase: Whether time is rounded down to whole units.
+        decay_steps: Number of steps in which the divisor grows by `decay_rate`.
+        decay_rate: Decay rate.
+        staircase: Whether to round `step / decay_steps` down, for a piecewise constant rate.
         name: Name.
 
     >>> float(keras.optimizers.schedules.InverseTimeDecay(1.0, 10, 1.0)(10))
@@ -110,28 +136,23 @@ class InverseTimeDecay(LearningRateSchedule):
         staircase: bool = False,
         name: str = "InverseTimeDecay",
     ):
-        _positive(decay_steps=decay_steps)
-        check_number("initial_learning_rate", initial_learning_rate)
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = decay_steps
-        self.decay_rate = decay_rate
-        self.staircase = staircase
-        self.name = name
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
 
-    def __call__(self, step: Any) -> Any:
-        periods = _float(step) / self.decay_steps
-        if self.staircase:
-            periods = jnp.floor(periods)
+    def __call__(self, step: TensorLike) -> Array:
+        periods = self._periods(step)
         return self.initial_learning_rate / (1 + self.decay_rate * periods)
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """A rate for each stretch of steps.
+    """Piecewise constant rate: one value per interval of steps.
 
     Args:
-        boundaries: Increasing step numbers; each is the last step of its stretch.
-        values: The rates: one more than boundaries.
+        boundaries: Increasing step numbers, each the last step of its interval.
+        values: The rates, one more than boundaries.
         name: Name.
+
+    Raises:
+        ValueError: The lengths do not fit, or a rate is negative.
 
     >>> rate = keras.optimizers.schedules.PiecewiseConstantDecay([2, 4], [1.0, 0.5, 0.25])
     >>> [float(rate(step)) for step in range(6)]
@@ -150,21 +171,21 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.values = values
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: TensorLike) -> Array:
         step = to_tensor(step)
         index = jnp.sum(step > jnp.asarray(self.boundaries)) if len(self.boundaries) else 0
         return jnp.asarray(self.values, to_tensor(0.0).dtype)[index]
 
 
-class PolynomialDecay(LearningRateSchedule):
-    """From `initial_learning_rate` to `end_learning_rate` along `(1 - step / decay_steps) ** power`.
+class PolynomialDecay(_Decay):
+    """Polynomial decay from `initial_learning_rate` to `end_learning_rate`, along `(1 - step / decay_steps) ** power`.
 
     Args:
         initial_learning_rate: Rate at the start.
-        decay_steps: Number of steps to the end.
-        end_learning_rate: Rate from then on.
-        power: Exponent; 1 is a straight line.
-        cycle: Whether, once at the end, it goes on with as many times `decay_steps` as are needed.
+        decay_steps: Number of steps of the decay.
+        end_learning_rate: Rate after the decay.
+        power: Exponent; 1 is linear decay.
+        cycle: Whether to extend the decay, beyond its end, to the next multiple of `decay_steps`.
         name: Name.
 
     >>> float(keras.optimizers.schedules.PolynomialDecay(1.0, 10, end_learning_rate=0.0)(5))
@@ -180,16 +201,12 @@ class PolynomialDecay(LearningRateSchedule):
         cycle: bool = False,
         name: str = "PolynomialDecay",
     ):
-        _positive(decay_steps=decay_steps)
-        check_number("initial_learning_rate", initial_learning_rate)
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = decay_steps
+        super().__init__(initial_learning_rate, decay_steps, name)
         self.end_learning_rate = end_learning_rate
         self.power = power
         self.cycle = cycle
-        self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: TensorLike) -> Array:
         step = _float(step)
         if self.cycle:
             length = self.decay_steps * jnp.maximum(1.0, jnp.ceil(step / self.decay_steps))
@@ -200,16 +217,16 @@ class PolynomialDecay(LearningRateSchedule):
         return (self.initial_learning_rate - self.end_learning_rate) * left + self.end_learning_rate
 
 
-class CosineDecay(LearningRateSchedule):
-    """Half a cosine wave down from the initial rate, after an optional linear rise.
+class CosineDecay(_Decay):
+    """Cosine decay, after an optional linear warmup.
 
     Args:
         initial_learning_rate: Rate at step 0.
-        decay_steps: Number of steps down.
-        alpha: The last rate, as a fraction of the one that the wave begins at.
+        decay_steps: Number of steps of the decay.
+        alpha: The last rate, as a fraction of the rate at the start of the decay.
         name: Name.
-        warmup_target: The rate that the rise ends at; None has no rise.
-        warmup_steps: Number of steps of the rise.
+        warmup_target: The rate at the end of the warmup; None for no warmup.
+        warmup_steps: Number of steps of the warmup.
 
     See [Loshchilov & Hutter, 2017](https://arxiv.org/abs/1608.03983).
 
@@ -227,24 +244,20 @@ class CosineDecay(LearningRateSchedule):
         warmup_target: float | None = None,
         warmup_steps: int = 0,
     ):
-        _positive(decay_steps=decay_steps)
-        check_number("initial_learning_rate", initial_learning_rate)
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = decay_steps
+        super().__init__(initial_learning_rate, decay_steps, name)
         self.alpha = alpha
-        self.name = name
         self.warmup_target = warmup_target
         self.warmup_steps = warmup_steps
 
-    def _decayed(self, start: float, step: Any) -> Any:
+    def _decayed(self, start: float, step: TensorLike) -> Array:
         wave = 0.5 * (1 + jnp.cos(math.pi * jnp.minimum(step, self.decay_steps) / self.decay_steps))
         return start * ((1 - self.alpha) * wave + self.alpha)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: TensorLike) -> Array:
         step = _float(step)
         if self.warmup_target is None:
             return self._decayed(self.initial_learning_rate, step)
-        # With no steps to rise in, the division never shows: every step is past the rise.
+        # Without warmup steps, `max` only avoids a division by zero: every step is past the warmup.
         rise = (self.warmup_target - self.initial_learning_rate) * step / max(self.warmup_steps, 1)
         return jnp.where(
             step < self.warmup_steps,
@@ -254,13 +267,13 @@ class CosineDecay(LearningRateSchedule):
 
 
 class CosineDecayRestarts(LearningRateSchedule):
-    """Half cosine waves one after another, each longer and starting lower than the one before.
+    """Cosine decay with warm restarts.
 
     Args:
-        initial_learning_rate: Rate at the start of the first wave.
-        first_decay_steps: Length of the first wave, in steps.
-        t_mul: Factor from a wave's length to the next one's.
-        m_mul: Factor from a wave's first rate to the next one's.
+        initial_learning_rate: Rate at the start of the first decay.
+        first_decay_steps: Number of steps of the first decay.
+        t_mul: Factor of the number of steps from one decay to the next.
+        m_mul: Factor of the initial rate from one decay to the next.
         alpha: Lowest rate, as a fraction of `initial_learning_rate`.
         name: Name.
 
@@ -289,13 +302,13 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.alpha = alpha
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: TensorLike) -> Array:
         done = _float(step) / self.first_decay_steps
         if self.t_mul == 1.0:
             wave = jnp.floor(done)
             within = done - wave
         else:
-            # The first n waves take (1 - t^n) / (1 - t) first waves together; solved for n.
+            # The first n decays together are (1 - t^n) / (1 - t) times as long as the first; solved for n.
             wave = jnp.floor(jnp.log(1 - done * (1 - self.t_mul)) / math.log(self.t_mul))
             before = (1 - self.t_mul**wave) / (1 - self.t_mul)
             within = (done - before) / self.t_mul**wave
@@ -313,10 +326,18 @@ SCHEDULES = Family("learning rate schedule", "addax.optimizers.schedules", Learn
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """The config of a schedule."""
+    """Returns the config of a schedule."""
     return SCHEDULES.serialize(learning_rate_schedule)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-    """The schedule that `serialize` described."""
+    """Returns the schedule that a config describes.
+
+    Args:
+        config: A config from `serialize`.
+        custom_objects: Dict from names to the user's classes and functions.
+
+    Raises:
+        ValueError: It describes no known schedule.
+    """
     return SCHEDULES.deserialize(config, custom_objects)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
+from ..core.types import Array
 from .base import LearningRate, Optimizer
 from .options import OptimizerOptions
+from .step import Slots
 
 
 class SGD(Optimizer):
-    """Gradient descent: `w -= lr * g`, or along a velocity when there is momentum.
+    """Gradient descent, `w -= lr * g`, with optional momentum.
 
     Args:
-        learning_rate: Float, schedule, or function.
-        momentum: Momentum: decay rate of the velocity, in [0, 1]: `v = momentum * v - lr * g; w += v`.
+        learning_rate: A float, a schedule, or a function.
+        momentum: Momentum, the decay rate of the velocity, in [0, 1]: `v = momentum * v - lr * g; w += v`.
         nesterov: Whether to use Nesterov momentum.
         **kwargs: See `Optimizer`.
+
+    Raises:
+        ValueError: `momentum` is out of range.
 
     >>> w = keras.Variable([1.0, 2.0])
     >>> keras.optimizers.SGD(0.5).apply([[1.0, 1.0]], [w])
@@ -40,7 +45,7 @@ class SGD(Optimizer):
     def slots(self) -> tuple:  # type: ignore[override]
         return ("momentum",) if self.momentum else ()
 
-    def rule(self, grad: Any, param: Any, slots: dict[str, Any], lr: Any, step: Any) -> tuple[Any, dict[str, Any]]:
+    def rule(self, grad: Array, param: Array, slots: Slots, lr: Array, step: Array) -> tuple[Array, Slots]:
         if not self.momentum:
             return param - lr * grad, {}
         velocity = self.momentum * slots["momentum"] - lr * grad

@@ -1,28 +1,32 @@
-"""An optimizer's step as one pure function, made of the parts in `transforms`."""
+"""The step of an optimizer as one pure function, composed of the parts in `transforms`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 from ..core.engine import jnp
+from ..core.op import Tensor
+from ..core.types import Array
 from . import transforms
 from .transforms import OptimizerState
 
+Rate: TypeAlias = Tensor  # a learning rate, a float scalar that may be traced
+Slots: TypeAlias = dict[str, Array]  # values kept for one parameter, by name
 # (state, grads, params, learning rate) -> (params, state)
-Rules = Callable[[OptimizerState, list, list, Any], tuple[list, OptimizerState]]
+Rules: TypeAlias = Callable[[OptimizerState, list, list, Rate], tuple[list, OptimizerState]]
 
 
 @dataclass(frozen=True)
 class Step:
-    """Everything that a step does around the rules by which parameters move.
+    """Clipping, decay, averages, accumulation and constraints around the update rules of the parameters.
 
     Args:
-        rules: Moves the parameters by their gradients, already clipped.
-        overwrites: For each parameter whether its gradient becomes its value.
-        weight_decays: The weight decay of each; None where there is none.
-        constraints: A function of the new value of each, or None.
+        rules: Updates the parameters with their gradients, already clipped.
+        overwrites: Whether to overwrite each parameter with its gradient.
+        weight_decays: Weight decay of each parameter; None for none.
+        constraints: Constraint of each parameter, a function of its new value, or None.
         clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor,
             gradient_accumulation_steps: See `Optimizer`.
     """
@@ -41,16 +45,19 @@ class Step:
     gradient_accumulation_steps: int | None
 
     def __call__(
-        self, state: OptimizerState, grads: list, params: list, rate: Any, touched: Sequence[int]
+        self, state: OptimizerState, grads: list, params: list, rate: Rate, touched: Sequence[int]
     ) -> tuple[list, OptimizerState]:
-        """The parameters and the state after a step.
+        """Does one step.
 
         Args:
-            state: Values of what the optimizer keeps.
-            grads: Gradients; None leaves a parameter.
+            state: Values of the optimizer's variables.
+            grads: Gradients; None leaves a parameter unchanged.
             params: The parameters.
             rate: Learning rate.
-            touched: Places of the parameters that the step is about, whose constraints are to hold.
+            touched: Indices of the parameters in the step, to which constraints are applied.
+
+        Returns:
+            The new parameters and the new state.
         """
         updates = updates_of(state, self.gradient_accumulation_steps)
         if self.loss_scale_factor is not None:
@@ -70,8 +77,8 @@ class Step:
                 params[i] = jnp.asarray(constraint(params[i]), params[i].dtype)
         return params, state._replace(iterations=state.iterations + 1)
 
-    def _accumulate(self, state: OptimizerState, grads: list, params: list, rate: Any) -> tuple[list, OptimizerState]:
-        """Adds the gradients to those before; moves the parameters by the mean when there are enough."""
+    def _accumulate(self, state: OptimizerState, grads: list, params: list, rate: Rate) -> tuple[list, OptimizerState]:
+        """Adds the gradients to the accumulators; updates the parameters with the mean if there are enough steps."""
         steps = self.gradient_accumulation_steps
         sums = transforms.accumulate(state.accumulators, grads, self.overwrites)
 
@@ -85,8 +92,8 @@ class Step:
 
         return transforms.conditional((state.iterations + 1) % steps == 0, update, wait)
 
-    def _move(self, state: OptimizerState, grads: list, params: list, rate: Any) -> tuple[list, OptimizerState]:
-        """Clips gradients, decays parameters and moves them."""
+    def _move(self, state: OptimizerState, grads: list, params: list, rate: Rate) -> tuple[list, OptimizerState]:
+        """Clips gradients, decays parameters and updates them."""
         taken = [g is not None and o for g, o in zip(grads, self.overwrites)]
         params = [g.astype(p.dtype) if t else p for g, p, t in zip(grads, params, taken)]
         grads = [None if t else g for g, t in zip(grads, taken)]
@@ -95,6 +102,11 @@ class Step:
         return self.rules(state, grads, transforms.decay(params, fractions, rate), rate)
 
 
-def updates_of(state: OptimizerState, gradient_accumulation_steps: int | None) -> Any:
-    """The number of updates so far: of steps, or of groups of steps whose mean gradient makes one update."""
+def updates_of(state: OptimizerState, gradient_accumulation_steps: int | None) -> Array:
+    """Returns the number of updates so far.
+
+    Args:
+        state: State of the optimizer.
+        gradient_accumulation_steps: Number of steps whose mean gradient makes one update; None for one.
+    """
     return state.iterations // gradient_accumulation_steps if gradient_accumulation_steps else state.iterations

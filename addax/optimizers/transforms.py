@@ -1,6 +1,6 @@
-"""The parts of an optimizer's step, as pure functions of lists of arrays: one entry for each trainable variable.
+"""Parts of an optimizer's step, as pure functions of lists of arrays with one entry per trainable variable.
 
-In lists of gradients None stands for a variable that is left alone; in lists of averages for one that has none.
+In lists of gradients None stands for a variable that is not updated; in lists of averages for one without average.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ..core.engine import is_tracer, jnp, lax
+from ..core.types import Array
 
 T = TypeVar("T")
 
@@ -17,13 +18,13 @@ class OptimizerState(NamedTuple):
     """The state of an optimizer between steps: Variables, or their values.
 
     Attributes:
-        iterations: Number of steps done, those that only accumulate gradients included.
-        learning_rate: The rate; None where a schedule or function gives it.
+        iterations: Number of steps done, including those that only accumulate gradients.
+        learning_rate: The rate; None if a schedule or function gives it.
         averages: Moving averages of the parameters.
         accumulators: Sums of the gradients since the last update.
-        slots: For each parameter a dict of what its rule keeps.
+        slots: For each parameter a dict of its slots by name.
         shared: Scalars kept once for all parameters, by name.
-        own: Whatever else an optimizer keeps.
+        own: Other variables of the optimizer.
     """
 
     iterations: Any
@@ -35,13 +36,25 @@ class OptimizerState(NamedTuple):
     own: Any
 
 
-def divide(grads: list, factor: Any, kept: Sequence[bool]) -> list:
-    """`grads` divided by `factor`, but for those that `kept` marks."""
+def divide(grads: list, factor: float | Array, kept: Sequence[bool]) -> list:
+    """Divides gradients by a factor.
+
+    Args:
+        grads: Gradients.
+        factor: The factor, a scalar.
+        kept: True for gradients that are not divided.
+    """
     return [g if g is None or k else g / jnp.asarray(factor, g.dtype) for g, k in zip(grads, kept)]
 
 
 def clip(grads: list, norm: float | None, value: float | None, global_norm_limit: float | None) -> list:
-    """`grads` with each one's norm, each element, or the norm of all together limited.
+    """Clips gradients by value, by norm or by their global norm; at most one limit is set.
+
+    Args:
+        grads: Gradients.
+        norm: Largest Euclidean norm of each gradient.
+        value: Largest absolute value of an element.
+        global_norm_limit: Largest Euclidean norm of all gradients together.
 
     >>> np.round(np.asarray(clip([jnp.array([3.0, 4.0])], norm=1.0, value=None, global_norm_limit=None)), 4)
     array([[0.6, 0.8]], dtype=float32)
@@ -56,12 +69,12 @@ def clip(grads: list, norm: float | None, value: float | None, global_norm_limit
     return grads
 
 
-def decay(params: list, fractions: Sequence[float | None], rate: Any) -> list:
-    """`params` less a fraction of themselves, times the learning rate.
+def decay(params: list, fractions: Sequence[float | None], rate: float | Array) -> list:
+    """Subtracts from each parameter a fraction of itself, times the learning rate.
 
     Args:
         params: The parameters.
-        fractions: Weight decay of each; None leaves it.
+        fractions: Weight decay of each; None for none.
         rate: Learning rate.
     """
     return [
@@ -71,9 +84,15 @@ def decay(params: list, fractions: Sequence[float | None], rate: Any) -> list:
 
 
 def accumulate(accumulators: list, grads: list, largest: Sequence[bool]) -> list:
-    """The sums of `accumulators` and `grads`, or, where `largest` marks it, the larger of both."""
+    """Adds gradients to accumulators.
 
-    def add(a: Any, g: Any, by_size: bool) -> Any:
+    Args:
+        accumulators: Sums so far.
+        grads: Gradients.
+        largest: True for gradients of which the maximum is kept instead of the sum.
+    """
+
+    def add(a: Array, g: Array | None, by_size: bool) -> Array:
         if g is None:
             return a
         g = g.astype(a.dtype)
@@ -82,12 +101,18 @@ def accumulate(accumulators: list, grads: list, largest: Sequence[bool]) -> list
     return [add(a, g, by_size) for a, g, by_size in zip(accumulators, grads, largest)]
 
 
-def average(averages: list, params: list, momentum: float, updates: Any) -> list:
-    """Exponential moving averages of `params`; the first value, of update 0, is taken whole: an average that began at
-    zero would be too small."""
+def average(averages: list, params: list, momentum: float, updates: Array) -> list:
+    """Updates exponential moving averages. At update 0 they become the parameters, as zero would bias them.
+
+    Args:
+        averages: Averages so far.
+        params: New values of the parameters.
+        momentum: Decay rate of the averages, in [0, 1].
+        updates: Number of updates before this one.
+    """
     share = jnp.where(updates == 0, 0.0, momentum)
 
-    def mix(a: Any, p: Any) -> Any:
+    def mix(a: Array | None, p: Array) -> Array | None:
         if a is None:
             return None
         kept = share.astype(p.dtype)
@@ -96,13 +121,23 @@ def average(averages: list, params: list, momentum: float, updates: Any) -> list
     return [mix(a, p) for a, p in zip(averages, params)]
 
 
-def choose(condition: Any, values: list, others: list) -> list:
-    """`values` where a scalar condition holds, else `others`; None among `values` is no value."""
+def choose(condition: bool | Array, values: list, others: list) -> list:
+    """Selects between two lists of arrays.
+
+    Args:
+        condition: A bool scalar that may be traced.
+        values: Arrays for true; None for the one in `others`.
+        others: Arrays for false.
+    """
     return [o if v is None else jnp.where(condition, v, o).astype(o.dtype) for v, o in zip(values, others)]
 
 
-def conditional(condition: Any, on_true: Callable[[], T], on_false: Callable[[], T]) -> T:
-    """`if` on a scalar that may be traced, between two functions that return arrays of the same structure.
+def conditional(condition: bool | Array, on_true: Callable[[], T], on_false: Callable[[], T]) -> T:
+    """Calls one of two functions, depending on a scalar that may be traced.
+
+    Args:
+        condition: A bool scalar.
+        on_true, on_false: Functions that return arrays of the same structure.
 
     >>> print(conditional(jnp.array(True), lambda: jnp.ones(2), lambda: jnp.zeros(2)))
     [1. 1.]
@@ -113,27 +148,27 @@ def conditional(condition: Any, on_true: Callable[[], T], on_false: Callable[[],
 
 
 def present(grads: list) -> list:
-    """The gradients that there are."""
+    """Returns the gradients that are not None."""
     return [g for g in grads if g is not None]
 
 
-def global_norm(grads: Sequence[Any]) -> Any:
-    """The Euclidean norm of all gradients together, in float32 at least."""
+def global_norm(grads: Sequence[Array]) -> Array:
+    """Computes the Euclidean norm of all gradients together, in at least float32."""
     return jnp.sqrt(sum(jnp.sum(jnp.square(_wide(g))) for g in grads))
 
 
-def all_finite(grads: Sequence[Any]) -> Any:
-    """Whether no gradient has an infinity or a NaN."""
+def all_finite(grads: Sequence[Array]) -> Array:
+    """Returns whether all gradients are finite, as a bool scalar."""
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(g)) for g in grads]))
 
 
-def _wide(x: Any) -> Any:
+def _wide(x: Array) -> Array:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
-def _norm(x: Any) -> Any:
+def _norm(x: Array) -> Array:
     return jnp.sqrt(jnp.sum(jnp.square(_wide(x))))
 
 
-def _shrink(x: Any, norm: Any, limit: float) -> Any:
+def _shrink(x: Array, norm: Array, limit: float) -> Array:
     return (x * (limit / jnp.maximum(norm, limit))).astype(x.dtype)
