@@ -1,0 +1,166 @@
+"""Rows of docs/COMPATIBILITY.md: a small program each, what it shows under Keras, and what under addax."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import logging
+import os
+import re
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+
+
+@dataclass
+class Outcome:
+    """What a program did.
+
+    Attributes:
+        value: What it returned.
+        error: What it raised.
+        warned: The texts of its warnings.
+        printed: What it wrote to the terminal.
+    """
+
+    value: Any = None
+    error: BaseException | None = None
+    warned: str = ""
+    printed: str = ""
+
+    def __str__(self) -> str:
+        raised = "".join(traceback.format_exception_only(self.error)).strip() if self.error else ""
+        said = raised or f"returned {self.value!r}"
+        return "\n".join([said[-1500:], f"warned: {self.warned[:600]!r}", f"printed: {self.printed[-300:]!r}"])
+
+
+Check = Callable[[Outcome], bool]
+
+
+def raises(error: type[BaseException], *parts: str) -> Check:
+    """The program raises that error, with these parts in its text."""
+    return lambda o: isinstance(o.error, error) and all(part in str(o.error) for part in parts)
+
+
+def gives(expected: Any) -> Check:
+    """The program returns this: numbers nearly, all else exactly."""
+    return lambda o: o.error is None and _same(o.value, expected)
+
+
+def shows(*parts: str) -> Check:
+    """The program returns something whose text has these parts."""
+    return lambda o: o.error is None and all(part in str(o.value) for part in parts)
+
+
+def warns(*parts: str) -> Check:
+    """The program warns, with these parts in the texts, and raises nothing."""
+    return lambda o: o.error is None and bool(o.warned) and all(part in o.warned for part in parts)
+
+
+def silent(o: Outcome) -> bool:
+    """The program neither raises nor warns."""
+    return o.error is None and not o.warned
+
+
+def prints(pattern: str) -> Check:
+    """The program prints what matches the pattern."""
+    return lambda o: o.error is None and re.search(pattern, o.printed) is not None
+
+
+def both(*checks: Check) -> Check:
+    """All of the checks hold."""
+    return lambda o: all(check(o) for check in checks)
+
+
+def _same(value: Any, expected: Any) -> bool:
+    if isinstance(expected, (dict, list, tuple)):
+        if type(value) is not type(expected) or len(value) != len(expected):
+            return False
+        if isinstance(expected, dict):
+            return value.keys() == expected.keys() and all(_same(value[k], v) for k, v in expected.items())
+        return all(map(_same, value, expected))
+    if isinstance(expected, (float, np.ndarray)):
+        return np.shape(value) == np.shape(expected) and np.allclose(value, expected, rtol=1e-4, atol=1e-6)
+    return type(value) is type(expected) and value == expected
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the page.
+
+    Attributes:
+        what: What it is about.
+        keras: What Keras does, in words.
+        addax: What addax does, in words.
+        program: Takes the library and shows both.
+        checks: What of the program's outcome bears out the words, under Keras and under addax.
+        slow: Whether it takes seconds, as what starts processes does.
+    """
+
+    what: str
+    keras: str
+    addax: str
+    program: Callable[[ModuleType], Any]
+    checks: tuple[Check, Check]
+    slow: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.program.__name__
+
+
+@dataclass
+class Section:
+    """Rows under one heading; calling it makes the decorator of a program."""
+
+    title: str
+    rows: list[Row] = field(default_factory=list)
+
+    def __call__(
+        self, what: str, keras: tuple[str, Check], addax: tuple[str, Check], slow: bool = False
+    ) -> Callable[[Callable[[ModuleType], Any]], Callable[[ModuleType], Any]]:
+        def add(program: Callable[[ModuleType], Any]) -> Callable[[ModuleType], Any]:
+            self.rows.append(Row(what, keras[0], addax[0], program, (keras[1], addax[1]), slow))
+            return program
+
+        return add
+
+
+LIBRARIES = ("keras", "addax")
+
+
+def outcome(row: Row, library: str) -> Outcome:
+    """Runs the row's program under `library` ("keras": the real one, or "addax"), in a folder of its own."""
+    k = importlib.import_module(library)
+    k.utils.set_random_seed(0)
+    before = os.getcwd()
+    printed = io.StringIO()
+    found = Outcome()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warnings.catch_warnings(record=True) as caught,
+        contextlib.redirect_stdout(printed),
+        np.errstate(all="ignore"),
+    ):
+        os.chdir(folder)
+        warnings.simplefilter("always")
+        logging.disable()
+        try:
+            found.value = row.program(k)
+        except (Exception, KeyboardInterrupt) as error:
+            found.error = error
+        finally:
+            logging.disable(logging.NOTSET)
+            jax.config.update("jax_enable_x64", False)  # a float64 policy leaves it on
+            os.chdir(before)
+    found.warned = "\n".join(str(w.message) for w in caught if issubclass(w.category, UserWarning))
+    found.printed = printed.getvalue()
+    return found

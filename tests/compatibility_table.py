@@ -1,0 +1,69 @@
+"""The tables of docs/COMPATIBILITY.md.
+
+    python -m tests.compatibility_table            prints the page
+    python -m tests.compatibility_table --write    writes it
+    python -m tests.compatibility_table --check [NAME ...]   runs the rows and prints what isn't as they say
+
+Each row is a program that runs under Keras and under addax, and checks of what it shows (tests/compatibility_rows.py).
+What is missing is found by walking the public names of both (tools/names.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+from tests.compatibility_checks import LIBRARIES, Row, outcome
+from tests.compatibility_rows import SECTIONS
+from tools import names
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "COMPATIBILITY.md"
+ROWS = [row for section in SECTIONS for row in section.rows]
+
+
+def as_told(row: Row, library: str) -> str:
+    """What isn't as the row says under that library; nothing if all is."""
+    found = outcome(row, library)
+    return "" if row.checks[LIBRARIES.index(library)](found) else f"## {row.name}: {library}\n{found}\n"
+
+
+def table(rows: list[Row]) -> str:
+    """The rows in Markdown."""
+    lines = ["| what | Keras 3.15.1 (JAX) | addax |", "|---|---|---|"]
+    return "\n".join(lines + [f"| {row.what} | {row.keras} | {row.addax} |" for row in rows])
+
+
+def page() -> str:
+    """docs/COMPATIBILITY.md as it should be: the prose as it is, what stands between marks made anew."""
+    text = PAGE.read_text()
+    made = {section.title: table(section.rows) for section in SECTIONS} | {"Names": names.report()}
+    for title, part in made.items():
+        begin, end = f"<!-- {title}: python -m tests.compatibility_table --write -->", f"<!-- end of {title} -->"
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        if not found:
+            raise ValueError(f"{PAGE.name} lacks the marks {begin} and {end}")
+        text = f"{before}{begin}\n\n{part}\n\n{end}{after}"
+    return text
+
+
+if __name__ == "__main__":
+    if "--write" in sys.argv:
+        PAGE.write_text(page())
+    elif "--check" in sys.argv:  # while writing rows
+        chosen = sys.argv[sys.argv.index("--check") + 1 :]
+        for row in ROWS:
+            if chosen and not any(row.name.startswith(c) for c in chosen):
+                continue
+            for library in LIBRARIES:
+                start = time.process_time()
+                told = as_told(row, library)
+                taken = time.process_time() - start
+                print(f"{told}{'OK' if not told else 'UNTRUE'} {row.name} {library} {taken:.1f} s", flush=True)
+    else:
+        print(page(), end="")
