@@ -182,9 +182,7 @@ class PReLU(Layer):
         self.supports_masking = True
         take_weight_options(
             self,
-            alpha_initializer=alpha_initializer,
-            alpha_regularizer=alpha_regularizer,
-            alpha_constraint=alpha_constraint,
+            alpha=(alpha_initializer, alpha_regularizer, alpha_constraint),
         )
         if shared_axes is not None:
             axis_or_axes(self, "shared_axes", shared_axes)

@@ -89,14 +89,10 @@ class BatchNormalization(Layer):
         self.scale = scale
         take_weight_options(
             self,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
+            beta=(beta_initializer, beta_regularizer, beta_constraint),
+            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+            moving_mean=(moving_mean_initializer,),
+            moving_variance=(moving_variance_initializer,),
         )
         self.renorm = renorm
         self.renorm_clipping = self._checked_clipping(renorm_clipping) if renorm else renorm_clipping

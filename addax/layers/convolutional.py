@@ -136,12 +136,8 @@ class BaseConv(SpatialLayer):
         self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
         take_weight_options(
             self,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
 
     def build(self, input_shape: Shape) -> None:
@@ -279,12 +275,8 @@ class BaseConvTranspose(SpatialLayer):
                     )
         take_weight_options(
             self,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
 
     def build(self, input_shape: Shape) -> None:

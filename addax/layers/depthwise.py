@@ -38,12 +38,8 @@ class BaseDepthwiseConv(SpatialLayer):
         self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
         take_weight_options(
             self,
-            depthwise_initializer=depthwise_initializer,
-            bias_initializer=bias_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            bias_regularizer=bias_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            bias_constraint=bias_constraint,
+            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
 
     def build(self, input_shape: Shape) -> None:
@@ -131,15 +127,9 @@ class BaseSeparableConv(SpatialLayer):
         self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
         take_weight_options(
             self,
-            depthwise_initializer=depthwise_initializer,
-            pointwise_initializer=pointwise_initializer,
-            bias_initializer=bias_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            pointwise_regularizer=pointwise_regularizer,
-            bias_regularizer=bias_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            pointwise_constraint=pointwise_constraint,
-            bias_constraint=bias_constraint,
+            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
+            pointwise=(pointwise_initializer, pointwise_regularizer, pointwise_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
 
     def build(self, input_shape: Shape) -> None:

@@ -71,9 +71,7 @@ class Embedding(Layer):
         self.output_dim = output_dim
         take_weight_options(
             self,
-            embeddings_initializer=embeddings_initializer,
-            embeddings_regularizer=embeddings_regularizer,
-            embeddings_constraint=embeddings_constraint,
+            embeddings=(embeddings_initializer, embeddings_regularizer, embeddings_constraint),
         )
         flags(self, mask_zero=mask_zero)
         self.mask_zero = mask_zero

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import activations
 from ..kernels.rnn import gru_reset_before_step, gru_step
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
+from .sizes import flags
 
 
 class GRUCell(RecurrentCell):
@@ -35,8 +37,6 @@ class GRUCell(RecurrentCell):
     gates = 3
     gate_activations = ("activation", "recurrent_activation")
 
-    reset_after: bool
-
     def __init__(
         self,
         units: int,
@@ -58,7 +58,21 @@ class GRUCell(RecurrentCell):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        super().__init__(**kwargs)
+        self._configure(
+            units,
+            activation,
+            use_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        self.recurrent_activation = activations.get(recurrent_activation)
+        flags(self, reset_after=reset_after)
+        self.reset_after = reset_after
 
     @property
     def step(self) -> Any:
@@ -140,5 +154,28 @@ class GRU(CellRNN):
         use_cudnn: Any = "auto",
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        cell = self._make_cell(
+            kwargs,
+            units=units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            reset_after=reset_after,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        super().__init__(
+            cell,
+            return_sequences,
+            return_state,
+            go_backwards,
+            stateful,
+            unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         self.use_cudnn = use_cudnn

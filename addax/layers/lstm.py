@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .. import initializers
+from .. import activations, initializers
 from ..kernels.rnn import lstm_step
 from .layer import Shape
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
+from .sizes import flags
 
 
 class LSTMCell(RecurrentCell):
@@ -63,12 +65,25 @@ class LSTMCell(RecurrentCell):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        super().__init__(**kwargs)
+        self._configure(
+            units,
+            activation,
+            use_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        self.recurrent_activation = activations.get(recurrent_activation)
+        flags(self, unit_forget_bias=unit_forget_bias)
+        self.unit_forget_bias = unit_forget_bias
 
-    def _add(self, name: str, shape: tuple, role: str, initializer: Any = None) -> Any:
-        if role == "bias" and self.unit_forget_bias:
-            initializer = self._bias_with_open_forget_gate
-        return super()._add(name, shape, role, initializer)
+    @property
+    def _initial_bias(self) -> Callable:
+        return self._bias_with_open_forget_gate if self.unit_forget_bias else self.bias_initializer
 
     def _bias_with_open_forget_gate(self, shape: Shape, dtype: Any = None) -> Any:
         # The four parts are drawn as Keras does: input gate, ones, the last two together.
@@ -142,5 +157,28 @@ class LSTM(CellRNN):
         use_cudnn: Any = "auto",
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        cell = self._make_cell(
+            kwargs,
+            units=units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            unit_forget_bias=unit_forget_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        super().__init__(
+            cell,
+            return_sequences,
+            return_state,
+            go_backwards,
+            stateful,
+            unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         self.use_cudnn = use_cudnn

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import constraints, initializers, regularizers
 from ..core.config import is_flash_attention_enabled
 from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask
@@ -29,7 +28,7 @@ from .activation import Softmax
 from .einsum_dense import EinsumDense
 from .layer import Layer, Shape
 from .regularization import Dropout
-from .sizes import flags, fraction, is_int, static_shape
+from .sizes import WeightOptions, flags, fraction, is_int, static_shape, take_weight_options
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -76,26 +75,35 @@ class HeadsOfAttention(Layer):
     # Attributes that hold the projections, which are what files know them by.
     _projections = ("_query_dense", "_key_dense", "_gate_dense", "_value_dense", "_output_dense")
 
-    def _set_up(self, arguments: dict[str, Any]) -> None:
-        """Takes over the arguments that both kinds have, given as the constructor's `locals()`."""
-        super().__init__(activity_regularizer=arguments["activity_regularizer"], **arguments["kwargs"])
-        window = arguments["sliding_window"]
-        if window is not None and (not is_int(window) or window <= 0):
+    def _configure(
+        self,
+        *,
+        dropout: float,
+        use_bias: bool,
+        use_gate: bool,
+        sliding_window: int | None,
+        flash_attention: bool | None,
+        seed: int | None,
+        **weights: WeightOptions,
+    ) -> None:
+        """Sets the options that both kinds of attention have; `weights` are "kernel" and "bias"."""
+        if sliding_window is not None and (not is_int(sliding_window) or sliding_window <= 0):
             raise ValueError(
-                f"`sliding_window` must be `None` or a positive integer. Received: sliding_window={window}"
+                f"`sliding_window` must be `None` or a positive integer. Received: sliding_window={sliding_window}"
             )
-        flags(self, **{name: arguments[name] for name in ("use_bias", "use_gate", "flash_attention")})
-        for name in ("dropout", "use_bias", "use_gate", "sliding_window", "flash_attention", "seed"):
-            setattr(self, name, arguments[name])
-        if self.flash_attention and self.dropout:
+        flags(self, use_bias=use_bias, use_gate=use_gate, flash_attention=flash_attention)
+        self.dropout = dropout
+        self.use_bias = use_bias
+        self.use_gate = use_gate
+        self.sliding_window = sliding_window
+        self.flash_attention = flash_attention
+        self.seed = seed
+        if flash_attention and dropout:
             raise ValueError(
                 "Dropout is not supported when flash attention is enabled. Please set dropout to 0.0 to use flash "
-                f"attention. Received: dropout={self.dropout}, flash_attention=True (layer '{self.name}')"
+                f"attention. Received: dropout={dropout}, flash_attention=True (layer '{self.name}')"
             )
-        for name in ("kernel", "bias"):
-            setattr(self, f"{name}_initializer", initializers.get(arguments[f"{name}_initializer"]))
-            setattr(self, f"{name}_regularizer", regularizers.get(arguments[f"{name}_regularizer"]))
-            setattr(self, f"{name}_constraint", constraints.get(arguments[f"{name}_constraint"]))
+        take_weight_options(self, **weights)
         self.supports_masking = True
 
     @property
@@ -447,7 +455,17 @@ class MultiHeadAttention(HeadsOfAttention):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._configure(
+            dropout=dropout,
+            use_bias=use_bias,
+            use_gate=use_gate,
+            sliding_window=sliding_window,
+            flash_attention=flash_attention,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         value_dim = key_dim if value_dim is None else value_dim
         check_positive(self, num_heads=num_heads, key_dim=key_dim, value_dim=value_dim)
         listed = attention_axes if isinstance(attention_axes, (list, tuple)) else [attention_axes]
@@ -519,7 +537,17 @@ class GroupedQueryAttention(HeadsOfAttention):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._configure(
+            dropout=dropout,
+            use_bias=use_bias,
+            use_gate=use_gate,
+            sliding_window=sliding_window,
+            flash_attention=flash_attention,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         check_positive(
             self, head_dim=head_dim, num_query_heads=num_query_heads, num_key_value_heads=num_key_value_heads
         )

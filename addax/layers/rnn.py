@@ -33,7 +33,7 @@ from .rnn_cells import (
     reset_masks,
     state_shapes,
 )
-from .sizes import check_mask, flags, static_shape
+from .sizes import WeightOptions, check_mask, flags, static_shape, weight_arguments
 
 
 class RNN(Layer):
@@ -369,20 +369,35 @@ class CellRNN(RNN):
                 if name != "seed":
                     setattr(cls, name, property(_of_cell(name), doc=f"`{name}` of the cell."))
 
-    def _set_up(self, arguments: dict[str, Any]) -> None:
-        """Takes over the constructor's arguments, given as its `locals()`."""
-        kwargs = arguments["kwargs"]
-        of_cell = {name: arguments[name] for name in cell_parameters(self.cell_class)}
-        cell = self.cell_class(
-            **of_cell,
-            name=to_snake_case(self.cell_class.__name__),
+    def __init__(self, cell: RecurrentCell, *args: Any, **kwargs: Any):
+        super().__init__(cell, *args, **kwargs)
+        self.input_spec = InputSpec(ndim=3)
+
+    @classmethod
+    def _make_cell(
+        cls,
+        kwargs: dict[str, Any],
+        *,
+        kernel: WeightOptions,
+        recurrent: WeightOptions,
+        bias: WeightOptions,
+        **arguments: Any,
+    ) -> RecurrentCell:
+        """Makes the cell of a layer that is about to be constructed with `kwargs`.
+
+        Args:
+            kwargs: Those of the layer's constructor; `implementation`, which is the cell's, is taken out of them.
+            kernel, recurrent, bias: Initializer, regularizer and constraint of each weight.
+            **arguments: The other arguments of the cell.
+        """
+        return cls.cell_class(
+            **arguments,
+            **weight_arguments(kernel=kernel, recurrent=recurrent, bias=bias),
+            name=to_snake_case(cls.cell_class.__name__),
             dtype=kwargs.get("dtype"),
             trainable=kwargs.get("trainable", True),
             implementation=kwargs.pop("implementation", 2),
         )
-        own = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "activity_regularizer")
-        super().__init__(cell, **{name: arguments[name] for name in own}, **kwargs)
-        self.input_spec = InputSpec(ndim=3)
 
 
 def _of_cell(name: str) -> Callable:

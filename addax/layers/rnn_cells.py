@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from .. import activations, constraints, initializers, regularizers
+from .. import activations
 from ..core import tree
 from ..core.config import thread
 from ..core.dtypes import numpy_dtype
@@ -13,18 +14,12 @@ from ..core.keras_tensor import KerasTensor
 from ..core.seeds import SeedGenerator
 from ..core.serialization import deserialize_keras_object
 from ..core.signature import init_parameters
+from ..core.types import ActivationLike
 from ..kernels.rnn import project
 from ..random import dropout
 from .calling import Call, call_signature
 from .layer import Layer, Shape
-from .sizes import flags, mixes_rows, number
-
-_GET = {
-    "activation": activations.get,
-    "initializer": initializers.get,
-    "regularizer": regularizers.get,
-    "constraint": constraints.get,
-}
+from .sizes import WeightOptions, add_weight, flags, mixes_rows, number, take_weight_options
 
 
 def check_units(units: Any, layer: Layer) -> int:
@@ -65,25 +60,34 @@ class RecurrentCell(Layer):
     recurrent_dropout: float
     seed: int | None
 
-    def _set_up(self, arguments: dict[str, Any]) -> None:
-        """Takes over the constructor's arguments, given as its `locals()`."""
-        kwargs = arguments["kwargs"]
+    def __init__(self, **kwargs: Any):
         implementation = kwargs.pop("implementation", 2)
         super().__init__(**kwargs)
-        for name in cell_parameters(type(self)):
-            kind = name.rpartition("_")[2]
-            setattr(self, name, _GET[kind](arguments[name]) if kind in _GET else arguments[name])
-        self.units = check_units(self.units, self)
-        for name in ("dropout", "recurrent_dropout"):
-            setattr(self, name, min(1.0, max(0.0, number(self, name, arguments[name]))))
-        flags(
-            self,
-            use_bias=self.use_bias,
-            **{k: arguments[k] for k in ("unit_forget_bias", "reset_after") if k in arguments},
-        )
+        self._implementation = implementation
+
+    def _configure(
+        self,
+        units: int,
+        activation: ActivationLike,
+        use_bias: bool,
+        *,
+        dropout: float,
+        recurrent_dropout: float,
+        seed: int | None,
+        **weights: WeightOptions,
+    ) -> None:
+        """Sets the options that all cells have; `weights` are "kernel", "recurrent" and "bias"."""
+        self.units = check_units(units, self)
+        self.activation = activations.get(activation)
+        flags(self, use_bias=use_bias)
+        self.use_bias = use_bias
+        take_weight_options(self, **weights)
+        self.dropout = min(1.0, max(0.0, number(self, "dropout", dropout)))
+        self.recurrent_dropout = min(1.0, max(0.0, number(self, "recurrent_dropout", recurrent_dropout)))
+        self.seed = seed
+        self.seed_generator = SeedGenerator(seed)
         # As in Keras, the gates share one mask of the inputs unless the state is dropped, too.
-        self.input_masks = self.gates if self.recurrent_dropout or implementation == 1 else 1
-        self.seed_generator = SeedGenerator(self.seed)
+        self.input_masks = self.gates if self.recurrent_dropout or self._implementation == 1 else 1
         self.state_size = self.units if self.state_count == 1 else [self.units] * self.state_count
         self.output_size = self.units
 
@@ -93,21 +97,18 @@ class RecurrentCell(Layer):
 
     def build(self, input_shape: Shape) -> None:
         width = self.gates * self.units
-        self.kernel = self._add("kernel", (input_shape[-1], width), "kernel")
-        self.recurrent_kernel = self._add("recurrent_kernel", (self.units, width), "recurrent")
-        self.bias = self._add("bias", self._bias_shape(), "bias") if self.use_bias else None
+        self.kernel = add_weight(self, "kernel", (input_shape[-1], width))
+        self.recurrent_kernel = add_weight(self, "recurrent_kernel", (self.units, width), options="recurrent")
+        self.bias = None
+        if self.use_bias:
+            self.bias = add_weight(self, "bias", self._bias_shape(), initializer=self._initial_bias)
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (self.gates * self.units,)
 
-    def _add(self, name: str, shape: tuple, role: str, initializer: Any = None) -> Any:
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=initializer or getattr(self, f"{role}_initializer"),
-            regularizer=getattr(self, f"{role}_regularizer"),
-            constraint=getattr(self, f"{role}_constraint"),
-        )
+    @property
+    def _initial_bias(self) -> Callable:
+        return self.bias_initializer
 
     # The step in its two parts: what inputs contribute, which needs no state, and the rest
 

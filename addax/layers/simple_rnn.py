@@ -50,7 +50,18 @@ class SimpleRNNCell(RecurrentCell):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        super().__init__(**kwargs)
+        self._configure(
+            units,
+            activation,
+            use_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
 
 
 class SimpleRNN(CellRNN):
@@ -108,4 +119,25 @@ class SimpleRNN(CellRNN):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        cell = self._make_cell(
+            kwargs,
+            units=units,
+            activation=activation,
+            use_bias=use_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        super().__init__(
+            cell,
+            return_sequences,
+            return_state,
+            go_backwards,
+            stateful,
+            unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )

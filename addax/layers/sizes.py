@@ -13,18 +13,35 @@ from .. import activations, constraints, initializers, regularizers
 from ..core import tree
 from ..core.dtypes import static_shape as static_shape
 from ..core.ours import declared, is_ours
+from ..core.types import ConstraintLike, InitializerLike, RegularizerLike
 from ..core.variable import Variable
 from ..kernels.conv import Sizes
 from .input_spec import InputSpec
 from .layer import Layer, Shape
 
+# What a weight has of each: names, configs or objects. Those at the end may be left out.
+WeightOptions = tuple[InitializerLike] | tuple[InitializerLike, RegularizerLike, ConstraintLike]
 _FAMILIES = {"initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get}
 
 
-def take_weight_options(layer: Layer, **options: Any) -> None:
-    """Sets `<weight>_initializer`, `<weight>_regularizer`, ... of `layer` from names, configs or objects."""
-    for name, value in options.items():
+def take_weight_options(layer: Layer, **weights: WeightOptions) -> None:
+    """Sets `<weight>_initializer`, `<weight>_regularizer` and `<weight>_constraint` of `layer`.
+
+    Args:
+        layer: The layer that gets the attributes.
+        **weights: Name of a weight -> its initializer, regularizer and constraint.
+    """
+    for name, value in weight_arguments(**weights).items():
         setattr(layer, name, _FAMILIES[name.rpartition("_")[2]](value))
+
+
+def weight_arguments(**weights: WeightOptions) -> dict[str, Any]:
+    """Returns the options of weights under the names that constructors give them.
+
+    >>> weight_arguments(kernel=("zeros", None, "unit_norm"))
+    {'kernel_initializer': 'zeros', 'kernel_regularizer': None, 'kernel_constraint': 'unit_norm'}
+    """
+    return {f"{name}_{kind}": value for name, options in weights.items() for kind, value in zip(_FAMILIES, options)}
 
 
 def add_weight(layer: Layer, name: str, shape: Sequence[int | None], options: str = "", **rest: Any) -> Variable:
