@@ -6,11 +6,17 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from .. import initializers
 from ..core import tree
+from ..core.config import thread
+from ..core.dtypes import is_float
 from ..core.engine import is_jax_array
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope_once
 from ..core.signature import signature_of
+from ..core.types import Config, DTypeLike, InitializerLike, ShapeLike
 from ..core.warnings import warn
 
 Shape = tuple[int | None, ...]
@@ -44,6 +50,12 @@ def around_build(build: Callable) -> Callable:
         self._after_build()
 
     return wrapper
+
+
+def scoped_path(name: str) -> str:
+    """Returns the path of a layer called `name` that is met inside the current name scopes."""
+    scopes = thread.name_scopes
+    return "/".join(scopes if scopes and scopes[-1] == name else [*scopes, name])
 
 
 def as_shape(shape: Any) -> Any:
@@ -86,6 +98,80 @@ def match_shapes(fn: Callable, shapes: dict[str, Any], mask_shapes: dict[str, An
         f"For a `{fn.__name__}()` method with more than one argument, all arguments should have a `_shape` suffix and "
         f"match an argument from `call()`. `{fn.__name__}` of layer {owner} takes {names}, but the layer was called "
         f"with arguments that give {list(shapes)}."
+    )
+
+
+def positional_arguments(
+    args: tuple, shape: ShapeLike, initializer: InitializerLike, dtype: DTypeLike
+) -> tuple[ShapeLike, InitializerLike, DTypeLike]:
+    """Returns `shape`, `initializer` and `dtype` of `add_weight`, which may be given by position.
+
+    Raises:
+        TypeError: An argument is given twice, or there are more.
+        ValueError: The first is a str: Keras 2 took the name first.
+    """
+    if len(args) > 3:
+        raise TypeError(f"add_weight() takes at most 3 positional arguments but {len(args)} were given.")
+    if args and isinstance(args[0], str):
+        raise ValueError(
+            "`name` must be passed as a keyword argument. Received: "
+            f"add_weight({args[0]!r}, ...). Use: add_weight(shape=..., name={args[0]!r})."
+        )
+    given = {"shape": shape, "initializer": initializer, "dtype": dtype}
+    for name, value in zip(given, args):
+        if given[name] is not None:
+            raise TypeError(f"add_weight() got multiple values for argument '{name}'")
+        given[name] = value
+    return given["shape"], given["initializer"], given["dtype"]
+
+
+def weight_arguments(
+    shape: ShapeLike,
+    initializer: InitializerLike,
+    dtype: DTypeLike,
+    default_dtype: str,
+    name: str | None,
+    owner: str,
+) -> tuple[Callable, tuple[int, ...], DTypeLike]:
+    """Returns initializer, shape and dtype of a weight, with defaults in place of None.
+
+    Args:
+        shape: An int is one axis, None no axis.
+        initializer: A name, config or callable; None for glorot_uniform (floats) or zeros (others).
+        dtype: None for the default.
+        default_dtype: The default.
+        name, owner: Name of the weight, and path and class of the layer, for the error.
+
+    Raises:
+        ValueError: A size is unknown.
+    """
+    sizes = () if shape is None else (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    if None in sizes:
+        raise ValueError(
+            f"The weight '{name}' of layer {owner} can't be made with shape {sizes}: a size of the input that the "
+            "weights depend on is unknown. Define it in the input's shape."
+        )
+    dtype = default_dtype if dtype is None else dtype
+    if initializer is None:
+        initializer = "glorot_uniform" if is_float(dtype) else "zeros"
+    return initializers.get(initializer), sizes, dtype  # type: ignore[return-value]
+
+
+def build_config(shapes: dict[str, Any] | None) -> Config | None:
+    """Returns the shapes that a layer was built with as `get_build_config` writes them."""
+    if not shapes:
+        return None
+    if len(shapes) == 1:
+        return {"input_shape": next(iter(shapes.values()))}
+    return {"shapes_dict": shapes}
+
+
+def locked_message(owner: str) -> str:
+    """Returns the error for state that is added to a layer after it was built."""
+    return (
+        "You cannot add new elements of state (variables or sub-layers) to a layer that is already built. All "
+        "state must be created in the `__init__()` method or in the `build()` method. "
+        f"The layer is {owner}."
     )
 
 

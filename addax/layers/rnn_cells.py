@@ -301,7 +301,8 @@ def build_cell(cell: Any, input_shape: Shape) -> None:
     inputs = KerasTensor(input_shape, cell.input_dtype)
     shapes = state_shapes(cell.state_size, input_shape[0])
     states = tree.map_shape_structure(lambda s: KerasTensor(s, cell.compute_dtype), shapes)
-    cell._maybe_build(Call.bind(call_signature(cell), (inputs, states), {}))
+    call = Call.bind(call_signature(cell), (inputs, states), {}, f"{type(cell).__name__}.call()")
+    cell._maybe_build(call)
 
 
 def call_cell(cell: Any, inputs: Any, states: list, training: Any, **kwargs: Any) -> tuple[Any, list]:
