@@ -1,4 +1,4 @@
-"""Building of layers: names, the `built` flag and the lock around every `build`, and the shapes it is given."""
+"""Building of layers: what surrounds every `build`, the shapes it gets, and the arguments of `add_weight`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from ..core.dtypes import is_float
 from ..core.engine import is_jax_array
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope_once
+from ..core.op import Argument
 from ..core.signature import signature_of
-from ..core.types import Config, DTypeLike, InitializerLike, ShapeLike
+from ..core.types import Config, DTypeLike, InitializerLike, ShapeLike, ShapeTree
 from ..core.warnings import warn
 
 Shape = tuple[int | None, ...]
-# Arguments of Keras 2 that say which input a first layer expects.
+# Arguments of Keras 2 for the input shape of the first layer of a model.
 _LEGACY_INPUT = ("input_shape", "batch_input_shape", "input_dim", "input_length", "batch_size")
 
 
 def around_build(build: Callable) -> Callable:
-    """Wraps a layer's `build`, so that names, the `built` flag and the lock hold also where the user calls it."""
+    """Wraps a layer's `build`: sets name scope, `built` flag and lock, also if the user calls it directly."""
 
     @functools.wraps(build)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -58,8 +59,8 @@ def scoped_path(name: str) -> str:
     return "/".join(scopes if scopes and scopes[-1] == name else [*scopes, name])
 
 
-def as_shape(shape: Any) -> Any:
-    """Lists, as JSON has them, back to tuples, where they are shapes."""
+def as_shape(shape: ShapeTree) -> Any:
+    """Returns a structure of shapes with tuples in place of the lists that JSON has."""
     if tree.is_shape(shape):
         return tuple(shape)
     if isinstance(shape, list):
@@ -70,16 +71,16 @@ def as_shape(shape: Any) -> Any:
 
 
 def match_shapes(fn: Callable, shapes: dict[str, Any], mask_shapes: dict[str, Any], owner: str) -> dict[str, Any]:
-    """Returns the arguments for `build` or `compute_output_shape`: by name, or the first shape for one parameter.
+    """Returns the arguments of `build` or `compute_output_shape`: by name, or the first shape for one parameter.
 
     Args:
         fn: The method.
         shapes: `<argument>_shape` -> structure of shapes.
-        mask_shapes: The same for masks, which only parameters of their names get.
+        mask_shapes: The same for masks, which are matched by name only.
         owner: The layer's path and class, for errors.
 
     Raises:
-        ValueError: Several parameters, and names that no argument has.
+        ValueError: There are several parameters, and their names match no arguments.
     """
     parameters = list(signature_of(fn).parameters.values())[1:]
     names = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
@@ -108,7 +109,7 @@ def positional_arguments(
 
     Raises:
         TypeError: An argument is given twice, or there are more.
-        ValueError: The first is a str: Keras 2 took the name first.
+        ValueError: The first argument is a str, as in Keras 2, which took the name first.
     """
     if len(args) > 3:
         raise TypeError(f"add_weight() takes at most 3 positional arguments but {len(args)} were given.")
@@ -146,7 +147,8 @@ def weight_arguments(
         ValueError: A size is unknown.
     """
     sizes = () if shape is None else (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    if None in sizes:
+    known = tuple(n for n in sizes if n is not None)
+    if len(known) < len(sizes):
         raise ValueError(
             f"The weight '{name}' of layer {owner} can't be made with shape {sizes}: a size of the input that the "
             "weights depend on is unknown. Define it in the input's shape."
@@ -154,7 +156,7 @@ def weight_arguments(
     dtype = default_dtype if dtype is None else dtype
     if initializer is None:
         initializer = "glorot_uniform" if is_float(dtype) else "zeros"
-    return initializers.get(initializer), sizes, dtype  # type: ignore[return-value]
+    return initializers.get(initializer), known, dtype
 
 
 def build_config(shapes: dict[str, Any] | None) -> Config | None:
@@ -176,7 +178,7 @@ def locked_message(owner: str) -> str:
 
 
 def warn_of_unbuilt_state(name: str) -> None:
-    """Warns that `build` of a layer that doesn't define it can't make the weights of the layers inside."""
+    """Warns that the default `build` can't build nested layers without a shape."""
     warn(
         f"`build()` was called on layer '{name}', however the layer does not have a `build()` method implemented and "
         "it looks like it has unbuilt state. This will cause the layer to be marked as built, despite not being "
@@ -184,15 +186,15 @@ def warn_of_unbuilt_state(name: str) -> None:
     )
 
 
-def as_spec(x: Any) -> Any:
-    """Returns an array as a KerasTensor of its shape, for abstract evaluation, and anything else as it is."""
+def as_spec(x: Argument) -> Any:
+    """Returns an array as a KerasTensor of its shape, for abstract evaluation, and other values unchanged."""
     if is_jax_array(x):
         return KerasTensor(tuple(d if isinstance(d, int) else None for d in x.shape), str(x.dtype))
     return x
 
 
 def legacy_input_shape(kwargs: dict[str, Any]) -> Shape | None:
-    """The batch shape that Keras 2's arguments ask for; takes them out of `kwargs`."""
+    """Removes Keras 2's arguments for the input shape from `kwargs`; returns the shape with the batch axis, or None."""
     given = {k: kwargs.pop(k) for k in _LEGACY_INPUT if k in kwargs}
     if given.get("batch_input_shape") is not None:
         return tuple(given["batch_input_shape"])

@@ -1,4 +1,4 @@
-"""Calls of layers: the signature of a `call` method, the arguments of one call, and masks that travel with tensors."""
+"""Calls of layers: the signature of `call`, the arguments of one call, masks, and nodes of symbolic calls."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from ..core.errors import describe
 from ..core.graph import Node, Operation
 from ..core.keras_tensor import KerasTensor, any_symbolic
 from ..core.masks import get_mask, set_mask
+from ..core.op import Argument
 from ..core.types import Tree
 from ..core.variable import Variable
 from ..core.warnings import warn
 
 
 class CallContext:
-    """State of one outermost layer call: the training flag, masks of traced arrays, the layers under way."""
+    """State of an outermost layer call: training flag, masks of traced arrays, stack of the layers being called."""
 
     def __init__(self, entry_layer: Operation):
         self.entry_layer = entry_layer
@@ -37,7 +38,7 @@ class CallContext:
 
 @contextmanager
 def call_scope(layer: Operation) -> Iterator[None]:
-    """Makes what follows part of one outermost call of `layer`, so that masks of its outputs are still known."""
+    """Opens the context of an outermost call of `layer`, which keeps the masks of its outputs."""
     outer = thread.call_context
     thread.call_context = CallContext(layer)
     try:
@@ -47,7 +48,7 @@ def call_scope(layer: Operation) -> Iterator[None]:
 
 
 class CallSignature:
-    """The parameters of a `call` method; worked out once per class."""
+    """The parameters of a `call` method, inspected once per class."""
 
     def __init__(self, call: Callable):
         self.signature = inspect.signature(call)
@@ -59,7 +60,7 @@ class CallSignature:
         self.mask_names = [n for n in self.names if n == "mask" or n.endswith("_mask")]
 
     def bind(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Returns arguments by parameter name; what goes to `*args` or `**kwargs` stands under these names."""
+        """Returns arguments by parameter name, those of `*args` and `**kwargs` under these names."""
         return dict(self.signature.bind(*args, **kwargs).arguments)
 
     def unbind(self, arguments: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
@@ -96,7 +97,7 @@ _signatures: weakref.WeakKeyDictionary[Callable, CallSignature] = weakref.WeakKe
 
 
 def call_signature(layer: Operation) -> CallSignature:
-    """The signature of the `call` of `layer`."""
+    """Returns the signature of the `call` of `layer`."""
     if "call" in layer.__dict__:
         return CallSignature(layer.call)
     fn = type(layer).call
@@ -106,12 +107,12 @@ def call_signature(layer: Operation) -> CallSignature:
 
 
 class Call:
-    """The arguments of one call of a layer, made once and passed on.
+    """The arguments of one call of a layer.
 
     Args:
         signature: That of the layer's `call`.
         arguments: Arguments by parameter name, without `training`.
-        training: The flag that was given, or None.
+        training: The training flag that was passed, or None.
 
     Attributes:
         input_masks: Masks that came with the first argument, in its structure.
@@ -149,23 +150,23 @@ class Call:
 
     @functools.cached_property
     def symbolic(self) -> bool:
-        """Whether a KerasTensor is among the arguments."""
+        """Whether there is a KerasTensor among the arguments."""
         return any_symbolic(*self.arguments.values())
 
     @functools.cached_property
     def shapes(self) -> dict[str, Any]:
-        """`<argument>_shape` -> structure of shapes, for the arguments that are tensors, masks left out."""
+        """`<argument>_shape` -> structure of shapes, for the arguments that are tensors, without masks."""
         return {f"{k}_shape": _shapes(v) for k, v in self.tensors.items()}
 
     @functools.cached_property
     def mask_shapes(self) -> dict[str, Any]:
-        """The same for arguments that are masks."""
+        """`<argument>_shape` -> shape, for the arguments that are masks."""
         masks = {k: self.arguments.get(k) for k in self.signature.mask_names}
         return {f"{k}_shape": _shapes(v) for k, v in masks.items() if hasattr(v, "shape")}
 
     @functools.cached_property
     def tensors(self) -> dict[str, Any]:
-        """The arguments that are tensors or structures of them, masks left out."""
+        """The arguments that are tensors or structures of them, without masks."""
         return {k: v for k, v in self.arguments.items() if k not in self.signature.mask_names and _is_tensors(v)}
 
     def all_arguments(self) -> dict[str, Any]:
@@ -193,7 +194,7 @@ class Call:
             )
 
     def take_masks(self) -> None:
-        """Makes arguments of the masks that came with the tensors, where `call` has a parameter for them."""
+        """Passes masks attached to the tensors as arguments, if `call` has parameters for them that weren't given."""
         names = self.signature.mask_names
         for i, (name, value) in enumerate(self.tensors.items()):
             masks = tree.map_structure(get_mask, value)
@@ -206,23 +207,23 @@ class Call:
                 self.arguments[target] = masks
 
 
-def _is_tensors(value: Any) -> bool:
+def _is_tensors(value: Tree) -> bool:
     leaves = tree.flatten(value)
     return all(x is None or hasattr(x, "shape") for x in leaves) and any(x is not None for x in leaves)
 
 
-def _shapes(tensors: Any) -> Any:
+def _shapes(tensors: Tree) -> Any:
     return tree.map_structure(
         lambda x: None if x is None else tuple(d if isinstance(d, int) else None for d in x.shape), tensors
     )
 
 
-def _any(masks: Any) -> bool:
+def _any(masks: Tree) -> bool:
     return any(m is not None for m in tree.flatten(masks))
 
 
-def set_masks(outputs: Any, masks: Any) -> None:
-    """Attaches masks to the tensors in `outputs`; one mask goes to all of them."""
+def set_masks(outputs: Tree, masks: Tree) -> None:
+    """Attaches masks to the tensors in `outputs`; a single mask is attached to all of them."""
     leaves = tree.flatten(outputs)
     found = tree.flatten(masks)
     if len(found) == 1:
@@ -246,7 +247,7 @@ def as_inputs(arguments: dict[str, Any], dtype: str | None) -> dict[str, Any]:
     return {k: tree.map_structure(lambda x: as_input(x, dtype), v) for k, v in arguments.items()}
 
 
-def as_input(x: Any, dtype: str | None) -> Any:
+def as_input(x: Argument, dtype: str | None) -> Any:
     """Returns what is like an array as an array with its mask, floats in `dtype` (None: in their own); others as is."""
     if x is None or isinstance(x, (bool, KerasTensor)):
         return x

@@ -116,7 +116,7 @@ def refuse_no_shape(class_name: str, args: tuple) -> NoReturn:
     )
 
 
-def remember_origin(layer: Any) -> None:
+def remember_origin(layer: Operation) -> None:
     """Records the line of the user's code that constructed `layer`."""
     frame: Any = sys._getframe(1)
     while frame is not None and not _is_user_file(frame.f_code.co_filename):
@@ -125,7 +125,7 @@ def remember_origin(layer: Any) -> None:
         layer.__dict__["_origin"] = (frame.f_code.co_filename, frame.f_lineno)
 
 
-def made_at(layer: Any) -> str:
+def made_at(layer: Operation) -> str:
     """Returns the file and line that constructed `layer`, to follow its name; empty if unknown."""
     origin = getattr(layer, "_origin", None)
     return f", made at {origin[0]}:{origin[1]}" if origin is not None else ""
