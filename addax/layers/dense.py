@@ -1,10 +1,12 @@
-"""Dense layers: matrix products with learned kernels."""
+"""Dense (fully connected) layers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .. import activations
+from ..core.op import Tensor
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..ops import add, matmul
 from .input_spec import InputSpec
 from .layer import Layer, Shape
@@ -12,17 +14,17 @@ from .sizes import add_weight, flags, mixes_rows, take_weight_options
 
 
 class Dense(Layer):
-    """`activation(inputs @ kernel + bias)`: every output unit sees every input feature.
+    """Dense (fully connected) layer: `activation(inputs @ kernel + bias)`.
 
     Args:
-        units: Number of output features.
-        activation: Name or function applied to the result; None for none.
+        units: Number of output features, a positive int.
+        activation: Activation of the result, a name or function; None for none.
         use_bias: Whether to add a learned bias.
-        kernel_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        kernel_constraint, bias_constraint: What is applied to the weights after each update.
-        quantization_config: Kept for compatibility; must be None.
+        kernel_initializer, bias_initializer: Initializers of the kernel and the bias.
+        kernel_regularizer, bias_regularizer: Regularizers of the kernel and the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
+        quantization_config: Accepted for compatibility; must be None.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     Input shape `(batch, ..., features)`, output shape `(batch, ..., units)`.
@@ -36,16 +38,16 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        quantization_config: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        quantization_config: None = None,
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -81,7 +83,7 @@ class Dense(Layer):
     def _output_activation(self) -> Any:
         return self.activation
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         x = matmul(inputs, self.kernel)
         if self.bias is not None:
             x = add(x, self.bias)
