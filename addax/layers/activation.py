@@ -1,4 +1,4 @@
-"""Activations as layers."""
+"""Activation layers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from .. import activations
 from ..core.engine import jnp
 from ..core.masks import get_mask
+from ..core.op import Tensor
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.nn import elu, leaky_relu, relu, softmax
@@ -27,7 +29,7 @@ from .sizes import (
 
 
 class Elementwise(Layer):
-    """A layer whose output has the shape of its input."""
+    """Base of layers whose output has the shape of their input."""
 
     rowwise = "always"
 
@@ -41,7 +43,7 @@ class Elementwise(Layer):
 
 
 class Identity(Elementwise):
-    """The input as it is.
+    """Returns its input unchanged.
 
     Args:
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -53,22 +55,22 @@ class Identity(Elementwise):
     _keeps_dtype = True
     passes_values = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return inputs
 
 
 class Activation(Elementwise):
-    """An activation function as a layer.
+    """Applies an activation function.
 
     Args:
-        activation: Name, function or layer.
+        activation: Activation: a name, function or layer.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.Activation("relu")(np.array([-3.0, 2.0]))
     Array([0., 2.], dtype=float32)
     """
 
-    def __init__(self, activation: Any, **kwargs: Any):
+    def __init__(self, activation: ActivationLike, **kwargs: Any):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
 
@@ -78,17 +80,17 @@ class Activation(Elementwise):
     def _output_activation(self) -> Any:
         return self.activation
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return self.activation(inputs)
 
 
 class ReLU(Elementwise):
-    """`x` above `threshold`, up to `max_value`; `negative_slope * (x - threshold)` below.
+    """Rectified linear unit: `x` above `threshold`, at most `max_value`; `negative_slope * (x - threshold)` below.
 
     Args:
-        max_value: Greatest value returned; None for no limit.
+        max_value: Maximum of the output; None for no limit.
         negative_slope: Slope below the threshold.
-        threshold: Where the function begins to be `x`.
+        threshold: Value of `x` from which on the output is `x`.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.ReLU(max_value=6.0, negative_slope=0.5)(np.array([-1.0, 2.0, 8.0]))
@@ -117,7 +119,7 @@ class ReLU(Elementwise):
         self.negative_slope = negative_slope
         self.threshold = threshold
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
     def _output_activation(self) -> Any:
@@ -125,7 +127,7 @@ class ReLU(Elementwise):
 
 
 class LeakyReLU(Elementwise):
-    """`x` above 0, `negative_slope * x` below.
+    """Leaky rectified linear unit: `x` above 0, `negative_slope * x` below.
 
     Args:
         negative_slope: Slope below 0.
@@ -147,7 +149,7 @@ class LeakyReLU(Elementwise):
             )
         self.negative_slope = negative_slope
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return leaky_relu(inputs, self.negative_slope)
 
     def _output_activation(self) -> Any:
@@ -155,13 +157,14 @@ class LeakyReLU(Elementwise):
 
 
 class PReLU(Layer):
-    """`x` above 0, `alpha * x` below, with a learned slope ([paper](https://arxiv.org/abs/1502.01852)).
+    """Parametric rectified linear unit: `x` above 0, `alpha * x` below, with learned `alpha`
+    ([paper](https://arxiv.org/abs/1502.01852)).
 
     Args:
-        alpha_initializer: How the slopes begin.
-        alpha_regularizer: Penalty on them.
-        alpha_constraint: What is applied to them after each update.
-        shared_axes: Axes (the first after the batch is 1) along which one slope holds; None for none.
+        alpha_initializer: Initializer of the slopes.
+        alpha_regularizer: Regularizer of the slopes.
+        alpha_constraint: Constraint on the slopes, applied after each update.
+        shared_axes: Axes along which a slope is shared, counted from 1 for the first after the batch; None for none.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     >>> keras.layers.PReLU(alpha_initializer="ones", shared_axes=[1, 2])(np.ones((1, 8, 8, 3))).shape
@@ -172,9 +175,9 @@ class PReLU(Layer):
 
     def __init__(
         self,
-        alpha_initializer: Any = "Zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        alpha_initializer: InitializerLike = "Zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
         shared_axes: int | Sequence[int] | None = None,
         **kwargs: Any,
     ):
@@ -182,9 +185,7 @@ class PReLU(Layer):
         self.supports_masking = True
         take_weight_options(
             self,
-            alpha_initializer=alpha_initializer,
-            alpha_regularizer=alpha_regularizer,
-            alpha_constraint=alpha_constraint,
+            alpha=(alpha_initializer, alpha_regularizer, alpha_constraint),
         )
         if shared_axes is not None:
             axis_or_axes(self, "shared_axes", shared_axes)
@@ -204,7 +205,7 @@ class PReLU(Layer):
         axes = {i: n for i, n in enumerate(input_shape) if i > 0 and i not in (self.shared_axes or ())}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)  # type: ignore[arg-type]
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return relu(inputs) - multiply(self.alpha, relu(negative(inputs)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -212,10 +213,10 @@ class PReLU(Layer):
 
 
 class ELU(Elementwise):
-    """`x` above 0, `alpha * (exp(x) - 1)` below ([paper](https://arxiv.org/abs/1511.07289)).
+    """Exponential linear unit: `x` above 0, `alpha * (exp(x) - 1)` below ([paper](https://arxiv.org/abs/1511.07289)).
 
     Args:
-        alpha: What the function tends to, negated, for small `x`.
+        alpha: Scale of the negative part, which tends to `-alpha`.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.ELU()(np.array([-1.0, 2.0])).round(3)
@@ -226,7 +227,7 @@ class ELU(Elementwise):
         super().__init__(**kwargs)
         self.alpha = number(self, "alpha", alpha)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return elu(inputs, self.alpha)
 
     def _output_activation(self) -> Any:
@@ -234,14 +235,14 @@ class ELU(Elementwise):
 
 
 class Softmax(Elementwise):
-    """Positive numbers that sum to 1 along an axis, in the proportions of `exp(x)`.
+    """Softmax: `exp(x) / sum(exp(x))` along an axis.
 
     Args:
-        axis: Axis or axes.
+        axis: Axis or axes to normalize along.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
-    Call arguments: `inputs`, and `mask`, bools of the same shape: where false, the result is 0. A mask of fewer axes
-    says which steps are padding: it is passed on, and matters where the sum runs over the steps.
+    Call arguments: `inputs`; `mask`, bool, of the same shape: the output is 0 where it is False. A mask with fewer axes
+    marks padded timesteps: it is passed on, and has an effect only if the softmax runs over the timesteps.
 
     >>> keras.layers.Softmax()(np.array([1.0, 1.0]), mask=np.array([True, False]))
     Array([1., 0.], dtype=float32)
@@ -257,7 +258,7 @@ class Softmax(Elementwise):
     def _output_activation(self) -> Any:
         return "softmax"
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         axis = tuple(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
         mask = None if mask is None else self._per_score(mask, inputs)
         if mask is None:
@@ -266,15 +267,18 @@ class Softmax(Elementwise):
         out = softmax(where(mask, inputs, jnp.finfo(inputs.dtype).min), axis)
         return where(mask, out, jnp.zeros((), out.dtype))
 
-    def _per_score(self, mask: Any, inputs: Any) -> Any:
-        """The mask as one that broadcasts with the inputs; None where it leaves out whole rows only.
+    def _per_score(self, mask: Tensor, inputs: Tensor) -> Any:
+        """Returns the mask in a shape that broadcasts with the inputs, or None if it masks only whole rows.
 
-        A mask that came with the inputs says which steps `(batch, time, ...)` are padding, whatever the sizes. One
-        that is given to the call is read as NumPy broadcasts, if it can be.
+        A mask that came with the inputs marks timesteps `(batch, time, ...)`, whatever the sizes. One that is passed
+        to the call follows NumPy's broadcasting rules, if they apply.
+
+        Raises:
+            ValueError: The mask fits neither way.
         """
         shape, sizes = static_shape(inputs), static_shape(mask)
         steps = len(sizes) < len(shape) and _fits(sizes, shape[: len(sizes)])
-        # In a graph the mask of the inputs is computed twice: it is told by its shape.
+        # In a graph the mask of the inputs is computed twice, so that it is recognized by its shape, not its identity.
         came_along = get_mask(inputs)
         if not (steps and came_along is not None and static_shape(came_along) == sizes) and _fits(
             sizes, shape[len(shape) - len(sizes) :]
@@ -293,5 +297,5 @@ class Softmax(Elementwise):
 
 
 def _fits(mask: Shape, shape: Shape) -> bool:
-    """Whether a mask of the one shape broadcasts to the other; unknown sizes fit."""
+    """Returns whether a mask of the first shape broadcasts to the second; unknown sizes match any."""
     return len(mask) == len(shape) and all(m in (1, n) or None in (m, n) for m, n in zip(mask, shape))

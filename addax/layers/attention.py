@@ -1,4 +1,4 @@
-"""Attention without heads: by products of queries and keys, or by a small network of their sums."""
+"""Single-head attention: dot-product and additive."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
+from ..core.op import Tensor
 from ..core.seeds import SeedGenerator
 from ..ops import (
     arange,
@@ -26,31 +27,32 @@ from .layer import Layer, Shape
 from .regularization import Strength
 from .sizes import flags, static_shape
 
-# What masked scores are lowered by: enough that they don't count, and finite in 16 bits.
+# Subtracted from masked scores: large enough that their softmax is 0, and finite in 16 bits.
 _FAR = {"float16": 65504.0}
 
 
 class Attention(Layer):
-    """Weighted sums of values, with weights from how well each query fits each key
-    ([paper](https://arxiv.org/abs/1508.04025)).
+    """Dot-product attention, Luong-style ([paper](https://arxiv.org/abs/1508.04025)): each output is a sum of values,
+    weighted by the softmax of the query's scores against the keys.
 
     Args:
-        use_scale: Whether a learned number scales the scores.
-        score_mode: "dot": products of queries and keys; "concat": sums of `tanh(query + key)`, with a learned factor.
-        dropout: Fraction of the weights that is dropped in training.
-        seed: An int that fixes the dropout.
+        use_scale: Whether to multiply the scores by a learned scalar.
+        score_mode: "dot" (dot products of queries and keys) or "concat" (sums of `tanh(query + key)`, times a learned
+            scalar).
+        dropout: Fraction of the attention weights to drop in training.
+        seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     Call arguments: `inputs`, a list `[query, value]` or `[query, value, key]`, of shapes `(batch, queries, dim)`,
-    `(batch, keys, value_dim)` and `(batch, keys, dim)`, with the same axes between batch and length where there are
-    more; `mask`, a list of their masks `(batch, length)` or Nones;
-    `return_attention_scores`; `use_causal_mask`: whether a position sees only itself and those before.
+    `(batch, keys, value_dim)` and `(batch, keys, dim)`, with equal additional axes between batch and length if there
+    are any; `mask`, a list of their masks `(batch, length)` or Nones; `return_attention_scores`; `use_causal_mask`:
+    whether positions attend only to themselves and earlier ones.
 
     >>> keras.layers.Attention()([np.ones((2, 4, 8)), np.ones((2, 6, 8))]).shape
     (2, 4, 8)
     """
 
-    _about: tuple[str, ...] = ("seed",)  # which the generator was given
+    _about: tuple[str, ...] = ("seed",)  # the random generator has it
     rowwise = "always"
     dropout = Strength()
     seed_generator: SeedGenerator
@@ -77,7 +79,7 @@ class Attention(Layer):
         self.supports_masking = True
 
     def _mixes_rows(self, training: bool) -> bool:
-        # Without a batch axis the queries are the rows. What dropout draws depends on the size of the batch.
+        # Without a batch axis the queries are the rows. The dropout mask depends on the size of the batch.
         shapes = (self._build_shapes or {}).get("input_shape") or [()]
         return len(shapes[0]) < 3 or (training and self.dropout > 0)
 
@@ -88,7 +90,7 @@ class Attention(Layer):
         if self.score_mode == "concat":
             self.concat_score_weight = self.add_weight(name="concat_score_weight", shape=(), initializer="ones")
 
-    def _check_inputs(self, inputs: Any, mask: Any = None) -> None:
+    def _check_inputs(self, inputs: list, mask: list | None = None) -> None:
         name = type(self).__name__
         expected = "namely [query, value] or [query, value, key]. Received"
         if not isinstance(inputs, list):
@@ -113,8 +115,8 @@ class Attention(Layer):
 
     def compute_output_spec(
         self,
-        inputs: Any,
-        mask: Any = None,
+        inputs: list[Tensor],
+        mask: list[Tensor | None] | None = None,
         training: bool = False,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
@@ -126,12 +128,12 @@ class Attention(Layer):
         query, value = inputs[0], inputs[1]
         return output, KerasTensor((*query.shape[:-1], value.shape[-2]), self.compute_dtype)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: list[Tensor], mask: list[Tensor | None] | None = None) -> Any:
         self._check_inputs(inputs, mask)
         return None if mask is None else mask[0]
 
-    def scores(self, query: Any, key: Any) -> Any:
-        """How well each query fits each key, `(..., queries, keys)`."""
+    def scores(self, query: Tensor, key: Tensor) -> Any:
+        """Returns the score of each query against each key, `(..., queries, keys)`."""
         if self.score_mode == "dot":
             found = matmul(query, swapaxes(key, -2, -1))
             return found if self.scale is None else multiply(found, self.scale)
@@ -142,8 +144,8 @@ class Attention(Layer):
 
     def call(
         self,
-        inputs: Any,
-        mask: Any = None,
+        inputs: list[Tensor],
+        mask: list[Tensor | None] | None = None,
         training: bool = False,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
@@ -166,8 +168,12 @@ class Attention(Layer):
             output = multiply(output, cast(expand_dims(kept, -1), output.dtype))
         return (output, weights) if return_attention_scores else output
 
-    def _by_position(self, mask: Any, shape: Shape, name: str) -> Any:
-        """The mask of a query or value of this shape, with an axis for each but the features."""
+    def _by_position(self, mask: Tensor, shape: Shape, name: str) -> Any:
+        """Returns the mask of a query or value of this shape, expanded to all its axes but the features.
+
+        Raises:
+            ValueError: The mask doesn't fit the shape.
+        """
         given = sizes = static_shape(mask)
         if len(sizes) == 2 and len(shape) > 3:  # (batch, length), the same for all axes between
             mask = expand_dims(mask, tuple(range(1, len(shape) - 2)))
@@ -179,7 +185,8 @@ class Attention(Layer):
             )
         return mask
 
-    def _seen(self, shape: tuple, value_mask: Any, value_shape: Shape, causal: bool) -> Any:
+    def _seen(self, shape: tuple, value_mask: Tensor | None, value_shape: Shape, causal: bool) -> Tensor | None:
+        """Returns which keys each query attends to, bool, or None for all."""
         masks = []
         if value_mask is not None:
             masks.append(expand_dims(cast(self._by_position(value_mask, value_shape, "value"), "bool"), -2))
@@ -191,12 +198,12 @@ class Attention(Layer):
 
 
 class AdditiveAttention(Attention):
-    """Attention whose scores are sums of `scale * tanh(query + key)`, with a learned `scale` for each feature
-    ([paper](https://arxiv.org/abs/1409.0473)).
+    """Additive attention, Bahdanau-style ([paper](https://arxiv.org/abs/1409.0473)): scores are sums of
+    `scale * tanh(query + key)` over the features.
 
     Args:
-        use_scale: Whether there is a scale.
-        dropout: Fraction of the weights that is dropped in training.
+        use_scale: Whether to learn a `scale` for each feature.
+        dropout: Fraction of the attention weights to drop in training.
         **kwargs: `seed`; `name`, `dtype` and other arguments of `Layer`.
 
     Call arguments: as for `Attention`; queries and keys have the same features.
@@ -217,6 +224,6 @@ class AdditiveAttention(Attention):
         if self.use_scale:
             self.scale = self.add_weight(name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform")
 
-    def scores(self, query: Any, key: Any) -> Any:
+    def scores(self, query: Tensor, key: Tensor) -> Any:
         pairs = tanh(expand_dims(query, -2) + expand_dims(key, -3))
         return sum(pairs if self.scale is None else multiply(self.scale, pairs), axis=-1)

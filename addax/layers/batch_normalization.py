@@ -1,4 +1,4 @@
-"""Normalisation over the batch."""
+"""Batch normalization."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 from ..core.dtypes import standardize_dtype
+from ..core.op import Tensor
+from ..core.types import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from ..core.variable import Variable
 from ..ops.core import cast, stop_gradient
 from ..ops.nn import batch_normalization, moments
@@ -16,34 +18,35 @@ from .layer import Layer, Shape
 from .sizes import add_weight, flags, fraction, is_along_rows, is_int, number, static_shape, take_weight_options
 
 
-def _move(average: Variable, value: Any, momentum: float) -> Any:
-    """Moves a running average towards `value`; returns it."""
+def _move(average: Variable, value: Tensor, momentum: float) -> Any:
+    """Updates a moving average with `value`; returns it."""
     return average.assign(average.value * momentum + value * (1.0 - momentum))
 
 
 class BatchNormalization(Layer):
-    """Brings each feature to mean 0 and variance 1 ([paper](https://arxiv.org/abs/1502.03167)): over the batch in
-    training, by the running averages of training otherwise.
+    """Normalizes each feature to mean 0 and variance 1 ([paper](https://arxiv.org/abs/1502.03167)): with the statistics
+    of the batch in training, with their moving averages in inference.
 
     Args:
-        axis: Axis of the features, which are normalised each by itself.
-        momentum: Weight of the past in the running averages.
-        epsilon: Added to the variance.
+        axis: Axis of the features, each of which is normalized separately.
+        momentum: Momentum of the moving averages.
+        epsilon: Small number added to the variance, against division by zero.
         center: Whether to add a learned offset, `beta`.
         scale: Whether to multiply by a learned factor, `gamma`.
-        beta_initializer, gamma_initializer: How the weights begin.
-        moving_mean_initializer, moving_variance_initializer: How the running averages begin.
-        beta_regularizer, gamma_regularizer: Penalties on the weights.
-        beta_constraint, gamma_constraint: What is applied to the weights after each update.
-        renorm: Whether to normalise batches in training by the running averages, as far as `renorm_clipping` lets.
-        renorm_clipping: Dict of limits: "rmax" and "rmin" of the ratio of deviations, "dmax" of the distance of means.
-        renorm_momentum: Weight of the past in the averages that `renorm` uses.
-        synchronized: Kept for compatibility: arrays that are sharded over devices are always reduced as a whole.
+        beta_initializer, gamma_initializer: Initializers of `beta` and `gamma`.
+        moving_mean_initializer, moving_variance_initializer: Initializers of the moving mean and variance.
+        beta_regularizer, gamma_regularizer: Regularizers of `beta` and `gamma`.
+        beta_constraint, gamma_constraint: Constraints on `beta` and `gamma`, applied after each update.
+        renorm: Whether to use batch renormalization: corrects the statistics of the batch towards the moving averages.
+        renorm_clipping: Dict of limits of the correction: "rmax" and "rmin" of the ratio of standard deviations, "dmax"
+            of the difference of means.
+        renorm_momentum: Momentum of the moving averages that `renorm` uses.
+        synchronized: Accepted for compatibility: arrays sharded over devices are always reduced as a whole.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
-    Call arguments: `inputs`; `training`, whether to use (and learn) the statistics of the batch; `mask`, bools that
-    broadcast from the left with the inputs: what counts in the statistics. With `trainable = False` the running
-    averages are used, and kept, also in training.
+    Call arguments: `inputs`; `training`: whether to use the statistics of the batch and update the moving averages;
+    `mask`, bool, of the shape of the inputs without the last axis: elements to include in the statistics. With
+    `trainable = False` the layer runs in inference mode also in training.
 
     >>> layer = keras.layers.BatchNormalization()
     >>> layer(np.array([[1.0], [3.0]]), training=True).round(2)
@@ -62,14 +65,14 @@ class BatchNormalization(Layer):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         renorm: bool = False,
         renorm_clipping: dict[str, float] | None = None,
         renorm_momentum: float = 0.99,
@@ -89,14 +92,10 @@ class BatchNormalization(Layer):
         self.scale = scale
         take_weight_options(
             self,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
+            beta=(beta_initializer, beta_regularizer, beta_constraint),
+            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+            moving_mean=(moving_mean_initializer,),
+            moving_variance=(moving_variance_initializer,),
         )
         self.renorm = renorm
         self.renorm_clipping = self._checked_clipping(renorm_clipping) if renorm else renorm_clipping
@@ -146,7 +145,7 @@ class BatchNormalization(Layer):
         self.input_spec = InputSpec(ndim=rank, axes={self.axis: features[0]})  # type: ignore[dict-item]
 
     def _build_renorm(self, features: tuple) -> None:
-        def stddev(shape: tuple, dtype: Any = None) -> Any:
+        def stddev(shape: tuple, dtype: DTypeLike = None) -> Any:
             return self.moving_variance_initializer(shape, dtype=dtype) ** 0.5  # type: ignore[attr-defined]
 
         options: dict[str, Any] = {"trainable": False, "autocast": False}
@@ -154,7 +153,7 @@ class BatchNormalization(Layer):
         self.renorm_mean = add_weight(self, "renorm_mean", features, options="moving_mean", **options)
         self.renorm_stddev = self.add_weight(features, stddev, name="renorm_stddev", **options)
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Any:
         dtype = standardize_dtype(inputs.dtype)
         if mask is not None and (
             len(mask.shape) != len(inputs.shape) - 1
@@ -178,9 +177,9 @@ class BatchNormalization(Layer):
         out = batch_normalization(inputs, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
         return cast(out, self.compute_dtype)
 
-    def _renormalized(self, mean: Any, variance: Any) -> tuple[Any, Any]:
-        """The mean and variance that bring the batch to what the running averages would make of it
-        ([paper](https://arxiv.org/abs/1702.03275)), within the limits of `renorm_clipping`; updates the averages."""
+    def _renormalized(self, mean: Tensor, variance: Tensor) -> tuple[Any, Any]:
+        """Returns the moments of batch renormalization ([paper](https://arxiv.org/abs/1702.03275)), and updates the
+        moving averages."""
         limits = self.renorm_clipping or {}
         stddev = sqrt(variance + self.epsilon)
         r = stop_gradient(stddev / self.renorm_stddev.value)
@@ -192,16 +191,15 @@ class BatchNormalization(Layer):
         _move(self.moving_mean, mean, self.momentum)
         moving = _move(self.moving_stddev, stddev, self.momentum)
         self.moving_variance.assign(maximum(square(moving) - self.epsilon, 0.0))
-        # (x - mean) / stddev * r + d is a normalisation by other moments.
+        # (x - mean) / stddev * r + d, written as a normalization with other moments.
         return mean - d * stddev / r, square(stddev / r) - self.epsilon
 
-    def _moments(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
+    def _moments(self, inputs: Tensor, mask: Tensor | None) -> tuple[Any, Any]:
         axes = tuple(i for i in range(inputs.ndim) if i != self.axis % inputs.ndim)
         if mask is None:
             return moments(inputs, axes)
         weights = cast(broadcast_to(reshape(mask, (*mask.shape, 1)), inputs.shape), inputs.dtype)
-        # A batch that is padding from end to end has mean and variance 0, as in Keras: 0 / 0 would stay in the
-        # running averages for good.
+        # A batch of padding only has mean and variance 0, as in Keras: a NaN would stay in the moving averages.
         count = maximum(sum_(weights, axes, keepdims=True), 1e-7)
         mean = sum_(multiply(inputs, weights), axes, keepdims=True) / count
         variance = sum_(multiply(square(inputs - mean), weights), axes, keepdims=True) / count

@@ -1,4 +1,4 @@
-"""Bidirectional: a recurrent layer run both ways."""
+"""Bidirectional wrapper of recurrent layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 from ..core import tree
 from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
+from ..core.op import Tensor
 from ..core.serialization import deserialize_keras_object
+from ..core.types import ArrayLike, ShapeTree, Tree
 from ..core.variable import Variable
 from ..ops import add, cast, concatenate, flip, multiply
 from .input_spec import InputSpec
@@ -25,17 +27,17 @@ _RECURRENT = ("go_backwards", "return_sequences", "return_state", "stateful")
 
 
 class Bidirectional(Layer):
-    """Runs a recurrent layer over its input in both directions, and merges what comes out.
+    """Runs a recurrent layer over its input in both directions, and merges the outputs.
 
     Args:
-        layer: A recurrent layer. Copies of it are used, with weights of their own.
-        merge_mode: How the outputs of the two are combined: "concat", "sum", "mul", "ave", or None for both.
-        weights: Weights to begin with, forward layer's first.
-        backward_layer: A recurrent layer with the other `go_backwards`, for the second direction; None for a copy.
+        layer: A recurrent layer. The wrapper uses copies of it, with weights of their own.
+        merge_mode: Combination of the two outputs: "concat", "sum", "mul", "ave", or None to return both.
+        weights: Initial weights, those of the forward layer first; None to initialize them.
+        backward_layer: A recurrent layer with the opposite `go_backwards`, for the backward direction; None for a copy.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
-    Input and output shapes are the recurrent layer's, with twice the features for "concat". With `return_state` the
-    states of the forward layer follow the output, then those of the backward layer.
+    Input and output shapes are those of the recurrent layer, with twice the features for "concat". With `return_state`
+    the states of the forward layer follow the output, then those of the backward layer.
 
     >>> keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True))(np.ones((2, 5, 3))).shape
     (2, 5, 8)
@@ -46,10 +48,10 @@ class Bidirectional(Layer):
 
     def __init__(
         self,
-        layer: Any,
+        layer: Layer,
         merge_mode: str | None = "concat",
-        weights: Any = None,
-        backward_layer: Any = None,
+        weights: Sequence[ArrayLike] | None = None,
+        backward_layer: Layer | None = None,
         **kwargs: Any,
     ):
         if not isinstance(layer, Layer):
@@ -75,7 +77,7 @@ class Bidirectional(Layer):
         if backward_layer is None:
             self.backward_layer = _copy(layer, "backward", go_backwards=not self.forward_layer.go_backwards)
         else:
-            # A layer the user gave is used as it is.
+            # Unlike `layer`, a given backward layer is not copied.
             self.backward_layer = backward_layer
         self._check_pair()
         self.merge_mode = merge_mode
@@ -84,7 +86,7 @@ class Bidirectional(Layer):
         self.return_state = self.forward_layer.return_state
         self.supports_masking = True
         self.trainable = self._trainable
-        # Masked steps must not add to the other direction's output.
+        # With "sum" and the like, a masked timestep must not add its previous output to that of the other direction.
         for part in (self.forward_layer, self.backward_layer):
             if self.return_sequences and hasattr(part, "zero_output_for_mask"):
                 part.zero_output_for_mask = True
@@ -113,26 +115,26 @@ class Bidirectional(Layer):
 
     @property
     def states(self) -> tuple[Variable, ...] | None:
-        """The states of a stateful layer, forward first; None where there are none."""
+        """The states of a stateful layer, forward first; None if there are none."""
         if not self.forward_layer.states:
             return None
         return (*tree.flatten(self.forward_layer.states), *tree.flatten(self.backward_layer.states))
 
     def reset_state(self) -> None:
-        """Sets the states of a stateful layer back to the beginning."""
+        """Resets the states of a stateful layer to their initial values."""
         self.forward_layer.reset_state()
         self.backward_layer.reset_state()
 
     def reset_states(self) -> None:
-        """`reset_state`, under its older name."""
+        """Alias of `reset_state`."""
         self.reset_state()
 
-    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: ShapeTree = None) -> None:
         for part in (self.forward_layer, self.backward_layer):
             if not part.built:
                 part.build(sequences_shape)
 
-    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: ShapeTree = None) -> Any:
         shapes = self.forward_layer.compute_output_shape(sequences_shape)
         output, states = (shapes[0], shapes[1:]) if self.return_state else (shapes, ())
         backward = self.backward_layer.compute_output_shape(sequences_shape)
@@ -149,14 +151,16 @@ class Bidirectional(Layer):
             lambda t: KerasTensor(t.shape, self.compute_dtype), super().compute_output_spec(*args, **kwargs)
         )
 
-    def compute_mask(self, _: Any, mask: Any) -> Any:
+    def compute_mask(self, _: Tree, mask: Tree) -> Any:
         output = tree.flatten(mask)[0] if self.return_sequences else None
         outputs = (output, output) if self.merge_mode is None else output
         if not self.return_state:
             return outputs
         return [*tree.flatten(outputs)] + [None] * 2 * len(self.forward_layer.state_size)
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:
+    def call(
+        self, sequences: Tensor, initial_state: Tree = None, mask: Tensor | None = None, training: bool | None = None
+    ) -> Any:
         kwargs = {"mask": tree.flatten(mask)[0], "training": training}
         starts: list[dict[str, Any]] = [{}, {}]
         if initial_state is not None:
@@ -170,7 +174,7 @@ class Bidirectional(Layer):
             forward, backward = forward[0], backward[0]
         if self.return_sequences:
             backward = flip(backward, axis=1)
-        # The two directions have policies of their own; what comes out is of this layer's.
+        # The two layers have dtype policies of their own; the output follows this layer's.
         forward, backward, *states = (cast(x, self.compute_dtype) for x in (forward, backward, *states))
         merge = _MERGE[self.merge_mode]
         if merge is None:
@@ -187,6 +191,6 @@ class Bidirectional(Layer):
 
 
 def _copy(layer: Layer, direction: str, **changes: Any) -> Any:
-    """A layer like `layer` with weights of its own, named for its direction."""
+    """Returns a layer with the config of `layer` and new weights, named for its direction."""
     name = layer.name if layer.name.startswith(f"{direction}_") else f"{direction}_{layer.name}"
     return type(layer).from_config({**layer.get_config(), **changes, "name": name})

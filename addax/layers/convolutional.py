@@ -1,4 +1,4 @@
-"""Convolutions and transposed convolutions over one, two and three axes."""
+"""1D, 2D and 3D convolutions and transposed convolutions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from .. import activations
 from ..core.config import standardize_data_format
+from ..core.op import Tensor
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..kernels.conv import Sizes
 from ..kernels.conv_transpose import transposed_length
 from ..ops.nn import conv, conv_transpose
@@ -30,8 +32,8 @@ from .sizes import (
 )
 
 
-class SpatialLayer(Layer):
-    """What all convolutions share: sizes an axis, bias and activation. `rank` is the number of spatial axes."""
+class Convolution(Layer):
+    """Base of all convolutions: sizes per axis, bias and activation. `rank` is the number of spatial axes."""
 
     rowwise = "always"
     rank: int
@@ -46,7 +48,7 @@ class SpatialLayer(Layer):
         padding: str,
         data_format: str | None,
         dilation_rate: Sizes,
-        activation: Any,
+        activation: ActivationLike,
         use_bias: bool,
     ) -> None:
         self.kernel_size = per_axis(self, "kernel_size", kernel_size, self.rank)
@@ -68,10 +70,10 @@ class SpatialLayer(Layer):
         channels = known_channels(self, input_shape, self.data_format)
         axes = {channel_axis(self.data_format): channels}
         self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2, axes=axes)
-        self.compute_output_shape(input_shape)  # an input that is too small is an error at once
+        self.compute_output_shape(input_shape)  # raises for inputs smaller than the kernel
         return channels
 
-    def _finish(self, x: Any) -> Any:
+    def _finish(self, x: Tensor) -> Any:
         """Adds the bias and applies the activation."""
         if self.bias is not None:
             bias = self.bias
@@ -97,8 +99,8 @@ class SpatialLayer(Layer):
         raise NotImplementedError
 
 
-class BaseConv(SpatialLayer):
-    """A convolution; `Conv1D`, `Conv2D` and `Conv3D` say over how many axes."""
+class BaseConv(Convolution):
+    """Base of `Conv1D`, `Conv2D` and `Conv3D`, which set `rank`."""
 
     def __init__(
         self,
@@ -109,15 +111,15 @@ class BaseConv(SpatialLayer):
         data_format: str | None = None,
         dilation_rate: Sizes = 1,
         groups: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -136,12 +138,8 @@ class BaseConv(SpatialLayer):
         self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
         take_weight_options(
             self,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
 
     def build(self, input_shape: Shape) -> None:
@@ -156,7 +154,7 @@ class BaseConv(SpatialLayer):
         self.kernel = add_weight(self, "kernel", shape)
         self.bias = add_weight(self, "bias", (self.filters,)) if self.use_bias else None
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         self.compute_output_shape(static_shape(inputs))
         x = conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
         return self._finish(x)
@@ -166,23 +164,23 @@ class BaseConv(SpatialLayer):
 
 
 class Conv1D(BaseConv):
-    """Convolution over one axis: time, or positions of a sequence.
+    """1D convolution, over time or the positions of a sequence.
 
     Args:
-        filters: Number of output channels.
-        kernel_size: Length of the window.
-        strides: Steps between windows.
-        padding: "valid" (none), "same" (output length `ceil(length / strides)`), or "causal" (no output depends on
-            later inputs).
+        filters: Number of filters: the output channels.
+        kernel_size: Length of the kernel, an int.
+        strides: Stride, an int.
+        padding: "valid" (no padding), "same" (output length `ceil(length / strides)`), or "causal" (outputs depend on
+            no later inputs).
         data_format: "channels_last", `(batch, length, channels)`, or "channels_first"; None for the default.
-        dilation_rate: Distance between the elements of a window.
-        groups: Groups of channels that are convolved separately.
-        activation: Name or function applied to the result; None for none.
+        dilation_rate: Dilation rate of the kernel, an int.
+        groups: Number of groups of channels that are convolved separately.
+        activation: Activation of the result, a name or function; None for none.
         use_bias: Whether to add a learned bias to each output channel.
-        kernel_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        kernel_initializer, bias_initializer: Initializers of the kernel and the bias.
+        kernel_regularizer, bias_regularizer: Regularizers of the kernel and the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     >>> keras.layers.Conv1D(8, 3, padding="causal")(np.ones((2, 10, 4))).shape
@@ -194,20 +192,20 @@ class Conv1D(BaseConv):
 
 
 class Conv2D(BaseConv):
-    """Convolution over two axes: height and width of images.
+    """2D convolution, over height and width of images.
 
     Args:
-        filters: Number of output channels.
-        kernel_size: Size of the window, an int or `(height, width)`.
-        strides: Steps between windows, an int or `(height, width)`.
-        padding: "valid" (none) or "same" (output size `ceil(size / strides)`).
+        filters: Number of filters: the output channels.
+        kernel_size: Size of the kernel: an int, or `(height, width)`.
+        strides: Strides: an int, or `(height, width)`.
+        padding: "valid" (no padding) or "same" (output size `ceil(size / strides)`).
         data_format: "channels_last", `(batch, height, width, channels)`, or "channels_first"; None for the default.
-        dilation_rate: Distances between the elements of a window.
+        dilation_rate: Dilation rate of the kernel: an int, or one per axis.
         groups, activation, use_bias: As for `Conv1D`.
-        kernel_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        kernel_initializer, bias_initializer: Initializers of the kernel and the bias.
+        kernel_regularizer, bias_regularizer: Regularizers of the kernel and the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     >>> keras.layers.Conv2D(8, 3, strides=2, padding="same")(np.ones((2, 28, 28, 1))).shape
@@ -218,20 +216,20 @@ class Conv2D(BaseConv):
 
 
 class Conv3D(BaseConv):
-    """Convolution over three axes: volumes, or frames of a film.
+    """3D convolution, over volumes or video frames.
 
     Args:
-        filters: Number of output channels.
-        kernel_size: Size of the window, an int or one an axis.
-        strides: Steps between windows, an int or one an axis.
-        padding: "valid" (none) or "same" (output size `ceil(size / strides)`).
+        filters: Number of filters: the output channels.
+        kernel_size: Size of the kernel: an int, or one per axis.
+        strides: Strides: an int, or one per axis.
+        padding: "valid" (no padding) or "same" (output size `ceil(size / strides)`).
         data_format: "channels_last", `(batch, depth, height, width, channels)`, or "channels_first".
-        dilation_rate: Distances between the elements of a window.
+        dilation_rate: Dilation rate of the kernel: an int, or one per axis.
         groups, activation, use_bias: As for `Conv1D`.
-        kernel_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        kernel_initializer, bias_initializer: Initializers of the kernel and the bias.
+        kernel_regularizer, bias_regularizer: Regularizers of the kernel and the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     >>> keras.layers.Conv3D(2, 3)(np.ones((1, 5, 5, 5, 1))).shape
@@ -241,8 +239,8 @@ class Conv3D(BaseConv):
     rank = 3
 
 
-class BaseConvTranspose(SpatialLayer):
-    """A transposed convolution; `Conv1DTranspose`, ... say over how many axes."""
+class BaseConvTranspose(Convolution):
+    """Base of `Conv1DTranspose`, `Conv2DTranspose` and `Conv3DTranspose`, which set `rank`."""
 
     def __init__(
         self,
@@ -253,15 +251,15 @@ class BaseConvTranspose(SpatialLayer):
         output_padding: Sizes | None = None,
         data_format: str | None = None,
         dilation_rate: Sizes = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -279,12 +277,8 @@ class BaseConvTranspose(SpatialLayer):
                     )
         take_weight_options(
             self,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
 
     def build(self, input_shape: Shape) -> None:
@@ -292,7 +286,7 @@ class BaseConvTranspose(SpatialLayer):
         self.kernel = add_weight(self, "kernel", (*self.kernel_size, self.filters, channels))
         self.bias = add_weight(self, "bias", (self.filters,)) if self.use_bias else None
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         x = conv_transpose(
             inputs,
             self.kernel,
@@ -320,23 +314,23 @@ class BaseConvTranspose(SpatialLayer):
 
 
 class Conv1DTranspose(BaseConvTranspose):
-    """The convolution over one axis turned round: from the size that `Conv1D` makes to the size it came from.
+    """1D transposed convolution: maps the output size of a `Conv1D` back to its input size.
 
     Args:
-        filters: Number of output channels.
-        kernel_size: Size of the window, an int or one an axis.
-        strides: Factors by which the sizes grow, an int or one an axis.
+        filters: Number of filters: the output channels.
+        kernel_size: Size of the kernel: an int, or one per axis.
+        strides: Strides, the factors by which the sizes grow: an int, or one per axis.
         padding: "valid" or "same" (output size `size * strides`).
-        output_padding: What to add to each size at its end, less than the stride; None for the size that undoes a
-            convolution.
+        output_padding: Padding added at the end of each output axis, less than the stride: an int, or one per axis;
+            None to infer the output size from the other arguments.
         data_format: "channels_last" or "channels_first"; None for the default.
-        dilation_rate: Distances between the elements of a window.
-        activation: Name or function applied to the result; None for none.
+        dilation_rate: Dilation rate of the kernel: an int, or one per axis.
+        activation: Activation of the result, a name or function; None for none.
         use_bias: Whether to add a learned bias to each output channel.
-        kernel_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        kernel_constraint, bias_constraint: What is applied to the weights after each update.
+        kernel_initializer, bias_initializer: Initializers of the kernel and the bias.
+        kernel_regularizer, bias_regularizer: Regularizers of the kernel and the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     >>> keras.layers.Conv1DTranspose(4, 3, strides=2, padding="same")(np.ones((1, 5, 2))).shape
@@ -347,7 +341,7 @@ class Conv1DTranspose(BaseConvTranspose):
 
 
 class Conv2DTranspose(BaseConvTranspose):
-    """The convolution over two axes turned round, to make images larger ([paper](https://arxiv.org/abs/1603.07285)).
+    """2D transposed convolution, to upsample images ([paper](https://arxiv.org/abs/1603.07285)).
 
     Args:
         filters, kernel_size, ...: As for `Conv1DTranspose`, with sizes for two axes.
@@ -360,7 +354,7 @@ class Conv2DTranspose(BaseConvTranspose):
 
 
 class Conv3DTranspose(BaseConvTranspose):
-    """The convolution over three axes turned round.
+    """3D transposed convolution.
 
     Args:
         filters, kernel_size, ...: As for `Conv1DTranspose`, with sizes for three axes.

@@ -1,28 +1,30 @@
-"""Dense layers: matrix products with learned kernels."""
+"""Dense (fully connected) layers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .. import activations, constraints, initializers, regularizers
+from .. import activations
+from ..core.op import Tensor
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..ops import add, matmul
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import flags, mixes_rows
+from .sizes import add_weight, flags, mixes_rows, take_weight_options
 
 
 class Dense(Layer):
-    """`activation(inputs @ kernel + bias)`: every output unit sees every input feature.
+    """Dense (fully connected) layer: `activation(inputs @ kernel + bias)`.
 
     Args:
-        units: Number of output features.
-        activation: Name or function applied to the result; None for none.
+        units: Number of output features, a positive int.
+        activation: Activation of the result, a name or function; None for none.
         use_bias: Whether to add a learned bias.
-        kernel_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        kernel_constraint, bias_constraint: What is applied to the weights after each update.
-        quantization_config: Kept for compatibility; must be None.
+        kernel_initializer, bias_initializer: Initializers of the kernel and the bias.
+        kernel_regularizer, bias_regularizer: Regularizers of the kernel and the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
+        quantization_config: Accepted for compatibility; must be None.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     Input shape `(batch, ..., features)`, output shape `(batch, ..., units)`.
@@ -36,16 +38,16 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        quantization_config: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        quantization_config: None = None,
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -60,34 +62,19 @@ class Dense(Layer):
         self.activation = activations.get(activation)
         flags(self, use_bias=use_bias)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        take_weight_options(
+            self,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         self.quantization_config = None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(features, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self.kernel = add_weight(self, "kernel", (features, self.units))
+        self.bias = add_weight(self, "bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})  # type: ignore[dict-item]
 
     def _mixes_rows(self, training: bool) -> bool:
@@ -96,7 +83,7 @@ class Dense(Layer):
     def _output_activation(self) -> Any:
         return self.activation
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         x = matmul(inputs, self.kernel)
         if self.bias is not None:
             x = add(x, self.bias)

@@ -1,18 +1,20 @@
-"""Convolutions that treat each channel by itself, and those that mix the channels afterwards."""
+"""Depthwise and separable convolutions."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..core.op import Tensor
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..kernels.conv import Sizes
 from ..ops.nn import depthwise_conv, separable_conv
-from .convolutional import SpatialLayer
+from .convolutional import Convolution
 from .layer import Shape
 from .sizes import add_weight, positive, static_shape, take_weight_options
 
 
-class BaseDepthwiseConv(SpatialLayer):
-    """A convolution of each channel by itself; `DepthwiseConv1D`, ... say over how many axes."""
+class BaseDepthwiseConv(Convolution):
+    """Base of `DepthwiseConv1D` and `DepthwiseConv2D`, which set `rank`."""
 
     def __init__(
         self,
@@ -22,15 +24,15 @@ class BaseDepthwiseConv(SpatialLayer):
         depth_multiplier: int = 1,
         data_format: str | None = None,
         dilation_rate: Sizes = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -38,12 +40,8 @@ class BaseDepthwiseConv(SpatialLayer):
         self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
         take_weight_options(
             self,
-            depthwise_initializer=depthwise_initializer,
-            bias_initializer=bias_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            bias_regularizer=bias_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            bias_constraint=bias_constraint,
+            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
 
     def build(self, input_shape: Shape) -> None:
@@ -52,7 +50,7 @@ class BaseDepthwiseConv(SpatialLayer):
         self.kernel = add_weight(self, "kernel", shape, options="depthwise")
         self.bias = add_weight(self, "bias", (channels * self.depth_multiplier,)) if self.use_bias else None
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         self.compute_output_shape(static_shape(inputs))
         x = depthwise_conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
         return self._finish(x)
@@ -62,21 +60,21 @@ class BaseDepthwiseConv(SpatialLayer):
 
 
 class DepthwiseConv1D(BaseDepthwiseConv):
-    """Convolution over one axis, each channel by itself.
+    """1D depthwise convolution: convolves each channel separately.
 
     Args:
-        kernel_size: Size of the window, an int or one an axis.
-        strides: Steps between windows, an int or one an axis.
-        padding: "valid" (none) or "same" (output size `ceil(size / strides)`).
-        depth_multiplier: Output channels for each input channel.
+        kernel_size: Size of the kernel: an int, or one per axis.
+        strides: Strides: an int, or one per axis.
+        padding: "valid" (no padding) or "same" (output size `ceil(size / strides)`).
+        depth_multiplier: Number of output channels per input channel.
         data_format: "channels_last" or "channels_first"; None for the default.
-        dilation_rate: Distances between the elements of a window.
-        activation: Name or function applied to the result; None for none.
+        dilation_rate: Dilation rate of the kernel: an int, or one per axis.
+        activation: Activation of the result, a name or function; None for none.
         use_bias: Whether to add a learned bias to each output channel.
-        depthwise_initializer, bias_initializer: How the weights begin.
-        depthwise_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        depthwise_constraint, bias_constraint: What is applied to the weights after each update.
+        depthwise_initializer, bias_initializer: Initializers of the depthwise kernel and the bias.
+        depthwise_regularizer, bias_regularizer: Regularizers of the depthwise kernel and the bias.
+        activity_regularizer: Regularizer of the output.
+        depthwise_constraint, bias_constraint: Constraints on the depthwise kernel and the bias.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     >>> keras.layers.DepthwiseConv1D(3, depth_multiplier=2)(np.ones((1, 10, 4))).shape
@@ -87,7 +85,7 @@ class DepthwiseConv1D(BaseDepthwiseConv):
 
 
 class DepthwiseConv2D(BaseDepthwiseConv):
-    """Convolution over two axes, each channel by itself.
+    """2D depthwise convolution: convolves each channel separately.
 
     Args:
         kernel_size, strides, ...: As for `DepthwiseConv1D`, with sizes for two axes.
@@ -99,8 +97,8 @@ class DepthwiseConv2D(BaseDepthwiseConv):
     rank = 2
 
 
-class BaseSeparableConv(SpatialLayer):
-    """A depthwise convolution, then one of size 1 over the channels; `rank` says over how many axes."""
+class BaseSeparableConv(Convolution):
+    """Base of `SeparableConv1D` and `SeparableConv2D`, which set `rank`."""
 
     def __init__(
         self,
@@ -111,18 +109,18 @@ class BaseSeparableConv(SpatialLayer):
         data_format: str | None = None,
         dilation_rate: Sizes = 1,
         depth_multiplier: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -131,15 +129,9 @@ class BaseSeparableConv(SpatialLayer):
         self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
         take_weight_options(
             self,
-            depthwise_initializer=depthwise_initializer,
-            pointwise_initializer=pointwise_initializer,
-            bias_initializer=bias_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            pointwise_regularizer=pointwise_regularizer,
-            bias_regularizer=bias_regularizer,
-            depthwise_constraint=depthwise_constraint,
-            pointwise_constraint=pointwise_constraint,
-            bias_constraint=bias_constraint,
+            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
+            pointwise=(pointwise_initializer, pointwise_regularizer, pointwise_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
 
     def build(self, input_shape: Shape) -> None:
@@ -150,7 +142,7 @@ class BaseSeparableConv(SpatialLayer):
         self.pointwise_kernel = add_weight(self, "pointwise_kernel", point, options="pointwise")
         self.bias = add_weight(self, "bias", (self.filters,)) if self.use_bias else None
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         self.compute_output_shape(static_shape(inputs))
         x = separable_conv(
             inputs,
@@ -168,22 +160,22 @@ class BaseSeparableConv(SpatialLayer):
 
 
 class SeparableConv1D(BaseSeparableConv):
-    """Convolution over one axis in two steps: each channel by itself, then across the channels.
+    """1D separable convolution: a depthwise convolution, then a pointwise one that mixes the channels.
 
     Args:
-        filters: Number of output channels.
-        kernel_size: Size of the window, an int or one an axis.
-        strides: Steps between windows, an int or one an axis.
-        padding: "valid" (none) or "same" (output size `ceil(size / strides)`).
+        filters: Number of filters: the output channels.
+        kernel_size: Size of the kernel: an int, or one per axis.
+        strides: Strides: an int, or one per axis.
+        padding: "valid" (no padding) or "same" (output size `ceil(size / strides)`).
         data_format: "channels_last" or "channels_first"; None for the default.
-        dilation_rate: Distances between the elements of a window.
-        depth_multiplier: Channels that the first step makes of each input channel.
-        activation: Name or function applied to the result; None for none.
+        dilation_rate: Dilation rate of the kernel: an int, or one per axis.
+        depth_multiplier: Number of channels per input channel after the depthwise convolution.
+        activation: Activation of the result, a name or function; None for none.
         use_bias: Whether to add a learned bias to each output channel.
-        depthwise_initializer, pointwise_initializer, bias_initializer: How the weights begin.
-        depthwise_regularizer, pointwise_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        depthwise_constraint, pointwise_constraint, bias_constraint: What is applied to the weights after each update.
+        depthwise_initializer, pointwise_initializer, bias_initializer: Initializers of the two kernels and the bias.
+        depthwise_regularizer, pointwise_regularizer, bias_regularizer: Regularizers of the two kernels and the bias.
+        activity_regularizer: Regularizer of the output.
+        depthwise_constraint, pointwise_constraint, bias_constraint: Constraints on the two kernels and the bias.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     >>> keras.layers.SeparableConv1D(8, 3)(np.ones((1, 10, 4))).shape
@@ -194,7 +186,8 @@ class SeparableConv1D(BaseSeparableConv):
 
 
 class SeparableConv2D(BaseSeparableConv):
-    """Convolution over two axes in two steps ([paper](https://arxiv.org/abs/1610.02357)).
+    """2D separable convolution: a depthwise convolution, then a pointwise one that mixes the channels
+    ([paper](https://arxiv.org/abs/1610.02357)).
 
     Args:
         filters, kernel_size, strides, ...: As for `SeparableConv1D`, with sizes for two axes.

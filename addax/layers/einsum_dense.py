@@ -1,4 +1,4 @@
-"""Dense layers of any shape, by an einsum equation."""
+"""Dense layers defined by an einsum equation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import activations
+from ..core.op import Tensor
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..initializers import VarianceScaling
 from ..ops.numpy import add, einsum
 from .input_spec import InputSpec
@@ -19,18 +21,18 @@ _FORMS = re.compile(
 
 
 class EinsumDense(Layer):
-    """`activation(einsum(equation, inputs, kernel) + bias)`.
+    """Dense layer defined by an einsum equation: `activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
-        equation: As for `einsum`: `ab,bc->ac`, or with the dots before or behind, `...x,xy->...y`.
-        output_shape: Sizes of the output without the batch axis and without what the dots stand for; None where the
-            input has the size.
-        activation: Name or function applied to the result; None for none.
-        bias_axes: The letters of the output that the bias has; None for no bias.
-        kernel_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, bias_regularizer: Penalties on the weights.
-        kernel_constraint, bias_constraint: What is applied to the weights after each update.
-        quantization_config: Kept for compatibility; must be None.
+        equation: Einsum equation: `ab,bc->ac`, or with an ellipsis before or after, `...x,xy->...y`.
+        output_shape: Sizes of the output without the batch axis and the axes of the ellipsis; None for a size that the
+            input determines.
+        activation: Activation of the result, a name or function; None for none.
+        bias_axes: Letters of the output axes that the bias has; None for no bias.
+        kernel_initializer, bias_initializer: Initializers of the kernel and the bias.
+        kernel_regularizer, bias_regularizer: Regularizers of the kernel and the bias.
+        kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
+        quantization_config: Accepted for compatibility; must be None.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     >>> keras.layers.EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d")(np.ones((2, 32, 128))).shape
@@ -46,15 +48,15 @@ class EinsumDense(Layer):
         self,
         equation: str,
         output_shape: int | Sequence[int | None],
-        activation: Any = None,
+        activation: ActivationLike = None,
         bias_axes: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        quantization_config: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        quantization_config: None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -77,37 +79,62 @@ class EinsumDense(Layer):
         self.bias_axes = bias_axes
         take_weight_options(
             self,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
         self.quantization_config = None
 
-    def _sizes(self, input_shape: Shape) -> tuple[dict[str, int | None], dict[str, str], Shape, Shape]:
-        """The size of each letter; the letters of each part; what dots stand for before and behind."""
+    def _parts(self) -> dict[str, str]:
+        """Returns the letters of "input", "kernel" and "output", and the ellipsis of the input, "left" or "right".
+
+        Raises:
+            ValueError: The equation has another form.
+        """
         match = _FORMS.fullmatch(self.equation.replace(" ", ""))
-        parts = match.groupdict() if match else {}
+        parts = match.groupdict(default="") if match else {}
         dots = self.equation.count("...")
         if not match or dots not in (0, 2) or (dots and bool(parts["left"]) == bool(parts["right"])):
             raise ValueError(
                 f"Invalid einsum equation '{self.equation}' of layer '{self.name}'. Equations must be in the form "
                 "[X],[Y]->[Z], ...[X],[Y]->...[Z], or [X]...,[Y]->[Z]...."
             )
+        return parts
+
+    def _sizes(self, input_shape: Shape) -> tuple[dict[str, int | None], dict[str, str], Shape, Shape]:
+        """Returns the size of each letter, the parts of the equation, and the sizes of the ellipsis (left, right).
+
+        Raises:
+            ValueError: The equation fits neither the input nor `output_shape`.
+        """
+        parts = self._parts()
         letters = parts["input"]
+        ellipsis = parts["left"] or parts["right"]
         elided = len(input_shape) - len(letters)
-        if elided < 0 or (elided and not dots):
+        if elided < 0 or (elided and not ellipsis):
             raise ValueError(
                 f"The equation '{self.equation}' of layer '{self.name}' takes inputs of "
-                f"{'at least ' if dots else ''}{len(letters)} axes. Received: input_shape={input_shape}"
+                f"{'at least ' if ellipsis else ''}{len(letters)} axes. Received: input_shape={input_shape}"
             )
         before = input_shape[:elided] if parts["left"] else ()
         behind = input_shape[len(letters) :] if parts["right"] else ()
         sizes = dict(zip(letters, input_shape[len(before) :]))
-        outputs = parts["output"]
-        # The batch axis is what the dots before stand for, or else the first letter of the output.
+        self._add_output_sizes(sizes, parts)
+        missing = next((letter for letter in parts["kernel"] if letter not in sizes), None)
+        if missing is not None:
+            raise ValueError(
+                f"Weight dimension '{missing}' did not have a match in either the input spec '{letters}' or the "
+                f"output spec '{parts['output']}'. For this layer ('{self.name}'), the weight must be fully specified."
+            )
+        return sizes, parts, before, behind
+
+    def _add_output_sizes(self, sizes: dict[str, int | None], parts: dict[str, str]) -> None:
+        """Adds the sizes in `output_shape` to those of the input's letters.
+
+        Raises:
+            ValueError: They contradict the equation or the input.
+        """
+        letters, outputs = parts["input"], parts["output"]
+        # The batch axis, which `output_shape` leaves out, is in the left ellipsis, else the first letter of the output.
         named = self.output_shape if parts["left"] else (sizes.get(outputs[0]), *self.output_shape)
         if len(named) != len(outputs):
             raise ValueError(
@@ -127,19 +154,13 @@ class EinsumDense(Layer):
                     f"{have}, and output shape is {size} (position {i} of the output of layer '{self.name}')."
                 )
             sizes[letter] = size if have is None else have
-        for letter in parts["kernel"]:
-            if letter not in sizes:
-                raise ValueError(
-                    f"Weight dimension '{letter}' did not have a match in either the input spec '{letters}' or the "
-                    f"output spec '{outputs}'. For this layer ('{self.name}'), the weight must be fully specified."
-                )
-        return sizes, parts, before, behind
 
     def build(self, input_shape: Shape) -> None:
         sizes, parts, before, behind = self._sizes(input_shape)
         initializer = self.kernel_initializer
         if isinstance(initializer, VarianceScaling):
-            # What the equation sums over goes in, what it keeps goes out: no layout of the kernel tells.
+            # Fan-in and fan-out follow from the equation (axes that are summed, axes that are kept), not from the
+            # order of the kernel's axes.
             kept = [c in parts["output"] for c in parts["kernel"]]
             axes = [[i for i, out in enumerate(kept) if out is outward] for outward in (False, True)]
             initializer = initializer.with_axes(*axes)
@@ -168,7 +189,7 @@ class EinsumDense(Layer):
     def _output_activation(self) -> Any:
         return self.activation
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         x = einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
             x = add(x, self.bias)

@@ -1,4 +1,4 @@
-"""Vectors for ids."""
+"""Embeddings."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from ..core import config as settings
 from ..core.dtypes import is_int, standardize_dtype
 from ..core.engine import is_tracer
+from ..core.op import Tensor
+from ..core.types import ArrayLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.numpy import not_equal, take
@@ -17,19 +19,19 @@ from .sizes import add_weight, flags, take_weight_options
 
 
 class Embedding(Layer):
-    """A learned vector for each id.
+    """Maps integer ids to learned vectors.
 
     Args:
-        input_dim: Number of ids: they are 0 to `input_dim - 1`.
-        output_dim: Length of the vectors.
-        embeddings_initializer: How the vectors begin.
-        embeddings_regularizer: Penalty on them.
-        embeddings_constraint: What is applied to them after each update.
-        mask_zero: Whether id 0 is padding, which the mask of the output leaves out.
-        weights: The vectors to begin with, a matrix or a list of one, `(input_dim, output_dim)`.
-        quantization_config: Kept for compatibility; must be None.
-        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`; `input_length`, Keras 2's size of the
-            input.
+        input_dim: Size of the vocabulary: ids are from 0 to `input_dim - 1`.
+        output_dim: Size of the vectors.
+        embeddings_initializer: Initializer of the embedding matrix.
+        embeddings_regularizer: Regularizer of the embedding matrix.
+        embeddings_constraint: Constraint on the embedding matrix, applied after each update.
+        mask_zero: Whether id 0 is padding, to be masked in later layers.
+        weights: Initial embedding matrix, `(input_dim, output_dim)`, or a list of it; None to initialize one.
+        quantization_config: Accepted for compatibility; must be None.
+        **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`; `input_length`, the length of the
+            input in Keras 2.
 
     Input shape `(batch, ...)`, output shape `(batch, ..., output_dim)`.
 
@@ -46,12 +48,12 @@ class Embedding(Layer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
-        weights: Any = None,
-        quantization_config: Any = None,
+        weights: ArrayLike | None = None,
+        quantization_config: None = None,
         **kwargs: Any,
     ):
         length = kwargs.pop("input_length", None)
@@ -71,15 +73,13 @@ class Embedding(Layer):
         self.output_dim = output_dim
         take_weight_options(
             self,
-            embeddings_initializer=embeddings_initializer,
-            embeddings_regularizer=embeddings_regularizer,
-            embeddings_constraint=embeddings_constraint,
+            embeddings=(embeddings_initializer, embeddings_regularizer, embeddings_constraint),
         )
         flags(self, mask_zero=mask_zero)
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self.quantization_config = None
-        self.autocast = False  # ids given as floats would lose digits in 16 bits
+        self.autocast = False  # large ids given as floats would be rounded in 16 bits
         if weights is not None:
             self.build()
             self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
@@ -87,13 +87,13 @@ class Embedding(Layer):
     def build(self, input_shape: Shape | None = None) -> None:
         self.embeddings = add_weight(self, "embeddings", (self.input_dim, self.output_dim))
 
-    def check_indices(self, low: Any, high: Any, what: str) -> None:
-        """Raises ValueError if there is an index that the table doesn't have.
+    def check_indices(self, low: int, high: int, what: str) -> None:
+        """Raises ValueError if an index is outside the embedding matrix.
 
         Args:
-            low: The least index.
-            high: The greatest index.
-            what: What they are the indices of, for the error.
+            low: The smallest index.
+            high: The largest index.
+            what: Name of the data, for the error.
         """
         if low >= 0 and high < self.input_dim:
             return
@@ -106,7 +106,7 @@ class Embedding(Layer):
             '`keras.config.set("check_dtypes", False)` turns the check off.'
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         if not is_tracer(inputs) and inputs.size and settings.get("check_dtypes"):
             ids = np.asarray(inputs)
             self.check_indices(ids.min().item(), ids.max().item(), "The input")
@@ -117,5 +117,5 @@ class Embedding(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.output_dim)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         return not_equal(inputs, 0) if self.mask_zero else None

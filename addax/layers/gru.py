@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import activations
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..kernels.rnn import gru_reset_before_step, gru_step
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
+from .sizes import flags
 
 
 class GRUCell(RecurrentCell):
-    """One step of `GRU`.
+    """Cell of `GRU`.
 
     Args:
-        units: Number of features of the output and of the state.
-        activation: Name or function of the candidate; None for none.
-        recurrent_activation: Name or function of the gates.
+        units: Size of the output and of the state.
+        activation: Activation of the candidate state, a name or function; None for none.
+        recurrent_activation: Activation of the gates, a name or function.
         use_bias: Whether to add learned biases.
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights.
-        kernel_constraint, recurrent_constraint, bias_constraint: What is applied to the weights after each update.
-        dropout: Fraction of the inputs that is dropped in training, the same at all timesteps of a sequence.
-        recurrent_dropout: Fraction of the state that is dropped in training, likewise.
-        reset_after: Whether the reset gate acts after the product with the recurrent kernel, as in cuDNN, or before
-            it, as first published.
-        seed: An int that fixes the dropout.
+        kernel_initializer, recurrent_initializer, bias_initializer: Initializers of the two kernels and the bias.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: Regularizers of the two kernels and the bias.
+        kernel_constraint, recurrent_constraint, bias_constraint: Constraints on the two kernels and the bias.
+        dropout: Fraction of the inputs to drop in training, with one mask for all timesteps of a sequence.
+        recurrent_dropout: Fraction of the state to drop in training, with one mask for all timesteps.
+        reset_after: Whether to apply the reset gate after the product with the recurrent kernel (as in cuDNN) or before
+            (as in the paper).
+        seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> output, states = keras.layers.GRUCell(4)(np.ones((2, 3)), [np.zeros((2, 4))])
@@ -35,38 +38,50 @@ class GRUCell(RecurrentCell):
     gates = 3
     gate_activations = ("activation", "recurrent_activation")
 
-    reset_after: bool
-
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        super().__init__(**kwargs)
+        self._configure(
+            units,
+            activation,
+            use_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        self.recurrent_activation = activations.get(recurrent_activation)
+        flags(self, reset_after=reset_after)
+        self.reset_after = reset_after
 
     @property
     def step(self) -> Any:
-        """The step in `kernels.rnn`."""
+        """The step function, one of `kernels.rnn`."""
         return gru_step if self.reset_after else gru_reset_before_step
 
     def _bias_shape(self) -> tuple[int, ...]:
-        # With `reset_after` the state's product has a bias of its own, inside the reset.
+        # With `reset_after` the product with the state has a bias of its own, which the reset gate multiplies, too.
         return (2, self.gates * self.units) if self.reset_after else super()._bias_shape()
 
     def _input_bias(self) -> Any:
@@ -79,29 +94,29 @@ class GRUCell(RecurrentCell):
 
 
 class GRU(CellRNN):
-    """Gated recurrent unit: a recurrent layer whose gates mix the old state with a new one
+    """Gated recurrent unit: a recurrent layer whose reset and update gates combine the state with a candidate
     ([paper](https://arxiv.org/abs/1406.1078)).
 
     Args:
-        units: Number of features of the output and of the state.
-        activation: Name or function of the candidate; None for none.
-        recurrent_activation: Name or function of the gates.
+        units: Size of the output and of the state.
+        activation: Activation of the candidate state, a name or function; None for none.
+        recurrent_activation: Activation of the gates, a name or function.
         use_bias: Whether to add learned biases.
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        kernel_constraint, recurrent_constraint, bias_constraint: What is applied to the weights after each update.
-        dropout: Fraction of the inputs that is dropped in training, the same at all timesteps of a sequence.
-        recurrent_dropout: Fraction of the state that is dropped in training, likewise.
-        seed: An int that fixes the dropout.
+        kernel_initializer, recurrent_initializer, bias_initializer: Initializers of the two kernels and the bias.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: Regularizers of the two kernels and the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint, recurrent_constraint, bias_constraint: Constraints on the two kernels and the bias.
+        dropout: Fraction of the inputs to drop in training, with one mask for all timesteps of a sequence.
+        recurrent_dropout: Fraction of the state to drop in training, with one mask for all timesteps.
+        seed: Random seed of the dropout: an int, or None.
         return_sequences: Whether to return the outputs of all timesteps instead of the last.
-        return_state: Whether to return the last states, too.
-        go_backwards: Whether to run from the last timestep to the first.
-        stateful: Whether a batch begins with the states the one before ended with.
-        unroll: Whether to lay the timesteps out one after the other instead of looping.
-        reset_after: Whether the reset gate acts after the product with the recurrent kernel, as in cuDNN, or before
-            it, as first published.
-        use_cudnn: Kept for compatibility: addax has one implementation.
+        return_state: Whether to return the final states, too.
+        go_backwards: Whether to process the sequence in reverse.
+        stateful: Whether the final states of a batch are the initial states of the next.
+        unroll: Whether to unroll the loop over timesteps.
+        reset_after: Whether to apply the reset gate after the product with the recurrent kernel (as in cuDNN) or before
+            (as in the paper).
+        use_cudnn: Accepted for compatibility and ignored: addax has one implementation.
         **kwargs: `zero_output_for_mask` (see `RNN`), `name`, `dtype` and other arguments of `Layer`.
 
     Input shape `(batch, timesteps, features)`; output shapes as for `RNN`.
@@ -115,19 +130,19 @@ class GRU(CellRNN):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -137,8 +152,23 @@ class GRU(CellRNN):
         stateful: bool = False,
         unroll: bool = False,
         reset_after: bool = True,
-        use_cudnn: Any = "auto",
+        use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        cell = self._make_cell(
+            kwargs,
+            units=units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            reset_after=reset_after,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        kwargs["activity_regularizer"] = activity_regularizer
+        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
         self.use_cudnn = use_cudnn

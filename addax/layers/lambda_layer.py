@@ -1,4 +1,4 @@
-"""Lambda: a function as a layer."""
+"""Lambda layers: arbitrary functions as layers."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from typing import Any
 from ..core import bytecode, tree
 from ..core.abstract import abstract_call
 from ..core.keras_tensor import KerasTensor
+from ..core.op import Tensor
 from ..core.serialization import LAMBDA_MARK, deserialize_keras_object, load_lambda, serialize_keras_object
-from .layer import Layer
+from ..core.types import ShapeTree, Tree
+from .layer import Layer, Shape
 
 
 class Lambda(Layer):
-    """A function of tensors as a layer. It has no weights; a function that needs some belongs in a layer of its own.
+    """Wraps a function of tensors as a layer without weights. For weights, write a subclass of `Layer`.
 
     Args:
-        function: A function of the input; it may also take `mask` and `training`. To be saved, it should have a name
-            and be decorated with `@keras.saving.register_keras_serializable()`: a Python `lambda` is saved as bytecode,
-            which loads only in trusted files and in the same version of Python.
+        function: A function of the input, which may also take `mask` and `training`. To be saved, it should be a named
+            function decorated with `@keras.saving.register_keras_serializable()`: a Python `lambda` is saved as
+            bytecode, which is loaded only from trusted files and by the same version of Python.
         output_shape: Shape of the output without the batch axis, or a function from the input's shape to the output's;
-            None to find it out by running the function on no data.
+            None to infer it by abstract evaluation of the function.
         mask: Mask of the output, or a function of the input and its mask; None for no mask.
-        arguments: Dict of further arguments of the function.
+        arguments: Dict of additional keyword arguments of the function.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.Lambda(lambda x: x**2)(np.array([1.0, 3.0]))
@@ -33,8 +35,8 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable,
-        output_shape: Any = None,
-        mask: Any = None,
+        output_shape: Shape | Callable | None = None,
+        mask: Tensor | Callable | None = None,
         arguments: dict[str, Any] | None = None,
         **kwargs: Any,
     ):
@@ -52,7 +54,7 @@ class Lambda(Layer):
         self.supports_masking = mask is not None
         self._output_shape = output_shape
 
-    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+    def call(self, inputs: Tree, mask: Tree = None, training: bool | None = None) -> Any:
         offered = {"mask": mask, "training": training}
         names: Any
         try:
@@ -61,7 +63,7 @@ class Lambda(Layer):
             names = {}
         return self.function(inputs, **{**self.arguments, **{k: v for k, v in offered.items() if k in names}})
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeTree) -> Any:
         if self._output_shape is None:
             return super().compute_output_shape(input_shape)
         if callable(self._output_shape):
@@ -69,13 +71,13 @@ class Lambda(Layer):
         batch = (input_shape if tree.is_shape(input_shape) else tree.flatten(input_shape)[0:1])[0]
         return (batch, *self._output_shape)
 
-    def compute_output_spec(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+    def compute_output_spec(self, inputs: Tree, mask: Tree = None, training: bool | None = None) -> Any:
         if self._output_shape is None:
             return abstract_call(lambda x: self._compute({"inputs": x, "training": training}), (inputs,), {})
         shape = self.compute_output_shape(tree.map_structure(lambda x: tuple(x.shape), inputs))
         return tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), shape)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tree, mask: Tree = None) -> Any:
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     def get_config(self) -> dict[str, Any]:

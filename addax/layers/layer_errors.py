@@ -1,4 +1,4 @@
-"""What an error inside a layer's `call` is told to the user with: the layer's path and the user's lines."""
+"""Errors of layers: checks with long messages, and notes of the layer's path and the user's source lines."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import os
 import sys
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from ..core.config import is_traceback_filtering_enabled
+from ..core.errors import describe, did_you_mean
+from ..core.graph import Operation
+from ..core.signature import init_parameters
 
 F = TypeVar("F", bound=Callable)
 
-# What addax raises to tell the user something; anything else that begins inside addax is its own mistake.
+# Classes of errors that addax raises for the user's mistakes. Any other that starts inside addax is a bug of addax, and
+# keeps its traceback.
 _MEANT = (ValueError, TypeError, FloatingPointError, NotImplementedError, OSError, RuntimeError)
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -26,12 +30,12 @@ def _is_user_file(filename: str) -> bool:
 
 
 def _is_machinery(filename: str) -> bool:
-    """Whether a frame of this file is hidden: addax's own, and JAX's."""
+    """Returns whether frames of this file are hidden: those of addax and of JAX."""
     return filename.startswith((_HERE, "<frozen")) or f"site-packages{os.sep}jax" in filename
 
 
 def shorten(error: Exception) -> None:
-    """Leaves in the traceback of `error` what is the user's: the lines that called addax, and those it called."""
+    """Removes the frames of addax and JAX from the traceback of `error`; the user's frames stay."""
     tb = error.__traceback__
     if tb is None or not is_traceback_filtering_enabled():
         return
@@ -52,7 +56,7 @@ def shorten(error: Exception) -> None:
 
 
 def shortens(method: F) -> F:
-    """A decorator of what users call: errors leave it without addax's own frames."""
+    """Decorates a public method: errors leave it with a shortened traceback (see `shorten`)."""
 
     @functools.wraps(method)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -65,8 +69,55 @@ def shortens(method: F) -> F:
     return wrapper  # type: ignore[return-value]
 
 
-def remember_origin(layer: Any) -> None:
-    """Notes the line of the user's code that made `layer`."""
+def refuse_unknown(cls: type, kwargs: dict[str, Any]) -> None:
+    """Raises ValueError if keyword arguments of a constructor are left that no base takes."""
+    if kwargs:
+        known = [name for name in init_parameters(cls) if name != "self"]
+        raise ValueError(
+            f"Unrecognized keyword arguments passed to {cls.__name__}: {kwargs}. "
+            f"{did_you_mean(next(iter(kwargs)), known)}"
+        )
+
+
+def check_constructed(layer: Operation) -> None:
+    """Raises RuntimeError if the constructor of a user's class didn't call that of `Layer`."""
+    if "_losses" not in layer.__dict__:
+        raise RuntimeError(
+            f"In layer '{type(layer).__name__}', you forgot to call `super().__init__()` as the first statement in "
+            "the `__init__()` method. Go add it!"
+        )
+
+
+def check_list(name: str, weights: object, count: int) -> None:
+    """Raises ValueError unless what `set_weights` of layer `name` is given is a list of `count` arrays."""
+    if not isinstance(weights, (list, tuple)):
+        raise ValueError(f"`set_weights` of layer '{name}' takes a list of arrays. Got {describe(weights)}.")
+    if len(weights) != count:
+        raise ValueError(
+            f"You called `set_weights(weights)` on layer '{name}' with a weight list of length "
+            f"{len(weights)}, but the layer was expecting {count} weights."
+        )
+
+
+def refuse_unbuilt(name: str) -> NoReturn:
+    """Raises ValueError: the parameters of a layer that isn't built can't be counted."""
+    raise ValueError(
+        f"You tried to call `count_params` on layer '{name}', but the layer isn't built. You can build "
+        "it manually via: `layer.build(input_shape)`."
+    )
+
+
+def refuse_no_shape(class_name: str, args: tuple) -> NoReturn:
+    """Raises NotImplementedError: `compute_output_shape` of a class that has none of its own needs a shape."""
+    raise NotImplementedError(
+        f"Layer {class_name} does not have a `compute_output_shape` method implemented. Should "
+        "implement `def compute_output_shape(self, input_shape)`; without it the shape is found by running the "
+        f"layer's `call` abstractly, which needs a shape. Received: {args}"
+    )
+
+
+def remember_origin(layer: Operation) -> None:
+    """Records the line of the user's code that constructed `layer`."""
     frame: Any = sys._getframe(1)
     while frame is not None and not _is_user_file(frame.f_code.co_filename):
         frame = frame.f_back
@@ -74,14 +125,14 @@ def remember_origin(layer: Any) -> None:
         layer.__dict__["_origin"] = (frame.f_code.co_filename, frame.f_lineno)
 
 
-def made_at(layer: Any) -> str:
-    """Where the user's code made `layer`, to follow its name; empty where that is not known."""
+def made_at(layer: Operation) -> str:
+    """Returns the file and line that constructed `layer`, to follow its name; empty if unknown."""
     origin = getattr(layer, "_origin", None)
     return f", made at {origin[0]}:{origin[1]}" if origin is not None else ""
 
 
 def annotate(error: Exception, stack: list) -> None:
-    """Adds a note to `error`, once: in which layer it began, where that was made, and the user's line that failed."""
+    """Adds a note to `error`, once: the layer it started in, where that was made, and the user's line that failed."""
     if getattr(error, "_addax_noted", False):
         return
     try:

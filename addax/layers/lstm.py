@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .. import initializers
+from .. import activations, initializers
+from ..core.types import ActivationLike, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from ..kernels.rnn import lstm_step
 from .layer import Shape
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
+from .sizes import flags
 
 
 class LSTMCell(RecurrentCell):
-    """One step of `LSTM`.
+    """Cell of `LSTM`.
 
     Args:
-        units: Number of features of the output and of each of the two states.
-        activation: Name or function of the candidate and of the output; None for none.
-        recurrent_activation: Name or function of the gates.
+        units: Size of the output and of each of the two states.
+        activation: Activation of the candidate cell state and of the output, a name or function; None for none.
+        recurrent_activation: Activation of the gates, a name or function.
         use_bias: Whether to add a learned bias.
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights begin.
-        unit_forget_bias: Whether the bias of the forget gate begins with 1 added.
-        kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights.
-        kernel_constraint, recurrent_constraint, bias_constraint: What is applied to the weights after each update.
-        dropout: Fraction of the inputs that is dropped in training, the same at all timesteps of a sequence.
-        recurrent_dropout: Fraction of the state that is dropped in training, likewise.
-        seed: An int that fixes the dropout.
+        kernel_initializer, recurrent_initializer, bias_initializer: Initializers of the two kernels and the bias.
+        unit_forget_bias: Whether the bias of the forget gate is initialized to ones.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: Regularizers of the two kernels and the bias.
+        kernel_constraint, recurrent_constraint, bias_constraint: Constraints on the two kernels and the bias.
+        dropout: Fraction of the inputs to drop in training, with one mask for all timesteps of a sequence.
+        recurrent_dropout: Fraction of the state to drop in training, with one mask for all timesteps.
+        seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> output, states = keras.layers.LSTMCell(4)(np.ones((2, 3)), [np.zeros((2, 4)), np.zeros((2, 4))])
@@ -45,33 +48,46 @@ class LSTMCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        super().__init__(**kwargs)
+        self._configure(
+            units,
+            activation,
+            use_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        self.recurrent_activation = activations.get(recurrent_activation)
+        flags(self, unit_forget_bias=unit_forget_bias)
+        self.unit_forget_bias = unit_forget_bias
 
-    def _add(self, name: str, shape: tuple, role: str, initializer: Any = None) -> Any:
-        if role == "bias" and self.unit_forget_bias:
-            initializer = self._bias_with_open_forget_gate
-        return super()._add(name, shape, role, initializer)
+    @property
+    def _initial_bias(self) -> Callable:
+        return self._bias_with_unit_forget_gate if self.unit_forget_bias else self.bias_initializer
 
-    def _bias_with_open_forget_gate(self, shape: Shape, dtype: Any = None) -> Any:
-        # The four parts are drawn as Keras does: input gate, ones, the last two together.
+    def _bias_with_unit_forget_gate(self, shape: Shape, dtype: DTypeLike = None) -> Any:
+        # Drawn as in Keras: input gate, ones for the forget gate, candidate and output gate together.
         parts = [
             self.bias_initializer((self.units,), dtype=dtype),
             initializers.get("ones")((self.units,), dtype=dtype),
@@ -81,31 +97,31 @@ class LSTMCell(RecurrentCell):
 
 
 class LSTM(CellRNN):
-    """Long short-term memory: a recurrent layer with a second state that gates keep, forget and read
+    """Long short-term memory: a recurrent layer with a cell state that input, forget and output gates control
     ([paper](https://www.bioinf.jku.at/publications/older/2604.pdf)).
 
     Args:
-        units: Number of features of the output and of each of the two states.
-        activation: Name or function of the candidate and of the output; None for none.
-        recurrent_activation: Name or function of the gates.
+        units: Size of the output and of each of the two states.
+        activation: Activation of the candidate cell state and of the output, a name or function; None for none.
+        recurrent_activation: Activation of the gates, a name or function.
         use_bias: Whether to add a learned bias.
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights begin.
-        unit_forget_bias: Whether the bias of the forget gate begins with 1 added.
-        kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        kernel_constraint, recurrent_constraint, bias_constraint: What is applied to the weights after each update.
-        dropout: Fraction of the inputs that is dropped in training, the same at all timesteps of a sequence.
-        recurrent_dropout: Fraction of the state that is dropped in training, likewise.
-        seed: An int that fixes the dropout.
+        kernel_initializer, recurrent_initializer, bias_initializer: Initializers of the two kernels and the bias.
+        unit_forget_bias: Whether the bias of the forget gate is initialized to ones.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: Regularizers of the two kernels and the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint, recurrent_constraint, bias_constraint: Constraints on the two kernels and the bias.
+        dropout: Fraction of the inputs to drop in training, with one mask for all timesteps of a sequence.
+        recurrent_dropout: Fraction of the state to drop in training, with one mask for all timesteps.
+        seed: Random seed of the dropout: an int, or None.
         return_sequences: Whether to return the outputs of all timesteps instead of the last.
-        return_state: Whether to return the last states, too.
-        go_backwards: Whether to run from the last timestep to the first.
-        stateful: Whether a batch begins with the states the one before ended with.
-        unroll: Whether to lay the timesteps out one after the other instead of looping.
-        use_cudnn: Kept for compatibility: addax has one implementation.
+        return_state: Whether to return the final states, too.
+        go_backwards: Whether to process the sequence in reverse.
+        stateful: Whether the final states of a batch are the initial states of the next.
+        unroll: Whether to unroll the loop over timesteps.
+        use_cudnn: Accepted for compatibility and ignored: addax has one implementation.
         **kwargs: `zero_output_for_mask` (see `RNN`), `name`, `dtype` and other arguments of `Layer`.
 
-    Input shape `(batch, timesteps, features)`; output shapes as for `RNN`. The states are the output and the memory.
+    Input shape `(batch, timesteps, features)`; output shapes as for `RNN`. States: hidden and cell state.
 
     >>> output, h, c = keras.layers.LSTM(4, return_sequences=True, return_state=True)(np.ones((2, 5, 3)))
     >>> output.shape, h.shape, c.shape
@@ -117,20 +133,20 @@ class LSTM(CellRNN):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -139,8 +155,23 @@ class LSTM(CellRNN):
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
-        use_cudnn: Any = "auto",
+        use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        cell = self._make_cell(
+            kwargs,
+            units=units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            unit_forget_bias=unit_forget_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        kwargs["activity_regularizer"] = activity_regularizer
+        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
         self.use_cudnn = use_cudnn

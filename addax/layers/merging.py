@@ -1,4 +1,4 @@
-"""Layers of several inputs: sums, products, extremes, concatenation, dot products."""
+"""Merging layers: sums, products, extremes, concatenation, dot products."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from ..core.errors import describe
 from ..core.masks import get_mask
+from ..core.op import Tensor
+from ..core.types import ShapeTree
 from ..ops import numpy as knp
 from ..ops.core import cast
 from ..ops.nn import normalize
@@ -16,14 +18,14 @@ from .sizes import flags, is_along_rows, is_int
 
 
 class Merge(Layer):
-    """Combines a list of inputs, two at a time. Inputs of fewer axes get new ones behind the batch axis."""
+    """Base of layers that combine a list of inputs, two at a time. Inputs of lower rank get axes behind the batch."""
 
     rowwise = "always"
     combine: Callable[..., Any]
     least = 1
     exactly: int | None = None
     _keeps_dtype = True
-    _leaves_out_padding = False  # whether padding of one input takes no part: the others' values stay as they are
+    _leaves_out_padding = False  # whether padded positions of an input are left out, so that the other inputs decide
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -33,7 +35,7 @@ class Merge(Layer):
         self._check(input_shape)
         self.compute_output_shape(input_shape)
 
-    def _check(self, input_shape: Any) -> None:
+    def _check(self, input_shape: ShapeTree) -> None:
         name = type(self).__name__
         if not isinstance(input_shape, (list, tuple)) or not all(isinstance(s, (list, tuple)) for s in input_shape):
             raise ValueError(
@@ -61,7 +63,7 @@ class Merge(Layer):
         return self._combine_masked(aligned, shown)
 
     def _combine_masked(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
-        """The result of what isn't padding; of the first input where all have padding."""
+        """Combines the positions that aren't padded; takes the first input where all are."""
         out, known = inputs[0], masks[0]
         for x, mask in zip(inputs[1:], masks[1:]):
             both = type(self).combine(out, x)
@@ -90,17 +92,18 @@ class Merge(Layer):
                 )
         return tuple(sizes)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """True where any input is real; None as soon as one input has no mask."""
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Sequence[Tensor | None] | None = None) -> Any:
+        """Returns the union of the masks, or None if an input has none."""
         if mask is None:
             return None
         self._check_masks(inputs, mask)
-        if any(m is None for m in mask):
+        known = [m for m in mask if m is not None]
+        if len(known) < len(mask):
             return None
-        rank = max(len(m.shape) for m in mask)
-        return functools.reduce(knp.logical_or, [_behind(m, rank) for m in mask])
+        rank = max(len(m.shape) for m in known)
+        return functools.reduce(knp.logical_or, [_behind(m, rank) for m in known])
 
-    def _check_masks(self, inputs: Any, mask: Any) -> None:
+    def _check_masks(self, inputs: Sequence[Tensor], mask: Sequence[Tensor | None]) -> None:
         where = f"(layer '{self.path}' of type {type(self).__name__}: one mask or None for each input)"
         for name, value in (("mask", mask), ("inputs", inputs)):
             if not isinstance(value, (list, tuple)):
@@ -112,18 +115,18 @@ class Merge(Layer):
             )
 
 
-def _with_axes(x: Any, rank: int) -> Any:
-    """`x` with axes of size 1 behind the batch axis, until there are `rank`."""
+def _with_axes(x: Tensor, rank: int) -> Any:
+    """Returns `x` with axes of size 1 inserted after the batch axis, up to `rank`."""
     return knp.expand_dims(x, tuple(range(1, 1 + rank - x.ndim))) if x.ndim < rank else x
 
 
-def _behind(mask: Any, rank: int) -> Any:
-    """A mask with axes of size 1 at its end, until there are `rank`."""
+def _behind(mask: Tensor, rank: int) -> Any:
+    """Returns a mask with axes of size 1 appended, up to `rank`."""
     return knp.expand_dims(mask, tuple(range(len(mask.shape), rank))) if len(mask.shape) < rank else mask
 
 
 class Add(Merge):
-    """The sum of the inputs, element by element.
+    """Adds the inputs elementwise.
 
     Args:
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -136,7 +139,7 @@ class Add(Merge):
 
 
 class Subtract(Merge):
-    """The first input less the second.
+    """Subtracts the second input from the first.
 
     Args:
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -150,7 +153,7 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """The product of the inputs, element by element; padding of one input doesn't count, and of all of them gives 0.
+    """Multiplies the inputs elementwise; ignores masked positions of an input, and gives 0 where all are masked.
 
     Args:
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -170,7 +173,7 @@ class Multiply(Merge):
 
 
 class Average(Merge):
-    """The mean of the inputs, element by element.
+    """Averages the inputs elementwise.
 
     Args:
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -187,7 +190,7 @@ class Average(Merge):
 
 
 class Maximum(Merge):
-    """The greatest of the inputs, element by element; padding of one input doesn't count.
+    """Computes the elementwise maximum of the inputs; ignores masked positions of an input.
 
     Args:
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -201,7 +204,7 @@ class Maximum(Merge):
 
 
 class Minimum(Merge):
-    """The least of the inputs, element by element; padding of one input doesn't count.
+    """Computes the elementwise minimum of the inputs; ignores masked positions of an input.
 
     Args:
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -215,10 +218,10 @@ class Minimum(Merge):
 
 
 class Concatenate(Merge):
-    """The inputs one after the other along an axis.
+    """Concatenates the inputs along an axis.
 
     Args:
-        axis: The axis; the inputs must agree in the others.
+        axis: Axis to concatenate along; the inputs must have equal sizes along the other axes.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.Concatenate()([np.ones((1, 3)), np.ones((1, 2))]).shape
@@ -234,7 +237,7 @@ class Concatenate(Merge):
     def _mixes_rows(self, training: bool) -> bool:
         return is_along_rows(self, self.axis)
 
-    def _check(self, input_shape: Any) -> None:
+    def _check(self, input_shape: ShapeTree) -> None:
         if not input_shape or not isinstance(input_shape[0], (list, tuple)):
             raise ValueError(
                 "A `Concatenate` layer should be called on a list of at least 1 input. Received: "
@@ -275,7 +278,7 @@ class Concatenate(Merge):
                 sizes.append(None if i == 0 and None in along else next(iter(known), None))
         return tuple(sizes)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Sequence[Tensor | None] | None = None) -> Any:
         if mask is None:
             return None
         self._check_masks(inputs, mask)
@@ -294,11 +297,11 @@ class Concatenate(Merge):
 
 
 class Dot(Merge):
-    """The inner products of two inputs along an axis of each, sample by sample.
+    """Computes dot products of two inputs along an axis of each, sample by sample.
 
     Args:
-        axes: The axis to sum over, an int or a pair with one for each input. Not the batch axis.
-        normalize: Whether to scale to length 1 first, which makes it the cosine of the angle.
+        axes: Axis to sum over (not the batch axis): an int, or a pair with one for each input.
+        normalize: Whether to normalize to unit length first, which gives the cosine similarity.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.Dot(axes=1)([np.ones((2, 3)), np.ones((2, 3))])
@@ -363,45 +366,111 @@ class Dot(Merge):
         shape = first[:a] + first[a + 1 :] + second[1:b] + second[b + 1 :]
         return (*shape, 1) if len(shape) == 1 else shape
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Sequence[Tensor | None] | None = None) -> None:
         return None
 
 
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The layer `Add`, called on a list of tensors."""
+    """Adds tensors elementwise with a new layer `Add`.
+
+    Args:
+        inputs: List of tensors.
+        **kwargs: Arguments of the layer.
+
+    >>> keras.layers.add([np.ones((1, 2)), np.ones((1, 2))])
+    Array([[2., 2.]], dtype=float32)
+    """
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The layer `Subtract`, called on a list of two tensors."""
+    """Subtracts the second of two tensors from the first with a new layer `Subtract`.
+
+    Args:
+        inputs: List of two tensors.
+        **kwargs: Arguments of the layer.
+
+    >>> keras.layers.subtract([np.ones((1, 2)), np.ones((1, 2))])
+    Array([[0., 0.]], dtype=float32)
+    """
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The layer `Multiply`, called on a list of tensors."""
+    """Multiplies tensors elementwise with a new layer `Multiply`.
+
+    Args:
+        inputs: List of tensors.
+        **kwargs: Arguments of the layer.
+
+    >>> keras.layers.multiply([np.full((1, 2), 3.0), np.full((1, 2), 2.0)])
+    Array([[6., 6.]], dtype=float32)
+    """
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The layer `Average`, called on a list of tensors."""
+    """Averages tensors elementwise with a new layer `Average`.
+
+    Args:
+        inputs: List of tensors.
+        **kwargs: Arguments of the layer.
+
+    >>> keras.layers.average([np.full((1, 2), 3.0), np.full((1, 2), 2.0)])
+    Array([[2.5, 2.5]], dtype=float32)
+    """
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The layer `Maximum`, called on a list of tensors."""
+    """Computes the elementwise maximum of tensors with a new layer `Maximum`.
+
+    Args:
+        inputs: List of tensors.
+        **kwargs: Arguments of the layer.
+
+    >>> keras.layers.maximum([np.full((1, 2), 3.0), np.full((1, 2), 2.0)])
+    Array([[3., 3.]], dtype=float32)
+    """
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The layer `Minimum`, called on a list of tensors."""
+    """Computes the elementwise minimum of tensors with a new layer `Minimum`.
+
+    Args:
+        inputs: List of tensors.
+        **kwargs: Arguments of the layer.
+
+    >>> keras.layers.minimum([np.full((1, 2), 3.0), np.full((1, 2), 2.0)])
+    Array([[2., 2.]], dtype=float32)
+    """
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
-    """The layer `Concatenate`, called on a list of tensors."""
+    """Concatenates tensors with a new layer `Concatenate`.
+
+    Args:
+        inputs: List of tensors.
+        axis: Axis to concatenate along.
+        **kwargs: Arguments of the layer.
+
+    >>> keras.layers.concatenate([np.ones((1, 3)), np.ones((1, 2))]).shape
+    (1, 5)
+    """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
 def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
-    """The layer `Dot`, called on a list of two tensors."""
+    """Computes dot products of two tensors with a new layer `Dot`.
+
+    Args:
+        inputs: List of two tensors.
+        axes: Axis to sum over: an int, or a pair with one for each tensor.
+        **kwargs: Arguments of the layer.
+
+    >>> keras.layers.dot([np.ones((2, 3)), np.ones((2, 3))], axes=1).shape
+    (2, 1)
+    """
     return Dot(axes=axes, **kwargs)(inputs)

@@ -1,14 +1,15 @@
-"""Multi-head attention, and its form with fewer heads for keys and values."""
+"""Multi-head and grouped-query attention."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import constraints, initializers, regularizers
 from ..core.config import is_flash_attention_enabled
 from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask
+from ..core.op import Tensor
+from ..core.types import ConstraintLike, InitializerLike, RegularizerLike
 from ..ops import any as any_along
 from ..ops import (
     arange,
@@ -29,7 +30,7 @@ from .activation import Softmax
 from .einsum_dense import EinsumDense
 from .layer import Layer, Shape
 from .regularization import Dropout
-from .sizes import flags, fraction, is_int, static_shape
+from .sizes import WeightOptions, flags, fraction, is_int, static_shape, take_weight_options
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -45,7 +46,7 @@ def check_positive(layer: Layer, **sizes: Any) -> None:
 
 
 class HeadsOfAttention(Layer):
-    """The base of attention with heads: projections, masks, and the attention itself.
+    """Base of attention with several heads: projections, masks, and the attention itself.
 
     A subclass sets `_query_heads`, `_key_heads`, `_query_size`, `_value_size` and `_axes_of_attention`, and names its
     projections.
@@ -55,7 +56,7 @@ class HeadsOfAttention(Layer):
     _config_skip: tuple[str, ...] = ("flash_attention",)
     _config_null_activity = True
 
-    _about: tuple[str, ...] = ("seed",)  # which the generator was given
+    _about: tuple[str, ...] = ("seed",)  # the random generator has it
     _query_heads: int
     _key_heads: int
     _query_size: int
@@ -73,29 +74,38 @@ class HeadsOfAttention(Layer):
     bias_constraint: Any
     output_shape: tuple[int, ...] | None = None
     attention_axes: Any = None
-    # Attributes that hold the projections, which are what files know them by.
+    # Attributes that hold the projections: their names in files.
     _projections = ("_query_dense", "_key_dense", "_gate_dense", "_value_dense", "_output_dense")
 
-    def _set_up(self, arguments: dict[str, Any]) -> None:
-        """Takes over the arguments that both kinds have, given as the constructor's `locals()`."""
-        super().__init__(activity_regularizer=arguments["activity_regularizer"], **arguments["kwargs"])
-        window = arguments["sliding_window"]
-        if window is not None and (not is_int(window) or window <= 0):
+    def _configure(
+        self,
+        *,
+        dropout: float,
+        use_bias: bool,
+        use_gate: bool,
+        sliding_window: int | None,
+        flash_attention: bool | None,
+        seed: int | None,
+        **weights: WeightOptions,
+    ) -> None:
+        """Sets the options that both kinds of attention have; `weights` are "kernel" and "bias"."""
+        if sliding_window is not None and (not is_int(sliding_window) or sliding_window <= 0):
             raise ValueError(
-                f"`sliding_window` must be `None` or a positive integer. Received: sliding_window={window}"
+                f"`sliding_window` must be `None` or a positive integer. Received: sliding_window={sliding_window}"
             )
-        flags(self, **{name: arguments[name] for name in ("use_bias", "use_gate", "flash_attention")})
-        for name in ("dropout", "use_bias", "use_gate", "sliding_window", "flash_attention", "seed"):
-            setattr(self, name, arguments[name])
-        if self.flash_attention and self.dropout:
+        flags(self, use_bias=use_bias, use_gate=use_gate, flash_attention=flash_attention)
+        self.dropout = dropout
+        self.use_bias = use_bias
+        self.use_gate = use_gate
+        self.sliding_window = sliding_window
+        self.flash_attention = flash_attention
+        self.seed = seed
+        if flash_attention and dropout:
             raise ValueError(
                 "Dropout is not supported when flash attention is enabled. Please set dropout to 0.0 to use flash "
-                f"attention. Received: dropout={self.dropout}, flash_attention=True (layer '{self.name}')"
+                f"attention. Received: dropout={dropout}, flash_attention=True (layer '{self.name}')"
             )
-        for name in ("kernel", "bias"):
-            setattr(self, f"{name}_initializer", initializers.get(arguments[f"{name}_initializer"]))
-            setattr(self, f"{name}_regularizer", regularizers.get(arguments[f"{name}_regularizer"]))
-            setattr(self, f"{name}_constraint", constraints.get(arguments[f"{name}_constraint"]))
+        take_weight_options(self, **weights)
         self.supports_masking = True
 
     @property
@@ -110,9 +120,9 @@ class HeadsOfAttention(Layer):
             self._dropout_layer.rate = value
 
     def _mixes_rows(self, training: bool) -> bool:
-        return training and self.dropout > 0  # what is drawn depends on the size of the batch
+        return training and self.dropout > 0  # the dropout mask depends on the size of the batch
 
-    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Any = None) -> None:
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         self._check_shapes(query_shape, value_shape, key_shape)
         if self.attention_axes is None:
@@ -141,8 +151,8 @@ class HeadsOfAttention(Layer):
             f"{kept}{taken},{taken}{given}->{kept}{given}",
             output_shape=(*[None] * (free - 1), *output),
             bias_axes=given if self.use_bias else None,
-            kernel_initializer=_another(self.kernel_initializer),
-            bias_initializer=_another(self.bias_initializer),
+            kernel_initializer=_copy_of(self.kernel_initializer),
+            bias_initializer=_copy_of(self.bias_initializer),
             kernel_regularizer=self.kernel_regularizer,
             bias_regularizer=self.bias_regularizer,
             kernel_constraint=self.kernel_constraint,
@@ -151,7 +161,7 @@ class HeadsOfAttention(Layer):
             name=name,
             **kwargs,
         )
-        dense.supports_masking = True  # what the masks mean for the result is said in `compute_mask`
+        dense.supports_masking = True  # silences the warning: `compute_mask` handles the masks
         setattr(self, attribute, dense)
         dense.build(input_shape)
 
@@ -173,12 +183,18 @@ class HeadsOfAttention(Layer):
 
     # Shapes
 
-    def compute_output_shape(self, query_shape: Shape, value_shape: Shape, key_shape: Any = None) -> Shape:
+    def compute_output_shape(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> Shape:
         self._check_shapes(query_shape, value_shape, value_shape if key_shape is None else key_shape)
         return (*query_shape[:-1], *(self.output_shape or query_shape[-1:]))
 
     def compute_output_spec(
-        self, query: Any, value: Any, key: Any = None, *, return_attention_scores: bool = False, **kwargs: Any
+        self,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        *,
+        return_attention_scores: bool = False,
+        **kwargs: Any,
     ) -> Any:
         shape = self.compute_output_shape(query.shape, value.shape, None if key is None else key.shape)
         output = KerasTensor(shape, self.compute_dtype)
@@ -195,7 +211,7 @@ class HeadsOfAttention(Layer):
         return output, KerasTensor(scores, self.compute_dtype)
 
     def _axes(self, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The axes attended along, and the others besides batch and features."""
+        """Returns the attention axes, and the other axes besides batch and features."""
         axes = self.attention_axes
         if axes is None:
             axes = tuple(range(1, rank - 1))
@@ -206,10 +222,10 @@ class HeadsOfAttention(Layer):
 
     def compute_mask(
         self,
-        query: Any,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
+        query: Tensor,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
     ) -> Any:
         return query_mask
 
@@ -217,13 +233,13 @@ class HeadsOfAttention(Layer):
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
@@ -253,12 +269,18 @@ class HeadsOfAttention(Layer):
         lengths = (*(q_shape[a] for a in axes), *(v_shape[a] for a in axes))
         return output, reshape(scores, (q_shape[0], *(q_shape[a] for a in others), self._query_heads, *lengths))
 
-    def _mask_of_queries(self, query: Any, query_mask: Any) -> Any:
-        """Which queries see anything."""
+    def _mask_of_queries(self, query: Tensor, query_mask: Tensor | None) -> Any:
+        """Returns the mask of queries that attend to anything."""
         return query_mask
 
-    def _attend(self, query: Any, key: Any, value: Any, mask: Any, training: Any, with_scores: bool) -> tuple:
-        """Attention of `(batch, queries, heads, size)` to `(batch, keys, heads, size)`; output and scores or None."""
+    def _attend(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, training: bool | None, with_scores: bool
+    ) -> tuple:
+        """Attends from `(batch, queries, heads, size)` to `(batch, keys, heads, size)`.
+
+        Returns:
+            The output, and the scores or None.
+        """
         if with_scores and self.flash_attention:
             raise ValueError(
                 "Returning attention scores is not supported when flash attention is enabled. Please disable flash "
@@ -269,10 +291,10 @@ class HeadsOfAttention(Layer):
         if one_size and not with_scores and not (training and self.dropout):
             flash = self.flash_attention
             if flash is None and is_flash_attention_enabled() is False:
-                flash = False  # what is merely allowed runs where it can: None
+                flash = False  # None would try the fused kernel
             output = dot_product_attention(query, key, value, mask=mask, scale=scale, flash_attention=flash)
             if self.dropout and mask is not None:
-                # With dropout, training takes the way below, where what sees nothing gets 0 and not the mean of all.
+                # In training with dropout (below), a query that attends to nothing gets 0, not the mean of all values.
                 sees = transpose(any_along(mask, axis=-1), (0, 2, 1))
                 output = where(expand_dims(sees, -1), output, zeros_like(output))
             return output, None
@@ -290,12 +312,12 @@ class HeadsOfAttention(Layer):
         axes: tuple,
         others: tuple,
         by_position: dict[str, Any],
-        attention_mask: Any,
+        attention_mask: Tensor | None,
         causal: bool,
     ) -> Any:
-        """What may be attended to: bool, `(batch * others, heads or 1, queries, keys)`, or None.
+        """Returns the attention mask, bool, `(batch * others, heads or 1, queries, keys)`, or None.
 
-        A query that is padding sees nothing, as in Keras.
+        As in Keras, a padded query attends to nothing.
         """
         batch = query_shape[0]
         outer = tuple(query_shape[a] for a in others)
@@ -336,8 +358,8 @@ class HeadsOfAttention(Layer):
         full = broadcast_to(mask, (batch, *outer, heads, *queries, *keys))
         return reshape(full, (_product((batch, *outer)), heads, _product(queries), _product(keys)))
 
-    def _along_axes(self, name: str, mask: Any, shape: tuple, axes: tuple, others: tuple) -> Any:
-        """A mask of the positions of a tensor of this shape as `(batch, *others, *axes)`; sizes may be 1."""
+    def _along_axes(self, name: str, mask: Tensor | None, shape: tuple, axes: tuple, others: tuple) -> Any:
+        """Returns a mask of the positions of a tensor of this shape as `(batch, *others, *axes)`; sizes may be 1."""
         mask, found = cast(mask, "bool"), static_shape(mask)
         sizes = tuple(n if isinstance(n, int) else None for n in shape[:-1])
         if len(found) == 2 and len(axes) == 1 and _agree(found, (sizes[0], sizes[axes[0]])):
@@ -351,7 +373,7 @@ class HeadsOfAttention(Layer):
 
 
 def _agree(found: Shape, expected: Shape) -> bool:
-    """Whether two shapes are equal, as far as they are known."""
+    """Returns whether two shapes are equal as far as they are known."""
     return len(found) == len(expected) and all(None in (m, n) or m == n for m, n in zip(found, expected))
 
 
@@ -362,15 +384,14 @@ def _product(sizes: Sequence) -> Any:
     return total
 
 
-def _another(initializer: Any) -> Any:
-    """An initializer like `initializer` that draws numbers of its own."""
-    if hasattr(initializer, "get_config"):
-        return type(initializer).from_config(initializer.get_config())
-    return initializer
+def _copy_of(initializer: Callable) -> Callable:
+    """Returns an initializer like `initializer` that draws random numbers of its own."""
+    cls: Any = type(initializer)
+    return cls.from_config(initializer.get_config()) if hasattr(initializer, "get_config") else initializer
 
 
-def _as_sequences(x: Any, axes: tuple, others: tuple) -> Any:
-    """`(batch, ..., heads, size)` as `(batch * others, positions, heads, size)`."""
+def _as_sequences(x: Tensor, axes: tuple, others: tuple) -> Any:
+    """Reshapes `(batch, ..., heads, size)` to `(batch * others, positions, heads, size)`."""
     if not others and len(axes) == 1:
         return x
     shape = x.shape
@@ -379,8 +400,8 @@ def _as_sequences(x: Any, axes: tuple, others: tuple) -> Any:
     return reshape(x, (batch, positions, *shape[-2:]))
 
 
-def _as_before(x: Any, shape: tuple, axes: tuple, others: tuple) -> Any:
-    """The inverse of `_as_sequences`, where `shape` is that of the layer's input."""
+def _as_before(x: Tensor, shape: tuple, axes: tuple, others: tuple) -> Any:
+    """Inverts `_as_sequences`; `shape` is that of the layer's input."""
     if not others and len(axes) == 1:
         return x
     order = (0, *others, *axes)
@@ -390,32 +411,31 @@ def _as_before(x: Any, shape: tuple, axes: tuple, others: tuple) -> Any:
 
 
 class MultiHeadAttention(HeadsOfAttention):
-    """Attention with several heads ([paper](https://arxiv.org/abs/1706.03762)): each compares projections of queries
-    and keys, and sums the projected values with the weights that result.
+    """Multi-head attention ([paper](https://arxiv.org/abs/1706.03762)): each head projects queries, keys and values
+    and applies scaled dot-product attention.
 
     Args:
         num_heads: Number of heads.
         key_dim: Size of each head's queries and keys.
         value_dim: Size of each head's values; None for `key_dim`.
-        dropout: Fraction of the scores that is dropped in training.
+        dropout: Fraction of the attention scores to drop in training.
         use_bias: Whether the projections add learned biases.
-        output_shape: Sizes of the output's features; None for those of the query.
+        output_shape: Size or sizes of the output's feature axes; None for those of the query.
         attention_axes: Axis or axes to attend along; None for all but batch and features.
-        sliding_window: A position sees only those closer than this; None for all.
-        flash_attention: Whether to use the device's fused kernel; None lets addax choose.
-        kernel_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        kernel_constraint, bias_constraint: What is applied to the weights after each update.
-        use_gate: Whether a sigmoid gate, made from the query, multiplies the heads' outputs.
-        seed: An int that fixes the dropout.
+        sliding_window: Positions attend only to positions closer than this; None for no limit.
+        flash_attention: Whether to use the device's fused (flash) attention kernel; None for where it is available.
+        kernel_initializer, bias_initializer: Initializers of the kernel and the bias.
+        kernel_regularizer, bias_regularizer: Regularizers of the kernel and the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
+        use_gate: Whether to multiply the heads' outputs by a sigmoid gate computed from the query.
+        seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
-    Call arguments: `query` `(batch, ..., features)`; `value`; `key`, the value when None; their masks
-    `(batch, length)`; `attention_mask`, bool, `(batch, queries, keys)`, true where a query may see a key;
-    `return_attention_scores`; `use_causal_mask`: whether a position sees only itself and those before. A query that
-    comes with a mask that says it is padding sees nothing: it gets the mean of all values, or 0 with dropout or if
-    scores are returned.
+    Call arguments: `query`, `(batch, ..., features)`; `value`; `key`, equal to `value` when None; their masks,
+    `(batch, length)`; `attention_mask`, bool, `(batch, queries, keys)`, True where a query may attend to a key;
+    `return_attention_scores`; `use_causal_mask`: whether positions attend only to themselves and earlier ones. Queries
+    masked as padding attend to nothing: they get the mean of all values, or 0 with dropout or returned scores.
 
     >>> layer = keras.layers.MultiHeadAttention(num_heads=2, key_dim=3)
     >>> output, scores = layer(np.ones((1, 4, 6)), np.ones((1, 5, 6)), return_attention_scores=True)
@@ -436,18 +456,28 @@ class MultiHeadAttention(HeadsOfAttention):
         attention_axes: int | Sequence[int] | None = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._configure(
+            dropout=dropout,
+            use_bias=use_bias,
+            use_gate=use_gate,
+            sliding_window=sliding_window,
+            flash_attention=flash_attention,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         value_dim = key_dim if value_dim is None else value_dim
         check_positive(self, num_heads=num_heads, key_dim=key_dim, value_dim=value_dim)
         listed = attention_axes if isinstance(attention_axes, (list, tuple)) else [attention_axes]
@@ -468,26 +498,26 @@ class MultiHeadAttention(HeadsOfAttention):
                 )
             self.output_shape = tuple(sizes)
 
-    def _mask_of_queries(self, query: Any, query_mask: Any) -> Any:
-        # As in Keras, a mask counts that came with the queries; one that is given to the call is passed on only.
+    def _mask_of_queries(self, query: Tensor, query_mask: Tensor | None) -> Any:
+        # As in Keras, only a mask that came with the queries counts; a `query_mask` argument is just passed on.
         return get_mask(query)
 
 
 class GroupedQueryAttention(HeadsOfAttention):
-    """Attention in which several query heads share one head of keys and values
+    """Grouped-query attention: several query heads share one head of keys and values
     ([paper](https://arxiv.org/abs/2305.13245)). Public as `GroupQueryAttention`.
 
     Args:
         head_dim: Size of each head's queries, keys and values.
         num_query_heads: Number of query heads.
-        num_key_value_heads: Number of key and value heads; divides `num_query_heads`.
+        num_key_value_heads: Number of key and value heads, a divisor of `num_query_heads`.
         dropout, use_bias, sliding_window, flash_attention: As for `MultiHeadAttention`.
-        kernel_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        kernel_constraint, bias_constraint: What is applied to the weights after each update.
-        use_gate: Whether a sigmoid gate, made from the query, multiplies the heads' outputs.
-        seed: An int that fixes the dropout.
+        kernel_initializer, bias_initializer: Initializers of the kernel and the bias.
+        kernel_regularizer, bias_regularizer: Regularizers of the kernel and the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
+        use_gate: Whether to multiply the heads' outputs by a sigmoid gate computed from the query.
+        seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     Call arguments: as for `MultiHeadAttention`, with inputs `(batch, length, features)`.
@@ -508,18 +538,28 @@ class GroupedQueryAttention(HeadsOfAttention):
         use_bias: bool = True,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._configure(
+            dropout=dropout,
+            use_bias=use_bias,
+            use_gate=use_gate,
+            sliding_window=sliding_window,
+            flash_attention=flash_attention,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         check_positive(
             self, head_dim=head_dim, num_query_heads=num_query_heads, num_key_value_heads=num_key_value_heads
         )
@@ -532,7 +572,7 @@ class GroupedQueryAttention(HeadsOfAttention):
         self.num_query_heads = self._query_heads = num_query_heads
         self.num_key_value_heads = self._key_heads = num_key_value_heads
 
-    def compute_output_shape(self, query_shape: Shape, value_shape: Shape, key_shape: Any = None) -> Shape:
+    def compute_output_shape(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> Shape:
         if query_shape[-1] != value_shape[-1]:
             raise ValueError(
                 "The last dimension of `query_shape` and `value_shape` must be equal, but are "

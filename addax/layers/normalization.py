@@ -1,4 +1,4 @@
-"""Normalisation of each sample by itself: over features, groups of them, or to unit length."""
+"""Layer, RMS, unit and group normalization: each sample is normalized separately."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.engine import lax
+from ..core.op import Tensor
+from ..core.types import ConstraintLike, InitializerLike, RegularizerLike
 from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.nn import layer_normalization, moments, normalize, rms_normalization
@@ -13,6 +15,7 @@ from ..ops.numpy import reshape
 from .input_spec import InputSpec
 from .layer import Layer, Shape
 from .sizes import (
+    WeightOptions,
     add_weight,
     axis_or_axes,
     built_from_the_start,
@@ -25,8 +28,12 @@ from .sizes import (
 )
 
 
-def _standardize_axis(layer: Layer, axis: Any) -> Any:
-    """`axis`, which must be an int or several."""
+def _standardize_axis(layer: Layer, axis: int | Sequence[int]) -> Any:
+    """Returns `axis`, a tuple as a list.
+
+    Raises:
+        TypeError: It is neither an int nor a list or tuple of ints.
+    """
     axes = list(axis) if isinstance(axis, (list, tuple)) else [axis]
     if not all(map(is_int, axes)):
         raise TypeError(
@@ -37,7 +44,11 @@ def _standardize_axis(layer: Layer, axis: Any) -> Any:
 
 
 def _sizes_along(layer: Layer, input_shape: Shape, axes: Sequence[int]) -> list[int | None]:
-    """The sizes of `input_shape` along `axes`."""
+    """Returns the sizes of `input_shape` along `axes`.
+
+    Raises:
+        ValueError: An axis is out of bounds.
+    """
     rank = len(input_shape)
     for axis in axes:
         if not -rank <= axis < rank:
@@ -49,10 +60,10 @@ def _sizes_along(layer: Layer, input_shape: Shape, axes: Sequence[int]) -> list[
 
 
 class SampleNormalization(Layer):
-    """A layer that normalises each sample by itself; its output is of the shape of its input.
+    """Base of layers that normalize each sample separately. Output shapes are those of the inputs.
 
-    Inputs are not cast to the compute dtype before: in float16, numbers above 65504 would be infinite before the
-    statistics are taken. What comes out is cast.
+    Outputs are cast to the compute dtype, inputs are not: in float16, values above 65504 would become infinite before
+    the statistics are computed.
     """
 
     rowwise = "always"
@@ -61,8 +72,17 @@ class SampleNormalization(Layer):
         super().__init__(**kwargs)
         self.autocast = False
 
-    def _widened(self, inputs: Any) -> Any:
-        """The inputs in the dtype that statistics are taken in."""
+    def _configure(self, epsilon: float, center: bool, scale: bool, **weights: WeightOptions) -> None:
+        """Sets the options of layers with offset `beta` and factor `gamma`."""
+        self.epsilon = number(self, "epsilon", epsilon, least=0)
+        flags(self, center=center, scale=scale)
+        self.center = center
+        self.scale: Any = scale
+        take_weight_options(self, **weights)
+        self.supports_masking = True
+
+    def _widened(self, inputs: Tensor) -> Any:
+        """Returns the inputs in the dtype that statistics are computed in."""
         return cast(inputs, wide_dtype(self.compute_dtype))
 
     def _mixes_rows(self, training: bool) -> bool:
@@ -77,22 +97,23 @@ class SampleNormalization(Layer):
 
     def _listed_axes(self) -> list[int]:
         if isinstance(self.axis, int):
-            self.axis = [self.axis]  # as Keras's config of a built layer has it
+            self.axis = [self.axis]  # as in Keras's config of a built layer
         return self.axis
 
 
 class LayerNormalization(SampleNormalization):
-    """Brings each sample to mean 0 and variance 1 along an axis ([paper](https://arxiv.org/abs/1607.06450)).
+    """Normalizes each sample to mean 0 and variance 1 along an axis ([paper](https://arxiv.org/abs/1607.06450)).
 
     Args:
-        axis: Axis or axes over which mean and variance are taken; the weights have their sizes.
-        epsilon: Added to the variance.
+        axis: Axis or axes to compute mean and variance over; the weights have their sizes.
+        epsilon: Small number added to the variance, against division by zero.
         center: Whether to add a learned offset, `beta`.
         scale: Whether to multiply by a learned factor, `gamma`.
-        beta_initializer, gamma_initializer: How the weights begin.
-        beta_regularizer, gamma_regularizer: Penalties on the weights.
-        beta_constraint, gamma_constraint: What is applied to the weights after each update.
-        rms_scaling: Deprecated: divides by the standard deviation and leaves the mean. See `RMSNormalization`.
+        beta_initializer, gamma_initializer: Initializers of `beta` and `gamma`.
+        beta_regularizer, gamma_regularizer: Regularizers of `beta` and `gamma`.
+        beta_constraint, gamma_constraint: Constraints on `beta` and `gamma`, applied after each update.
+        rms_scaling: Deprecated: whether to divide by the standard deviation without subtracting the mean. Use
+            `RMSNormalization`.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     >>> keras.layers.LayerNormalization()(np.array([[1.0, 3.0]])).round(2)
@@ -105,12 +126,12 @@ class LayerNormalization(SampleNormalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         rms_scaling: bool = False,
         **kwargs: Any,
     ):
@@ -121,39 +142,32 @@ class LayerNormalization(SampleNormalization):
                 "root mean square. Use `keras.layers.RMSNormalization` instead."
             )
         self.axis = _standardize_axis(self, axis)
-        self.epsilon = number(self, "epsilon", epsilon, least=0)
-        flags(self, center=center, scale=scale)
-        self.center = center
-        self.scale = scale
         self.rms_scaling = rms_scaling
-        take_weight_options(
-            self,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
+        self._configure(
+            epsilon,
+            center,
+            scale,
+            beta=(beta_initializer, beta_regularizer, beta_constraint),
+            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
         )
-        self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
         shape = _sizes_along(self, input_shape, self._listed_axes())
         self.gamma = add_weight(self, "gamma", shape) if self.scale or self.rms_scaling else None
         self.beta = add_weight(self, "beta", shape) if self.center and not self.rms_scaling else None
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         x = self._widened(inputs)
         out = layer_normalization(x, self.gamma, self.beta, self.axis, self.epsilon, rms_scaling=self.rms_scaling)
         return cast(out, self.compute_dtype)
 
 
 class RMSNormalization(SampleNormalization):
-    """Divides each sample by the root of its mean square ([paper](https://arxiv.org/abs/1910.07467)).
+    """Divides each sample by its root mean square ([paper](https://arxiv.org/abs/1910.07467)).
 
     Args:
-        axis: Axis or axes over which the mean is taken; the learned `scale` has their sizes.
-        epsilon: Added to the mean square.
+        axis: Axis or axes to compute the mean square over; the learned `scale` has their sizes.
+        epsilon: Small number added to the mean square, against division by zero.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     >>> np.asarray(keras.layers.RMSNormalization()(np.array([[1.0, 7.0]]))).round(2)
@@ -169,16 +183,16 @@ class RMSNormalization(SampleNormalization):
         shape = _sizes_along(self, input_shape, self._listed_axes())
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         out = rms_normalization(self._widened(inputs), self.scale, self.axis, self.epsilon)
         return cast(out, self.compute_dtype)
 
 
 class UnitNormalization(SampleNormalization):
-    """Scales each sample to length 1.
+    """Scales each sample to unit Euclidean norm.
 
     Args:
-        axis: Axis or axes along which the length is taken.
+        axis: Axis or axes to compute the norm over.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> np.asarray(keras.layers.UnitNormalization()(np.array([[3.0, 4.0]]))).round(2)
@@ -191,23 +205,25 @@ class UnitNormalization(SampleNormalization):
         self.supports_masking = True
         built_from_the_start(self)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         out = normalize(self._widened(inputs), axis=self.axis, order=2, epsilon=1e-12)
         return cast(out, self.compute_dtype)
 
 
 class GroupNormalization(SampleNormalization):
-    """Brings groups of channels of each sample to mean 0 and variance 1 ([paper](https://arxiv.org/abs/1803.08494)).
+    """Normalizes groups of channels of each sample to mean 0 and variance 1
+    ([paper](https://arxiv.org/abs/1803.08494)).
 
     Args:
-        groups: Number of groups, which divides the channels; -1 for a group for each channel.
+        groups: Number of groups, a divisor of the number of channels; -1 for one group per channel (instance
+            normalization).
         axis: Axis of the channels.
-        epsilon: Added to the variance.
+        epsilon: Small number added to the variance, against division by zero.
         center: Whether to add a learned offset, `beta`.
         scale: Whether to multiply by a learned factor, `gamma`.
-        beta_initializer, gamma_initializer: How the weights begin.
-        beta_regularizer, gamma_regularizer: Penalties on the weights.
-        beta_constraint, gamma_constraint: What is applied to the weights after each update.
+        beta_initializer, gamma_initializer: Initializers of `beta` and `gamma`.
+        beta_regularizer, gamma_regularizer: Regularizers of `beta` and `gamma`.
+        beta_constraint, gamma_constraint: Constraints on `beta` and `gamma`, applied after each update.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     >>> keras.layers.GroupNormalization(groups=2)(np.array([[1.0, 3.0, 10.0, 30.0]])).round(2)
@@ -221,12 +237,12 @@ class GroupNormalization(SampleNormalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -241,20 +257,13 @@ class GroupNormalization(SampleNormalization):
             )
         self.groups = groups
         self.axis = axis
-        self.epsilon = number(self, "epsilon", epsilon, least=0)
-        flags(self, center=center, scale=scale)
-        self.center = center
-        self.scale = scale
-        take_weight_options(
-            self,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
+        self._configure(
+            epsilon,
+            center,
+            scale,
+            beta=(beta_initializer, beta_regularizer, beta_constraint),
+            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
         )
-        self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
         (channels,) = _sizes_along(self, input_shape, [self.axis])
@@ -279,11 +288,11 @@ class GroupNormalization(SampleNormalization):
         self.beta = add_weight(self, "beta", (channels,)) if self.center else None
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         axis = self.axis % inputs.ndim
         shape = tuple(inputs.shape)
         x = self._widened(inputs)
-        # The channels as two axes: the group, and the place in it.
+        # Splits the channels into two axes: the group, and the position within it.
         x = reshape(x, (*shape[:axis], self.groups, shape[axis] // self.groups, *shape[axis + 1 :]))
         reduced = tuple(i for i in range(1, x.ndim) if i != axis)
         mean, variance = moments(x, reduced, keepdims=True)

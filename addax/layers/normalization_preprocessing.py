@@ -1,4 +1,4 @@
-"""Layers that bring raw numbers to a scale: `Rescaling` and `Normalization`."""
+"""Preprocessing of numerical features: `Rescaling` and `Normalization`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..core.convert import to_tensor
+from ..core.op import Tensor
+from ..core.types import ArrayLike, Data, Tree
 from ..ops import add, cast, divide, maximum, multiply, reshape, sqrt, subtract
 from .input_spec import InputSpec
 from .layer import Layer, Shape
@@ -15,11 +17,11 @@ from .sizes import axis_or_axes, flags, is_along_rows, wide_dtype
 
 
 class Rescaling(Layer):
-    """`inputs * scale + offset`, in the layer's dtype.
+    """Computes `inputs * scale + offset`.
 
     Args:
-        scale: Number, or one for each feature.
-        offset: Number, or one for each feature.
+        scale: A number, or one per feature.
+        offset: A number, or one per feature.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.Rescaling(1 / 255)(np.array([[0, 255]], "uint8"))
@@ -28,16 +30,16 @@ class Rescaling(Layer):
 
     rowwise = "always"
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any):
+    def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         for name, value in (("scale", scale), ("offset", offset)):
             _check_numbers(self, name, value)
         self.scale = scale
         self.offset = offset
         self.supports_masking = True
-        self.autocast = False  # raw numbers may be too large for 16 bits
+        self.autocast = False  # raw values may exceed the range of 16-bit floats
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         dtype = wide_dtype(self.compute_dtype)
         scaled = multiply(cast(inputs, dtype), to_tensor(self.scale, dtype))
         return cast(add(scaled, to_tensor(self.offset, dtype)), self.compute_dtype)
@@ -46,7 +48,7 @@ class Rescaling(Layer):
         return input_shape
 
 
-def _check_numbers(layer: Layer, name: str, value: Any) -> None:
+def _check_numbers(layer: Layer, name: str, value: ArrayLike) -> None:
     """Raises ValueError unless `value` is a number or an array of them."""
     try:
         np.asarray(value, "float32")
@@ -58,12 +60,12 @@ def _check_numbers(layer: Layer, name: str, value: Any) -> None:
 
 
 class Normalization(Layer):
-    """Shifts and scales each feature to mean 0 and variance 1, as measured by `adapt` or given.
+    """Normalizes features to mean 0 and variance 1, with statistics computed by `adapt` or given.
 
     Args:
-        axis: Axis or axes that keep a mean and a variance for each index; None for one of each over everything.
-        mean, variance: The numbers, instead of `adapt`; both or neither.
-        invert: Whether to undo the normalization instead.
+        axis: Axis or axes with a mean and variance for each index; None for a single mean and variance of all elements.
+        mean, variance: Statistics to use instead of `adapt`: numbers or arrays, both or neither.
+        invert: Whether to apply the inverse, from normalized to original features.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> layer = keras.layers.Normalization()
@@ -78,8 +80,8 @@ class Normalization(Layer):
     def __init__(
         self,
         axis: int | Sequence[int] | None = -1,
-        mean: Any = None,
-        variance: Any = None,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
         invert: bool = False,
         **kwargs: Any,
     ):
@@ -104,11 +106,11 @@ class Normalization(Layer):
         if mean is not None and self.input_mean.shape != self.input_variance.shape:
             raise ValueError(
                 "When setting values directly, `mean` and `variance` must have the same shape. Received: mean shape "
-                f"{np.shape(mean)} and variance shape {np.shape(variance)} (layer '{self.name}')"
+                f"{self.input_mean.shape} and variance shape {self.input_variance.shape} (layer '{self.name}')"
             )
         self.invert = invert
         self.supports_masking = True
-        self.autocast = False  # raw numbers may be too large for 16 bits
+        self.autocast = False  # raw values may exceed the range of 16-bit floats
 
     def _mixes_rows(self, training: bool) -> bool:
         return is_along_rows(self, self.axis)
@@ -139,7 +141,7 @@ class Normalization(Layer):
         self.input_spec = InputSpec(ndim=rank, axes={a: input_shape[a] for a in self._kept if a})  # type: ignore[misc]
 
     def _spread(self, value: np.ndarray, shape: tuple) -> np.ndarray:
-        """A given mean or variance in the shape that broadcasts with the inputs."""
+        """Returns a given mean or variance in a shape that broadcasts with the inputs."""
         if value.ndim > len(shape):
             raise ValueError(
                 f"The rank of `mean` must be less than or equal to the number of axes ({len(shape)}). Received: mean "
@@ -155,25 +157,29 @@ class Normalization(Layer):
 
     @property
     def mean(self) -> Any:
-        """The mean, of a shape that broadcasts with the inputs."""
+        """The mean, in a shape that broadcasts with the inputs."""
         return cast(self._statistics()[0], self.compute_dtype)
 
     @property
     def variance(self) -> Any:
-        """The variance, of a shape that broadcasts with the inputs."""
+        """The variance, in a shape that broadcasts with the inputs."""
         return cast(self._statistics()[1], self.compute_dtype)
 
     def _statistics(self) -> tuple[Any, Any]:
-        """Mean and variance, in at least 32 bits, of a shape that broadcasts with the inputs."""
+        """Returns mean and variance, in at least 32 bits, in a shape that broadcasts with the inputs."""
         found = self._given if self.input_mean is not None else (self.adapt_mean.value, self.adapt_variance.value)
         dtype = wide_dtype(self.compute_dtype)
         return tuple(reshape(to_tensor(x, dtype), self._broadcast) for x in found)  # type: ignore[return-value]
 
-    def adapt(self, data: Any) -> None:
-        """Measures mean and variance, and forgets those measured before.
+    def adapt(self, data: Data) -> None:
+        """Computes mean and variance of the data, in place of those computed before.
 
         Args:
-            data: Array with a batch axis, or an iterable of batches (arrays; of tuples, the first member).
+            data: Array with a batch axis, or an iterable of batches (arrays, or tuples whose first element is used).
+
+        Raises:
+            RuntimeError: The layer was constructed with `mean` and `variance`.
+            ValueError: The data are empty, or their shape differs from that of earlier inputs.
         """
         if self.input_mean is not None:
             raise RuntimeError(
@@ -195,7 +201,7 @@ class Normalization(Layer):
             n = int(np.prod([batch.shape[a] for a in over], dtype=int))
             if n == 0:
                 continue
-            # Means and squares of two parts make those of the whole (Chan, Golub and LeVeque, 1979).
+            # Parallel variance: combines the statistics of two parts (Chan, Golub and LeVeque, 1979).
             here = batch.mean(over)
             delta = here - mean
             squares = squares + ((batch - here.reshape(self._broadcast)) ** 2).sum(over)
@@ -208,9 +214,9 @@ class Normalization(Layer):
         self.adapt_variance.assign((squares / count).astype("float32"))
 
     def finalize_state(self) -> None:
-        """Does nothing: mean and variance are always those of the weights."""
+        """Does nothing: mean and variance are read from the weights. For compatibility with Keras."""
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         mean, variance = self._statistics()
         inputs = cast(inputs, mean.dtype)
         deviation = maximum(sqrt(variance), 1e-7)
@@ -229,19 +235,19 @@ class Normalization(Layer):
         return {**config, **{k: None if v is None else v.tolist() for k, v in given.items()}}
 
 
-def _batches(data: Any) -> Iterator[np.ndarray]:
-    """The batches of `data` as arrays."""
+def _batches(data: Data) -> Iterator[np.ndarray]:
+    """Yields the batches of `data` as arrays."""
     if hasattr(data, "shape") or (isinstance(data, (list, tuple)) and np.isscalar(_first(data))):
         yield np.asarray(data)
         return
-    # A PyDataset has no iterator of its own that ends.
+    # Iterating over a PyDataset doesn't end.
     batches = (data[i] for i in range(len(data))) if hasattr(type(data), "__getitem__") else data
     for batch in batches:
         batch = batch[0] if isinstance(batch, (tuple, list)) and hasattr(batch[0], "shape") else batch
         yield np.asarray(batch)
 
 
-def _first(nested: Any) -> Any:
+def _first(nested: Tree) -> Any:
     while isinstance(nested, (list, tuple)) and len(nested):
         nested = nested[0]
     return nested

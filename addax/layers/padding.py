@@ -1,50 +1,48 @@
-"""Layers that make inputs larger or smaller along the spatial axes: padding, cropping, repeating."""
+"""Zero padding, cropping and upsampling."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.config import standardize_data_format
 from ..core.engine import jax
+from ..core.op import Tensor
+from ..kernels.conv import Sizes
 from ..ops.numpy import pad, repeat
-from .input_spec import InputSpec
-from .layer import Layer, Shape
-from .sizes import choice, count, join_shape, pairs_per_axis, per_axis, split_shape, static_shape
+from .layer import Shape
+from .sizes import PairsLike, choice, count, pairs_per_axis, per_axis, split_shape, static_shape
+from .spatial import SpatialLayer
 
 Pairs = tuple[tuple[int, int], ...]
 
 
-class SpatialResize(Layer):
-    """A layer that changes the spatial sizes. `rank` is their number."""
+class Margins(SpatialLayer):
+    """Base of layers that add or remove elements before and after each spatial axis."""
 
-    rowwise = "always"
-    rank: int
     _keeps_dtype = True
+    _margins: str  # the attribute with the numbers of elements
 
-    def _set_format(self, data_format: str | None) -> None:
-        self.data_format = standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-
-    @property
-    def _axes(self) -> range:
-        first = 1 if self.data_format == "channels_last" else 2
-        return range(first, first + self.rank)
-
-    def _resized(self, input_shape: Shape, lengths: Sequence[int | None]) -> Shape:
-        return join_shape(input_shape[0], lengths, split_shape(input_shape, self.data_format)[1], self.data_format)
-
-
-class ZeroPadding(SpatialResize):
-    """Zeros around the input."""
-
-    padding: Any
+    def _set_margins(self, value: PairsLike, data_format: str | None) -> None:
+        self._set_format(data_format)
+        if self.rank == 1:
+            found: Any = per_axis(self, self._margins, value, 2, least=0)
+        else:
+            found = pairs_per_axis(self, self._margins, value, self.rank)
+        setattr(self, self._margins, found)
 
     @property
     def _pairs(self) -> Pairs:
-        return (self.padding,) if self.rank == 1 else self.padding
+        """The numbers of elements (before, after) each spatial axis."""
+        found = getattr(self, self._margins)
+        return (found,) if self.rank == 1 else found
 
-    def call(self, inputs: Any) -> Any:
+
+class ZeroPadding(Margins):
+    """Base of `ZeroPadding1D`, `ZeroPadding2D` and `ZeroPadding3D`, which set `rank`."""
+
+    _margins = "padding"
+
+    def call(self, inputs: Tensor) -> Any:
         widths: list[tuple[int, int]] = [(0, 0)] * inputs.ndim
         for axis, pair in zip(self._axes, self._pairs):
             widths[axis] = pair
@@ -52,14 +50,16 @@ class ZeroPadding(SpatialResize):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         space = split_shape(input_shape, self.data_format)[0]
-        return self._resized(input_shape, [None if n is None else n + a + b for n, (a, b) in zip(space, self._pairs)])
+        return self._with_space(
+            input_shape, [None if n is None else n + a + b for n, (a, b) in zip(space, self._pairs)]
+        )
 
 
 class ZeroPadding1D(ZeroPadding):
-    """Zeros before and behind each sequence.
+    """Pads sequences with zeros.
 
     Args:
-        padding: How many: an int, or a pair (before, behind).
+        padding: Number of zeros: an int, or a pair (before, after).
         data_format: "channels_last" or "channels_first"; None for the default.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
@@ -71,15 +71,14 @@ class ZeroPadding1D(ZeroPadding):
 
     def __init__(self, padding: int | Sequence[int] = 1, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self._set_format(data_format)
-        self.padding = per_axis(self, "padding", padding, 2, least=0)
+        self._set_margins(padding, data_format)
 
 
 class ZeroPadding2D(ZeroPadding):
-    """Zeros around each image.
+    """Pads images with zeros.
 
     Args:
-        padding: How many: an int, an int an axis, or a pair (before, behind) an axis.
+        padding: Number of zeros: an int, an int per axis, or a pair (before, after) per axis.
         data_format: "channels_last" or "channels_first"; None for the default.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
@@ -89,14 +88,13 @@ class ZeroPadding2D(ZeroPadding):
 
     rank = 2
 
-    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any):
+    def __init__(self, padding: PairsLike = (1, 1), data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self._set_format(data_format)
-        self.padding = pairs_per_axis(self, "padding", padding, 2)
+        self._set_margins(padding, data_format)
 
 
 class ZeroPadding3D(ZeroPadding):
-    """Zeros around each volume.
+    """Pads volumes with zeros.
 
     Args:
         padding, data_format, ...: As for `ZeroPadding2D`, with sizes for three axes.
@@ -107,22 +105,18 @@ class ZeroPadding3D(ZeroPadding):
 
     rank = 3
 
-    def __init__(self, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any):
+    def __init__(self, padding: PairsLike = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self._set_format(data_format)
-        self.padding = pairs_per_axis(self, "padding", padding, 3)
+        self._set_margins(padding, data_format)
 
 
-class Cropping(SpatialResize):
-    """The input without its margins."""
+class Cropping(Margins):
+    """Base of `Cropping1D`, `Cropping2D` and `Cropping3D`, which set `rank`."""
 
+    _margins = "cropping"
     cropping: Any
 
-    @property
-    def _pairs(self) -> Pairs:
-        return (self.cropping,) if self.rank == 1 else self.cropping
-
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         self.compute_output_shape(static_shape(inputs))
         window: list[slice] = [slice(None)] * inputs.ndim
         for axis, (a, b) in zip(self._axes, self._pairs):
@@ -139,14 +133,14 @@ class Cropping(SpatialResize):
                 f"Received: input_shape={input_shape}, cropping={self.cropping} (layer '{self.path}' of type "
                 f"{type(self).__name__})"
             )
-        return self._resized(input_shape, lengths)
+        return self._with_space(input_shape, lengths)
 
 
 class Cropping1D(Cropping):
-    """Sequences without their first and last steps.
+    """Crops the start and end of sequences.
 
     Args:
-        cropping: How many to leave out: an int, or a pair (before, behind).
+        cropping: Number of timesteps to remove: an int, or a pair (before, after).
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.Cropping1D((1, 2))(np.ones((2, 6, 4))).shape
@@ -157,15 +151,14 @@ class Cropping1D(Cropping):
 
     def __init__(self, cropping: int | Sequence[int] = (1, 1), **kwargs: Any):
         super().__init__(**kwargs)
-        self._set_format("channels_last")
-        self.cropping = per_axis(self, "cropping", cropping, 2, least=0)
+        self._set_margins(cropping, "channels_last")
 
 
 class Cropping2D(Cropping):
-    """Images without their margins.
+    """Crops images.
 
     Args:
-        cropping: How much to leave out: an int, an int an axis, or a pair (before, behind) an axis.
+        cropping: Number of elements to remove: an int, an int per axis, or a pair (before, after) per axis.
         data_format: "channels_last" or "channels_first"; None for the default.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
@@ -175,14 +168,13 @@ class Cropping2D(Cropping):
 
     rank = 2
 
-    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any):
+    def __init__(self, cropping: PairsLike = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self._set_format(data_format)
-        self.cropping = pairs_per_axis(self, "cropping", cropping, 2)
+        self._set_margins(cropping, data_format)
 
 
 class Cropping3D(Cropping):
-    """Volumes without their margins.
+    """Crops volumes.
 
     Args:
         cropping, data_format, ...: As for `Cropping2D`, with sizes for three axes.
@@ -193,36 +185,36 @@ class Cropping3D(Cropping):
 
     rank = 3
 
-    def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any):
+    def __init__(self, cropping: PairsLike = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self._set_format(data_format)
-        self.cropping = pairs_per_axis(self, "cropping", cropping, 3)
+        self._set_margins(cropping, data_format)
 
 
-class UpSampling(SpatialResize):
-    """Each element several times, along each spatial axis."""
+class UpSampling(SpatialLayer):
+    """Base of `UpSampling1D`, `UpSampling2D` and `UpSampling3D`, which set `rank`."""
 
+    _keeps_dtype = True
     size: Any
 
     @property
     def _factors(self) -> tuple[int, ...]:
         return (self.size,) if self.rank == 1 else self.size
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         for axis, factor in zip(self._axes, self._factors):
             inputs = repeat(inputs, factor, axis=axis)
         return inputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         space = split_shape(input_shape, self.data_format)[0]
-        return self._resized(input_shape, [None if n is None else n * f for n, f in zip(space, self._factors)])
+        return self._with_space(input_shape, [None if n is None else n * f for n, f in zip(space, self._factors)])
 
 
 class UpSampling1D(UpSampling):
-    """Each step of a sequence several times.
+    """Repeats each timestep of a sequence.
 
     Args:
-        size: How often.
+        size: Number of repetitions, a positive int.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.UpSampling1D(2)(np.array([1.0, 2.0]).reshape(1, 2, 1)).ravel()
@@ -242,12 +234,12 @@ _METHODS["lanczos5"] = "lanczos5"
 
 
 class UpSampling2D(UpSampling):
-    """Images made larger by whole factors.
+    """Upsamples images by integer factors.
 
     Args:
-        size: The factors, an int or `(height, width)`.
+        size: Upsampling factors: an int, or `(height, width)`.
         data_format: "channels_last" or "channels_first"; None for the default.
-        interpolation: "nearest" (each pixel repeated), "bilinear", "bicubic", "lanczos3" or "lanczos5".
+        interpolation: "nearest" (repeats each pixel), "bilinear", "bicubic", "lanczos3" or "lanczos5".
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.UpSampling2D((2, 3))(np.ones((1, 4, 4, 1))).shape
@@ -257,7 +249,7 @@ class UpSampling2D(UpSampling):
     rank = 2
 
     def __init__(
-        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+        self, size: Sizes = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
     ):
         super().__init__(**kwargs)
         self._set_format(data_format)
@@ -265,7 +257,7 @@ class UpSampling2D(UpSampling):
         self.interpolation = choice(self, "interpolation", interpolation, tuple(_METHODS))
         self._keeps_dtype = self.interpolation == "nearest"
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         if self.interpolation == "nearest":
             return super().call(inputs)
         if not jax.numpy.issubdtype(inputs.dtype, jax.numpy.floating):
@@ -275,10 +267,10 @@ class UpSampling2D(UpSampling):
 
 
 class UpSampling3D(UpSampling):
-    """Volumes made larger by whole factors: each element is repeated.
+    """Upsamples volumes by integer factors: repeats each element.
 
     Args:
-        size: The factors, an int or one an axis.
+        size: Upsampling factors: an int, or one per axis.
         data_format: "channels_last" or "channels_first"; None for the default.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
@@ -288,7 +280,7 @@ class UpSampling3D(UpSampling):
 
     rank = 3
 
-    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any):
+    def __init__(self, size: Sizes = (2, 2, 2), data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self._set_format(data_format)
         self.size = per_axis(self, "size", size, 3)

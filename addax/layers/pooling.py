@@ -1,38 +1,34 @@
-"""Pooling over windows, over everything, and into a given number of windows."""
+"""Pooling, global pooling and adaptive pooling."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ..core.config import standardize_data_format
+from ..core.op import Tensor
 from ..kernels.conv import Sizes
 from ..kernels.pooling import global_max_pool
 from ..ops.core import cast
 from ..ops.nn import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 from ..ops.numpy import expand_dims, mean, multiply, ones_like, where
 from ..ops.numpy import sum as sum_
-from .input_spec import InputSpec
-from .layer import Layer, Shape
+from .layer import Shape
 from .sizes import (
     built_from_the_start,
     check_mask,
     choice,
     flags,
     is_int,
-    join_shape,
     per_axis,
-    split_shape,
     static_shape,
     windowed,
 )
+from .spatial import SpatialLayer
 
 
-class Pooling(Layer):
-    """One number for each window and channel. `rank` is the number of spatial axes."""
+class Pooling(SpatialLayer):
+    """Base of pooling over windows: one value for each window and channel."""
 
-    rowwise = "always"
-    rank: int
     pool: Callable[..., Any]
 
     def __init__(
@@ -48,11 +44,10 @@ class Pooling(Layer):
         self.pool_size = per_axis(self, "pool_size", pool_size, self.rank)
         self.strides = per_axis(self, "strides", self.pool_size if strides is None else strides, self.rank)
         self.padding = choice(self, "padding", padding, ("valid", "same"))
-        self.data_format = standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self._set_format(data_format)
         built_from_the_start(self)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         self.compute_output_shape(static_shape(inputs))
         return type(self).pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
@@ -66,15 +61,15 @@ class Pooling(Layer):
             self.data_format,
             size_name="pool_size",
         )
-        return join_shape(input_shape[0], space, split_shape(input_shape, self.data_format)[1], self.data_format)
+        return self._with_space(input_shape, space)
 
 
 class MaxPooling1D(Pooling):
-    """The greatest value of each window along one axis.
+    """1D max pooling: the maximum of each window.
 
     Args:
-        pool_size: Length of the window.
-        strides: Steps between windows; None for `pool_size`.
+        pool_size: Length of the window, an int.
+        strides: Strides: an int, or one per axis; None for `pool_size`.
         padding: "valid" (windows inside the input only) or "same" (output length `ceil(length / strides)`).
         data_format: "channels_last", `(batch, length, channels)`, or "channels_first"; None for the default.
         name, **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -89,11 +84,11 @@ class MaxPooling1D(Pooling):
 
 
 class MaxPooling2D(Pooling):
-    """The greatest value of each window over two axes.
+    """2D max pooling: the maximum of each window.
 
     Args:
-        pool_size: Size of the window, an int or `(height, width)`.
-        strides: Steps between windows; None for `pool_size`.
+        pool_size: Size of the window: an int, or `(height, width)`.
+        strides: Strides: an int, or one per axis; None for `pool_size`.
         padding: "valid" (windows inside the input only) or "same" (output size `ceil(size / strides)`).
         data_format: "channels_last", `(batch, height, width, channels)`, or "channels_first"; None for the default.
         name, **kwargs: `name`, `dtype` and other arguments of `Layer`.
@@ -108,7 +103,7 @@ class MaxPooling2D(Pooling):
 
 
 class MaxPooling3D(Pooling):
-    """The greatest value of each window over three axes.
+    """3D max pooling: the maximum of each window.
 
     Args:
         pool_size, strides, padding, data_format, ...: As for `MaxPooling2D`, with sizes for three axes.
@@ -123,7 +118,7 @@ class MaxPooling3D(Pooling):
 
 
 class AveragePooling1D(Pooling):
-    """The mean of each window along one axis; what "same" padding adds doesn't count.
+    """1D average pooling: the mean of each window, without the padding of "same".
 
     Args:
         pool_size, strides, padding, data_format, ...: As for `MaxPooling1D`.
@@ -137,7 +132,7 @@ class AveragePooling1D(Pooling):
 
 
 class AveragePooling2D(Pooling):
-    """The mean of each window over two axes; what "same" padding adds doesn't count.
+    """2D average pooling: the mean of each window, without the padding of "same".
 
     Args:
         pool_size, strides, padding, data_format, ...: As for `MaxPooling2D`.
@@ -151,7 +146,7 @@ class AveragePooling2D(Pooling):
 
 
 class AveragePooling3D(Pooling):
-    """The mean of each window over three axes; what "same" padding adds doesn't count.
+    """3D average pooling: the mean of each window, without the padding of "same".
 
     Args:
         pool_size, strides, padding, data_format, ...: As for `MaxPooling2D`, with sizes for three axes.
@@ -164,44 +159,34 @@ class AveragePooling3D(Pooling):
     pool = average_pool
 
 
-class GlobalPooling(Layer):
-    """One number for each channel. `rank` is the number of spatial axes."""
+class GlobalPooling(SpatialLayer):
+    """Base of global pooling: one value for each channel."""
 
-    rowwise = "always"
-    rank: int
     reduce: Callable[..., Any]
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
-        self.data_format = standardize_data_format(data_format)
+        self._set_format(data_format)
         flags(self, keepdims=keepdims)
         self.keepdims = keepdims
-        self.input_spec = InputSpec(ndim=self.rank + 2)
         built_from_the_start(self)
 
-    @property
-    def _axes(self) -> tuple[int, ...]:
-        first = 1 if self.data_format == "channels_last" else 2
-        return tuple(range(first, first + self.rank))
-
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return type(self).reduce(inputs, axis=self._axes, keepdims=self.keepdims)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        channels = split_shape(input_shape, self.data_format)[1]
-        space = (1,) * self.rank if self.keepdims else ()
-        return join_shape(input_shape[0], space, channels, self.data_format)
+        return self._with_space(input_shape, (1,) * self.rank if self.keepdims else ())
 
 
 class GlobalAveragePooling1D(GlobalPooling):
-    """The mean over time for each channel; steps that the mask leaves out don't count.
+    """1D global average pooling: the mean of each channel over time, without masked timesteps.
 
     Args:
         data_format: "channels_last", `(batch, steps, channels)`, or "channels_first"; None for the default.
-        keepdims: Whether the reduced axis stays, with size 1.
+        keepdims: Whether to keep the reduced axis, with size 1.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
-    Call arguments: `inputs`, and `mask`, bools of shape `(batch, steps)`. The mean of no steps at all is 0.
+    Call arguments: `inputs`; `mask`, bool, of shape `(batch, steps)`. The mean is 0 if all timesteps are masked.
 
     >>> keras.layers.GlobalAveragePooling1D()(np.arange(6.0).reshape(1, 3, 2))
     Array([[2., 3.]], dtype=float32)
@@ -214,7 +199,7 @@ class GlobalAveragePooling1D(GlobalPooling):
         super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         if mask is None:
             return super().call(inputs)
         shape = static_shape(inputs)
@@ -222,19 +207,19 @@ class GlobalAveragePooling1D(GlobalPooling):
         weights = expand_dims(cast(mask, inputs.dtype), 2 if self.data_format == "channels_last" else 1)
         total = sum_(multiply(inputs, weights), axis=self._axes, keepdims=self.keepdims)
         count = sum_(weights, axis=self._axes, keepdims=self.keepdims)
-        # The mean of a row that is padding from end to end is 0: 0 / 0 would make every weight NaN.
+        # A sequence of padding only has the mean 0: NaN from 0 / 0 would spread to all weights through the gradients.
         return total / where(count == 0, ones_like(count), count)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> None:
         return None
 
 
 class GlobalAveragePooling2D(GlobalPooling):
-    """The mean over height and width for each channel.
+    """2D global average pooling: the mean of each channel over height and width.
 
     Args:
         data_format: "channels_last", `(batch, height, width, channels)`, or "channels_first"; None for the default.
-        keepdims: Whether the reduced axes stay, with size 1.
+        keepdims: Whether to keep the reduced axes, with size 1.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.GlobalAveragePooling2D()(np.ones((2, 4, 4, 3))).shape
@@ -246,7 +231,7 @@ class GlobalAveragePooling2D(GlobalPooling):
 
 
 class GlobalAveragePooling3D(GlobalPooling):
-    """The mean over three axes for each channel.
+    """3D global average pooling: the mean of each channel over three axes.
 
     Args:
         data_format, keepdims, ...: As for `GlobalAveragePooling2D`.
@@ -260,11 +245,11 @@ class GlobalAveragePooling3D(GlobalPooling):
 
 
 class GlobalMaxPooling1D(GlobalPooling):
-    """The greatest value over time for each channel.
+    """1D global max pooling: the maximum of each channel over time.
 
     Args:
         data_format: "channels_last", `(batch, steps, channels)`, or "channels_first"; None for the default.
-        keepdims: Whether the reduced axis stays, with size 1.
+        keepdims: Whether to keep the reduced axis, with size 1.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.GlobalMaxPooling1D()(np.arange(6.0).reshape(1, 3, 2))
@@ -277,7 +262,7 @@ class GlobalMaxPooling1D(GlobalPooling):
 
 
 class GlobalMaxPooling2D(GlobalPooling):
-    """The greatest value over height and width for each channel.
+    """2D global max pooling: the maximum of each channel over height and width.
 
     Args:
         data_format, keepdims, ...: As for `GlobalAveragePooling2D`.
@@ -292,7 +277,7 @@ class GlobalMaxPooling2D(GlobalPooling):
 
 
 class GlobalMaxPooling3D(GlobalPooling):
-    """The greatest value over three axes for each channel.
+    """3D global max pooling: the maximum of each channel over three axes.
 
     Args:
         data_format, keepdims, ...: As for `GlobalAveragePooling2D`.
@@ -306,11 +291,9 @@ class GlobalMaxPooling3D(GlobalPooling):
     _keeps_dtype = True
 
 
-class AdaptivePooling(Layer):
-    """One number for each of a given number of windows, whatever the size of the input."""
+class AdaptivePooling(SpatialLayer):
+    """Base of adaptive pooling: a given number of windows, whatever the size of the input."""
 
-    rowwise = "always"
-    rank: int
     pool: Callable[..., Any]
 
     def __init__(self, output_size: Sizes, data_format: str | None = None, **kwargs: Any):
@@ -321,22 +304,20 @@ class AdaptivePooling(Layer):
                 f"{output_size} of type {type(output_size)} (layer '{self.name}')"
             )
         self.output_size = per_axis(self, "output_size", output_size, self.rank)
-        self.data_format = standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self._set_format(data_format)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return type(self).pool(inputs, self.output_size, self.data_format)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        channels = split_shape(input_shape, self.data_format)[1]
-        return join_shape(input_shape[0], self.output_size, channels, self.data_format)
+        return self._with_space(input_shape, self.output_size)
 
 
 class AdaptiveAveragePooling1D(AdaptivePooling):
-    """The mean of each of `output_size` windows along one axis.
+    """1D adaptive average pooling: the mean of each of `output_size` windows.
 
     Args:
-        output_size: How many windows, an int or a tuple of one.
+        output_size: Number of windows, an int or a tuple of one.
         data_format: "channels_last", `(batch, length, channels)`, or "channels_first"; None for the default.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
@@ -349,10 +330,10 @@ class AdaptiveAveragePooling1D(AdaptivePooling):
 
 
 class AdaptiveAveragePooling2D(AdaptivePooling):
-    """The mean of each of `output_size` windows over two axes.
+    """2D adaptive average pooling: the mean of each of `output_size` windows.
 
     Args:
-        output_size: How many windows, an int or one an axis.
+        output_size: Number of windows: an int, or one per axis.
         data_format, ...: As for `AdaptiveAveragePooling1D`.
 
     >>> keras.layers.AdaptiveAveragePooling2D((2, 3))(np.ones((1, 7, 7, 1))).shape
@@ -364,7 +345,7 @@ class AdaptiveAveragePooling2D(AdaptivePooling):
 
 
 class AdaptiveAveragePooling3D(AdaptivePooling):
-    """The mean of each of `output_size` windows over three axes.
+    """3D adaptive average pooling: the mean of each of `output_size` windows.
 
     Args:
         output_size, data_format, ...: As for `AdaptiveAveragePooling2D`.
@@ -378,7 +359,7 @@ class AdaptiveAveragePooling3D(AdaptivePooling):
 
 
 class AdaptiveMaxPooling1D(AdaptivePooling):
-    """The greatest value of each of `output_size` windows along one axis.
+    """1D adaptive max pooling: the maximum of each of `output_size` windows.
 
     Args:
         output_size, data_format, ...: As for `AdaptiveAveragePooling1D`.
@@ -393,7 +374,7 @@ class AdaptiveMaxPooling1D(AdaptivePooling):
 
 
 class AdaptiveMaxPooling2D(AdaptivePooling):
-    """The greatest value of each of `output_size` windows over two axes.
+    """2D adaptive max pooling: the maximum of each of `output_size` windows.
 
     Args:
         output_size, data_format, ...: As for `AdaptiveAveragePooling2D`.
@@ -408,7 +389,7 @@ class AdaptiveMaxPooling2D(AdaptivePooling):
 
 
 class AdaptiveMaxPooling3D(AdaptivePooling):
-    """The greatest value of each of `output_size` windows over three axes.
+    """3D adaptive max pooling: the maximum of each of `output_size` windows.
 
     Args:
         output_size, data_format, ...: As for `AdaptiveAveragePooling2D`.

@@ -1,4 +1,4 @@
-"""Layers that act in training only: noise, and penalties."""
+"""Regularization layers: dropout, noise, activity penalties."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 from ..core.config import standardize_data_format
 from ..core.engine import jnp
+from ..core.op import Tensor
 from ..core.seeds import SeedGenerator
+from ..core.types import PolicyLike
 from ..kernels import noise
 from ..regularizers import L1L2
 from .activation import Elementwise
@@ -17,10 +19,10 @@ from .sizes import fraction, is_int
 
 
 class Strength:
-    """An attribute that says how much a layer drops or disturbs, between 0 and 1.
+    """A descriptor of the rate of dropout or noise, between 0 and 1.
 
-    The layer gets its random generator, made from its `seed`, as soon as there is anything to draw, also where the
-    value is raised later. (A layer that never draws has none, as in Keras.)
+    Setting a value above 0 makes the layer's random generator from its `seed`, also if the value is raised later. (As
+    in Keras, a layer that never draws has none.)
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -34,7 +36,7 @@ class Strength:
         except KeyError:
             raise AttributeError(f"'{type(layer).__name__}' object has no attribute '{self.name}'") from None
 
-    def __set__(self, layer: Any, value: Any) -> None:
+    def __set__(self, layer: Any, value: float) -> None:
         fraction(layer, self.name, value)
         if value > 0 and "seed_generator" not in layer.__dict__:
             try:
@@ -50,23 +52,23 @@ class Strength:
 
 
 class Noise(Elementwise):
-    """A layer that adds noise in training and lets the input through otherwise."""
+    """Base of layers that apply noise in training and return the input unchanged otherwise."""
 
-    _about: tuple[str, ...] = ("seed",)  # which the generator was given
+    _about: tuple[str, ...] = ("seed",)  # the random generator has it
 
-    strength = "rate"  # the attribute that says how much
+    strength = "rate"  # the attribute with the rate or standard deviation
     seed: Any
     seed_generator: SeedGenerator
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        return self.disturb(inputs) if training and getattr(self, self.strength) > 0 else inputs
+    def call(self, inputs: Tensor, training: bool = False) -> Any:
+        return self._apply_noise(inputs) if training and getattr(self, self.strength) > 0 else inputs
 
-    def disturb(self, inputs: Any) -> Any:
-        """The input with the noise."""
+    def _apply_noise(self, inputs: Tensor) -> Any:
+        """Returns the inputs with noise."""
         raise NotImplementedError
 
 
-def _noise_shape(layer: Noise, noise_shape: Any) -> tuple | None:
+def _noise_shape(layer: Noise, noise_shape: Sequence[int | None] | None) -> tuple | None:
     if noise_shape is None:
         return None
     start = "Invalid value received for argument `noise_shape`. Expected"
@@ -89,23 +91,40 @@ def _noise_shape(layer: Noise, noise_shape: Any) -> tuple | None:
     return tuple(noise_shape)
 
 
-def _concrete(noise_shape: tuple | None, inputs: Any) -> tuple:
+def _concrete(noise_shape: tuple | None, inputs: Tensor) -> tuple:
     if noise_shape is None:
         return tuple(inputs.shape)
     return tuple(have if n is None else n for n, have in zip(noise_shape, inputs.shape))
 
 
-class Dropout(Noise):
-    """Sets a part of the input to 0 in training, and scales the rest up so that the sum stays the same on average
+class ElementDropout(Noise):
+    """Base of dropout of single elements, or of groups of them that share an element of the mask."""
+
+    rate = Strength()
+
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.rate = rate
+        self.noise_shape = _noise_shape(self, noise_shape)
+
+    def _mixes_rows(self, training: bool) -> bool:
+        return training and self.noise_shape is not None and self.noise_shape[:1] not in ((None,), (1,))
+
+
+class Dropout(ElementDropout):
+    """Randomly sets elements of the input to 0 in training, and scales the others by `1 / (1 - rate)`
     ([paper](https://jmlr.org/papers/v15/srivastava14a.html)).
 
     Args:
-        rate: The part, in [0, 1].
-        noise_shape: Shape of what is drawn, which broadcasts with the input; None in it is the input's size.
-        seed: An int makes the same draws each time the program is run.
+        rate: Fraction to drop, in [0, 1].
+        noise_shape: Shape of the dropout mask, to be broadcast with the input; None in it is the input's size.
+        seed: Random seed: an int gives the same draws in every run; None for new ones.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
-    Call arguments: `inputs`, and `training`: whether to drop anything.
+    Call arguments: `inputs`; `training`: whether to apply dropout.
 
     >>> layer = keras.layers.Dropout(0.5, seed=1)
     >>> sorted(set(layer(np.ones(100), training=True).tolist())), layer(np.ones(2))
@@ -113,28 +132,16 @@ class Dropout(Noise):
     """
 
     passes_values = True
-    rate = Strength()
 
-    def __init__(
-        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
-    ):
-        super().__init__(**kwargs)
-        self.seed = seed
-        self.rate = rate
-        self.noise_shape = _noise_shape(self, noise_shape)
-
-    def _mixes_rows(self, training: bool) -> bool:
-        return training and self.noise_shape is not None and self.noise_shape[:1] not in ((None,), (1,))
-
-    def disturb(self, inputs: Any) -> Any:
+    def _apply_noise(self, inputs: Tensor) -> Any:
         return noise.dropout(inputs, self.seed_generator.next(), self.rate, _concrete(self.noise_shape, inputs))
 
 
-class AlphaDropout(Noise):
-    """Dropout that keeps mean and variance, for networks with SELU ([paper](https://arxiv.org/abs/1706.02515)).
+class AlphaDropout(ElementDropout):
+    """Alpha dropout: keeps mean and variance, for networks with SELU ([paper](https://arxiv.org/abs/1706.02515)).
 
     Args:
-        rate: The part that is dropped, in [0, 1].
+        rate: Fraction to drop, in [0, 1].
         noise_shape, seed: As for `Dropout`.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
@@ -142,32 +149,19 @@ class AlphaDropout(Noise):
     (2, 3)
     """
 
-    # The least value of SELU, which dropped elements get.
+    # The minimum of SELU, the value of dropped elements.
     lowest = -1.6732632423543772 * 1.0507009873554805
 
-    rate = Strength()
-
-    def __init__(
-        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
-    ):
-        super().__init__(**kwargs)
-        self.seed = seed
-        self.rate = rate
-        self.noise_shape = _noise_shape(self, noise_shape)
-
-    def _mixes_rows(self, training: bool) -> bool:
-        return training and self.noise_shape is not None and self.noise_shape[:1] not in ((None,), (1,))
-
-    def disturb(self, inputs: Any) -> Any:
+    def _apply_noise(self, inputs: Tensor) -> Any:
         keep = noise.keep_mask(self.seed_generator.next(), self.rate, _concrete(self.noise_shape, inputs))
-        # An affine map brings mean 0 and variance 1 back.
+        # An affine map restores mean 0 and variance 1.
         scale = ((1 - self.rate) * (1 + self.rate * self.lowest**2)) ** -0.5
         shift = -scale * self.lowest * self.rate
         return scale * jnp.where(keep, inputs, jnp.asarray(self.lowest, inputs.dtype)) + shift
 
 
 class SpatialDropout(Noise):
-    """Dropout of whole channels. `rank` is the number of spatial axes."""
+    """Base of dropout of whole channels. `rank` is the number of spatial axes."""
 
     passes_values = True
     rank: int
@@ -179,7 +173,7 @@ class SpatialDropout(Noise):
         data_format: str | None = None,
         seed: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         **kwargs: Any,
     ):
         super().__init__(name=name, dtype=dtype, **kwargs)
@@ -188,23 +182,23 @@ class SpatialDropout(Noise):
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def disturb(self, inputs: Any) -> Any:
+    def _apply_noise(self, inputs: Tensor) -> Any:
         ones = (1,) * self.rank
         shape = (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
         return noise.dropout(inputs, self.seed_generator.next(), self.rate, _concrete(shape, inputs))
 
     def get_config(self) -> dict[str, Any]:
-        """As Keras writes it: without `trainable`, and with the variables' dtype in place of the policy."""
+        """Returns the config in Keras's form: without `trainable`, and with the variables' dtype for the policy."""
         config = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
         return config if self.rank == 1 else {**config, "data_format": self.data_format}
 
 
 class SpatialDropout1D(SpatialDropout):
-    """Sets a part of the channels of each sequence to 0 in training ([paper](https://arxiv.org/abs/1411.4280)).
+    """Randomly sets whole channels of sequences to 0 in training ([paper](https://arxiv.org/abs/1411.4280)).
 
     Args:
-        rate: The part, in [0, 1].
-        seed: An int makes the same draws each time the program is run.
+        rate: Fraction to drop, in [0, 1].
+        seed: Random seed: an int gives the same draws in every run; None for new ones.
         name: Name; automatic when None.
         dtype: Dtype or policy.
 
@@ -214,17 +208,19 @@ class SpatialDropout1D(SpatialDropout):
 
     rank = 1
 
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **kwargs: Any):
+    def __init__(
+        self, rate: float, seed: int | None = None, name: str | None = None, dtype: PolicyLike = None, **kwargs: Any
+    ):
         super().__init__(rate, "channels_last", seed=seed, name=name, dtype=dtype, **kwargs)
 
 
 class SpatialDropout2D(SpatialDropout):
-    """Sets a part of the channels of each image to 0 in training ([paper](https://arxiv.org/abs/1411.4280)).
+    """Randomly sets whole channels of images to 0 in training ([paper](https://arxiv.org/abs/1411.4280)).
 
     Args:
-        rate: The part, in [0, 1].
+        rate: Fraction to drop, in [0, 1].
         data_format: "channels_last" or "channels_first"; None for the default.
-        seed: An int makes the same draws each time the program is run.
+        seed: Random seed: an int gives the same draws in every run; None for new ones.
         name: Name; automatic when None.
         dtype: Dtype or policy.
 
@@ -236,7 +232,7 @@ class SpatialDropout2D(SpatialDropout):
 
 
 class SpatialDropout3D(SpatialDropout):
-    """Sets a part of the channels of each volume to 0 in training ([paper](https://arxiv.org/abs/1411.4280)).
+    """Randomly sets whole channels of volumes to 0 in training ([paper](https://arxiv.org/abs/1411.4280)).
 
     Args:
         rate, data_format, seed, name, dtype: As for `SpatialDropout2D`.
@@ -249,11 +245,11 @@ class SpatialDropout3D(SpatialDropout):
 
 
 class GaussianNoise(Noise):
-    """Adds normally distributed numbers in training.
+    """Adds Gaussian noise with mean 0 in training.
 
     Args:
-        stddev: Their standard deviation, in [0, 1].
-        seed: An int makes the same draws each time the program is run.
+        stddev: Standard deviation of the noise, in [0, 1].
+        seed: Random seed: an int gives the same draws in every run; None for new ones.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.GaussianNoise(0.1)(np.ones((2, 3)), training=True).shape
@@ -268,16 +264,16 @@ class GaussianNoise(Noise):
         self.seed = seed
         self.stddev = stddev
 
-    def disturb(self, inputs: Any) -> Any:
+    def _apply_noise(self, inputs: Tensor) -> Any:
         return inputs + self.stddev * noise.normal(self.seed_generator.next(), inputs.shape, inputs.dtype)
 
 
 class GaussianDropout(Noise):
-    """Multiplies by normally distributed numbers around 1 in training, with the variance that dropout has.
+    """Multiplies by Gaussian noise with mean 1 in training, of the variance of dropout.
 
     Args:
-        rate: The part that a dropout of the same strength would drop, in [0, 1).
-        seed: An int makes the same draws each time the program is run.
+        rate: Rate of the dropout with the same variance, `rate / (1 - rate)`, in [0, 1).
+        seed: Random seed: an int gives the same draws in every run; None for new ones.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.GaussianDropout(0.1)(np.ones((2, 3)), training=True).shape
@@ -291,17 +287,17 @@ class GaussianDropout(Noise):
         self.seed = seed
         self.rate = rate
 
-    def disturb(self, inputs: Any) -> Any:
+    def _apply_noise(self, inputs: Tensor) -> Any:
         stddev = math.sqrt(self.rate / (1.0 - self.rate))
         return inputs * (1 + stddev * noise.normal(self.seed_generator.next(), inputs.shape, inputs.dtype))
 
 
 class ActivityRegularization(Elementwise):
-    """Lets the input through and adds a penalty on its size to the loss.
+    """Returns its input unchanged and adds an L1 and L2 penalty on it to the loss.
 
     Args:
-        l1: Factor of the sum of absolute values.
-        l2: Factor of the sum of squares.
+        l1: L1 factor: of the sum of absolute values.
+        l2: L2 factor: of the sum of squares.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> layer = keras.layers.ActivityRegularization(l1=0.5)
@@ -317,5 +313,5 @@ class ActivityRegularization(Elementwise):
         self.l1 = l1
         self.l2 = l2
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return inputs

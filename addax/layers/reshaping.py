@@ -1,4 +1,4 @@
-"""Layers that arrange the elements of each sample in another way."""
+"""Reshaping layers: flatten, reshape, permute, repeat."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.config import standardize_data_format
+from ..core.op import Tensor
 from ..ops import numpy as knp
 from .input_spec import InputSpec
 from .layer import Layer, Shape
@@ -14,10 +15,10 @@ from .sizes import built_from_the_start, count, is_int, is_whole
 
 
 class Flatten(Layer):
-    """All elements of each sample in one row.
+    """Flattens each sample to one axis.
 
     Args:
-        data_format: "channels_last" or "channels_first" (then channels are moved last before); None for the default.
+        data_format: "channels_last", or "channels_first" (channels are moved last first); None for the default.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.Flatten()(np.ones((2, 3, 4))).shape
@@ -33,7 +34,7 @@ class Flatten(Layer):
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         if self.data_format == "channels_first" and inputs.ndim > 1:
             inputs = knp.moveaxis(inputs, 1, -1)
         return knp.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
@@ -44,10 +45,10 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """The elements of each sample in another shape.
+    """Reshapes each sample.
 
     Args:
-        target_shape: Shape without the batch axis; one size may be -1 (or None), for what is left.
+        target_shape: Shape without the batch axis; one size may be -1 (or None), to be inferred.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.Reshape((3, -1))(np.ones((2, 12))).shape
@@ -76,14 +77,18 @@ class Reshape(Layer):
         self.target_shape = target_shape
         built_from_the_start(self)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return knp.reshape(inputs, (inputs.shape[0], *self._sizes(tuple(inputs.shape[1:]))))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *self._sizes(tuple(input_shape[1:])))
 
     def _sizes(self, have: Shape) -> Shape:
-        """The target with the unknown size worked out, where the input's sizes are known."""
+        """Returns the target shape, with -1 replaced by the inferred size if the input's sizes are known.
+
+        Raises:
+            ValueError: The number of elements differs.
+        """
         target = tuple(-1 if n is None else n for n in self.target_shape)
         if not all(isinstance(n, int) for n in have):
             return tuple(None if n == -1 and None in have else n for n in target)
@@ -106,10 +111,10 @@ class Reshape(Layer):
 
 
 class Permute(Layer):
-    """The axes of each sample in another order.
+    """Permutes the axes of each sample.
 
     Args:
-        dims: The new order, counted from 1: the batch axis stays first.
+        dims: Order of the axes, counted from 1 for the first after the batch, which stays first.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.Permute((2, 1))(np.ones((5, 10, 64))).shape
@@ -135,7 +140,7 @@ class Permute(Layer):
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return knp.transpose(inputs, (0, *self.dims))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -143,10 +148,10 @@ class Permute(Layer):
 
 
 class RepeatVector(Layer):
-    """Each sample, a vector, `n` times in a sequence.
+    """Repeats each sample, a vector, `n` times along a new axis.
 
     Args:
-        n: How often.
+        n: Number of repetitions, a positive int.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.RepeatVector(3)(np.ones((2, 32))).shape
@@ -162,7 +167,7 @@ class RepeatVector(Layer):
         self.n = count(self, "n", n)
         self.input_spec = InputSpec(ndim=2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         return knp.repeat(knp.expand_dims(inputs, 1), self.n, axis=1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -1,4 +1,4 @@
-"""RNN: a cell run over the timesteps of sequences."""
+"""RNN: a layer that runs a cell over the timesteps of sequences."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from ..core import tree
 from ..core.dtypes import is_float
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope, to_snake_case
+from ..core.op import Tensor
 from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object
 from ..core.state import StateScope, current_scope
+from ..core.types import ShapeTree, Tree
 from ..core.variable import Variable
 from ..kernels.rnn import recurrence, scan_cell
 from ..ops import any as any_along
@@ -21,6 +23,7 @@ from ..ops import cast
 from .input_spec import InputSpec
 from .layer import Layer, Shape
 from .rnn_cells import (
+    Cell,
     RecurrentCell,
     StackedRNNCells,
     as_list,
@@ -33,22 +36,22 @@ from .rnn_cells import (
     reset_masks,
     state_shapes,
 )
-from .sizes import check_mask, flags, static_shape
+from .sizes import WeightOptions, check_mask, flags, static_shape, weight_arguments
 
 
 class RNN(Layer):
     """Runs a cell over the timesteps of its input.
 
     Args:
-        cell: A cell, or a list of cells that are stacked. A cell is a layer whose `call(inputs_at_t, states_at_t)`
-            returns `(output_at_t, states_at_t_plus_1)`, with an attribute `state_size` (an int, or a list with one
-            for each state), and optionally `output_size` and `get_initial_state(batch_size)`.
+        cell: A cell, or a list of cells to stack. A cell is a layer whose `call(inputs_at_t, states_at_t)` returns
+            `(output_at_t, states_at_t_plus_1)`, with an attribute `state_size` (an int, or a list with one for each
+            state), and optionally `output_size` and `get_initial_state(batch_size)`.
         return_sequences: Whether to return the outputs of all timesteps instead of the last.
-        return_state: Whether to return the last states, too.
-        go_backwards: Whether to run from the last timestep to the first; outputs come in that order.
-        stateful: Whether a batch begins with the states the one before ended with. The batch size must be fixed.
-        unroll: Whether to lay the timesteps out one after the other instead of looping: faster for short sequences.
-        zero_output_for_mask: Whether the output at masked timesteps is zero instead of the one before.
+        return_state: Whether to return the final states, too.
+        go_backwards: Whether to process the sequence in reverse; outputs are in reversed order, too.
+        stateful: Whether the final states of a batch are the initial states of the next. The batch size must be fixed.
+        unroll: Whether to unroll the loop over timesteps: faster for short sequences, slower to compile.
+        zero_output_for_mask: Whether the output at masked timesteps is zero instead of the previous output.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     Input shape `(batch, timesteps, ...)`; output shape `(batch, units)`, or `(batch, timesteps, units)` with
@@ -69,7 +72,7 @@ class RNN(Layer):
 
     def __init__(
         self,
-        cell: Any,
+        cell: Cell,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
@@ -117,8 +120,8 @@ class RNN(Layer):
         """Whether the cell has one state."""
         return not isinstance(self.cell.state_size, (list, tuple))
 
-    def _set_states(self, states: Any) -> None:
-        # They hold what happened last, which is no weight: neither counted nor saved, but state of every program.
+    def _set_states(self, states: Tree) -> None:
+        # Not through `__setattr__`: they are no weights, neither counted nor saved, but programs carry them as state.
         self.__dict__["states"] = states
 
     @property
@@ -129,7 +132,7 @@ class RNN(Layer):
     def _mixes_rows(self, training: bool) -> bool:
         return self.stateful or not isinstance(self.cell, Layer)
 
-    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: ShapeTree = None) -> None:
         build_cell(self.cell, (sequences_shape[0], *sequences_shape[2:]))
         if self.stateful:
             batch = sequences_shape[0]
@@ -152,8 +155,8 @@ class RNN(Layer):
 
         return Variable(begin, shape=shape, dtype=self.variable_dtype, trainable=False, name="rnn_state")
 
-    def get_initial_state(self, batch_size: Any) -> list:
-        """The states that sequences begin with: the cell's, else zeros.
+    def get_initial_state(self, batch_size: int | None) -> list:
+        """Returns the initial states: those of the cell's `get_initial_state`, else zeros.
 
         Args:
             batch_size: Number of sequences.
@@ -161,17 +164,17 @@ class RNN(Layer):
         return initial_state(self.cell, batch_size, self.compute_dtype)
 
     def reset_state(self) -> None:
-        """Sets the states of a stateful layer back to the beginning."""
+        """Resets the states of a stateful layer to their initial values."""
         if self.states is not None:
             begin = tree.flatten(self.get_initial_state(tree.flatten(self.states)[0].shape[0]))
             for variable, value in zip(tree.flatten(self.states), begin):
                 variable.assign(value)
 
     def reset_states(self) -> None:
-        """`reset_state`, under its older name."""
+        """Alias of `reset_state`."""
         self.reset_state()
 
-    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: ShapeTree = None) -> Any:
         batch, length = sequences_shape[0], sequences_shape[1]
         size = cell_output_size(self.cell)
         features = size if isinstance(size, tuple) else (size,)
@@ -185,14 +188,16 @@ class RNN(Layer):
             lambda t: KerasTensor(t.shape, self.compute_dtype), super().compute_output_spec(*args, **kwargs)
         )
 
-    def compute_mask(self, _: Any, mask: Any) -> Any:
+    def compute_mask(self, _: Tree, mask: Tree) -> Any:
         mask = tree.flatten(mask)[0]
         output = mask if self.return_sequences else None
         if not self.return_state:
             return output
         return [output] + [None] * len(self.state_size)
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+    def call(
+        self, sequences: Tensor, initial_state: Tree = None, mask: Tensor | None = None, training: bool = False
+    ) -> Any:
         mask = tree.flatten(mask)[0]
         if mask is not None:
             check_mask(self, mask, static_shape(sequences))
@@ -209,64 +214,79 @@ class RNN(Layer):
             for variable, value in zip(tree.flatten(self.states), tree.flatten(states)):
                 variable.assign(value)
         output = outputs if self.return_sequences else last
-        # Cells have policies of their own; what comes out is of the layer's.
+        # Cells have dtype policies of their own; the output follows the layer's.
         returned = (output, *states) if self.return_state else output
         return tree.map_structure(self._to_compute_dtype, returned)
 
-    def _to_compute_dtype(self, x: Any) -> Any:
+    def _to_compute_dtype(self, x: Tensor) -> Any:
         return cast(x, self.compute_dtype) if is_float(x.dtype) else x
 
-    def _first_states(self, sequences: Any, given: Any) -> list:
+    def _first_states(self, sequences: Tensor, given: Tree) -> list:
+        """Returns the states before the first timestep: those given, those kept, or the cell's initial ones."""
         batch = sequences.shape[0]
         if self.stateful:
-            expected = tree.flatten(self.states)[0].shape[0]
-            if isinstance(batch, int) and batch != expected:
-                raise ValueError(
-                    "If an RNN is stateful, the batch size of the input sequences must be the same as the batch size "
-                    f"of the initial state. \n- Expected batch size: {expected}\n- Received batch size: {batch}\n"
-                    f"(layer '{self.path}' of type {type(self).__name__}: the batch size was fixed as it was built)"
-                )
-        if given is None:
-            if self.stateful:
-                return tree.map_structure(lambda v: v.value, self.states)
-            return self.get_initial_state(batch)
-        shapes = state_shapes(self.cell.state_size, batch)
-        expected = tree.flatten(tree.map_shape_structure(_Leaf, shapes))
+            self._check_batch_size(batch)
+        if given is not None:
+            return self._checked_states(given, batch)
+        if self.stateful:
+            return tree.map_structure(lambda v: v.value, self.states)
+        return self.get_initial_state(batch)
+
+    def _check_batch_size(self, batch: int | None) -> None:
+        """Raises ValueError if a stateful layer gets a batch of another size than it was built for."""
+        expected = tree.flatten(self.states)[0].shape[0]
+        if isinstance(batch, int) and batch != expected:
+            raise ValueError(
+                "If an RNN is stateful, the batch size of the input sequences must be the same as the batch size "
+                f"of the initial state. \n- Expected batch size: {expected}\n- Received batch size: {batch}\n"
+                f"(layer '{self.path}' of type {type(self).__name__}: the batch size was fixed as it was built)"
+            )
+
+    def _checked_states(self, given: Tree, batch: int | None) -> list:
+        """Returns given initial states in the structure of the cell's.
+
+        Raises:
+            ValueError: Their number or a shape is wrong.
+        """
+        structure = tree.map_shape_structure(_Leaf, state_shapes(self.cell.state_size, batch))
+        expected = tree.flatten(structure)
         found = tree.flatten(given)
-        if any(isinstance(batch, int) and isinstance(f.shape[0], int) and f.shape[0] != batch for f in found if f.ndim):
+        shapes = ", ".join(str(tuple(f.shape)) for f in found)
+        sizes = [f.shape[0] for f in found if f.ndim]
+        if isinstance(batch, int) and any(isinstance(n, int) and n != batch for n in sizes):
             raise ValueError(
                 f"Layer '{self.path}' ({type(self).__name__}) got a batch of {batch} sequences, but `initial_state` of "
-                f"shape(s) {', '.join(str(tuple(f.shape)) for f in found)}: expected a state for each sequence."
+                f"shape(s) {shapes}: expected a state for each sequence."
             )
-        if len(found) != len(expected) or any(
-            tuple(f.shape[1:]) != e.shape[1:] for f, e in zip(found, expected) if hasattr(f, "shape")
-        ):
+        if len(found) != len(expected) or any(tuple(f.shape[1:]) != e.shape[1:] for f, e in zip(found, expected)):
             raise ValueError(
                 f"Layer '{self.path}' ({type(self).__name__}) takes {len(expected)} initial state(s) of shape(s) "
                 f"{', '.join(str(('batch', *e.shape[1:])) for e in expected)}. Received `initial_state` with "
-                f"{len(found)}, of shape(s) {', '.join(str(tuple(f.shape)) for f in found)}."
+                f"{len(found)}, of shape(s) {shapes}."
             )
-        found = [cast(f, self.compute_dtype) for f in found]
-        return tree.pack_sequence_as(tree.map_shape_structure(_Leaf, shapes), found)
+        return tree.pack_sequence_as(structure, [cast(f, self.compute_dtype) for f in found])
 
-    def inner_loop(self, sequences: Any, initial_state: list, mask: Any, training: Any = False) -> tuple:
-        """Runs the cell over time.
+    def inner_loop(
+        self, sequences: Tensor, initial_state: list, mask: Tensor | None, training: bool | None = False
+    ) -> tuple:
+        """Runs the cell over the timesteps.
 
         Args:
             sequences: `(batch, time, ...)`.
-            initial_state: The states to begin with.
+            initial_state: The initial states.
             mask: Bool, `(batch, time)`, or None.
-            training: Whether dropout is on.
+            training: Whether to apply dropout.
 
         Returns:
-            The last output or None, the outputs of all steps or None (`return_sequences` decides), the last states.
+            The last output (None with `return_sequences`), the outputs of all timesteps (None without), and the final
+            states.
         """
         run = self._run_known_cell if self._cell_is_known() else self._run_any_cell
         output, states = run(sequences, initial_state, mask, training)
         return (None, output, states) if self.return_sequences else (output, None, states)
 
     @property
-    def _how(self) -> dict[str, bool]:
+    def _loop_options(self) -> dict[str, bool]:
         return {
             "return_sequences": self.return_sequences,
             "reverse": self.go_backwards,
@@ -275,7 +295,7 @@ class RNN(Layer):
         }
 
     def _cell_is_known(self) -> bool:
-        """Whether the cell does what its step in `kernels.rnn` does, and nothing else."""
+        """Returns whether the cell computes its step in `kernels.rnn` and nothing else."""
         cell = self.cell
         return (
             isinstance(cell, RecurrentCell)
@@ -284,7 +304,9 @@ class RNN(Layer):
             and cell.dtype_policy == self.dtype_policy
         )
 
-    def _run_known_cell(self, sequences: Any, states: list, mask: Any, training: Any) -> tuple[Any, list]:
+    def _run_known_cell(
+        self, sequences: Tensor, states: list, mask: Tensor | None, training: bool | None
+    ) -> tuple[Any, list]:
         cell = self.cell
         functions = cell.step_activations()
         projection = cell.projection(sequences, training)
@@ -298,21 +320,23 @@ class RNN(Layer):
             mask,
             activations=functions,
             compiled=all(is_ours(f) and not isinstance(f, Layer) for f in functions),
-            **self._how,
+            **self._loop_options,
         )
         return output, list(last)
 
-    def _run_any_cell(self, sequences: Any, states: list, mask: Any, training: Any) -> tuple[Any, list]:
+    def _run_any_cell(
+        self, sequences: Tensor, states: list, mask: Tensor | None, training: bool | None
+    ) -> tuple[Any, list]:
         cell = self.cell
         if training:
             draw_masks(cell, sequences.shape[0])
-        # What the cell assigns at one step (random seeds, moving averages) is carried to the next.
+        # Variables that the cell assigns (random seeds, moving averages) are carried from one step to the next.
         carried = [v for v in cell.variables if not v.trainable] if isinstance(cell, Layer) else []
         written: set[int] = set()
         owners: list[Layer] = []
         outer = current_scope()
 
-        def step(x: Any, states: list, aux: list) -> tuple:
+        def step(x: Tensor, states: list, aux: list) -> tuple:
             with StateScope(zip(carried, aux), abstract=outer is not None and outer.abstract) as scope:
                 output, new = call_cell(cell, x, states, training)
                 aux = [v.value_uncast() for v in carried]
@@ -327,7 +351,7 @@ class RNN(Layer):
             [v.value_uncast() for v in carried],
             mask,
             output_state=_output_state,
-            **self._how,
+            **self._loop_options,
         )
         for variable, value in zip(carried, aux):
             if id(variable) in written:
@@ -344,19 +368,19 @@ class RNN(Layer):
 
 
 class _Leaf:
-    """A shape that is not a container."""
+    """A shape that counts as a leaf, not as a container."""
 
     def __init__(self, shape: tuple):
         self.shape = shape
 
 
 def _output_state(states: list) -> Any:
-    # The output of stacked cells is that of the last; a cell's own first state is its output.
+    # The first state of a cell is its output; the output of stacked cells is that of the last.
     return tree.flatten(states[-1] if isinstance(states[-1], list) else states)[0]
 
 
 class CellRNN(RNN):
-    """The base of the layers for one kind of built-in cell, whose arguments they take as their own."""
+    """Base of the layers of one kind of built-in cell, whose arguments their constructors take."""
 
     cell_class: type[RecurrentCell]
     _config_skip = ("cell", "use_cudnn")
@@ -369,20 +393,35 @@ class CellRNN(RNN):
                 if name != "seed":
                     setattr(cls, name, property(_of_cell(name), doc=f"`{name}` of the cell."))
 
-    def _set_up(self, arguments: dict[str, Any]) -> None:
-        """Takes over the constructor's arguments, given as its `locals()`."""
-        kwargs = arguments["kwargs"]
-        of_cell = {name: arguments[name] for name in cell_parameters(self.cell_class)}
-        cell = self.cell_class(
-            **of_cell,
-            name=to_snake_case(self.cell_class.__name__),
+    def __init__(self, cell: RecurrentCell, *args: Any, **kwargs: Any):
+        super().__init__(cell, *args, **kwargs)
+        self.input_spec = InputSpec(ndim=3)
+
+    @classmethod
+    def _make_cell(
+        cls,
+        kwargs: dict[str, Any],
+        *,
+        kernel: WeightOptions,
+        recurrent: WeightOptions,
+        bias: WeightOptions,
+        **arguments: Any,
+    ) -> RecurrentCell:
+        """Makes the cell of a layer that is about to be constructed with `kwargs`.
+
+        Args:
+            kwargs: Those of the layer's constructor; `implementation`, which is the cell's, is taken out of them.
+            kernel, recurrent, bias: Initializer, regularizer and constraint of each weight.
+            **arguments: The other arguments of the cell.
+        """
+        return cls.cell_class(
+            **arguments,
+            **weight_arguments(kernel=kernel, recurrent=recurrent, bias=bias),
+            name=to_snake_case(cls.cell_class.__name__),
             dtype=kwargs.get("dtype"),
             trainable=kwargs.get("trainable", True),
             implementation=kwargs.pop("implementation", 2),
         )
-        own = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "activity_regularizer")
-        super().__init__(cell, **{name: arguments[name] for name in own}, **kwargs)
-        self.input_spec = InputSpec(ndim=3)
 
 
 def _of_cell(name: str) -> Callable:

@@ -1,34 +1,35 @@
-"""What a recurrent layer repeats: the base of the built-in cells, and cells on top of each other."""
+"""Recurrent cells: the base of the built-in ones, stacked cells, and calls of any cell."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
-from .. import activations, constraints, initializers, regularizers
+from .. import activations
 from ..core import tree
 from ..core.config import thread
 from ..core.dtypes import numpy_dtype
 from ..core.engine import is_tracer, jnp
 from ..core.keras_tensor import KerasTensor
+from ..core.op import Tensor
 from ..core.seeds import SeedGenerator
 from ..core.serialization import deserialize_keras_object
 from ..core.signature import init_parameters
+from ..core.types import ActivationLike, ShapeTree, Tree
 from ..kernels.rnn import project
 from ..random import dropout
 from .calling import Call, call_signature
 from .layer import Layer, Shape
-from .sizes import flags, mixes_rows, number
+from .sizes import WeightOptions, add_weight, flags, mixes_rows, number, take_weight_options
 
-_GET = {
-    "activation": activations.get,
-    "initializer": initializers.get,
-    "regularizer": regularizers.get,
-    "constraint": constraints.get,
-}
+# A layer, or another object with `state_size` that is called with inputs and states.
+Cell: TypeAlias = Any
+# An int (a size), a tuple (a shape), or a list of them (several states).
+StateSize: TypeAlias = Any
 
 
-def check_units(units: Any, layer: Layer) -> int:
-    """`units`, if it can be a number of units."""
+def check_units(units: int, layer: Layer) -> int:
+    """Returns `units`, which must be a positive whole number."""
     if isinstance(units, bool) or not isinstance(units, (int, float)) or units != int(units) or units <= 0:
         raise ValueError(
             f"Received an invalid value for argument `units`, expected a positive integer, got {units}. "
@@ -38,9 +39,9 @@ def check_units(units: Any, layer: Layer) -> int:
 
 
 class RecurrentCell(Layer):
-    """The base of the cells whose step is one of `kernels.rnn`: weights, dropout masks, the step.
+    """Base of the cells whose step function is one of `kernels.rnn`: weights, dropout masks, the step.
 
-    A subclass says how many gates and states it has, and which step it is.
+    A subclass defines `step`, and the numbers of its gates and states.
     """
 
     rowwise = "always"
@@ -49,7 +50,7 @@ class RecurrentCell(Layer):
     gate_activations: tuple[str, ...] = ("activation",)
     step: Any
 
-    _about: tuple[str, ...] = ("seed",)  # which the generator was given
+    _about: tuple[str, ...] = ("seed",)  # the random generator has it
     units: int
     use_bias: bool
     kernel_initializer: Any
@@ -65,112 +66,123 @@ class RecurrentCell(Layer):
     recurrent_dropout: float
     seed: int | None
 
-    def _set_up(self, arguments: dict[str, Any]) -> None:
-        """Takes over the constructor's arguments, given as its `locals()`."""
-        kwargs = arguments["kwargs"]
+    def __init__(self, **kwargs: Any):
         implementation = kwargs.pop("implementation", 2)
         super().__init__(**kwargs)
-        for name in cell_parameters(type(self)):
-            kind = name.rpartition("_")[2]
-            setattr(self, name, _GET[kind](arguments[name]) if kind in _GET else arguments[name])
-        self.units = check_units(self.units, self)
-        for name in ("dropout", "recurrent_dropout"):
-            setattr(self, name, min(1.0, max(0.0, number(self, name, arguments[name]))))
-        flags(
-            self,
-            use_bias=self.use_bias,
-            **{k: arguments[k] for k in ("unit_forget_bias", "reset_after") if k in arguments},
-        )
-        # As in Keras, the gates share one mask of the inputs unless the state is dropped, too.
-        self.input_masks = self.gates if self.recurrent_dropout or implementation == 1 else 1
-        self.seed_generator = SeedGenerator(self.seed)
+        self._implementation = implementation
+
+    def _configure(
+        self,
+        units: int,
+        activation: ActivationLike,
+        use_bias: bool,
+        *,
+        dropout: float,
+        recurrent_dropout: float,
+        seed: int | None,
+        **weights: WeightOptions,
+    ) -> None:
+        """Sets the options that all cells have; `weights` are "kernel", "recurrent" and "bias"."""
+        self.units = check_units(units, self)
+        self.activation = activations.get(activation)
+        flags(self, use_bias=use_bias)
+        self.use_bias = use_bias
+        take_weight_options(self, **weights)
+        self.dropout = min(1.0, max(0.0, number(self, "dropout", dropout)))
+        self.recurrent_dropout = min(1.0, max(0.0, number(self, "recurrent_dropout", recurrent_dropout)))
+        self.seed = seed
+        self.seed_generator = SeedGenerator(seed)
+        # As in Keras, the gates share one dropout mask of the inputs unless the state has dropout, too.
+        self.input_masks = self.gates if self.recurrent_dropout or self._implementation == 1 else 1
         self.state_size = self.units if self.state_count == 1 else [self.units] * self.state_count
         self.output_size = self.units
 
     def _mixes_rows(self, training: bool) -> bool:
-        # What dropout draws depends on the size of the batch.
+        # The dropout mask depends on the size of the batch.
         return mixes_rows(*self.step_activations()) or (training and self.dropout + self.recurrent_dropout > 0)
 
     def build(self, input_shape: Shape) -> None:
         width = self.gates * self.units
-        self.kernel = self._add("kernel", (input_shape[-1], width), "kernel")
-        self.recurrent_kernel = self._add("recurrent_kernel", (self.units, width), "recurrent")
-        self.bias = self._add("bias", self._bias_shape(), "bias") if self.use_bias else None
+        self.kernel = add_weight(self, "kernel", (input_shape[-1], width))
+        self.recurrent_kernel = add_weight(self, "recurrent_kernel", (self.units, width), options="recurrent")
+        self.bias = None
+        if self.use_bias:
+            self.bias = add_weight(self, "bias", self._bias_shape(), initializer=self._initial_bias)
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (self.gates * self.units,)
 
-    def _add(self, name: str, shape: tuple, role: str, initializer: Any = None) -> Any:
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=initializer or getattr(self, f"{role}_initializer"),
-            regularizer=getattr(self, f"{role}_regularizer"),
-            constraint=getattr(self, f"{role}_constraint"),
-        )
+    @property
+    def _initial_bias(self) -> Callable:
+        return self.bias_initializer
 
-    # The step in its two parts: what inputs contribute, which needs no state, and the rest
+    # The step in two parts: the projection of the inputs, which can be computed for all timesteps at once, and the rest
 
-    def projection(self, inputs: Any, training: Any = False) -> tuple:
-        """What `kernels.rnn.project` takes beside `inputs`, `(batch, features)` or `(batch, time, features)`."""
+    def projection(self, inputs: Tensor, training: bool | None = False) -> tuple:
+        """Returns kernel, bias and dropout masks, the arguments of `kernels.rnn.project` that follow `inputs`.
+
+        Args:
+            inputs: `(batch, features)` or `(batch, time, features)`.
+            training: Whether dropout is applied.
+        """
         masks = None
         if training and self.dropout:
             masks = _as_tuple(self.get_dropout_mask(inputs if inputs.ndim == 2 else inputs[:, 0]))
         return self.kernel.value, self._input_bias(), masks
 
-    def recurrent_masks(self, state: Any, training: Any = False) -> tuple | None:
-        """The dropout masks of the state, one a gate, or None."""
+    def recurrent_masks(self, state: Tensor, training: bool | None = False) -> tuple | None:
+        """Returns the dropout masks of the state, one per gate, or None."""
         if not (training and self.recurrent_dropout):
             return None
         return _as_tuple(self.get_recurrent_dropout_mask(state))
 
     def step_weights(self) -> tuple:
-        """The weights that the step takes."""
+        """Returns the weights that the step function takes."""
         return (self.recurrent_kernel.value,)
 
     def step_activations(self) -> tuple:
-        """The activations that the step takes."""
+        """Returns the activations that the step function takes."""
         return tuple(getattr(self, name) for name in self.gate_activations)
 
     def _input_bias(self) -> Any:
         return None if self.bias is None else self.bias.value
 
-    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple:
+    def call(self, inputs: Tensor, states: Tree, training: bool = False) -> tuple:
         states = tuple(states) if isinstance(states, (list, tuple)) else (states,)
         x = project(inputs, *self.projection(inputs, training))
         masks = self.recurrent_masks(states[0], training)
         new = self.step(x, states, self.step_weights(), masks, self.step_activations())
         return new[0], list(new)
 
-    def compute_output_shape(self, input_shape: Shape, states_shape: Any = None) -> Any:
+    def compute_output_shape(self, input_shape: Shape, states_shape: ShapeTree = None) -> Any:
         shape = (input_shape[0], self.units)
         return shape, [shape] * self.state_count
 
-    def get_initial_state(self, batch_size: Any = None) -> list:
-        """Zeros, one array `(batch_size, units)` for each state."""
+    def get_initial_state(self, batch_size: int | None = None) -> list:
+        """Returns zeros of shape `(batch_size, units)`, an array for each state."""
         shape = (batch_size, self.units)
         return [jnp.zeros(shape, numpy_dtype(self.compute_dtype)) for _ in range(self.state_count)]
 
-    # Dropout masks are the same at all steps of a sequence
+    # Dropout masks, the same at all timesteps of a sequence
 
-    def get_dropout_mask(self, step_input: Any) -> Any:
-        """The mask of the inputs (a list of them, where there are several gates); drawn once until it is reset."""
+    def get_dropout_mask(self, step_input: Tensor) -> Any:
+        """Returns the dropout mask of the inputs, a list if gates have their own; it is kept until it is reset."""
         return self._mask("_dropout_mask", step_input, self.dropout, self.input_masks)
 
-    def get_recurrent_dropout_mask(self, step_input: Any) -> Any:
-        """The mask of the state (a list of them, where there are several gates); drawn once until it is reset."""
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> Any:
+        """Returns the dropout mask of the state, a list if there are several gates; it is kept until it is reset."""
         return self._mask("_recurrent_dropout_mask", step_input, self.recurrent_dropout, self.gates)
 
     def reset_dropout_mask(self) -> None:
-        """Lets the next step draw a new mask of the inputs."""
+        """Discards the dropout mask of the inputs, so that the next step draws a new one."""
         self.__dict__.pop("_dropout_mask", None)
 
     def reset_recurrent_dropout_mask(self) -> None:
-        """Lets the next step draw a new mask of the state."""
+        """Discards the dropout mask of the state, so that the next step draws a new one."""
         self.__dict__.pop("_recurrent_dropout_mask", None)
 
-    def _mask(self, attribute: str, like: Any, rate: float, count: int) -> Any:
-        # A traced mask is of no use after the call it was drawn in.
+    def _mask(self, attribute: str, like: Tensor, rate: float, count: int) -> Any:
+        # A traced mask can't be used outside the call it was drawn in.
         context, held = self.__dict__.get(attribute, (None, None))
         if held is not None and (context is thread.call_context or not is_tracer(tree.flatten(held)[0])):
             return held
@@ -181,20 +193,20 @@ class RecurrentCell(Layer):
 
 
 def cell_parameters(cls: type) -> list[str]:
-    """The names of the arguments that are the cell's own, not those of every layer."""
+    """Returns the names of the constructor's arguments that not every layer has."""
     common = init_parameters(Layer)
     return [name for name in init_parameters(cls) if name not in common]
 
 
-def _as_tuple(masks: Any) -> tuple:
+def _as_tuple(masks: Tree) -> tuple:
     return tuple(masks) if isinstance(masks, (list, tuple)) else (masks,)
 
 
 class StackedRNNCells(Layer):
-    """Cells on top of each other, as one cell: the output of each is the input of the next.
+    """Stacks cells into one: the output of each is the input of the next.
 
     Args:
-        cells: List of cells.
+        cells: List of cells, from the first to the last.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> cells = keras.layers.StackedRNNCells([keras.layers.LSTMCell(8), keras.layers.GRUCell(4)])
@@ -204,7 +216,7 @@ class StackedRNNCells(Layer):
 
     rowwise = "always"
 
-    def __init__(self, cells: Any, **kwargs: Any):
+    def __init__(self, cells: Sequence[Cell], **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(cells, (list, tuple)) or not cells:
             raise ValueError(
@@ -239,14 +251,14 @@ class StackedRNNCells(Layer):
             size = cell_output_size(cell)
             input_shape = (input_shape[0], *(size if isinstance(size, tuple) else (size,)))
 
-    def call(self, inputs: Any, states: Any, training: bool = False, **kwargs: Any) -> tuple:
+    def call(self, inputs: Tensor, states: Tree, training: bool = False, **kwargs: Any) -> tuple:
         new_states = []
         for cell, state in zip(self.cells, states):
             inputs, new = call_cell(cell, inputs, as_list(state), training, **kwargs)
             new_states.append(new)
         return inputs, new_states
 
-    def get_initial_state(self, batch_size: Any = None) -> list:
+    def get_initial_state(self, batch_size: int | None = None) -> list:
         """The initial states of the cells."""
         return [initial_state(cell, batch_size, self.compute_dtype) for cell in self.cells]
 
@@ -255,27 +267,27 @@ class StackedRNNCells(Layer):
         return super().from_config({**config, "cells": [deserialize_keras_object(c) for c in config["cells"]]})
 
 
-def cell_output_size(cell: Any) -> Any:
-    """The size (or shape) of the output of `cell`: what it says, else that of its first state."""
+def cell_output_size(cell: Cell) -> Any:
+    """Returns the size or shape of the output of `cell`: its `output_size`, else the size of its first state."""
     size = getattr(cell, "output_size", None)
     if size is None:
         size = cell.state_size[0] if isinstance(cell.state_size, (list, tuple)) else cell.state_size
     return size
 
 
-def as_list(states: Any) -> list:
-    """`states` as a list, also where there is only one."""
+def as_list(states: Tree) -> list:
+    """Returns `states` as a list, a single state as a list of one."""
     return list(states) if isinstance(states, (list, tuple)) else [states]
 
 
-def state_shapes(state_size: Any, batch_size: Any) -> list:
-    """The shapes of a cell's states: an int is a size, a tuple inside a list a shape, a list several states.
+def state_shapes(state_size: StateSize, batch_size: int | None) -> list:
+    """Returns the shapes of a cell's states: an int is a size, a tuple a shape, a list several states.
 
     >>> state_shapes([[3, 3], 2], None), state_shapes([(4, 4, 8)], 1)
     ([[(None, 3), (None, 3)], (None, 2)], [(1, 4, 4, 8)])
     """
 
-    def shape(size: Any) -> Any:
+    def shape(size: StateSize) -> Any:
         if isinstance(size, list):
             return [shape(s) for s in size]
         return (batch_size, *(size if isinstance(size, tuple) else (size,)))
@@ -283,8 +295,8 @@ def state_shapes(state_size: Any, batch_size: Any) -> list:
     return [shape(size) for size in as_list(state_size)]
 
 
-def initial_state(cell: Any, batch_size: Any, dtype: str) -> list:
-    """The states `cell` begins with: what its `get_initial_state` says, else zeros."""
+def initial_state(cell: Cell, batch_size: int | None, dtype: str) -> list:
+    """Returns the initial states of `cell`: those of its `get_initial_state`, else zeros."""
     if callable(getattr(cell, "get_initial_state", None)):
         found = cell.get_initial_state(batch_size=batch_size)
         return tree.map_structure(lambda s: getattr(s, "value", s), as_list(found))
@@ -293,18 +305,26 @@ def initial_state(cell: Any, batch_size: Any, dtype: str) -> list:
     )
 
 
-def build_cell(cell: Any, input_shape: Shape) -> None:
+def build_cell(cell: Cell, input_shape: Shape) -> None:
     """Builds `cell` for inputs of one timestep."""
-    if getattr(cell, "built", True):  # or it is no layer
+    if getattr(cell, "built", True):  # objects that aren't layers need no building
         return
     inputs = KerasTensor(input_shape, cell.input_dtype)
     shapes = state_shapes(cell.state_size, input_shape[0])
     states = tree.map_shape_structure(lambda s: KerasTensor(s, cell.compute_dtype), shapes)
-    cell._maybe_build(Call.bind(call_signature(cell), (inputs, states), {}))
+    call = Call.bind(call_signature(cell), (inputs, states), {}, f"{type(cell).__name__}.call()")
+    cell._maybe_build(call)
 
 
-def call_cell(cell: Any, inputs: Any, states: list, training: Any, **kwargs: Any) -> tuple[Any, list]:
-    """One step of `cell`: its output, and its new states in the structure of `states`."""
+def call_cell(cell: Cell, inputs: Tensor, states: list, training: bool | None, **kwargs: Any) -> tuple[Any, list]:
+    """Runs one step of `cell`.
+
+    Returns:
+        The output, and the new states in the structure of `states`.
+
+    Raises:
+        ValueError: The cell returned another number of states.
+    """
     takes_training = not isinstance(cell, Layer) or "training" in call_signature(cell).names
     if takes_training and isinstance(cell, Layer):
         kwargs["training"] = training
@@ -318,22 +338,22 @@ def call_cell(cell: Any, inputs: Any, states: list, training: Any, **kwargs: Any
     return output, tree.pack_sequence_as(states, found)
 
 
-def inner_cells(cell: Any) -> list[RecurrentCell]:
-    """The built-in cells in `cell`, itself included."""
+def inner_cells(cell: Cell) -> list[RecurrentCell]:
+    """Returns the built-in cells nested in `cell`, itself included."""
     layers = cell._flatten_layers() if isinstance(cell, Layer) else ()
     return [layer for layer in layers if isinstance(layer, RecurrentCell)]
 
 
-def reset_masks(cell: Any) -> None:
-    """Lets `cell`, and the cells in it, draw new dropout masks."""
+def reset_masks(cell: Cell) -> None:
+    """Discards the dropout masks of `cell` and of nested cells."""
     for inner in [*inner_cells(cell), cell]:
         for method in ("reset_dropout_mask", "reset_recurrent_dropout_mask"):
             if hasattr(inner, method):
                 getattr(inner, method)()
 
 
-def draw_masks(cell: Any, batch_size: Any) -> None:
-    """Draws the dropout masks of the cells in `cell`, which all steps of a sequence share."""
+def draw_masks(cell: Cell, batch_size: int | None) -> None:
+    """Draws the dropout masks of `cell` and of nested cells ahead of a loop over timesteps, which share them."""
     for inner in inner_cells(cell):
         dtype = numpy_dtype(inner.compute_dtype)
         if inner.dropout:

@@ -1,27 +1,28 @@
-"""Simple recurrent layers: a dense layer that sees its own last output."""
+"""Simple recurrent layers."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..kernels.rnn import simple_step
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
 
 
 class SimpleRNNCell(RecurrentCell):
-    """One step of `SimpleRNN`: `activation(inputs @ kernel + state @ recurrent_kernel + bias)`.
+    """Cell of `SimpleRNN`: `activation(inputs @ kernel + state @ recurrent_kernel + bias)`.
 
     Args:
-        units: Number of features of the output and of the state.
-        activation: Name or function applied to the sum; None for none.
+        units: Size of the output and of the state.
+        activation: Activation of the new state, a name or function; None for none.
         use_bias: Whether to add a learned bias.
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights.
-        kernel_constraint, recurrent_constraint, bias_constraint: What is applied to the weights after each update.
-        dropout: Fraction of the inputs that is dropped in training, the same at all timesteps of a sequence.
-        recurrent_dropout: Fraction of the state that is dropped in training, likewise.
-        seed: An int that fixes the dropout.
+        kernel_initializer, recurrent_initializer, bias_initializer: Initializers of the two kernels and the bias.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: Regularizers of the two kernels and the bias.
+        kernel_constraint, recurrent_constraint, bias_constraint: Constraints on the two kernels and the bias.
+        dropout: Fraction of the inputs to drop in training, with one mask for all timesteps of a sequence.
+        recurrent_dropout: Fraction of the state to drop in training, with one mask for all timesteps.
+        seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> output, states = keras.layers.SimpleRNNCell(4)(np.ones((2, 3)), [np.zeros((2, 4))])
@@ -34,44 +35,55 @@ class SimpleRNNCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        super().__init__(**kwargs)
+        self._configure(
+            units,
+            activation,
+            use_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
 
 
 class SimpleRNN(CellRNN):
-    """A recurrent layer whose next state is one dense layer of its input and its state.
+    """Fully connected recurrent layer: its output is fed back as its state.
 
     Args:
-        units: Number of features of the output and of the state.
-        activation: Name or function applied to the sum; None for none.
+        units: Size of the output and of the state.
+        activation: Activation of the new state, a name or function; None for none.
         use_bias: Whether to add a learned bias.
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights begin.
-        kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights.
-        activity_regularizer: Penalty on the output.
-        kernel_constraint, recurrent_constraint, bias_constraint: What is applied to the weights after each update.
-        dropout: Fraction of the inputs that is dropped in training, the same at all timesteps of a sequence.
-        recurrent_dropout: Fraction of the state that is dropped in training, likewise.
+        kernel_initializer, recurrent_initializer, bias_initializer: Initializers of the two kernels and the bias.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: Regularizers of the two kernels and the bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint, recurrent_constraint, bias_constraint: Constraints on the two kernels and the bias.
+        dropout: Fraction of the inputs to drop in training, with one mask for all timesteps of a sequence.
+        recurrent_dropout: Fraction of the state to drop in training, with one mask for all timesteps.
         return_sequences: Whether to return the outputs of all timesteps instead of the last.
-        return_state: Whether to return the last states, too.
-        go_backwards: Whether to run from the last timestep to the first.
-        stateful: Whether a batch begins with the states the one before ended with.
-        unroll: Whether to lay the timesteps out one after the other instead of looping.
-        seed: An int that fixes the dropout.
+        return_state: Whether to return the final states, too.
+        go_backwards: Whether to process the sequence in reverse.
+        stateful: Whether the final states of a batch are the initial states of the next.
+        unroll: Whether to unroll the loop over timesteps.
+        seed: Random seed of the dropout: an int, or None.
         **kwargs: `zero_output_for_mask` (see `RNN`), `name`, `dtype` and other arguments of `Layer`.
 
     Input shape `(batch, timesteps, features)`; output shapes as for `RNN`.
@@ -86,18 +98,18 @@ class SimpleRNN(CellRNN):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         return_sequences: bool = False,
@@ -108,4 +120,17 @@ class SimpleRNN(CellRNN):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        self._set_up(locals())
+        cell = self._make_cell(
+            kwargs,
+            units=units,
+            activation=activation,
+            use_bias=use_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        kwargs["activity_regularizer"] = activity_regularizer
+        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)

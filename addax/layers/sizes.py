@@ -1,4 +1,4 @@
-"""Sizes, paddings and options that layers over space have in common, and the errors when they are wrong."""
+"""Checks of the constructor's arguments, options of weights, and shapes that layers have in common."""
 
 from __future__ import annotations
 
@@ -12,37 +12,56 @@ import numpy as np
 from .. import activations, constraints, initializers, regularizers
 from ..core import tree
 from ..core.dtypes import static_shape as static_shape
+from ..core.op import Tensor
 from ..core.ours import declared, is_ours
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..core.variable import Variable
-from ..kernels.conv import Sizes
 from .input_spec import InputSpec
 from .layer import Layer, Shape
 
+# An int, an int per axis, or a pair (before, after) per axis.
+PairsLike = int | Sequence[int] | Sequence[Sequence[int]]
+# What a weight has of each: names, configs or objects. Those at the end may be left out.
+WeightOptions = tuple[InitializerLike] | tuple[InitializerLike, RegularizerLike, ConstraintLike]
 _FAMILIES = {"initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get}
 
 
-def take_weight_options(layer: Layer, **options: Any) -> None:
-    """Sets `<weight>_initializer`, `<weight>_regularizer`, ... of `layer` from names, configs or objects."""
-    for name, value in options.items():
+def take_weight_options(layer: Layer, **weights: WeightOptions) -> None:
+    """Sets `<weight>_initializer`, `<weight>_regularizer` and `<weight>_constraint` of `layer`.
+
+    Args:
+        layer: The layer that gets the attributes.
+        **weights: Name of a weight -> its initializer, regularizer and constraint.
+    """
+    for name, value in weight_arguments(**weights).items():
         setattr(layer, name, _FAMILIES[name.rpartition("_")[2]](value))
 
 
+def weight_arguments(**weights: WeightOptions) -> dict[str, Any]:
+    """Returns the options of weights under the names that constructors give them.
+
+    >>> weight_arguments(kernel=("zeros", None, "unit_norm"))
+    {'kernel_initializer': 'zeros', 'kernel_regularizer': None, 'kernel_constraint': 'unit_norm'}
+    """
+    return {f"{name}_{kind}": value for name, options in weights.items() for kind, value in zip(_FAMILIES, options)}
+
+
 def add_weight(layer: Layer, name: str, shape: Sequence[int | None], options: str = "", **rest: Any) -> Variable:
-    """Makes weight `name` of `layer` with what `take_weight_options` set: `<options>_initializer`, and so on.
+    """Adds a weight to `layer` with the options that `take_weight_options` set.
 
     Args:
-        layer: Whose weight it is.
-        name: Its name.
-        shape: Its shape.
-        options: What its options begin with; the name when empty.
-        **rest: Other arguments of `Layer.add_weight`, which count before those options.
+        layer: The layer.
+        name: Name of the weight.
+        shape: Shape of the weight.
+        options: Prefix of the options: `<options>_initializer`, and so on; the name when empty.
+        **rest: Other arguments of `Layer.add_weight`, which override the options.
     """
     found: dict[str, Any] = {kind: getattr(layer, f"{options or name}_{kind}", None) for kind in _FAMILIES}
     return layer.add_weight(name=name, shape=shape, **{**found, **rest})
 
 
 def is_int(value: Any) -> bool:
-    """Whether `value` is an int, of NumPy too, and no bool: True as a size is a mistake."""
+    """Returns whether `value` is an int (also of NumPy), and not a bool: True as a size is a mistake."""
     if isinstance(value, bool):
         return False
     try:
@@ -56,8 +75,12 @@ def _named(layer: Layer) -> str:
     return f"(layer '{layer.name}' of type {type(layer).__name__})"
 
 
-def per_axis(layer: Layer, name: str, value: Sizes, rank: int, least: int = 1) -> tuple[int, ...]:
-    """`value` as a tuple of `rank` ints, none below `least`."""
+def per_axis(layer: Layer, name: str, value: PairsLike, rank: int, least: int = 1) -> tuple[int, ...]:
+    """Returns `value` as a tuple of `rank` ints.
+
+    Raises:
+        ValueError: It isn't an int or `rank` ints of at least `least`.
+    """
     entries = (value,) * rank if is_int(value) else value
     expected = f"The `{name}` argument must be a tuple of {rank} integers. Received {name}={value}"
     if not isinstance(entries, Iterable) or not all(map(is_whole, entries)):
@@ -73,12 +96,16 @@ def per_axis(layer: Layer, name: str, value: Sizes, rank: int, least: int = 1) -
 
 
 def is_whole(value: Any) -> bool:
-    """Whether `value` is an int or a float like 4.0, as a division makes it."""
+    """Returns whether `value` is an int, or a float like 4.0, the result of a division."""
     return is_int(value) or (isinstance(value, (float, np.floating)) and math.isfinite(value) and value == int(value))
 
 
-def pairs_per_axis(layer: Layer, name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
-    """`value` (an int, an int an axis or a pair an axis) as a pair of ints for each axis."""
+def pairs_per_axis(layer: Layer, name: str, value: PairsLike, rank: int) -> tuple[tuple[int, int], ...]:
+    """Returns `value` (an int, an int per axis, or a pair per axis) as a pair of ints per axis.
+
+    Raises:
+        ValueError: It is something else, or negative.
+    """
     where = f"Received: {name}={value}. {_named(layer)}"
     entries = (value,) * rank if is_int(value) else value
     count = {2: "two", 3: "three"}[rank]
@@ -100,15 +127,23 @@ def pairs_per_axis(layer: Layer, name: str, value: Any, rank: int) -> tuple[tupl
 
 
 def choice(layer: Layer, name: str, value: str, accepted: tuple[str, ...]) -> str:
-    """`value` in lower case, which must be one of `accepted`."""
+    """Returns `value` in lower case.
+
+    Raises:
+        ValueError: It isn't one of `accepted`.
+    """
     found = value.lower() if isinstance(value, str) else value
     if found not in accepted:
         raise ValueError(f"The `{name}` argument must be one of {accepted}. Received: {value} {_named(layer)}")
     return found
 
 
-def positive(layer: Layer, name: str, value: Any) -> int:
-    """`value`, which must be an int above 0."""
+def positive(layer: Layer, name: str, value: int) -> int:
+    """Returns `value`.
+
+    Raises:
+        ValueError: It isn't a positive int.
+    """
     if not is_int(value) or value <= 0:
         raise ValueError(
             f"Invalid value for argument `{name}`. Expected a strictly positive value. Received {name}={value}. "
@@ -117,12 +152,12 @@ def positive(layer: Layer, name: str, value: Any) -> int:
     return int(value)
 
 
-def count(layer: Layer, name: str, value: Any) -> int:
-    """`value`, a number of times: an int above 0.
+def count(layer: Layer, name: str, value: int) -> int:
+    """Returns `value`, a number of repetitions.
 
     Raises:
-        TypeError: It is no int.
-        ValueError: It is not above 0.
+        TypeError: It isn't an int.
+        ValueError: It isn't positive.
     """
     if not is_int(value):
         raise TypeError(
@@ -133,8 +168,12 @@ def count(layer: Layer, name: str, value: Any) -> int:
     return int(value)
 
 
-def number(layer: Layer, name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> Any:
-    """`value` as it is, which must be a number between `least` and `most`."""
+def number(layer: Layer, name: str, value: float, least: float = -math.inf, most: float = math.inf) -> Any:
+    """Returns `value`.
+
+    Raises:
+        ValueError: It isn't a number between `least` and `most`.
+    """
     if not _is_between(value, least, most):
         limits = [f"at least {least}"] * (least > -math.inf) + [f"at most {most}"] * (most < math.inf)
         raise ValueError(
@@ -144,8 +183,12 @@ def number(layer: Layer, name: str, value: Any, least: float = -math.inf, most: 
     return value
 
 
-def fraction(layer: Layer, name: str, value: Any) -> Any:
-    """`value` as it is, which must be a number between 0 and 1."""
+def fraction(layer: Layer, name: str, value: float) -> Any:
+    """Returns `value`.
+
+    Raises:
+        ValueError: It isn't a number between 0 and 1.
+    """
     if not _is_between(value, 0, 1):
         shown = repr(value) if isinstance(value, str) else value
         raise ValueError(
@@ -164,11 +207,11 @@ def _is_between(value: Any, least: float, most: float) -> bool:
         return False
 
 
-def axis_or_axes(layer: Layer, name: str, value: Any) -> Any:
-    """`value` as it is, which must be an int, or a list or tuple of ints.
+def axis_or_axes(layer: Layer, name: str, value: int | Sequence[int]) -> Any:
+    """Returns `value`.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: It is neither an int nor a list or tuple of ints.
     """
     if not all(map(is_int, value if isinstance(value, (list, tuple)) else [value])):
         raise TypeError(
@@ -179,22 +222,19 @@ def axis_or_axes(layer: Layer, name: str, value: Any) -> Any:
 
 
 def flags(layer: Layer, **values: Any) -> None:
-    """Raises ValueError unless each of the values is True or False: "no" would count as yes.
-
-    None is what the argument of a layer is called with that leaves the choice open.
-    """
+    """Raises ValueError unless each value is a bool, 0, 1 or None (no choice): "no" would count as True."""
     for name, value in values.items():
         if not isinstance(value, (bool, np.bool_)) and value not in (0, 1, None):
             raise ValueError(f"Argument `{name}` must be True or False. Received: {name}={value!r} {_named(layer)}")
 
 
 def built_from_the_start(layer: Layer) -> None:
-    """Marks a layer that has no weights as built, unless it is of a subclass whose own `build` has yet to run."""
+    """Marks a layer without weights as built, unless it is of a subclass that has its own `build`."""
     layer.built = type(layer).build is Layer.build
 
 
-def is_along_rows(layer: Layer, axes: Any) -> bool:
-    """Whether one of `axes` is, or may be, the batch axis of what `layer` is called on."""
+def is_along_rows(layer: Layer, axes: int | Sequence[int | None] | None) -> bool:
+    """Returns whether one of `axes` is, or may be, the batch axis of the inputs of `layer`."""
     spec = layer.input_spec
     rank = spec.ndim if isinstance(spec, InputSpec) else None
     if rank is None and layer._build_shapes:
@@ -205,24 +245,25 @@ def is_along_rows(layer: Layer, axes: Any) -> bool:
 
 
 def mixes_rows(*functions: Any) -> bool:
-    """Whether one of these activations may make a row of its result depend on other rows.
+    """Returns whether one of these activations may make a row of its result depend on other rows.
 
-    Layers are asked themselves. A function of the user's says that it doesn't by an attribute, `fn.rowwise = True`.
+    Layers answer for themselves. A user's function declares that it doesn't with an attribute, `fn.rowwise = True`.
     """
     known = [getattr(activations, name) for name in activations.__all__]
 
-    def keeps(fn: Any) -> bool:
+    def keeps(fn: ActivationLike) -> bool:
         if fn is None or isinstance(fn, Layer) or any(fn is a for a in known):
             return True
         if is_ours(fn):  # an op
-            return getattr(fn, "definition", None) is not None and fn.definition.elementwise
+            definition = getattr(fn, "definition", None)
+            return definition is not None and definition.elementwise
         return bool(declared(fn, "rowwise", False))
 
     return not all(map(keeps, functions))
 
 
 def wide_dtype(dtype: str) -> str:
-    """The dtype that sums are computed in for results of `dtype`: at least 32 bits.
+    """Returns the dtype to compute sums in for results of `dtype`: of at least 32 bits.
 
     >>> wide_dtype("float16"), wide_dtype("float64")
     ('float32', 'float64')
@@ -231,23 +272,27 @@ def wide_dtype(dtype: str) -> str:
 
 
 def channel_axis(data_format: str) -> int:
-    """Where the channels are."""
+    """Returns the axis of the channels."""
     return -1 if data_format == "channels_last" else 1
 
 
 def split_shape(shape: Shape, data_format: str) -> tuple[Shape, int | None]:
-    """The spatial sizes of `shape` and its channels."""
+    """Returns the spatial sizes of `shape`, and its number of channels."""
     space = shape[1:-1] if data_format == "channels_last" else shape[2:]
     return space, shape[channel_axis(data_format)]
 
 
 def join_shape(batch: int | None, space: Sequence[int | None], channels: int | None, data_format: str) -> Shape:
-    """The opposite of `split_shape`."""
+    """Returns a shape made of batch size, spatial sizes and number of channels: the inverse of `split_shape`."""
     return (batch, *space, channels) if data_format == "channels_last" else (batch, channels, *space)
 
 
 def known_channels(layer: Layer, shape: Shape, data_format: str) -> int:
-    """The channels of the input of `layer`, which must be known."""
+    """Returns the number of channels of the input of `layer`.
+
+    Raises:
+        ValueError: It is unknown.
+    """
     channels = split_shape(shape, data_format)[1]
     if channels is None:
         raise ValueError(
@@ -257,8 +302,8 @@ def known_channels(layer: Layer, shape: Shape, data_format: str) -> int:
     return channels
 
 
-def check_mask(layer: Layer, mask: Any, shape: Shape) -> None:
-    """Raises ValueError unless `mask` is one of the timesteps of inputs of this shape, `(batch, time, ...)`."""
+def check_mask(layer: Layer, mask: Tensor, shape: Shape) -> None:
+    """Raises ValueError unless `mask` masks timesteps of inputs of this shape, `(batch, time, ...)`."""
     sizes = static_shape(mask)
     name = type(layer).__name__
     if len(sizes) < 2:
@@ -284,10 +329,20 @@ def windowed(
     dilation: Sequence[int] | None = None,
     size_name: str = "kernel_size",
 ) -> tuple[int | None, ...]:
-    """The spatial sizes that windows of `size` make of an input: what convolution and pooling return.
+    """Returns the spatial output sizes of a convolution or pooling.
+
+    Args:
+        layer: The layer, for the error.
+        input_shape: Shape of its input.
+        size: Size of the kernel or window per axis.
+        strides: Strides per axis.
+        padding: "valid", "same" or "causal".
+        data_format: "channels_last" or "channels_first".
+        dilation: Dilation rate per axis; None for none.
+        size_name: Name of the argument that gives `size`, for the error.
 
     Raises:
-        ValueError: A window doesn't fit into the input.
+        ValueError: The input is smaller than the window.
     """
     space = split_shape(input_shape, data_format)[0]
     lengths: list[int | None] = []

@@ -1,10 +1,12 @@
-"""Weights with a bounded effect."""
+"""Spectral normalization of kernels."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..core.keras_tensor import KerasTensor
+from ..core.op import Tensor
+from ..core.types import ShapeTree
 from ..ops.core import cast, stop_gradient
 from ..ops.nn import normalize
 from ..ops.numpy import matmul, reshape, transpose
@@ -15,12 +17,12 @@ from .wrapper import Wrapper
 
 
 class SpectralNormalization(Wrapper):
-    """Divides the kernel of a layer by its largest singular value in training, so that it stretches nothing
+    """Divides the kernel of a layer by its spectral norm (its largest singular value) in training
     ([paper](https://arxiv.org/abs/1802.05957)).
 
     Args:
         layer: A layer with a `kernel` or `embeddings`.
-        power_iterations: Steps of the power method a call, by which the singular value is found.
+        power_iterations: Number of power iterations per call, to estimate the spectral norm.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> keras.layers.SpectralNormalization(keras.layers.Dense(3))(np.ones((2, 4)), training=True).shape
@@ -36,7 +38,7 @@ class SpectralNormalization(Wrapper):
             )
         self.power_iterations = int(power_iterations)
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: ShapeTree = None) -> None:
         super().build(input_shape)
         self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})  # type: ignore[dict-item]
         kernel = getattr(self.layer, "kernel", None)
@@ -50,10 +52,10 @@ class SpectralNormalization(Wrapper):
         self.kernel = kernel
         self.vector_u = self.add_weight((1, kernel.shape[-1]), "truncated_normal", trainable=False, name="vector_u")
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Any:
         if training:
             self._normalize_kernel()
-        return cast(self.layer(inputs), self.compute_dtype)  # the layer inside has a policy of its own
+        return cast(self.layer(inputs), self.compute_dtype)  # the wrapped layer has a dtype policy of its own
 
     def _normalize_kernel(self) -> None:
         kernel = reshape(self.kernel, (-1, self.kernel.shape[-1]))
@@ -66,7 +68,7 @@ class SpectralNormalization(Wrapper):
         self.vector_u.assign(u)
         self.kernel.assign(self.kernel.value / largest.reshape(()))
 
-    def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
+    def compute_output_spec(self, inputs: Tensor, training: bool = False) -> Any:
         return KerasTensor(self.layer.compute_output_spec(inputs).shape, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

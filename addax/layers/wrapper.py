@@ -1,18 +1,20 @@
-"""Wrapper: a layer around a layer."""
+"""Base of layers that wrap another layer."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..core.op import Tensor
 from ..core.serialization import deserialize_keras_object
+from ..core.types import ShapeTree
 from .layer import Layer
 
 
 class Wrapper(Layer):
-    """The base of layers that add something to another layer. By itself it adds nothing.
+    """Base of layers that modify another layer. It calls that layer unchanged.
 
     Args:
-        layer: The layer inside.
+        layer: Layer to wrap.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     >>> class Twice(keras.layers.Wrapper):
@@ -33,11 +35,11 @@ class Wrapper(Layer):
         super().__init__(**kwargs)
         self.layer = layer
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: ShapeTree = None) -> None:
         if not self.layer.built and input_shape is not None:
             self.layer.build(input_shape)
 
-    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(self, inputs: Tensor, *args: Any, **kwargs: Any) -> Any:
         return self.layer(inputs, *args, **kwargs)
 
     @classmethod

@@ -13,6 +13,7 @@ from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import auto_config
 from ..layers.input_layer import InputLayer
+from ..layers.layer_config import serialize_argument
 from .graph import Graph
 
 # What a config has of a graph.
@@ -78,7 +79,7 @@ def own_arguments(model: Any) -> dict[str, Any]:
         return {}
     own = next((c for c in reversed(type(model).__mro__) if "get_config" in c.__dict__ and not is_ours(c)), None)
     arguments = auto_config(model, skip=_OF_EVERY_MODEL, upto=own)
-    return {k: model._serialize_argument(k, v) for k, v in arguments.items()}
+    return {k: serialize_argument(v) for k, v in arguments.items()}
 
 
 _OF_EVERY_MODEL = ("inputs", "outputs", "name", "trainable", "dtype", "autocast", "activity_regularizer")
