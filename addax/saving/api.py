@@ -1,15 +1,16 @@
-"""Saving and loading whole models and weights: what `keras.saving` and the methods of `Model` offer."""
+"""Saving and loading of models and weights, for `keras.saving` and the methods of `Model`."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 from ..core.errors import describe
 from ..core.warnings import warn
 from ..layers.layer import Layer
+from ..optimizers import Optimizer
 from . import archive, weights
 from .atomic import replacing
 from .hdf5 import Reader, ShardedWriter, Writer
@@ -20,22 +21,23 @@ _LEGACY = (".h5", ".hdf5")
 
 
 def save_model(
-    model: Any, filepath: PathLike | BinaryIO, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+    model: Layer, filepath: PathLike | BinaryIO, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
 ) -> None:
-    """Saves config, weights, and what the model was compiled with, as a `.keras` file that Keras reads too.
+    """Saves config, weights, and the arguments of `compile`, as a `.keras` file that Keras can read.
 
-    An existing file is replaced at the very end: when anything fails, it is as it was.
+    An existing file is replaced only at the end: after an error it is unchanged.
 
     Args:
         model: The model.
         filepath: Path that ends in `.keras`, or a binary file open for writing.
-        overwrite: Whether to replace an existing file; otherwise the terminal is asked.
-        zipped: False saves a folder instead of a zip; then the path must not end in `.keras`.
+        overwrite: Whether to replace an existing file without asking on the terminal.
+        zipped: Whether to save a zip archive (default) or a folder, whose path must not end in `.keras`.
         **kwargs: `include_optimizer=False` leaves out the optimizer and the other arguments of `compile`.
 
     Raises:
         ValueError: Wrong extension or argument.
         FileNotFoundError: The folder of `filepath` does not exist.
+        FileExistsError: The file exists, and there is no terminal to ask on.
 
     >>> import tempfile; path = tempfile.mkdtemp() + "/model.keras"
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -97,23 +99,28 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """The model that addax or Keras 3 saved.
+    """Loads a model that addax or Keras 3 saved.
 
-    A file is data. What it names must be addax's, registered with `register_keras_serializable`, or in
-    `custom_objects`; nothing is imported and no code is run because a file says so.
+    A file is data: the classes and functions it names must be addax's, registered with `register_keras_serializable`,
+    or in `custom_objects`. It cannot import modules or run code.
 
     Args:
         filepath: Path of a `.keras` file or of a folder saved with `zipped=False`, or a binary file open for reading.
         custom_objects: Dict from names in the file to your classes and functions.
         compile: Whether to compile the model as it was.
-        safe_mode: False lets a lambda in the file run as code. Only for files whose origin you know.
+        safe_mode: Whether to refuse lambdas in the file, which are code. Pass False only for files you trust.
 
     Returns:
         The model.
 
     Raises:
-        ValueError: No such file, another format, damaged, or code in it.
-        TypeError: The file names a class or function that is not known.
+        ValueError: The file does not exist, has another format, is damaged, or contains code.
+        TypeError: The file names an unknown class or function.
+
+    >>> import tempfile; path = tempfile.mkdtemp() + "/model.keras"
+    >>> keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+    >>> load_model(path).output_shape
+    (None, 1)
     """
     if not _is_path(filepath):
         if not hasattr(filepath, "read"):
@@ -145,20 +152,26 @@ def load_model(
 
 
 def save_weights(
-    model: Any, filepath: PathLike, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
+    model: Layer, filepath: PathLike, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
 ) -> None:
-    """Saves the values of a model's variables, the optimizer's included, without its config.
+    """Saves the values of a model's variables, including the optimizer's, without the config.
 
     Args:
         model: A model or layer.
         filepath: Path that ends in `.weights.h5`; in `.weights.json` when `max_shard_size` is given.
-        overwrite: Whether to replace an existing file; otherwise the terminal is asked.
-        max_shard_size: Largest size of one file in GB; the weights are then in several, listed by the JSON.
+        overwrite: Whether to replace an existing file without asking on the terminal.
+        max_shard_size: Largest size of one file in GB, to split the weights into several files with a JSON index.
         **kwargs: `objects_to_skip`, a list of layers (or the optimizer) to leave out.
 
     Raises:
         ValueError: Wrong extension or argument.
         FileNotFoundError: The folder of `filepath` does not exist.
+        FileExistsError: The file exists, and there is no terminal to ask on.
+
+    >>> import os, tempfile; path = tempfile.mkdtemp() + "/model.weights.h5"
+    >>> save_weights(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), path)
+    >>> os.path.exists(path)
+    True
     """
     skip = kwargs.pop("objects_to_skip", None) or ()
     if kwargs:
@@ -188,10 +201,10 @@ def save_weights(
         _save_shards(model, filepath, max_shard_size * 1024**3, skip)
 
 
-def _save_shards(model: Any, filepath: str, max_bytes: float, skip: Sequence[Any]) -> None:
+def _save_shards(model: Layer, filepath: str, max_bytes: float, skip: Sequence[Layer | Optimizer]) -> None:
     folder = os.path.dirname(os.path.realpath(filepath))
     with replacing(filepath) as temporary:
-        # The shards are written under the temporary name's stem; the index names them as they will be called.
+        # The shards are written under temporary names; the index already has the final ones.
         writer = ShardedWriter(temporary, max_bytes, name=os.path.basename(filepath))
         try:
             with writer:
@@ -204,18 +217,26 @@ def _save_shards(model: Any, filepath: str, max_bytes: float, skip: Sequence[Any
                     os.remove(path)
 
 
-def load_weights(model: Any, filepath: PathLike, skip_mismatch: bool = False, **kwargs: Any) -> None:
-    """Gives a model the weights in a file. When they don't fit, the model stays as it was.
+def load_weights(model: Layer, filepath: PathLike, skip_mismatch: bool = False, **kwargs: Any) -> None:
+    """Loads the weights of a model from a file. If they do not fit, the model is unchanged.
 
     Args:
-        model: A built model or layer, of the structure of the one that was saved.
+        model: A built model or layer of the same structure as the saved one.
         filepath: Path that ends in `.weights.h5`, `.weights.json` (shards) or `.keras`.
-        skip_mismatch: Leaves out, with a warning, the layers whose weights don't fit.
-        **kwargs: `objects_to_skip`, a list of layers (or the optimizer) to leave as they are.
+        skip_mismatch: Whether to skip, with a warning, layers whose weights do not fit.
+        **kwargs: `objects_to_skip`, a list of layers (or the optimizer) to leave unchanged.
 
     Raises:
-        ValueError: The weights don't fit, or another format.
-        FileNotFoundError: No such file.
+        ValueError: The weights do not fit, or the file has another format.
+        FileNotFoundError: The file does not exist.
+
+    >>> import tempfile; path = tempfile.mkdtemp() + "/model.weights.h5"
+    >>> saved, model = (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]) for _ in range(2))
+    >>> save_weights(saved, path)
+    >>> load_weights(model, path)
+    >>> x = np.ones((1, 2))
+    >>> bool((model(x) == saved(x)).all())
+    True
     """
     filepath = os.fspath(filepath)
     by_name = kwargs.pop("by_name", False)
@@ -242,11 +263,11 @@ def load_weights(model: Any, filepath: PathLike, skip_mismatch: bool = False, **
             weights.load(model, reader, None, skip_mismatch, skip)
 
 
-def _is_path(value: Any) -> bool:
+def _is_path(value: PathLike | BinaryIO) -> TypeGuard[PathLike]:
     return isinstance(value, (str, os.PathLike))
 
 
-def _check_built(model: Any, doing: str) -> None:
+def _check_built(model: Layer, doing: str) -> None:
     if not isinstance(model, Layer):
         raise ValueError(f"The first argument must be a model. Received: {describe(model)}")
     if not model.built:
@@ -257,7 +278,7 @@ def _check_built(model: Any, doing: str) -> None:
 
 
 def _may_write(filepath: str, overwrite: bool) -> bool:
-    """Whether `filepath` is free, or may be replaced: asks on the terminal where `overwrite` doesn't say so."""
+    """Whether a file may be written: it does not exist, or `overwrite`, or the user says so on the terminal."""
     if overwrite or not os.path.exists(filepath):
         return True
     if not sys.stdin or sys.stdin.closed:
@@ -266,7 +287,7 @@ def _may_write(filepath: str, overwrite: bool) -> bool:
         answer = input(f"[WARNING] {filepath} already exists - overwrite? [y/n]").strip().lower()
         while answer not in ("y", "n"):
             answer = input('Enter "y" (overwrite) or "n" (cancel).').strip().lower()
-    except EOFError:  # no one is there
+    except EOFError:  # standard input is closed
         raise FileExistsError(_EXISTS.format(filepath)) from None
     if answer == "n":
         return False

@@ -1,4 +1,4 @@
-"""The `.keras` file: a zip (or a folder) of the config as JSON, the arrays as HDF5, and assets."""
+"""The `.keras` format: a zip archive (or folder) of the config as JSON, the arrays as HDF5, and assets."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..layers.layer import Layer
+from ..optimizers import Optimizer
 from ..version import KERAS_API_VERSION, __version__
 from . import weights
 from .atomic import replacing, replacing_folder
@@ -21,14 +23,14 @@ from .hdf5 import Reader, Writer
 METADATA, CONFIG, WEIGHTS, ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets"
 
 
-def write(model: Any, file: str | BinaryIO, zipped: bool = True, include_optimizer: bool = True) -> None:
-    """Writes config, arrays and assets of `model`.
+def write(model: Layer, file: str | BinaryIO, zipped: bool = True, include_optimizer: bool = True) -> None:
+    """Writes the config, arrays and assets of a model.
 
     Args:
         model: The model.
         file: Path, or a binary file open for writing.
-        zipped: Whether as one zip, or as a folder.
-        include_optimizer: Whether with the arguments of `compile` and the optimizer's state.
+        zipped: Whether to write a zip archive, or a folder.
+        include_optimizer: Whether to include the arguments of `compile` and the optimizer's state.
     """
     config = serialize_keras_object(model)
     if not include_optimizer:
@@ -54,7 +56,7 @@ def _metadata() -> dict[str, str]:
     }
 
 
-def _write_folder(model: Any, folder: str, texts: dict[str, str], skip: list) -> None:
+def _write_folder(model: Layer, folder: str, texts: dict[str, str], skip: list) -> None:
     for name, text in texts.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(text)
@@ -62,7 +64,7 @@ def _write_folder(model: Any, folder: str, texts: dict[str, str], skip: list) ->
         weights.save(model, writer, os.path.join(folder, ASSETS), skip)
 
 
-def _write_zip(model: Any, file: BinaryIO, texts: dict[str, str], skip: list) -> None:
+def _write_zip(model: Layer, file: BinaryIO, texts: dict[str, str], skip: list) -> None:
     with tempfile.TemporaryDirectory() as folder:
         _write_folder(model, folder, texts, skip)
         with zipfile.ZipFile(file, "w") as archive:
@@ -70,8 +72,8 @@ def _write_zip(model: Any, file: BinaryIO, texts: dict[str, str], skip: list) ->
                 archive.write(os.path.join(folder, name), name)
             for path, _, names in os.walk(os.path.join(folder, ASSETS)):
                 for name in names:
-                    whole = os.path.join(path, name)
-                    archive.write(whole, os.path.relpath(whole, folder).replace(os.sep, "/"))
+                    asset = os.path.join(path, name)
+                    archive.write(asset, os.path.relpath(asset, folder).replace(os.sep, "/"))
 
 
 def read(
@@ -80,12 +82,12 @@ def read(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """The model in a `.keras` file or folder.
+    """Reads the model in a `.keras` file or folder.
 
     Args:
         file: Path, or a binary file open for reading.
         custom_objects: Dict from names in the config to classes and functions.
-        compile: Whether to compile the model if it was.
+        compile: Whether to compile the model if the saved one was compiled.
         safe_mode: Whether to refuse code in the config.
     """
     with opened(file) as folder:
@@ -98,8 +100,19 @@ def read(
     return model
 
 
-def read_weights(model: Any, folder: str, skip_mismatch: bool = False, skip: Any = ()) -> None:
-    """Reads arrays and assets of an opened archive into `model`."""
+def read_weights(
+    model: Layer, folder: str, skip_mismatch: bool = False, skip: Sequence[Layer | Optimizer] = ()
+) -> None:
+    """Reads the arrays and assets of an opened archive into a model.
+
+    Args:
+        model: A built model of the same structure.
+        folder: The folder of the archive.
+        skip_mismatch, skip: See `weights.load`.
+
+    Raises:
+        ValueError: The arrays do not fit.
+    """
     path = os.path.join(folder, WEIGHTS)
     if os.path.exists(path):
         with Reader(path) as reader:
@@ -108,7 +121,14 @@ def read_weights(model: Any, folder: str, skip_mismatch: bool = False, skip: Any
 
 @contextmanager
 def opened(file: str | BinaryIO) -> Iterator[str]:
-    """A folder with the members of the archive `file`: unpacked for the time being, or `file` itself if it is one."""
+    """Unpacks an archive to a temporary folder; a folder is returned itself.
+
+    Args:
+        file: Path of a `.keras` file or folder, or a binary file open for reading.
+
+    Raises:
+        ValueError: It is no `.keras` file.
+    """
     if isinstance(file, str) and os.path.isdir(file):
         yield file
         return

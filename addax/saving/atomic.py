@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic replacement of files and folders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ def _beside(path: str) -> str:
 
 @contextmanager
 def replacing(path: str) -> Iterator[str]:
-    """A path beside `path` to write a file to. It takes the place of `path` at the end; after an error it is removed.
+    """Yields a path beside `path` to write a file to, which replaces `path` at the end and is removed after an error.
+
+    Raises:
+        FileNotFoundError: The folder of `path` does not exist.
 
     >>> import tempfile; target = os.path.join(tempfile.mkdtemp(), "a.txt")
     >>> with replacing(target) as temporary:
@@ -41,7 +44,11 @@ def replacing(path: str) -> Iterator[str]:
 
 @contextmanager
 def replacing_folder(path: str) -> Iterator[str]:
-    """Like `replacing`, for a folder."""
+    """Yields a new folder beside `path`, which replaces `path` at the end and is removed after an error.
+
+    Raises:
+        FileNotFoundError: The folder of `path` does not exist.
+    """
     path = os.path.realpath(path)
     temporary, old = _beside(path), _beside(path)
     os.mkdir(temporary)

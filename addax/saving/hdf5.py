@@ -1,4 +1,4 @@
-"""Groups of named arrays in HDF5 files, laid out as Keras does."""
+"""Groups of named arrays in HDF5 files, in Keras's layout."""
 
 from __future__ import annotations
 
@@ -13,12 +13,21 @@ import numpy as np
 
 from ..core.dtypes import numpy_dtype, standardize_dtype
 
-# A group is what one object (a layer, an optimizer) keeps; its arrays lie in `<path of the object>/vars`.
+# A group has the arrays of one object (a layer, an optimizer), in `<path of the object>/vars`.
 Arrays = dict[str, np.ndarray]
 
 
 def open_h5(file: str | os.PathLike | BinaryIO, mode: str) -> Any:
-    """Opens an HDF5 file; a ValueError says so when it is none."""
+    """Opens an HDF5 file.
+
+    Args:
+        file: Path, or a binary file.
+        mode: "r" to read, "w" to write.
+
+    Raises:
+        ValueError: The file is no HDF5 file, or damaged.
+        FileNotFoundError: The file does not exist.
+    """
     import h5py
 
     try:
@@ -29,7 +38,7 @@ def open_h5(file: str | os.PathLike | BinaryIO, mode: str) -> Any:
         raise ValueError(f"Not an HDF5 file, or a damaged one: {_name(file)}. ({error})") from error
 
 
-def _name(file: Any) -> str:
+def _name(file: str | os.PathLike | BinaryIO) -> str:
     return (
         str(file) if isinstance(file, (str, os.PathLike)) else str(getattr(file, "name", "the weights in the archive"))
     )
@@ -46,14 +55,20 @@ class Writer:
         self.file = open_h5(file, "w")
 
     def add(self, path: str, name: str, arrays: Arrays) -> None:
-        """Writes the group of the object at `path`, whose own name is `name`; also when it has no arrays."""
+        """Writes the group of an object, also if it has no arrays.
+
+        Args:
+            path: Path of the object.
+            name: Name of the object.
+            arrays: Its arrays by name.
+        """
         group = self.file.require_group(f"{path}/vars")
         group.attrs["name"] = name
         for key, value in arrays.items():
             _write(group, key, np.asarray(value))
 
     def close(self) -> None:
-        """Ends the file."""
+        """Closes the file."""
         self.file.close()
 
     def __enter__(self) -> Writer:
@@ -64,12 +79,12 @@ class Writer:
 
 
 class ShardedWriter(Writer):
-    """Writes groups to several files, none of whose arrays add up to more than a size, and an index of them.
+    """Writes groups to several files of limited size, and an index of them.
 
     Args:
         index: Path of the index, `<name>.weights.json`; the files are `<name>_00000.weights.h5` and so on beside it.
-        max_bytes: The largest sum of the sizes of a file's arrays.
-        name: What the index will be called in the end; the files it lists are named after it.
+        max_bytes: Largest total size of the arrays in one file.
+        name: Final name of the index, from which those of the files are derived.
     """
 
     def __init__(self, index: str, max_bytes: float, name: str):
@@ -126,7 +141,7 @@ def _readable(size: float) -> str:
 
 
 def _write(group: Any, key: str, value: np.ndarray) -> None:
-    if value.dtype.kind == "V":  # bfloat16 and float8, which HDF5 doesn't know: bytes, and a note of what they are
+    if value.dtype.kind == "V":  # bfloat16 and float8, which HDF5 lacks: bytes, with the dtype as an attribute
         dataset = group.create_dataset(key, data=value.view(f"V{value.dtype.itemsize}"))
         dataset.attrs["dtype"] = standardize_dtype(value.dtype)
     else:
@@ -148,7 +163,7 @@ class Reader:
         self.taken: set[str] = set()
 
     def get(self, path: str) -> Arrays:
-        """The arrays of the object at `path`; none where the file has none for it."""
+        """Returns the arrays of the object at `path` by name; empty if the file has none."""
         self.taken.add(path)
         found: Arrays = {}
         for file in self.files:
@@ -158,7 +173,7 @@ class Reader:
         return found
 
     def left(self) -> list[str]:
-        """Paths of the objects whose arrays nobody has asked for."""
+        """Returns the paths of the objects whose arrays have not been read."""
         import h5py
 
         found: dict[str, None] = {}
@@ -195,7 +210,7 @@ def _shards(index: str) -> Iterator[str]:
 
 
 def _follow(group: Any, path: str) -> Any:
-    """What lies at `path` in `group` itself, or None; raises ValueError where a link leads elsewhere."""
+    """The object at `path` in `group`, or None; raises a ValueError for links that leave the file."""
     import h5py
 
     for name in filter(None, path.split("/")):
@@ -203,7 +218,7 @@ def _follow(group: Any, path: str) -> Any:
         if link is None:
             return None
         if not isinstance(link, h5py.HardLink):
-            # To another file of this machine, say, which a file that came from elsewhere has no business with.
+            # A link could lead to another file on this machine, which a downloaded file must not read.
             raise ValueError(
                 f"Not allowed: H5 file with {type(link).__name__} (at '{group.name.rstrip('/')}/{name}' in "
                 f"{group.file.filename})"

@@ -1,12 +1,12 @@
-"""The objects of a model that keep arrays, under the paths Keras's files give them, and their way to files and back."""
+"""Weights files: the objects of a model that have arrays, by their paths in Keras's files, saved and loaded."""
 
 from __future__ import annotations
 
 import functools
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from ..core.naming import to_snake_case
 from ..core.variable import Variable
@@ -18,23 +18,25 @@ from ..optimizers import Optimizer
 from .hdf5 import Reader, Writer
 
 _KEPT = (Layer, Optimizer)
-_UNBUILT = ("iteration", "learning_rate")  # what an optimizer has before it is built
+_UNBUILT = ("iteration", "learning_rate")  # the variables of an optimizer that is not built
 _CONTAINERS = (list, tuple, dict)
+_Value: TypeAlias = tuple[Variable, Any, Any]  # a variable, its value and its initializer
+_Failure: TypeAlias = tuple[str, Layer | Optimizer, Exception]  # path of an object, the object, the error
 
 
-def saveables(root: Any, skip: Sequence[Any] = ()) -> Iterator[tuple[str, Any]]:
-    """The layers and optimizers reachable from `root` by attributes, lists and dicts, each once, with their paths.
+def saveables(root: Layer, skip: Sequence[Layer | Optimizer] = ()) -> Iterator[tuple[str, Any]]:
+    """Yields the layers and optimizers reachable from `root` by attributes, lists and dicts, each once, with its path.
 
-    The paths are Keras's: `layers/dense_1` is the second `Dense` in the attribute `layers`. An object that is reachable
-    in several ways has the first path in the order of the walk, which is therefore part of the file format.
+    The paths are Keras's: `layers/dense_1` is the second `Dense` in the attribute `layers`. An object reachable in
+    several ways has the first path in the order of traversal, which is therefore part of the file format.
 
     Args:
         root: A layer or model.
-        skip: Objects to leave out, with what is in them.
+        skip: Objects to leave out, with those inside them.
     """
-    seen = {id(x): x for x in skip}  # with the objects, so that no id is given to another
+    seen: dict[int, object] = {id(x): x for x in skip}  # keeps the objects alive, so that ids stay unique
 
-    def walk(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    def walk(path: str, value: Layer | Optimizer | list | tuple | dict) -> Iterator[tuple[str, Any]]:
         if isinstance(value, _KEPT):
             if id(value) in seen:
                 return
@@ -55,7 +57,7 @@ def saveables(root: Any, skip: Sequence[Any] = ()) -> Iterator[tuple[str, Any]]:
     return walk("", root)
 
 
-def _attributes(obj: Any) -> Iterator[tuple[str, Any]]:
+def _attributes(obj: Layer | Optimizer) -> Iterator[tuple[str, Any]]:
     """Name and value of the attributes that may hold saveables: public ones first, each kind in alphabetical order."""
     own = _own_names(type(obj))  # type: ignore[arg-type]
     names = sorted(set(dir(obj)) - own, key=lambda name: (name.startswith("_"), name))
@@ -64,14 +66,14 @@ def _attributes(obj: Any) -> Iterator[tuple[str, Any]]:
     for name in names:
         try:
             value = getattr(obj, name)
-        except Exception:  # a property that has no value yet
+        except Exception:  # a property without a value
             continue
         if isinstance(value, (*_KEPT, *_CONTAINERS)):
             yield name, value
 
 
-def _numbered(values: Any) -> Iterator[tuple[str, Any]]:
-    """The members of a container, named by their class and counted."""
+def _numbered(values: Iterable) -> Iterator[tuple[str, Any]]:
+    """The members of a container with their names: the class, numbered."""
     counts: Counter[str] = Counter()
     for value in values:
         if isinstance(value, _KEPT):
@@ -84,14 +86,14 @@ def _numbered(values: Any) -> Iterator[tuple[str, Any]]:
         counts[name] += 1
 
 
-def _inner(obj: Any) -> Layer | None:
-    """The layer whose place in files a layer takes, as a low-rank update or a quantized layer does."""
+def _inner(obj: object) -> Layer | None:
+    """The layer that `obj` replaces in files, as a low-rank update or a quantized layer does; None if there is none."""
     return obj.stands_for if isinstance(obj, Layer) else None
 
 
 @functools.cache
 def _own_names(cls: type) -> frozenset[str]:
-    """The attributes that the machinery itself gives every object of this kind: nothing in them is the user's."""
+    """The attributes that every object of this kind has, which hold nothing of the user's."""
     if issubclass(cls, Model):
         kept = {"optimizer"} if issubclass(cls, (Functional, Sequential)) else {"optimizer", "layers"}
         return frozenset({*dir(Model(name="reference")), *dir(Functional), *dir(Sequential), "_input_spec"} - kept)
@@ -100,20 +102,20 @@ def _own_names(cls: type) -> frozenset[str]:
     return frozenset(dir(Optimizer(0.0, name="reference")))
 
 
-def own_variables(obj: Any) -> list[Variable]:
-    """The variables that `obj` itself reads from and writes to its group."""
+def own_variables(obj: Layer | Optimizer) -> list[Variable]:
+    """Returns the variables that an object itself reads from and writes to its group."""
     if isinstance(obj, Layer):
         return [*obj._trainable_variables, *obj._non_trainable_variables]
     return obj.variables
 
 
-def save(root: Any, writer: Writer, assets: str | None = None, skip: Sequence[Any] = ()) -> None:
-    """Writes the arrays of `root` and of what is in it.
+def save(root: Layer, writer: Writer, assets: str | None = None, skip: Sequence[Layer | Optimizer] = ()) -> None:
+    """Writes the arrays of a model and of the objects in it.
 
     Args:
         root: A layer or model.
-        writer: Where to.
-        assets: Folder for what is not arrays; None where the format has no place for it.
+        writer: The open file.
+        assets: Folder for data other than arrays; None if the format has none.
         skip: Objects to leave out.
     """
     written: set[int] = {id(v) for x in skip if isinstance(x, Layer) for v in x.weights}
@@ -135,46 +137,40 @@ def save(root: Any, writer: Writer, assets: str | None = None, skip: Sequence[An
 
 
 def load(
-    root: Any,
+    root: Layer,
     reader: Reader,
     assets: str | None = None,
     skip_mismatch: bool = False,
-    skip: Sequence[Any] = (),
+    skip: Sequence[Layer | Optimizer] = (),
 ) -> None:
-    """Reads the arrays of `root` and of what is in it. When anything doesn't fit, nothing is changed.
+    """Reads the arrays of a model and of the objects in it. If one does not fit, nothing is changed.
 
     Args:
         root: A layer or model.
-        reader: Where from.
+        reader: The open file.
         assets: The folder of `save`, or None.
-        skip_mismatch: Leaves out, with a warning, each object whose arrays don't fit.
+        skip_mismatch: Whether to skip, with a warning, objects whose arrays do not fit.
         skip: Objects to leave out.
 
     Raises:
-        ValueError: Arrays are missing, or of another number or shape.
+        ValueError: Arrays are missing, or their number or shapes differ.
     """
-    before: list[tuple[Variable, Any, Any]] = []
-    failures: list[tuple[str, Any, Exception]] = []
+    before: list[_Value] = []
+    failures: list[_Failure] = []
     for path, obj in saveables(root, skip):
         arrays = reader.get(path)
-        if isinstance(obj, Optimizer):
-            if len(arrays) <= len(_UNBUILT) and len(arrays) != len(obj.variables):
-                continue  # a file of the weights only, or of an optimizer that had done nothing
-            if isinstance(root, Model) and obj is root.optimizer and root.built and not obj.built:
-                obj.build(root.trainable_variables)
-        if not arrays and _inner(obj) is not None:
-            continue  # a file of the model without the layers that stand for others
-        start = len(before)
+        if _is_left_out(obj, arrays):
+            continue
+        if isinstance(root, Model) and obj is root.optimizer and root.built and not obj.built:
+            obj.build(root.trainable_variables)
         # A value is replaced, never written into, so keeping the old ones costs nothing.
-        before += [(v, v._value, v._initializer) for v in own_variables(obj)]
+        own = [(v, v._value, v._initializer) for v in own_variables(obj)]
         try:
-            obj.load_own_variables(arrays)
-            folder = os.path.join(assets, *path.split("/")) if assets is not None else None
-            if folder is not None and os.path.isdir(folder) and _overrides(obj, "load_assets"):
-                obj.load_assets(folder)
+            _load_one(path, obj, arrays, assets)
+            before += own
         except Exception as error:
             failures.append((path, obj, error))
-            _put_back(before[start:])
+            _put_back(own)
     if failures:
         message = _describe(failures, reader)
         if not skip_mismatch:
@@ -182,20 +178,38 @@ def load(
             raise ValueError(message) from failures[0][2]
         warn(message)
     elif not skip:
-        unread = [path for path in reader.left() if path.partition("/")[0] != "optimizer"]
-        if unread:
-            warn(
-                f"The weights file has arrays for which '{root.name}' has no layer: {unread}. Its layers are not those "
-                "of the model that was saved."
-            )
+        _warn_of_unread(root, reader)
 
 
-def _put_back(values: list[tuple[Variable, Any, Any]]) -> None:
+def _is_left_out(obj: Layer | Optimizer, arrays: Mapping[str, Any]) -> bool:
+    """Whether the file has nothing for an object, which then keeps its values."""
+    if isinstance(obj, Optimizer):  # a file of the weights only, or of an optimizer that had done no step
+        return len(arrays) <= len(_UNBUILT) and len(arrays) != len(obj.variables)
+    return not arrays and _inner(obj) is not None  # a file of the model without the layers that stand for others
+
+
+def _load_one(path: str, obj: Any, arrays: Mapping[str, Any], assets: str | None) -> None:
+    obj.load_own_variables(arrays)
+    folder = os.path.join(assets, *path.split("/")) if assets is not None else None
+    if folder is not None and os.path.isdir(folder) and _overrides(obj, "load_assets"):
+        obj.load_assets(folder)
+
+
+def _warn_of_unread(root: Layer, reader: Reader) -> None:
+    unread = [path for path in reader.left() if path.partition("/")[0] != "optimizer"]
+    if unread:
+        warn(
+            f"The weights file has arrays for which '{root.name}' has no layer: {unread}. Its layers are not those "
+            "of the model that was saved."
+        )
+
+
+def _put_back(values: list[_Value]) -> None:
     for variable, value, initializer in values:
         variable._value, variable._initializer = value, initializer
 
 
-def _describe(failures: list[tuple[str, Any, Exception]], reader: Reader) -> str:
+def _describe(failures: list[_Failure], reader: Reader) -> str:
     path, obj, error = failures[0]
     objects = ", ".join(str(f[1]) for f in failures)
     unread = reader.left()
@@ -206,6 +220,6 @@ def _describe(failures: list[tuple[str, Any, Exception]], reader: Reader) -> str
     return text + (f"\n\nIn the file, but not in the model: {unread}" if unread else "")
 
 
-def _overrides(obj: Any, method: str) -> bool:
+def _overrides(obj: Layer | Optimizer, method: str) -> bool:
     base = Layer if isinstance(obj, Layer) else Optimizer
     return getattr(type(obj), method, None) is not getattr(base, method, None)
