@@ -1,4 +1,4 @@
-"""clone_model: a model of the same layers with weights of its own."""
+"""Cloning of models: the same structure with new layers and new weights."""
 
 from __future__ import annotations
 
@@ -10,34 +10,39 @@ from ..core.errors import describe
 from ..core.graph import Node, OpCall, Operation, node_key
 from ..core.keras_tensor import KerasTensor
 from ..core.serialization import safe_mode_scope
+from ..core.types import Tree
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
+from .graph import Graph
 from .graph_config import GRAPH_KEYS, was_given_graph
-from .model import Functional, model_of
+from .model import Functional, Model, model_of
 from .sequential import Sequential
 
 
 def clone_model(
-    model: Any,
-    input_tensors: Any = None,
+    model: Layer,
+    input_tensors: Tree | None = None,
     clone_function: Callable | None = None,
     call_function: Callable | None = None,
     recursive: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """A new model with the structure of `model`, whose layers are new and have new weights.
+    """Returns a new model with the structure of another, whose layers are new and have new weights.
 
     Args:
-        model: A Functional or Sequential model; one of another class is made anew from its config.
-        input_tensors: KerasTensors, in the structure of `model.input`, to build on; new inputs when None.
-        clone_function: Takes a layer (never an `InputLayer`) and returns the one to put in its place; by default a new
-            one of the same config.
-        call_function: Takes a new layer and the arguments of its call, and returns what the call gives: a place to put
-            something before or after a layer. For Functional models.
-        recursive: Whether models inside are cloned layer by layer, too.
+        model: A Functional or Sequential model; one of another class is made again from its config.
+        input_tensors: KerasTensors, in the structure of `model.input`, to use as inputs; None for new inputs.
+        clone_function: Function of a layer (never an `InputLayer`) that returns its replacement; by default a new layer
+            of the same config.
+        call_function: Function of a new layer and the arguments of its call that returns the result, for example to
+            insert another layer before or after it. For Functional models only.
+        recursive: Whether to clone models inside layer by layer, too.
 
     Returns:
-        The new model; compiled alike if nothing about the cloning was asked for.
+        The new model; compiled like `model` if all other arguments have their defaults.
+
+    Raises:
+        ValueError: `model` is no model, or an argument does not apply to its class.
 
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu")])
     >>> wide = clone_model(model, clone_function=lambda layer: keras.layers.Dense(2 * layer.units))
@@ -48,7 +53,7 @@ def clone_model(
         raise ValueError(f"Unexpected keyword argument(s): {tuple(kwargs)}")
     if not isinstance(model, Layer):
         raise ValueError(f"Expected `model` argument to be a model. Received: model={describe(model)}")
-    as_it_is = input_tensors is None and clone_function is None and call_function is None
+    unchanged = input_tensors is None and clone_function is None and call_function is None
     if isinstance(model, Sequential):
         if call_function is not None:
             raise ValueError(
@@ -59,8 +64,10 @@ def clone_model(
             )
         clone: Any = _clone_sequential(model, input_tensors, _Cloner(clone_function, None, recursive))
     elif isinstance(model, Functional):
-        clone = _clone_functional(model, input_tensors, _Cloner(clone_function, call_function, recursive))
-    elif as_it_is:
+        clone = _clone_functional(
+            model, model._known_graph("input"), input_tensors, _Cloner(clone_function, call_function, recursive)
+        )
+    elif unchanged:
         with safe_mode_scope(False):
             return type(model).from_config(model.get_config())
     else:
@@ -69,13 +76,13 @@ def clone_model(
             f"models. Received model of type '{type(model).__name__}', with clone_function={clone_function} and "
             f"input_tensors={input_tensors}"
         )
-    if as_it_is and model.compiled:
+    if unchanged and model.compiled:
         clone.compile_from_config(model.get_compile_config())
     return clone
 
 
 class _Cloner:
-    """Makes the new layer of each old one, once."""
+    """Makes one new layer for each old one."""
 
     def __init__(self, clone_function: Callable | None, call_function: Callable | None, recursive: bool):
         self.given = clone_function, call_function
@@ -87,7 +94,7 @@ class _Cloner:
             self.clones[id(operation)] = self._clone(operation)
         return self.clones[id(operation)]
 
-    def _clone(self, operation: Any) -> Any:
+    def _clone(self, operation: Operation) -> Any:
         clone_function, call_function = self.given
         if isinstance(operation, OpCall):
             return OpCall(operation.definition, operation.static, operation.name)
@@ -98,11 +105,11 @@ class _Cloner:
             return clone_function(operation)
         if isinstance(operation, (Functional, Sequential)):
             return clone_model(operation)
-        with safe_mode_scope(False):  # a lambda in a config that comes from no file is the program's own
+        with safe_mode_scope(False):  # a lambda in this config comes from the program, not from a file
             return type(operation).from_config(operation.get_config())
 
 
-def _clone_sequential(model: Sequential, input_tensors: Any, cloner: _Cloner) -> Sequential:
+def _clone_sequential(model: Sequential, input_tensors: Tree | None, cloner: _Cloner) -> Sequential:
     layers = list(model._layers)
     inputs = [layers.pop(0)] if layers and isinstance(layers[0], InputLayer) else []
     new: list[Any] = [InputLayer.from_config(layer.get_config()) for layer in inputs]
@@ -116,8 +123,7 @@ def _clone_sequential(model: Sequential, input_tensors: Any, cloner: _Cloner) ->
     return clone
 
 
-def _clone_functional(model: Any, input_tensors: Any, cloner: _Cloner) -> Any:
-    graph = model._graph
+def _clone_functional(model: Model, graph: Graph, input_tensors: Tree | None, cloner: _Cloner) -> Any:
     if input_tensors is None:
         new = [InputLayer.from_config(node_key(tensor).operation.get_config()).output for tensor in graph.inputs]
     else:
@@ -143,8 +149,8 @@ def _clone_functional(model: Any, input_tensors: Any, cloner: _Cloner) -> Any:
     return model_of(Functional, inputs, outputs, {"name": model.name, "trainable": model.trainable})
 
 
-def _as_inputs(tensors: Any) -> list[KerasTensor]:
-    """Tensors that stand at the beginning of a graph: those given, or new ones like them."""
+def _as_inputs(tensors: Tree) -> list[KerasTensor]:
+    """The given tensors that are inputs of a graph; for others, new inputs like them."""
     flat = tree.flatten(tensors)
     flat = [t.output if isinstance(t, InputLayer) else t for t in flat]
     if not all(isinstance(t, KerasTensor) for t in flat):

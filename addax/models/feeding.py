@@ -1,4 +1,4 @@
-"""From what a user passes to a graph to one value for each of its inputs."""
+"""Matching of the arguments of a functional model with its inputs."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from ..core.errors import describe
 from ..core.graph import node_key
 from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask, set_mask
+from ..core.op import Tensor
+from ..core.types import Tree
 from ..core.warnings import warn
 from ..layers.input_spec import InputSpec, pair_inputs
 from .graph import Graph
 
 
-def feed(graph: Graph, inputs: Any, model: str) -> list:
-    """`inputs` in the order of the graph's, each in its input's dtype.
+def feed(graph: Graph, inputs: Tree, model: str) -> list:
+    """Returns one value for each input of the graph, in order and in the input's dtype.
 
-    A last axis of size 1 is added or taken away where that fits.
+    A last axis of size 1 is added or removed if the rank of a value differs from its input's by one.
 
     Args:
         graph: The graph.
-        inputs: Arrays or KerasTensors in the structure of the inputs, or in one that can be matched with it.
+        inputs: Arrays or KerasTensors in the structure of the inputs, or in one that can be matched to it.
         model: Name of the model, for errors.
 
     Raises:
@@ -43,12 +45,12 @@ def feed(graph: Graph, inputs: Any, model: str) -> list:
 
 
 def input_names(graph: Graph) -> Any:
-    """The names of the inputs, in their structure."""
+    """Returns the names of the inputs, in their structure."""
     return tree.map_structure(lambda t: node_key(t).operation.name, graph.input_structure)
 
 
 def input_specs(graph: Graph) -> Any:
-    """What each input must look like: a dict where the inputs are one, else a list."""
+    """Returns the `InputSpec` of each input: a dict if the inputs are one, else a list."""
     specs = []
     for t in graph.inputs:
         operation = node_key(t).operation
@@ -64,8 +66,8 @@ def input_specs(graph: Graph) -> Any:
     return tree.pack_sequence_as(structure, specs) if isinstance(structure, dict) else specs
 
 
-def check_dict_names(inputs: Any) -> None:
-    """Warns where the key of an input in a dict isn't its name."""
+def check_dict_names(inputs: Tree) -> None:
+    """Warns about inputs in a dict whose keys are not their names."""
     if isinstance(inputs, dict):
         for key, tensor in inputs.items():
             if isinstance(tensor, KerasTensor) and tensor.name != key:
@@ -76,8 +78,8 @@ def check_dict_names(inputs: Any) -> None:
                 )
 
 
-def _check_structure(names: Any, inputs: Any) -> None:
-    """Warns where `inputs`, though they could be matched, are nested in another way than the inputs are."""
+def _check_structure(names: Tree, inputs: Tree) -> None:
+    """Warns if the values, though they could be matched, are nested differently from the inputs."""
     if isinstance(inputs, dict) and not isinstance(names, dict):
         found: Any = [inputs[name] for name in tree.flatten(names)]
     else:
@@ -90,11 +92,11 @@ def _check_structure(names: Any, inputs: Any) -> None:
         )
 
 
-def _shown(x: Any) -> str:
+def _shown(x: Tensor) -> str:
     return f"Tensor(shape={tuple(x.shape)})" if hasattr(x, "shape") else describe(x)
 
 
-def _fit_rank(x: Any, tensor: KerasTensor, path: tuple, model: str) -> Any:
+def _fit_rank(x: Tensor | None, tensor: KerasTensor, path: tuple, model: str) -> Any:
     if x is None:
         return x
     rank, expected = len(x.shape), len(tensor.shape)
@@ -111,7 +113,7 @@ def _fit_rank(x: Any, tensor: KerasTensor, path: tuple, model: str) -> Any:
     )
 
 
-def _in_dtype(x: Any, tensor: KerasTensor) -> Any:
+def _in_dtype(x: Tensor | None, tensor: KerasTensor) -> Any:
     if x is None or isinstance(x, KerasTensor) or tensor.dtype == "string":
         return x
     dtype = jax.dtypes.canonicalize_dtype(numpy_dtype(tensor.dtype))

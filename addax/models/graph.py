@@ -1,4 +1,4 @@
-"""Graph: the layer and op calls between some symbolic tensors and others."""
+"""Graph of the layer and op calls between symbolic inputs and outputs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 from ..core import tree
 from ..core.graph import Node, Operation, node_key
 from ..core.keras_tensor import KerasTensor
+from ..core.types import Tree
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 
 
 class Graph:
-    """The calls between some tensors and others, in an order in which they can be run.
+    """The calls between symbolic inputs and outputs, in topological order.
 
     Args:
         inputs: KerasTensor, or nested lists and dicts of them.
@@ -23,19 +24,21 @@ class Graph:
         name: Name of the model, for errors.
 
     Attributes:
-        input_structure, output_structure: The tensors, in the structure in which they were given.
+        input_structure, output_structure: The tensors, in their structure.
         inputs, outputs: The tensors, flat.
-        nodes: The nodes, inputs' first.
+        nodes: The nodes, those of the inputs first.
         operations: The layers and ops, each once, in the order of Keras's summaries and weights: by depth from the
-            outputs, then by when they were met.
+            outputs, then by the order of traversal.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str):
+    def __init__(self, inputs: Tree, outputs: Tree, name: str):
         self.input_structure = inputs
         self.output_structure = outputs
         self.inputs: list[KerasTensor] = tree.flatten(inputs)
         self.outputs: list[KerasTensor] = tree.flatten(outputs)
-        finished, met = self._search(name)
+        finished, visited = self._search(name)
+        # The depth of a node is its longest distance from an output, at least that of all calls of its operation: so a
+        # shared layer comes, in summaries and files, where its first call is.
         depths: dict[int, int] = {}
         operation_depths: dict[int, int] = {}
         for node in reversed(finished):
@@ -47,11 +50,13 @@ class Graph:
             node = _node_of(tensor)
             if node.is_input and id(node) not in depths:
                 operation_depths[id(node.operation)] = depths[id(node)] = 0
-                met[id(node.operation)] = -1
+                visited[id(node.operation)] = -1
                 finished.append(node)
         self.nodes = sorted(finished, key=lambda n: -depths[id(n)])
         by_id = {id(n.operation): n.operation for n in finished}
-        self.operations: list[Operation] = sorted(by_id.values(), key=lambda o: (-operation_depths[id(o)], met[id(o)]))
+        self.operations: list[Operation] = sorted(
+            by_id.values(), key=lambda o: (-operation_depths[id(o)], visited[id(o)])
+        )
         counts = Counter(o.name for o in self.operations)
         repeated = next((n for n, c in counts.items() if c > 1), None)
         if repeated is not None:
@@ -61,9 +66,9 @@ class Graph:
             )
 
     def _search(self, name: str) -> tuple[list[Node], dict[int, int]]:
-        """The nodes that lead to the outputs, parents first, and for each operation's id when it was met."""
+        """The nodes that lead to the outputs, parents first, and by operation the order of traversal."""
         starts = {id(t) for t in self.inputs}
-        met: dict[int, int] = {}
+        visited: dict[int, int] = {}
         finished: list[Node] = []
         done: set[int] = set()
         under_way: set[int] = set()
@@ -79,7 +84,7 @@ class Graph:
                     if id(node) in under_way:
                         raise ValueError(f"Tensor {tensor} from operation '{node.operation.name}' is part of a cycle.")
                     under_way.add(id(node))
-                    met.setdefault(id(node.operation), len(met))
+                    visited.setdefault(id(node.operation), len(visited))
                     if id(tensor) not in starts and node.is_input:
                         raise ValueError(
                             f"Output with path `{'.'.join(map(str, path))}` is not connected to `inputs`: model "
@@ -94,7 +99,7 @@ class Graph:
                 under_way.discard(id(node))
                 done.add(id(node))
                 finished.append(node)
-        return finished, met
+        return finished, visited
 
     @property
     def input_names(self) -> list[str]:
@@ -103,7 +108,7 @@ class Graph:
 
     @property
     def output_names(self) -> list[str]:
-        """The names of the layers that make the outputs, flat."""
+        """The names of the layers that compute the outputs, flat."""
         return [node_key(t).operation.name for t in self.outputs]
 
     def _names(self) -> list[str]:
@@ -115,15 +120,18 @@ class Graph:
         return [o for o in self.operations if isinstance(o, Layer)]
 
     def run(self, values: list[Any], call: Callable[[Node, tuple, dict[str, Any]], Any]) -> Any:
-        """What the outputs are, in their structure, when the inputs are `values`.
+        """Computes the outputs.
 
         Args:
-            values: One for each input.
-            call: Takes a node and the values of its arguments, and makes that call.
+            values: One value per input.
+            call: Function of a node and the values of its arguments that makes this call.
+
+        Returns:
+            Values in the structure of the outputs.
         """
         found = {id(t): v for t, v in zip(self.inputs, values)}
 
-        def fill(x: Any) -> Any:
+        def fill(x: object) -> Any:
             return found[id(x)] if isinstance(x, KerasTensor) else x
 
         for node in self.nodes:
@@ -138,11 +146,12 @@ class Graph:
         return tree.map_structure(fill, self.output_structure)
 
     def __reduce__(self) -> tuple:
-        # As a list of calls: pickled as they lie, nodes and tensors nest as deep as the model, which is too deep.
+        # Pickled as a list of calls, because nodes and tensors that refer to each other nest as deep as the model,
+        # deeper than Python's stack.
         places = {id(node): i for i, node in enumerate(self.nodes)}
         tensors = {id(t): _Place(places[id(n)], i) for n in self.nodes for i, t in enumerate(n.outputs)}
 
-        def refer(x: Any) -> Any:
+        def refer(x: object) -> object:
             return tensors[id(x)] if isinstance(x, KerasTensor) else x
 
         calls = [
@@ -161,7 +170,7 @@ class Graph:
 
 @dataclass(frozen=True)
 class _Place:
-    """A tensor: the number of the call that makes it, and its number among what that call makes."""
+    """A tensor: the index of the call that returns it, and its index among the outputs of that call."""
 
     call: int
     output: int
@@ -169,7 +178,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Call:
-    """A node, with its tensors described instead of linked."""
+    """A node whose tensors are described instead of linked."""
 
     operation: Operation
     index: int
@@ -180,35 +189,35 @@ class _Call:
 
 @dataclass(frozen=True)
 class _Description:
-    """A symbolic tensor without what it is linked to."""
+    """A symbolic tensor without its links."""
 
     shape: tuple
     dtype: str
     name: str
 
 
-def _describe(x: Any) -> Any:
+def _describe(x: object) -> object:
     return _Description(x.shape, x.dtype, x.name) if isinstance(x, KerasTensor) else x
 
 
-def _rebuild(calls: list[_Call], inputs: Any, outputs: Any) -> Graph:
-    """The graph of these calls, on the operations in them."""
+def _rebuild(calls: list[_Call], inputs: Tree, outputs: Tree) -> Graph:
+    """Returns the graph of pickled calls."""
     made: list[Node] = []
 
-    def find(x: Any) -> Any:
+    def find(x: object) -> object:
         return made[x.call].outputs[x.output] if isinstance(x, _Place) else x
 
-    def fresh(x: Any) -> Any:
+    def fresh(x: object) -> object:
         return KerasTensor(x.shape, x.dtype, name=x.name) if isinstance(x, _Description) else x
 
     for call in calls:
         if isinstance(call.operation, InputLayer):
-            made.append(call.operation._inbound_nodes[0])  # it has made its own
+            made.append(call.operation._inbound_nodes[0])  # an InputLayer makes its node itself
             continue
         args = tree.map_structure(find, call.args)
         kwargs = {k: tree.map_structure(find, v) for k, v in call.kwargs.items()}
         made.append(Node(call.operation, args, kwargs, tree.map_structure(fresh, call.outputs)))
-    # Nodes lie by depth here, but an operation's calls in the order in which they were made.
+    # The nodes are ordered by depth, those of an operation by the order of its calls.
     order = {id(node): call.index for node, call in zip(made, calls)}
     for operation in {id(n.operation): n.operation for n in made}.values():
         operation._inbound_nodes.sort(key=lambda n: order.get(id(n), -1))

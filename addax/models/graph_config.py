@@ -1,4 +1,4 @@
-"""Functional models to configs and back: layers by name, and for each of their calls what it was called on."""
+"""Conversion of functional models to configs and back: layers by name, and the arguments of each of their calls."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from ..core.keras_tensor import KerasTensor
 from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import auto_config
+from ..core.types import Config, Tree
 from ..layers.input_layer import InputLayer
+from ..layers.layer import Layer
 from ..layers.layer_config import serialize_argument
 from .graph import Graph
 
-# What a config has of a graph.
+# The keys of a graph in a config.
 GRAPH_KEYS = ("layers", "input_layers", "output_layers")
 
 
 def graph_config(graph: Graph) -> dict[str, Any]:
-    """A graph as a config: its layers with what they are called on, its inputs and its outputs."""
+    """Returns the config of a graph: its layers with the arguments of their calls, its inputs and its outputs."""
     in_graph = {id(n) for n in graph.nodes}
-    # Nodes of layers shared with other models are left out, so indices are counted within this one.
+    # Calls of shared layers in other models are left out, so calls are numbered within this one.
     index = {}
     for operation in graph.operations:
         kept = [n for n in operation._inbound_nodes if id(n) in in_graph]
@@ -37,7 +39,7 @@ def graph_config(graph: Graph) -> dict[str, Any]:
         name, call, tensor_index = reference(tensor)
         return [name, call + first_call(node_key(tensor).operation), tensor_index]
 
-    def encode(x: Any) -> Any:
+    def encode(x: object) -> Any:
         config = serialize_keras_object(x)
         if isinstance(x, KerasTensor):
             config["config"]["keras_history"] = reference(x)
@@ -61,20 +63,20 @@ def graph_config(graph: Graph) -> dict[str, Any]:
 
 
 def first_call(operation: Operation) -> int:
-    """The number of the first call where a config names inputs and outputs of a model.
+    """Returns the number of an operation's first call, where a config names the inputs and outputs of a model.
 
-    In Keras, making a functional model counts as a call of it, there but not where arguments of calls are named.
+    There, but not in the arguments of calls, Keras counts the construction of a functional model as a call of it.
     """
     return int(getattr(operation, "_graph_is_given", False))
 
 
 def was_given_graph(model: Any) -> bool:
-    """Whether the constructor of a model was called with inputs and outputs, and not made them itself."""
+    """Returns whether inputs and outputs were passed to a model's constructor, instead of made by it."""
     return any(isinstance(leaf, KerasTensor) for leaf in tree.flatten(model._init_args))
 
 
-def own_arguments(model: Any) -> dict[str, Any]:
-    """What the constructor of a user's class was given beside inputs and outputs, as a config."""
+def own_arguments(model: Layer) -> dict[str, Any]:
+    """Returns a config of the arguments of a user's class besides inputs and outputs."""
     if is_ours(type(model)):
         return {}
     own = next((c for c in reversed(type(model).__mro__) if "get_config" in c.__dict__ and not is_ours(c)), None)
@@ -86,21 +88,32 @@ _OF_EVERY_MODEL = ("inputs", "outputs", "name", "trainable", "dtype", "autocast"
 
 
 def graph_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None) -> tuple[Any, Any]:
-    """Makes the layers of a functional config and calls them as it says; returns inputs and outputs."""
+    """Makes the layers of a functional config and calls them.
+
+    Args:
+        config: A config from `graph_config`, or of Keras.
+        custom_objects: Dict from names to the user's classes and functions.
+
+    Returns:
+        Inputs and outputs, KerasTensors in their structures.
+
+    Raises:
+        ValueError: The graph has loops, or refers to layers and calls that it does not have.
+    """
     reader = _GraphReader(config, custom_objects)
     reader.call_all()
     return reader.resolve(config["input_layers"]), reader.resolve(config["output_layers"])
 
 
 class _NotMade(Exception):
-    """A tensor is asked for whose call has not been made yet."""
+    """The call that returns a tensor has not been made yet."""
 
 
 class _GraphReader:
-    """Makes the layers of a functional config, and their calls in an order in which they can be made.
+    """Makes the layers of a functional config, and their calls in a topological order.
 
-    A call is known by its place among the calls of its layer, so those of one layer are made in that order, whatever
-    waits for what elsewhere: a shared layer whose second call could be made first has to wait.
+    References number the calls of each layer, so the calls of one layer are made in their order: a shared layer whose
+    second call could be made first has to wait for its first.
     """
 
     def __init__(self, config: dict[str, Any], custom_objects: dict[str, Any] | None):
@@ -117,7 +130,11 @@ class _GraphReader:
             self.waiting.append((operation, deque(layer_config["inbound_nodes"])))
 
     def call_all(self) -> None:
-        """Makes every call, each layer's in their order."""
+        """Makes all calls, those of each layer in order.
+
+        Raises:
+            ValueError: Some calls can not be made.
+        """
         while self.waiting:
             before = sum(len(calls) for _, calls in self.waiting)
             for operation, calls in self.waiting:
@@ -131,8 +148,8 @@ class _GraphReader:
                     f"disconnected nodes. The following nodes failed to be resolved: {unresolved} (model '{self.name}')"
                 )
 
-    def _call(self, operation: Operation, call: Any) -> bool:
-        """Makes a call if what it is called on is there; says whether it was."""
+    def _call(self, operation: Operation, call: Config | list) -> bool:
+        """Makes a call if its arguments have been made; returns whether it did."""
         try:
             args, kwargs = self._arguments(call)
         except _NotMade:
@@ -141,7 +158,7 @@ class _GraphReader:
         self.made[operation.name].append([t for t in tree.flatten(outputs) if isinstance(t, KerasTensor)])
         return True
 
-    def _arguments(self, call: Any) -> tuple[tuple, dict[str, Any]]:
+    def _arguments(self, call: Config | list) -> tuple[tuple, dict[str, Any]]:
         if isinstance(call, dict):
             args = tuple(
                 tuple(self._decode(v) for v in a) if isinstance(a, list) and _is_index(a) else self._decode(a)
@@ -153,7 +170,7 @@ class _GraphReader:
         kwargs = call[0][3] if len(call[0]) > 3 else {}
         return (tensors[0] if len(tensors) == 1 else tensors,), self._decode(kwargs)
 
-    def _decode(self, x: Any) -> Any:
+    def _decode(self, x: Tree) -> Any:
         if isinstance(x, dict):
             kind = x.get("class_name")
             if kind == "__keras_tensor__":
@@ -174,13 +191,17 @@ class _GraphReader:
             raise _NotMade
         return self.made[name][call][index]
 
-    def resolve(self, structure: Any) -> Any:
-        """The tensors of a structure of references to inputs or outputs of the model."""
+    def resolve(self, structure: Tree) -> Any:
+        """Returns the tensors of a structure of references to inputs or outputs of the model.
+
+        Raises:
+            ValueError: A reference is to a layer or call that there is not.
+        """
         if _is_reference(structure):
             name, call, index = structure
             first = first_call(self.operations[name]) if name in self.operations else 0
             try:
-                # As in Keras, which so reads what it wrote itself, a model's call 0 is its last one.
+                # Call 0 of a model means its last call, as in Keras, some of whose own files depend on it.
                 return self._tensor(name, max(call, first - 1) - first, index)
             except (_NotMade, IndexError):
                 raise ValueError(
@@ -193,7 +214,15 @@ class _GraphReader:
 
 
 def deserialize_layer(layer: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-    """The layer in the config of a model, which Keras 2 wrote without the module that its class is from."""
+    """Returns the layer in the config of a model; Keras 2 wrote it without the module of its class.
+
+    Args:
+        layer: Config of the layer.
+        custom_objects: Dict from names to the user's classes and functions.
+
+    Raises:
+        ValueError: It is no config, or of an unknown class.
+    """
     if not isinstance(layer, dict) or "config" not in layer:
         raise ValueError(
             "The provided configuration is not a valid Keras configuration. Expected a dictionary containing a "
@@ -215,18 +244,18 @@ def deserialize_layer(layer: dict[str, Any], custom_objects: dict[str, Any] | No
 
 
 def _is_index(value: list) -> bool:
-    """Whether a list is an index, `x[:, 0]`, which JSON can't tell from a list."""
+    """Whether a list was a tuple, such as the index of `x[:, 0]`; JSON has no tuples."""
     return not any(isinstance(v, dict) and v.get("class_name") == "__keras_tensor__" for v in value)
 
 
-def _is_reference(value: Any) -> bool:
+def _is_reference(value: Tree) -> bool:
     return (
         isinstance(value, (list, tuple)) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int)
     )
 
 
-def _encode(value: Any, encode: Callable) -> Any:
-    """`value` for a config, where the tensors in lists and dicts are references."""
+def _encode(value: Tree, encode: Callable) -> Any:
+    """An argument of a call as a config, with references for the tensors in lists and dicts."""
     if isinstance(value, (list, tuple)) and any(isinstance(v, KerasTensor) for v in tree.flatten(value)):
         return [_encode(v, encode) for v in value]
     if isinstance(value, dict):

@@ -1,11 +1,12 @@
-"""Model: a layer that can be trained, inspected and saved; Functional: a model that is a graph of calls."""
+"""Model, a layer that can be trained, inspected and saved; and Functional, a model given by a graph of calls."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 from ..core import tree
 from ..core.errors import describe, did_you_mean
@@ -17,6 +18,7 @@ from ..core.ours import is_ours
 from ..core.policy import get as get_policy
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import signature_of
+from ..core.types import Config, ShapeTree, Tree
 from ..core.variable import Variable
 from ..layers.calling import call_signature
 from ..layers.input_layer import InputLayer
@@ -27,16 +29,17 @@ from .graph import Graph
 from .graph_config import GRAPH_KEYS, graph_config, graph_from_config, own_arguments, was_given_graph
 from .state_tree import get_state_tree, set_state_tree
 
+PathLike: TypeAlias = str | os.PathLike
+
 
 class Model(Trainer):
     """A layer with `fit`, `evaluate`, `predict`, `summary` and `save`.
 
-    `Model(inputs, outputs)` makes a functional model of a graph of layer calls. A subclass with its own `call` is a
-    model of whatever that computes.
+    `Model(inputs, outputs)` makes a functional model from a graph of layer calls. A subclass may define `call` instead.
 
     Args:
-        inputs: KerasTensors, for a functional model.
-        outputs: KerasTensors, for a functional model.
+        inputs: KerasTensors, of a functional model.
+        outputs: KerasTensors, of a functional model.
         name: Name; automatic when None.
 
     >>> x = keras.Input((4,))
@@ -46,11 +49,11 @@ class Model(Trainer):
 
     keras_module = "keras"
 
-    _graph: Graph | None = None  # the calls that the model is made of, where it is known
+    _graph: Graph | None = None  # the calls in the model; None if unknown
     _graph_is_given = False  # whether the model was made from inputs and outputs
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        # As in Keras, `Model(inputs, outputs)` itself is of the class Functional; a subclass stays what it is.
+        # As in Keras, `Model(inputs, outputs)` returns a Functional; subclasses keep their class.
         return super().__new__(Functional if cls is Model and _is_of_graph(args, kwargs) else cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -60,7 +63,7 @@ class Model(Trainer):
             Layer.__init__(self, *args, **kwargs)
             self._init_trainer()
 
-    def _init_from_graph(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
+    def _init_from_graph(self, inputs: Tree, outputs: Tree, name: str | None = None, **kwargs: Any) -> None:
         trainable = kwargs.pop("trainable", None)
         Layer.__init__(self, name=name, **kwargs)
         self._init_trainer()
@@ -92,12 +95,12 @@ class Model(Trainer):
 
     @property
     def input(self) -> Any:
-        """The symbolic inputs, in the structure they were given in."""
+        """The symbolic inputs, in their structure."""
         return self._graph.input_structure if self._graph is not None else super().input
 
     @property
     def output(self) -> Any:
-        """The symbolic outputs, in the structure they were given in."""
+        """The symbolic outputs, in their structure."""
         return self._graph.output_structure if self._graph is not None else super().output
 
     @property
@@ -127,7 +130,7 @@ class Model(Trainer):
 
     @property
     def output_names(self) -> list[str]:
-        """The names of the layers that make the outputs, flat."""
+        """The names of the layers that compute the outputs, flat."""
         return self._known_graph("output_names").output_names
 
     @property
@@ -137,27 +140,37 @@ class Model(Trainer):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers directly inside this model; those of a functional model by depth."""
+        """The layers directly inside this model; of a functional model, by depth."""
         return self._graph.layers if self._graph is not None and self._graph_is_given else list(self._layers)
 
     @layers.setter
-    def layers(self, value: Any) -> None:
+    def layers(self, value: object) -> None:
         raise AttributeError("`Model.layers` attribute is reserved and should not be used. Please use another name.")
 
     @property
     def input_spec(self) -> Any:
-        """What the inputs must look like: what was set, else what follows from the inputs of a functional model."""
+        """The `InputSpec` of the inputs: the one assigned, or that of a functional model's inputs."""
         own = self.__dict__.get("_input_spec")
         if own is None and self._graph is not None and self._graph_is_given:
             return input_specs(self._graph)
         return own
 
     @input_spec.setter
-    def input_spec(self, value: Any) -> None:
+    def input_spec(self, value: Tree) -> None:
         self._input_spec = value
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Runs the graph on arrays (or, to join it to another graph, on KerasTensors)."""
+    def call(self, inputs: Tree, training: bool | None = None, mask: Tree | None = None) -> Any:
+        """Computes the outputs of the graph; subclasses define their own.
+
+        Args:
+            inputs: Arrays in the structure of the inputs, or KerasTensors, to make it part of another graph.
+            training: Whether the model is called for training; None for the default.
+            mask: Masks of the inputs.
+
+        Raises:
+            NotImplementedError: A subclass without a graph does not define `call`.
+            ValueError: The inputs do not fit the graph's.
+        """
         if self._graph is None:
             raise NotImplementedError(f"Model {type(self).__name__} does not have a `call()` method implemented.")
         values = feed(self._graph, inputs, self.name)
@@ -178,7 +191,7 @@ class Model(Trainer):
         return outputs[0] if one and not any(isinstance(v, KerasTensor) for v in values) else outputs
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """The KerasTensors that a call with these arguments would return."""
+        """Returns the KerasTensors that a call with these arguments would return."""
         if self._graph is None or not is_ours(type(self).call):
             return super().compute_output_spec(*args, **kwargs)
         inputs = call_signature(self).bind(args, kwargs)["inputs"]
@@ -188,7 +201,7 @@ class Model(Trainer):
         ]
         return self._graph.run(fed, lambda node, args, kwargs: node.operation.compute_output_spec(*args, **kwargs))
 
-    def _output_shape_of_graph(self, graph: Graph, input_shape: Any) -> Any:
+    def _output_shape_of_graph(self, graph: Graph, input_shape: ShapeTree) -> Any:
         shapes: list = []
         tree.map_shape_structure(shapes.append, input_shape)
         specs = [KerasTensor(s, t.dtype) for s, t in zip(shapes, graph.inputs)]
@@ -196,16 +209,20 @@ class Model(Trainer):
         return tree.map_structure(lambda t: t.shape, out)
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """The shapes the model was built with; a functional model's graph says them."""
+        """Returns the input shapes that the model was built with; those of a functional model are in its graph."""
         return {"input_shape": None} if self._graph_is_given else super().get_build_config()
 
     # Layers and variables
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer called `name`, or the one at place `index`.
+        """Returns a layer by its name or its index.
+
+        Args:
+            name: Name of the layer.
+            index: Index in `layers`.
 
         Raises:
-            ValueError: There is none, with the names that there are.
+            ValueError: There is no such layer, or both or none of the arguments are given.
         """
         if index is not None and name is not None:
             raise ValueError(f"Provide only a layer name or a layer index. Received: index={index}, name={name}.")
@@ -224,7 +241,7 @@ class Model(Trainer):
         raise ValueError(f"No such layer: {name}. Existing layers are: {names}. {did_you_mean(name, names)}")
 
     def variables_by_path(self) -> dict[str, Variable]:
-        """The variables by path; equal paths are numbered."""
+        """Returns the variables by path; equal paths are numbered."""
         found: dict[str, Variable] = {}
         for v in self.variables:
             path, n = v.path, 1
@@ -234,7 +251,7 @@ class Model(Trainer):
         return found
 
     def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, dict[str, Any]]:
-        """The values of all variables as nested dicts by path.
+        """Returns the values of all variables as nested dicts by path.
 
         Args:
             value_format: "backend_tensor" for JAX's arrays, "numpy_array" for NumPy's.
@@ -251,17 +268,17 @@ class Model(Trainer):
         """Assigns values to variables by path.
 
         Args:
-            state_tree: What `get_state_tree` returned, or a part of it.
+            state_tree: Values as `get_state_tree` returns them, or a part of them.
 
         Raises:
-            ValueError: A path that no variable has, or a value of another shape; nothing is changed then.
+            ValueError: No variable has the path, or a value has another shape; no variable is changed then.
         """
         set_state_tree(self, state_tree)
 
     # Configs
 
     def get_config(self) -> dict[str, Any]:
-        """The graph of a functional model, and what a subclass takes beside it; else the constructor's arguments."""
+        """Returns the graph of a functional model with a subclass's other arguments, or else the constructor's."""
         if self._graph is None or not was_given_graph(self):
             return super().get_config()
         return {
@@ -273,7 +290,12 @@ class Model(Trainer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-        """The model that `get_config` described."""
+        """Returns the model that a config describes.
+
+        Args:
+            config: A config from `get_config`.
+            custom_objects: Dict from names to the user's classes and functions.
+        """
         if set(GRAPH_KEYS) <= set(config):
             inputs, outputs = graph_from_config(config, custom_objects)
             rest = {k: v for k, v in config.items() if k not in GRAPH_KEYS}
@@ -283,10 +305,14 @@ class Model(Trainer):
         return super().from_config(config)
 
     def to_json(self, **kwargs: Any) -> str:
-        """The model's config as JSON, for `model_from_json`. Weights aren't in it."""
+        """Returns the config as JSON, without weights, for `model_from_json`.
+
+        Args:
+            **kwargs: Arguments of `json.dumps`.
+        """
         return json.dumps(serialize_keras_object(self), **kwargs)
 
-    # Files and summaries, whose code stands above
+    # Files and summaries, implemented by packages above this one
 
     def summary(
         self,
@@ -301,9 +327,9 @@ class Model(Trainer):
         """Prints the model as a table: its layers, their output shapes and numbers of parameters.
 
         Args:
-            line_length: Width of the table in characters; default: what the terminal has room for.
-            positions: Where each column ends, as fractions of the width (in the classic style absolute places too).
-            print_fn: Called with the text instead of printing it.
+            line_length: Width of the table in characters; default: the width of the terminal.
+            positions: End of each column, as a fraction of the width (in the classic style also in characters).
+            print_fn: Function to call with the text instead of printing it.
             expand_nested: Whether to show the layers of nested models.
             show_trainable: Whether to show which layers are trainable.
             layer_range: Names (or patterns) of the first and last layer to show.
@@ -313,13 +339,15 @@ class Model(Trainer):
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, style
         )
 
-    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
-        """Saves config, weights, and what the model was compiled with, as a `.keras` file.
+    def save(
+        self, filepath: PathLike | BinaryIO, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+    ) -> None:
+        """Saves config, weights, and the arguments of `compile`, as a `.keras` file.
 
         Args:
             filepath: Path that ends in `.keras`, or a binary file open for writing.
-            overwrite: Whether to replace an existing file; otherwise the terminal is asked.
-            zipped: False saves a folder instead of a zip; then the path must not end in `.keras`.
+            overwrite: Whether to replace an existing file without asking on the terminal.
+            zipped: Whether to save a zip archive (default) or a folder, whose path must not end in `.keras`.
             **kwargs: `include_optimizer=False` leaves out the optimizer and the other arguments of `compile`.
 
         Raises:
@@ -328,14 +356,14 @@ class Model(Trainer):
         provided("saving").save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def save_weights(
-        self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
+        self, filepath: PathLike, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
     ) -> None:
-        """Saves the values of the variables, the optimizer's included, without the config.
+        """Saves the values of the variables, including the optimizer's, without the config.
 
         Args:
             filepath: Path that ends in `.weights.h5`; in `.weights.json` when `max_shard_size` is given.
-            overwrite: Whether to replace an existing file; otherwise the terminal is asked.
-            max_shard_size: Largest size of one file in GB; the weights are then in several, listed by the JSON.
+            overwrite: Whether to replace an existing file without asking on the terminal.
+            max_shard_size: Largest size of one file in GB, to split the weights into several files with a JSON index.
             **kwargs: `objects_to_skip`, a list of layers (or the optimizer) to leave out.
 
         Raises:
@@ -343,24 +371,24 @@ class Model(Trainer):
         """
         provided("saving").save_weights(self, filepath, overwrite, max_shard_size, **kwargs)
 
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Gives the model the weights in a file. When they don't fit, the model stays as it was.
+    def load_weights(self, filepath: PathLike, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Loads the weights from a file. If they do not fit, the model is unchanged.
 
         Args:
             filepath: Path that ends in `.weights.h5`, `.weights.json` (shards) or `.keras`.
-            skip_mismatch: Leaves out, with a warning, the layers whose weights don't fit.
-            **kwargs: `objects_to_skip`, a list of layers (or the optimizer) to leave as they are.
+            skip_mismatch: Whether to skip, with a warning, layers whose weights do not fit.
+            **kwargs: `objects_to_skip`, a list of layers (or the optimizer) to leave unchanged.
 
         Raises:
-            ValueError: The weights don't fit, or another format.
+            ValueError: The weights do not fit, or the file has another format.
         """
         provided("saving").load_weights(self, filepath, skip_mismatch, **kwargs)
 
 
 class _WithGraph(type):
-    """Makes models of other classes that were made from inputs and outputs instances of Functional, as in Keras."""
+    """Makes models of every class instances of Functional if they were made from inputs and outputs, as in Keras."""
 
-    def __instancecheck__(cls, instance: Any) -> bool:
+    def __instancecheck__(cls, instance: object) -> bool:
         of_graph = cls is Functional and getattr(instance, "_graph_is_given", False) is True
         return of_graph or super().__instancecheck__(instance)
 
@@ -369,34 +397,43 @@ class Functional(Model, metaclass=_WithGraph):
     """A model given by its symbolic inputs and outputs. Made by `Model(inputs, outputs)`.
 
     Args:
-        inputs: KerasTensor, or nested lists and dicts of them: where data go in. A tensor in the middle of another
-            model may be an input too.
+        inputs: KerasTensor, or nested lists and dicts of them. A tensor in the middle of another model may be an input,
+            too.
         outputs: KerasTensor, or nested lists and dicts of them.
         name: Name; automatic when None.
-        trainable: Whether an optimizer may change the weights.
+        trainable: Whether the weights are trainable.
+
+    >>> x = keras.Input((4,))
+    >>> model = keras.Model(x, [keras.layers.Dense(2)(x), keras.layers.Dense(3)(x)])
+    >>> type(model).__name__, model.output_shape
+    ('Functional', [(None, 2), (None, 3)])
     """
 
     keras_module = "keras.src.models.functional"
     rowwise = "always"  # if its layers and ops are
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
+    def __init__(self, inputs: Tree, outputs: Tree, name: str | None = None, **kwargs: Any):
         self._init_from_graph(inputs, outputs, name, **kwargs)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shapes of the outputs for inputs of the given shapes."""
+    def compute_output_shape(self, input_shape: ShapeTree) -> Any:
+        """Computes the shapes of the outputs.
+
+        Args:
+            input_shape: Shapes of the inputs.
+        """
         return self._output_shape_of_graph(self._known_graph("output_shape"), input_shape)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        return None  # the layers inside set the masks of what they return
+    def compute_mask(self, inputs: Tree, previous_mask: Tree) -> Any:
+        return None  # the layers inside set the masks of their outputs
 
 
-def model_of(cls: type[Model], inputs: Any, outputs: Any, config: dict[str, Any]) -> Any:
-    """A model of class `cls` from `inputs` to `outputs`.
+def model_of(cls: type[Model], inputs: Tree, outputs: Tree, config: Config) -> Any:
+    """Makes a model of a class from inputs and outputs.
 
     Args:
         cls: The class.
-        inputs, outputs: The ends of the graph.
-        config: Its name, whether it is trainable, and what the class takes beside the graph.
+        inputs, outputs: KerasTensors.
+        config: Its name, whether it is trainable, and other arguments of the class.
     """
     config = dict(config)
     name, trainable = config.pop("name", None), config.pop("trainable", True)
@@ -412,17 +449,27 @@ def model_of(cls: type[Model], inputs: Any, outputs: Any, config: dict[str, Any]
         model = cls(inputs, outputs, **rest)
     if name is not None:
         model.name = name
-    if trainable is False:  # True says nothing of the layers, each of which has its own
+    if trainable is False:  # True would overwrite the layers' own settings
         model.trainable = False
     return model
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The model, without its weights, that `to_json` described.
+    """Returns the model, without weights, that a JSON config describes.
 
     Args:
-        json_string: What `to_json` returned.
+        json_string: JSON from `Model.to_json`.
         custom_objects: Dict from names in it to classes and functions.
+
+    Returns:
+        A new model.
+
+    Raises:
+        TypeError: A name in it is unknown.
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> keras.models.model_from_json(model.to_json()).output_shape
+    (None, 2)
     """
     return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
 
@@ -431,7 +478,7 @@ def _is_of_graph(args: tuple, kwargs: dict[str, Any]) -> bool:
     return len(args) == 2 or (len(args) == 1 and "outputs" in kwargs) or {"inputs", "outputs"} <= set(kwargs)
 
 
-def _check_tensors(role: str, structure: Any, name: str) -> None:
+def _check_tensors(role: str, structure: Tree, name: str) -> None:
     flat = tree.flatten(structure)
     if not flat:
         raise ValueError(
@@ -448,8 +495,8 @@ def _check_tensors(role: str, structure: Any, name: str) -> None:
         raise ValueError(f"Model '{name}': a tensor is given more than once in `inputs`: {flat}")
 
 
-def _with_new_inputs(inputs: Any, outputs: Any, name: str) -> tuple[Any, Any]:
-    """The graph from `inputs`, which lie in the middle of another, to `outputs`, on inputs of its own."""
+def _with_new_inputs(inputs: Tree, outputs: Tree, name: str) -> tuple[Tree, Tree]:
+    """Rebuilds the graph from `inputs`, tensors in the middle of another graph, to `outputs`, on new inputs."""
     graph = Graph(inputs, outputs, name)
 
     def fresh(t: KerasTensor) -> KerasTensor:
@@ -463,10 +510,10 @@ def _with_new_inputs(inputs: Any, outputs: Any, name: str) -> tuple[Any, Any]:
 
 
 def _says_training(node: Node) -> bool:
-    """Whether the user passed `training` at this call of a layer, so that it holds whatever the model is called with.
+    """Whether the user passed `training` to this call of a layer, where it overrides that of the model.
 
-    A call on nothing but a tensor is recorded with its flag and mask, as in Keras's files, also where nobody passed
-    them: the flag then says no more than the default does.
+    As in Keras's files, a call on a tensor alone is recorded with a flag and a mask also if none were passed. The flag
+    is the default then.
     """
     spec = call_signature(node.operation)  # type: ignore[arg-type]
     if "training" in spec.names[: len(node.args)]:

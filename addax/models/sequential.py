@@ -1,7 +1,8 @@
-"""Sequential: a model that is a list of layers."""
+"""Sequential, a model given by a list of layers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..core import tree
@@ -9,6 +10,7 @@ from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import auto_name
 from ..core.serialization import serialize_keras_object
+from ..core.types import ShapeTree, Tree
 from ..layers.calling import Call, call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
@@ -21,12 +23,12 @@ from .model import Model
 class Sequential(Model):
     """A plain stack of layers, each with one input and one output.
 
-    With an `Input` (or a first layer that says its `input_shape`) it has weights at once; without one they are made
-    when the first data, or `build`, tell the shape.
+    With an `Input` (or the `input_shape` of its first layer) it is built at once; without, when it is called on the
+    first data, or by `build`.
 
     Args:
-        layers: Layers to add, in order; may begin with an `Input`.
-        trainable: Whether an optimizer may change the weights.
+        layers: Layers to add, in order; the first may be an `Input`.
+        trainable: Whether the weights are trainable.
         name: Name; automatic when None.
 
     >>> model = keras.Sequential([keras.Input((16,)), keras.layers.Dense(8)])
@@ -37,37 +39,31 @@ class Sequential(Model):
     keras_module = "keras"
     rowwise = "always"  # if its layers are
 
-    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        layers: Sequence[Layer | KerasTensor] | Layer | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
         Layer.__init__(self, trainable=trainable, name=name, **kwargs)
         self._init_trainer()
-        for layer in layers if isinstance(layers, (list, tuple)) else [layers] if layers is not None else []:
+        given: Any = layers if isinstance(layers, (list, tuple)) else [layers] if layers is not None else []
+        for layer in given:
             self.add(layer, rebuild=False)
         self._maybe_rebuild()
 
-    def add(self, layer: Any, rebuild: bool = True) -> None:
-        """Puts `layer` on top of the stack.
+    def add(self, layer: Layer | KerasTensor, rebuild: bool = True) -> None:
+        """Adds a layer at the end.
 
         Args:
             layer: A layer, an `Input`, or a model.
-            rebuild: Whether to build what can be built now.
+            rebuild: Whether to build the model if its input shape is known.
 
         Raises:
-            ValueError: Not a layer, or a name that is taken.
+            ValueError: The argument is no layer, its name is already used, or it is a second `Input`.
         """
-        origin = layer
-        if isinstance(layer, KerasTensor):
-            history = layer._keras_history
-            if history is not None and isinstance(history.operation, InputLayer):
-                origin = history.operation
-        if not isinstance(origin, Layer):
-            hint = " A class was given: add an instance, `Dense(...)`." if isinstance(origin, type) else ""
-            if callable(origin) and not hint:
-                hint = " To add a function, wrap it: `Lambda(fn)`."
-            raise ValueError(
-                f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {origin} "
-                f"(of type {type(origin)}).{hint}"
-            )
-        layer = origin
+        layer = _as_layer(layer)
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(
                 "All layers added to a Sequential model should have unique names. Name "
@@ -82,12 +78,9 @@ class Sequential(Model):
                 )
             self._tracker.add("_layers", layer, at=0)
         else:
-            shape = getattr(layer, "_input_shape_arg", None)
-            if not self._layers and shape is not None:
-                self._track_layer(InputLayer(batch_shape=shape, dtype=_input_dtype(layer)))
-            elif not self._layers and isinstance(layer, Model) and len(_inputs_of(layer)) == 1:
-                first = _inputs_of(layer)[0]
-                self._track_layer(InputLayer(batch_shape=first.shape, dtype=first.dtype))
+            known = _input_of(layer) if not self._layers else None
+            if known is not None:
+                self._track_layer(known)
             self._track_layer(layer)
         if rebuild:
             self._maybe_rebuild()
@@ -95,7 +88,17 @@ class Sequential(Model):
             self._unbuild()
 
     def pop(self, rebuild: bool = True) -> Layer:
-        """Takes the top layer off the stack and returns it."""
+        """Removes the last layer.
+
+        Args:
+            rebuild: Whether to build the model if its input shape is known.
+
+        Returns:
+            The layer.
+
+        Raises:
+            ValueError: There are no layers.
+        """
         if not self.layers:
             raise ValueError(f"There are no layers in Sequential model '{self.name}' to pop.")
         layer = self._layers[-1]
@@ -106,7 +109,7 @@ class Sequential(Model):
 
     @property
     def _input_layer(self) -> InputLayer | None:
-        """The layer that says what comes in, once that is known."""
+        """The `InputLayer`; None while the input shape is unknown."""
         first = self._layers[0] if self._layers else None
         return first if isinstance(first, InputLayer) else None
 
@@ -121,13 +124,16 @@ class Sequential(Model):
         self._reset_programs()
 
     def _maybe_rebuild(self) -> None:
-        """Builds the stack again after it changed, as far as the input is known."""
+        """Builds the model again after its layers changed, if the input shape is known."""
         self._unbuild()
         if len(self._layers) > 1 and self._input_layer is not None:
             self.build(self._input_layer.batch_shape)
 
-    def build(self, input_shape: Any = None) -> None:
-        """Makes the weights for inputs of shape `input_shape`, batch axis included.
+    def build(self, input_shape: ShapeTree = None) -> None:
+        """Makes the weights.
+
+        Args:
+            input_shape: Shape of the input, including the batch axis; None for that of the `Input`.
 
         Raises:
             ValueError: The model is already built for another shape, or has no layers.
@@ -148,7 +154,7 @@ class Sequential(Model):
         elif input_shape is None:
             raise ValueError(f"Sequential model '{self.name}' needs an `input_shape` to be built.")
         elif not tree.is_shape(input_shape):
-            return  # a first layer with several inputs: built by running
+            return  # a first layer with several inputs is built when it is called
         else:
             self._tracker.locked = None
             self._tracker.add("_layers", InputLayer(batch_shape=input_shape, dtype=_input_dtype(layers[0])), at=0)
@@ -161,12 +167,12 @@ class Sequential(Model):
             for layer in layers[1:]:
                 x = layer(x)
                 if isinstance(layer, Model) and isinstance(x, (list, tuple)) and len(x) == 1:
-                    x = x[0]  # one output in a list, which comes out as itself
+                    x = x[0]  # a single output in a list
         except BaseException:
-            if given is None:  # the shape was wrong: another may be tried
+            if given is None:  # `build` may be called again with another shape
                 self._tracker.untrack(layers[0])
             raise
-        auto_name("functional")  # Keras names its graph before it renames it; automatic names go on as there
+        auto_name("functional")  # Keras numbers a graph here, so automatic names stay equal to Keras's
         self.__dict__["_graph"] = Graph(layers[0].output, x, self.name)
 
     def _maybe_build(self, call: Call) -> None:
@@ -179,7 +185,7 @@ class Sequential(Model):
         else:
             self._build_for(shape[0] if isinstance(value, (list, tuple)) else shape)
 
-    def _build_for(self, shape: Any) -> None:
+    def _build_for(self, shape: ShapeTree) -> None:
         if self._input_layer is not None:
             shape = None
         if not self._layers:
@@ -188,13 +194,19 @@ class Sequential(Model):
             )
         self.build(shape)
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Runs the layers in order."""
+    def call(self, inputs: Tree, training: bool | None = None, mask: Tree | None = None) -> Any:
+        """Calls the layers in order.
+
+        Args:
+            inputs: A tensor, or a structure of tensors that the first layer takes.
+            training: Whether the model is called for training; None for the default.
+            mask: Mask of the inputs.
+        """
         if self._graph is not None:
             try:
                 return super().call(inputs, training=training, mask=mask)
             except (TypeError, ValueError):
-                check_inputs(self, inputs)  # where the input is to blame it is named, not a layer inside
+                check_inputs(self, inputs)  # an error that names the input, if it is wrong, rather than a layer
                 raise
         x = inputs
         for layer in self.layers:
@@ -208,8 +220,12 @@ class Sequential(Model):
             x = layer(x, **kwargs)
         return x
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the output for an input of the given shape."""
+    def compute_output_shape(self, input_shape: ShapeTree) -> Any:
+        """Computes the shape of the output.
+
+        Args:
+            input_shape: Shape of the input.
+        """
         if self._graph is not None:
             return self._output_shape_of_graph(self._graph, input_shape)
         for layer in self.layers:
@@ -222,7 +238,7 @@ class Sequential(Model):
         return list(self._layers[1:] if self._input_layer is not None else self._layers)
 
     @layers.setter
-    def layers(self, value: Any) -> None:
+    def layers(self, value: object) -> None:
         raise AttributeError(
             "`Sequential.layers` attribute is reserved and should not be used. Use `add()` and `pop()` to change the "
             "layers in this model."
@@ -236,12 +252,12 @@ class Sequential(Model):
 
     @property
     def input_dtype(self) -> str:
-        """The dtype that float inputs are cast to: the first layer's."""
+        """The dtype that float inputs are cast to, which is the first layer's."""
         layers = self._layers
         return layers[0].compute_dtype if layers else super().input_dtype
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        return None  # the layers inside set the masks of what they return
+    def compute_mask(self, inputs: Tree, previous_mask: Tree) -> Any:
+        return None  # the layers inside set the masks of their outputs
 
     # Files
 
@@ -273,10 +289,35 @@ class Sequential(Model):
 
 
 def _input_dtype(layer: Layer) -> str:
-    """The dtype of the symbolic input of a first layer that doesn't bring one."""
+    """The dtype of the input that is made for a first layer."""
     dtype = layer.compute_dtype
-    return "float32" if dtype in ("bfloat16", "float16") else dtype  # which couldn't hold indices
+    return "float32" if dtype in ("bfloat16", "float16") else dtype  # 16-bit floats could not represent indices
 
 
-def _inputs_of(model: Model) -> list[KerasTensor]:
-    return model.inputs if model._graph is not None else []
+def _as_layer(layer: Layer | KerasTensor) -> Layer:
+    """The layer to add for an argument of `add`: for what `Input` returns its `InputLayer`."""
+    origin: object = layer
+    if isinstance(layer, KerasTensor):
+        history = layer._keras_history
+        if history is not None and isinstance(history.operation, InputLayer):
+            origin = history.operation
+    if isinstance(origin, Layer):
+        return origin
+    hint = " A class was given: add an instance, `Dense(...)`." if isinstance(origin, type) else ""
+    if callable(origin) and not hint:
+        hint = " To add a function, wrap it: `Lambda(fn)`."
+    raise ValueError(
+        f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {origin} "
+        f"(of type {type(origin)}).{hint}"
+    )
+
+
+def _input_of(layer: Layer) -> InputLayer | None:
+    """An `InputLayer` for a first layer that has an `input_shape`, or is a model of one input; else None."""
+    shape = getattr(layer, "_input_shape_arg", None)
+    if shape is not None:
+        return InputLayer(batch_shape=shape, dtype=_input_dtype(layer))
+    if isinstance(layer, Model) and layer._graph is not None and len(layer.inputs) == 1:
+        first = layer.inputs[0]
+        return InputLayer(batch_shape=first.shape, dtype=first.dtype)
+    return None

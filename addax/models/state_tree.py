@@ -1,17 +1,26 @@
-"""The values of a model's variables as nested dicts by path, and back."""
+"""Values of a model's variables as nested dicts by path."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..core.variable import Variable
+from ..training.trainer import Trainer
 
 _GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 _FORMATS = ("backend_tensor", "numpy_array")
 
 
-def get_state_tree(model: Any, value_format: str) -> dict[str, dict[str, Any]]:
-    """The values by kind, then by the parts of their variables' paths."""
+def get_state_tree(model: Trainer, value_format: str) -> dict[str, dict[str, Any]]:
+    """Returns the values by kind, then by the parts of their variables' paths.
+
+    Args:
+        model: The model.
+        value_format: "backend_tensor" for JAX's arrays, "numpy_array" for NumPy's.
+
+    Raises:
+        ValueError: Two variables have the same path.
+    """
     if value_format not in _FORMATS:
         raise ValueError(
             f"Invalid `value_format` argument. Expected one of {_FORMATS}. Received: value_format={value_format}"
@@ -21,22 +30,30 @@ def get_state_tree(model: Any, value_format: str) -> dict[str, dict[str, Any]]:
         tree: dict[str, Any] = {}
         for variable in _variables(model, group):
             *outer, last = variable.path.split("/")
-            place = tree
+            branch = tree
             for part in outer:
-                place = place.setdefault(part, {})
-            if not isinstance(place, dict) or last in place:
+                branch = branch.setdefault(part, {})
+            if not isinstance(branch, dict) or last in branch:
                 raise ValueError(
                     f"The following variable path is found twice in the model: '{variable.path}'. `get_state_tree()` "
                     "can only be called when all variable paths are unique. Make sure to give unique names to your "
                     "layers (and other objects)."
                 )
-            place[last] = variable.numpy() if value_format == "numpy_array" else variable.value
+            branch[last] = variable.numpy() if value_format == "numpy_array" else variable.value
         found[group] = tree
     return found
 
 
-def set_state_tree(model: Any, state_tree: dict[str, dict[str, Any]]) -> None:
-    """Assigns the values in a tree; when one doesn't fit, nothing is changed."""
+def set_state_tree(model: Trainer, state_tree: dict[str, dict[str, Any]]) -> None:
+    """Assigns the values in a tree. If one does not fit, no variable is changed.
+
+    Args:
+        model: The model.
+        state_tree: Values as `get_state_tree` returns them, or a part of them.
+
+    Raises:
+        ValueError: No variable has the path, or a value has another shape.
+    """
     pairs: list[tuple[Variable, Any]] = []
     for group, tree in state_tree.items():
         if group not in _GROUPS:
@@ -55,7 +72,7 @@ def set_state_tree(model: Any, state_tree: dict[str, dict[str, Any]]) -> None:
         variable.assign(value)
 
 
-def _variables(model: Any, group: str) -> list[Variable]:
+def _variables(model: Trainer, group: str) -> list[Variable]:
     if group == "optimizer_variables":
         return [] if model.optimizer is None else list(model.optimizer.variables)
     return list(getattr(model, group))
