@@ -199,9 +199,15 @@ def deserialize_keras_object(
         custom_objects: Dict from names in `config` to classes and functions.
         safe_mode: Whether to refuse code in `config`; default: the setting of the load under way.
 
+    Returns:
+        The object.
+
     Raises:
         TypeError: A name in `config` is neither addax's, nor registered, nor in `custom_objects`.
         ValueError: `config` holds code and `safe_mode` is on.
+
+    >>> deserialize_keras_object(serialize_keras_object(DTypePolicy("mixed_bfloat16"))).compute_dtype
+    'bfloat16'
     """
     del kwargs
     with safe_mode_scope(thread.safe_mode if safe_mode is None else safe_mode), _reading():

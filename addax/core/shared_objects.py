@@ -31,9 +31,9 @@ def mark(config: Tree) -> Tree:
     numbers: dict[int, int] = {}
     for d in _dicts(config):
         if KEY in d:
-            number = d.pop(KEY)
-            if occurrences[number] > 1:
-                d[KEY] = numbers.setdefault(number, len(numbers) + 1)
+            old = d.pop(KEY)
+            if occurrences[old] > 1:
+                d[KEY] = numbers.setdefault(old, len(numbers) + 1)
     return config
 
 

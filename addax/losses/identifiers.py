@@ -40,7 +40,17 @@ LOSSES = Family(
 
 
 def serialize(loss: Loss | Callable) -> Any:
-    """Returns the config of a loss object, or the description of a function."""
+    """Returns the description of a loss for a config.
+
+    Args:
+        loss: A loss object or function.
+
+    Returns:
+        A config; for a function of `keras.losses` its name.
+
+    >>> keras.losses.serialize(keras.losses.mean_squared_error)
+    'mean_squared_error'
+    """
     return LOSSES.serialize(loss)
 
 
@@ -51,8 +61,14 @@ def deserialize(name: str | Config, custom_objects: dict[str, Any] | None = None
         name: A name ("mse") or a config from `serialize`.
         custom_objects: Dict from names to the user's classes and functions.
 
+    Returns:
+        A loss object or function.
+
     Raises:
         ValueError: No loss has this name.
+
+    >>> keras.losses.deserialize(keras.losses.serialize(keras.losses.Huber(delta=2.0))).delta
+    2.0
     """
     with custom_object_scope(custom_objects or {}):
         return get(name)
@@ -64,8 +80,11 @@ def get(identifier: LossLike) -> Any:
     Args:
         identifier: None, a name, a config dict, a loss object or class, or any callable.
 
+    Returns:
+        A loss object or function, or None.
+
     Raises:
-        ValueError: No loss has this name.
+        ValueError: No loss has this name, or it is a metric.
 
     >>> keras.losses.get("mse").__name__
     'mean_squared_error'

@@ -162,6 +162,7 @@ class LossFunctionWrapper(Loss):
         show_settings(self, kwargs)
 
     def call(self, y_true: Tree, y_pred: Tree) -> Tensor:
+        # Labels `(batch,)` of predictions `(batch, 1)` would be broadcast to `(batch, batch)`.
         pairs = tree.map_structure(to_same_rank, y_true, y_pred)
         if not tree.is_nested(y_pred):
             y_true, y_pred = pairs

@@ -121,7 +121,7 @@ def _count(y_true: Tensor, y_pred: Tensor, weights: Tensor, thresholds: tuple[fl
         n = len(thresholds)
         passed = jnp.ceil(jnp.clip(y_pred, 0, 1) * (n - 1)).astype("int32")  # how many thresholds are smaller
         if thresholds[0] < 0:
-            passed = jnp.maximum(passed, 1)
+            passed = jnp.maximum(passed, 1)  # a prediction of 0 is above a first threshold just below 0
         parts = jnp.stack([y_true * weights, (1 - y_true) * weights], axis=-1)
         per_bucket = jnp.zeros((n + 1, 2), parts.dtype).at[passed].add(parts)
         positives = jnp.cumsum(per_bucket[:0:-1], axis=0)[::-1]

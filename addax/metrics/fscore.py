@@ -11,6 +11,7 @@ from ..core.op import DTypeLike, Tensor, TensorLike
 from ..core.types import Shape
 from ..core.variable import Variable
 from .metric import Metric
+from .reduction import check_rank_2
 
 
 class FBetaScore(Metric):
@@ -54,11 +55,7 @@ class FBetaScore(Metric):
 
     def _build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
         """Makes the states; their size is the number of classes."""
-        if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
-            raise ValueError(
-                f"{type(self).__name__} expects 2D inputs with shape (batch_size, output_dim). Received input shapes: "
-                f"y_pred.shape={tuple(y_pred_shape)} and y_true.shape={tuple(y_true_shape)}."
-            )
+        check_rank_2(type(self).__name__, y_true_shape, y_pred_shape)
         if y_pred_shape[-1] is None or y_true_shape[-1] is None:
             raise ValueError(
                 f"{type(self).__name__} expects 2D inputs with shape (batch_size, output_dim), with output_dim fully "

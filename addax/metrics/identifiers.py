@@ -44,7 +44,17 @@ METRICS = Family(
 
 
 def serialize(metric: Metric | Callable) -> Any:
-    """Returns the config of a metric object, or the description of a function."""
+    """Returns the description of a metric for a config.
+
+    Args:
+        metric: A metric object or function.
+
+    Returns:
+        A config; for a function of `keras.metrics` its name.
+
+    >>> keras.metrics.serialize(keras.metrics.binary_accuracy)
+    'binary_accuracy'
+    """
     return METRICS.serialize(metric)
 
 
@@ -55,8 +65,14 @@ def deserialize(config: str | Config, custom_objects: dict[str, Any] | None = No
         config: A config from `serialize`, or a name ("mse").
         custom_objects: Dict from names to the user's classes and functions.
 
+    Returns:
+        A metric object or function.
+
     Raises:
         ValueError: No metric has this name.
+
+    >>> keras.metrics.deserialize(keras.metrics.serialize(keras.metrics.AUC(curve="PR"))).curve
+    'PR'
     """
     return METRICS.deserialize(config, custom_objects)
 
@@ -66,6 +82,9 @@ def get(identifier: MetricLike) -> Any:
 
     Args:
         identifier: None, a name, a config dict, a metric object or class, or any callable.
+
+    Returns:
+        A metric object or function, or None.
 
     Raises:
         ValueError: No metric has this name.

@@ -9,6 +9,7 @@ from ..core.types import Shape
 from ..core.variable import Variable
 from ..ops import divide_no_nan
 from .metric import Metric
+from .reduction import check_rank_2
 
 
 class R2Score(Metric):
@@ -59,11 +60,7 @@ class R2Score(Metric):
 
     def _build(self, y_true_shape: Shape, y_pred_shape: Shape) -> None:
         """Makes the states; their size is the number of outputs."""
-        if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
-            raise ValueError(
-                "R2Score expects 2D inputs with shape (batch_size, output_dim). Received input shapes: "
-                f"y_pred.shape={tuple(y_pred_shape)} and y_true.shape={tuple(y_true_shape)}."
-            )
+        check_rank_2("R2Score", y_true_shape, y_pred_shape)
         if y_pred_shape[-1] != y_true_shape[-1] or y_pred_shape[-1] is None:
             raise ValueError(
                 "R2Score expects 2D inputs with shape (batch_size, output_dim), with output_dim fully defined and "

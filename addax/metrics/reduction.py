@@ -11,6 +11,7 @@ from ..core.masks import get_mask
 from ..core.op import DTypeLike, Tensor, TensorLike
 from ..core.ours import declared
 from ..core.serialization import serialize_keras_object
+from ..core.types import Shape
 from ..losses.alignment import align_weights, product_of_weights, to_same_rank
 from ..losses.loss import read_settings, show_settings
 from ..ops import divide_no_nan
@@ -28,6 +29,7 @@ def spread(weights: Tensor, values: Tensor) -> Tensor:
         ValueError: The shapes are incompatible.
     """
     shapes = tuple(weights.shape), tuple(values.shape)
+    # Without its last axis, so that weights `(batch,)` of values `(batch, 1)` are not broadcast to `(batch, batch)`.
     if values.ndim > 1 and values.shape[-1] == 1 and weights.ndim < values.ndim:
         values = values[..., 0]
     values, weights = align_weights(values, weights)
@@ -75,6 +77,24 @@ def samplewise(
         values = values * weights
         sample_weight = over(weights, axis=tuple(range(1, weights.ndim)))
     return over(values, axis=tuple(range(1, values.ndim))), sample_weight
+
+
+def check_rank_2(metric: str, y_true_shape: Shape, y_pred_shape: Shape) -> None:
+    """Checks that labels and predictions are of rank 2.
+
+    Args:
+        metric: Name of the metric, for the error.
+        y_true_shape: Shape of the labels.
+        y_pred_shape: Shape of the predictions.
+
+    Raises:
+        ValueError: One of them has another rank.
+    """
+    if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
+        raise ValueError(
+            f"{metric} expects 2D inputs with shape (batch_size, output_dim). Received input shapes: "
+            f"y_pred.shape={tuple(y_pred_shape)} and y_true.shape={tuple(y_true_shape)}."
+        )
 
 
 class Sum(Metric):

@@ -26,6 +26,9 @@ def get(identifier: str | Config | Optimizer | type[Optimizer] | tuple | None) -
         identifier: A name ("adam"), a config, an Optimizer (instance or class), an `optax.GradientTransformation`, or
             None.
 
+    Returns:
+        An optimizer, or None.
+
     Raises:
         ValueError: `identifier` stands for no optimizer.
 
@@ -38,7 +41,17 @@ def get(identifier: str | Config | Optimizer | type[Optimizer] | tuple | None) -
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """Returns the config of an optimizer."""
+    """Returns the description of an optimizer for a config.
+
+    Args:
+        optimizer: The optimizer.
+
+    Returns:
+        A config.
+
+    >>> keras.optimizers.serialize(keras.optimizers.SGD(0.5))["config"]["learning_rate"]
+    0.5
+    """
     return OPTIMIZERS.serialize(optimizer)
 
 
@@ -49,7 +62,13 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
         config: A config from `serialize`.
         custom_objects: Dict from names to the user's classes and functions.
 
+    Returns:
+        An optimizer, without its variables' values.
+
     Raises:
         ValueError: It describes no known optimizer.
+
+    >>> keras.optimizers.deserialize(keras.optimizers.serialize(keras.optimizers.SGD(0.5, momentum=0.25))).momentum
+    0.25
     """
     return OPTIMIZERS.deserialize(config, custom_objects)

@@ -133,6 +133,7 @@ class Muon(Optimizer):
 
     def _orthogonalized(self, x: Array) -> Array:
         """The orthogonal matrix nearest to `x`, by Newton-Schulz iteration on the wide one of `x` and its transpose."""
+        # The wide orientation has the smaller Gram matrix, whose products are the cost.
         tall = x.shape[0] > x.shape[1]
         x = x.T if tall else x
         x = x / (jnp.sqrt(jnp.sum(jnp.square(x))) + 1e-7)

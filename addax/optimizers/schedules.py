@@ -326,7 +326,17 @@ SCHEDULES = Family("learning rate schedule", "addax.optimizers.schedules", Learn
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """Returns the config of a schedule."""
+    """Returns the description of a schedule for a config.
+
+    Args:
+        learning_rate_schedule: The schedule.
+
+    Returns:
+        A config.
+
+    >>> serialize(CosineDecay(0.5, 10))["config"]["decay_steps"]
+    10
+    """
     return SCHEDULES.serialize(learning_rate_schedule)
 
 
@@ -337,7 +347,13 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
         config: A config from `serialize`.
         custom_objects: Dict from names to the user's classes and functions.
 
+    Returns:
+        A schedule.
+
     Raises:
         ValueError: It describes no known schedule.
+
+    >>> deserialize(serialize(CosineDecay(0.5, 10))).decay_steps
+    10
     """
     return SCHEDULES.deserialize(config, custom_objects)
