@@ -1,4 +1,4 @@
-"""Where a graph begins: `Input` and the layer behind it."""
+"""Inputs of graphs: `Input` and the layer that it makes."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from ..core.dtypes import standardize_dtype, standardize_shape
 from ..core.errors import describe
 from ..core.graph import Node
 from ..core.keras_tensor import KerasTensor
-from .layer import Layer
+from ..core.types import Config, DTypeLike, ShapeLike
+from .layer import Layer, Shape
 
 
 class InputLayer(Layer):
-    """The layer whose output is a symbolic input.
+    """Layer whose output is a symbolic input of a model.
 
     Args:
         shape: Shape without the batch axis; None where unknown.
         batch_size: Size of the batch axis, or None.
         dtype: Dtype name; floatx when None.
-        sparse, ragged: Kept for compatibility; only False is supported.
+        sparse, ragged: Accepted for compatibility; must be False.
         batch_shape: Shape with the batch axis, instead of `shape`.
-        input_tensor: A KerasTensor to stand for, instead of a new one.
+        input_tensor: KerasTensor to take as the input, instead of a new one.
         optional: Whether None may be passed.
         name: Name; automatic when None.
 
@@ -33,13 +34,13 @@ class InputLayer(Layer):
 
     def __init__(
         self,
-        shape: Any = None,
+        shape: ShapeLike = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
-        batch_shape: Any = None,
-        input_tensor: Any = None,
+        batch_shape: Shape | None = None,
+        input_tensor: KerasTensor | None = None,
         optional: bool = False,
         name: str | None = None,
         **kwargs: Any,
@@ -52,23 +53,13 @@ class InputLayer(Layer):
         if kwargs:
             raise ValueError(f"Unrecognized keyword arguments passed to InputLayer: {kwargs}")
         if input_tensor is not None:
-            if not isinstance(input_tensor, KerasTensor):
-                raise ValueError(
-                    f"Argument `input_tensor` must be a KerasTensor. Received invalid type: input_tensor="
-                    f"{describe(input_tensor)} (input '{self.name}')"
-                )
+            self._check_tensor(input_tensor)
             _check_like(input_tensor, shape, batch_shape, batch_size, dtype, sparse)
-            shape, batch_shape, dtype = None, input_tensor.shape, input_tensor.dtype
-        elif shape is not None and batch_shape is not None:
-            raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
-        elif batch_size is not None and batch_shape is not None:
-            raise ValueError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
-        elif shape is None and batch_shape is None:
-            raise ValueError("You must pass a `shape` argument.")
+            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
+        else:
+            batch_shape = _batch_shape(shape, batch_size, batch_shape)
         if sparse or ragged:
             raise ValueError(f"Input '{self.name}': addax has dense tensors only, without `sparse` and `ragged`.")
-        if shape is not None:
-            batch_shape = (batch_size, *standardize_shape((shape,) if isinstance(shape, int) else shape))
         self._batch_shape = standardize_shape(batch_shape)
         self._dtype = standardize_dtype(dtype)
         self.sparse = False
@@ -79,6 +70,13 @@ class InputLayer(Layer):
         if tensor is None or tensor._keras_history is not None:
             tensor = KerasTensor(self._batch_shape, self._dtype, name=self.name)
         Node(self, (), {}, tensor)
+
+    def _check_tensor(self, tensor: object) -> None:
+        if not isinstance(tensor, KerasTensor):
+            raise ValueError(
+                f"Argument `input_tensor` must be a KerasTensor. Received invalid type: input_tensor="
+                f"{describe(tensor)} (input '{self.name}')"
+            )
 
     def call(self) -> None:
         return None
@@ -97,7 +95,7 @@ class InputLayer(Layer):
         """The shape of the input, batch axis included."""
         return self._batch_shape
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {
             "batch_shape": self._batch_shape,
             "dtype": self._dtype,
@@ -111,14 +109,35 @@ class InputLayer(Layer):
         return None
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> InputLayer:
+    def from_config(cls, config: Config) -> InputLayer:
         return cls(**config)
 
 
+def _batch_shape(shape: ShapeLike, batch_size: int | None, batch_shape: Shape | None) -> Shape:
+    """Returns the shape of an input with its batch axis.
+
+    Raises:
+        ValueError: There is no shape, or two.
+    """
+    if batch_shape is not None:
+        for name, value in (("shape", shape), ("batch_size", batch_size)):
+            if value is not None:
+                raise ValueError(f"You cannot pass both `{name}` and `batch_shape` at the same time.")
+        return batch_shape
+    if shape is None:
+        raise ValueError("You must pass a `shape` argument.")
+    return (batch_size, *standardize_shape((shape,) if isinstance(shape, int) else shape))
+
+
 def _check_like(
-    tensor: KerasTensor, shape: Any, batch_shape: Any, batch_size: int | None, dtype: Any, sparse: bool | None
+    tensor: KerasTensor,
+    shape: ShapeLike,
+    batch_shape: Shape | None,
+    batch_size: int | None,
+    dtype: DTypeLike,
+    sparse: bool | None,
 ) -> None:
-    """Raises ValueError where an argument says otherwise than the tensor that is given."""
+    """Raises ValueError if an argument contradicts the given tensor."""
     contradictions = {
         "shape": shape is not None and standardize_shape(shape) != tensor.shape[1:],
         "batch_shape": batch_shape is not None and standardize_shape(batch_shape) != tensor.shape,
@@ -135,30 +154,33 @@ def _check_like(
 
 
 def Input(
-    shape: Any = None,
+    shape: ShapeLike = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Any = None,
+    batch_shape: Shape | None = None,
     name: str | None = None,
-    tensor: Any = None,
+    tensor: KerasTensor | None = None,
     optional: bool = False,
 ) -> KerasTensor:
-    """A symbolic tensor to build a model on.
+    """Makes a symbolic tensor, an input of a functional model.
 
     Args:
         shape: Shape without the batch axis, a tuple of ints and Nones.
         batch_size: Size of the batch axis; unknown when None.
         dtype: Dtype name; the default float when None.
-        sparse, ragged: Kept for compatibility; only False is supported.
+        sparse, ragged: Accepted for compatibility; must be False.
         batch_shape: Shape with the batch axis, instead of `shape`.
-        name: Name of the input, by which data may be given in dicts.
-        tensor: A KerasTensor whose shape and dtype to take.
+        name: Name of the input, its key in dicts of data.
+        tensor: KerasTensor whose shape and dtype to take.
         optional: Whether None may be passed for it.
 
     Returns:
         A `KerasTensor`.
+
+    Raises:
+        ValueError: There is no shape, or arguments contradict each other.
 
     >>> Input((None, 3), name="sequence").shape
     (None, None, 3)

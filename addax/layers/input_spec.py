@@ -1,24 +1,25 @@
-"""InputSpec: what a layer demands of its inputs, checked before anything is computed."""
+"""InputSpec: requirements of a layer on its inputs, checked before it computes."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from ..core import tree
 from ..core.dtypes import standardize_dtype
+from ..core.types import Config, DTypeLike, Shape, Tree
 
 
 class InputSpec:
-    """The rank, dtype, shape and axes that an input of a layer must have.
+    """Requirements on an input of a layer: rank, dtype, shape, sizes of axes.
 
     Args:
         dtype: Dtype name, or None for any.
         shape: Shape with None for any size, or None.
         ndim: Exact rank, or None.
-        max_ndim, min_ndim: Bounds of the rank, or None.
-        axes: Dict from axis to the size it must have.
+        max_ndim, min_ndim: Maximum and minimum rank, or None.
+        axes: Dict from axis to its required size.
         allow_last_axis_squeeze: Whether a last axis of size 1 may be missing or extra.
-        name: Name of the input, for structures given as dicts.
+        name: Name of the input, its key in dicts of inputs.
         optional: Whether None may be passed.
 
     >>> InputSpec(min_ndim=2, axes={-1: 4})
@@ -29,8 +30,8 @@ class InputSpec:
 
     def __init__(
         self,
-        dtype: Any = None,
-        shape: Any = None,
+        dtype: DTypeLike = None,
+        shape: Sequence[int | None] | None = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
         min_ndim: int | None = None,
@@ -53,24 +54,27 @@ class InputSpec:
         parts = [f"{k}={v!r}" for k, v in self.__dict__.items() if v not in (None, False, {})]
         return f"InputSpec({', '.join(parts)})"
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
+        """Returns the requirements as a dict, the arguments of the constructor."""
         return dict(self.__dict__)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> InputSpec:
+    def from_config(cls, config: Config) -> InputSpec:
+        """Makes a spec from what `get_config` returned."""
         return cls(**config)
 
-    def check(self, shape: tuple, dtype: Any, layer_name: str, position: int, path: str = "") -> None:
-        """Raises ValueError unless an input of this shape and dtype is acceptable."""
+    def check(self, shape: Shape, dtype: DTypeLike, layer_name: str, position: int, path: str = "") -> None:
+        """Raises ValueError unless an input of this shape and dtype is accepted.
+
+        Args:
+            shape: Shape of the input; None for unknown sizes.
+            dtype: Its dtype.
+            layer_name: Name of the layer, for the error.
+            position: Position of the input among those of the layer, for the error.
+            path: Path of the input in a nested structure, for the error.
+        """
         where = f"Input {position} with name '{self.name}' of layer '{layer_name}' is incompatible with the layer: "
-        if self.ndim is not None and not self.allow_last_axis_squeeze and len(shape) != self.ndim:
-            raise ValueError(f"{where}expected ndim={self.ndim}, found ndim={len(shape)}. Full shape received: {shape}")
-        if self.max_ndim is not None and len(shape) > self.max_ndim:
-            raise ValueError(f"{where}expected max_ndim={self.max_ndim}, found ndim={len(shape)}")
-        if self.min_ndim is not None and len(shape) < self.min_ndim:
-            raise ValueError(
-                f"{where}expected min_ndim={self.min_ndim}, found ndim={len(shape)}. Full shape received: {shape}"
-            )
+        self._check_rank(shape, where)
         if self.dtype is not None and standardize_dtype(dtype) != self.dtype:
             raise ValueError(f"{where}expected dtype={self.dtype}, found dtype={standardize_dtype(dtype)}")
         for axis, size in self.axes.items():
@@ -80,37 +84,50 @@ class InputSpec:
                     f"shape {shape}"
                 )
         if self.shape is not None:
-            expected, found = self.shape, shape
-            if self.allow_last_axis_squeeze:
-                if len(expected) == len(found) + 1 and expected[-1] == 1:
-                    expected = expected[:-1]
-                elif len(found) == len(expected) + 1 and found[-1] == 1:
-                    found = found[:-1]
-            if len(expected) != len(found) and self.allow_last_axis_squeeze:
+            self._check_shape(self.shape, shape, where, path)
+
+    def _check_rank(self, shape: Shape, where: str) -> None:
+        rank = len(shape)
+        if self.ndim is not None and not self.allow_last_axis_squeeze and rank != self.ndim:
+            raise ValueError(f"{where}expected ndim={self.ndim}, found ndim={rank}. Full shape received: {shape}")
+        if self.max_ndim is not None and rank > self.max_ndim:
+            raise ValueError(f"{where}expected max_ndim={self.max_ndim}, found ndim={rank}")
+        if self.min_ndim is not None and rank < self.min_ndim:
+            raise ValueError(
+                f"{where}expected min_ndim={self.min_ndim}, found ndim={rank}. Full shape received: {shape}"
+            )
+
+    def _check_shape(self, expected: Shape, shape: Shape, where: str, path: str) -> None:
+        found = shape
+        if self.allow_last_axis_squeeze:
+            # A last axis of size 1 may be missing on either side.
+            if len(expected) == len(found) + 1 and expected[-1] == 1:
+                expected = expected[:-1]
+            elif len(found) == len(expected) + 1 and found[-1] == 1:
+                found = found[:-1]
+            if len(expected) != len(found):
                 raise ValueError(
                     f"{where}expected shape={self.shape}, found shape={shape}. Invalid input shape for input "
                     f"Tensor(shape={shape}) with name '{self.name}' and path '{path}'. Expected shape {self.shape}, "
                     f"but input has incompatible shape {shape}"
                 )
-            if len(expected) != len(found) or any(
-                e is not None and s is not None and e != s for e, s in zip(expected, found)
-            ):
-                raise ValueError(f"{where}expected shape={self.shape}, found shape={shape}")
+        if len(expected) != len(found) or any(None not in (e, s) and e != s for e, s in zip(expected, found)):
+            raise ValueError(f"{where}expected shape={self.shape}, found shape={shape}")
 
 
-def pair_inputs(names: Any, inputs: Any, layer_name: str) -> list:
-    """`inputs` in the order of what they are for.
+def pair_inputs(names: Tree, inputs: Tree, layer_name: str) -> list:
+    """Returns `inputs` in the order of the names of what is expected.
 
     Args:
-        names: A structure of what is expected, with names as its leaves.
-        inputs: What was passed: by key where both are dicts, by name where only this is one, else in order.
-        layer_name: For errors.
+        names: Structure of the expected inputs, with names as its leaves.
+        inputs: Structure that was passed: matched by key if both are dicts, by name if only this one is, else in order.
+        layer_name: Name of the layer, for errors.
 
     Returns:
         A value for each leaf of `names`.
 
     Raises:
-        ValueError: Something is missing or surplus, or there is no telling what is for what.
+        ValueError: Inputs are missing or surplus, or the order of a list is ambiguous.
     """
     flat = tree.flatten(names)
     if isinstance(inputs, dict):
@@ -136,7 +153,7 @@ def pair_inputs(names: Any, inputs: Any, layer_name: str) -> list:
             + ", ".join(str(tuple(getattr(x, "shape", ()))) for x in values)
         )
     if isinstance(names, dict) and isinstance(inputs, (list, tuple)) and list(names) != sorted(names, key=str):
-        # In the order of the dict, or in that of its sorted keys? Keras sorts, where it lets a list pass.
+        # Ambiguous: the order of the dict, or that of its sorted keys, which Keras takes where it accepts a list.
         received = [f"Tensor(shape={tuple(getattr(x, 'shape', ()))})" for x in values]
         raise ValueError(
             "The structure of `inputs` doesn't match the expected structure.\n"
@@ -146,8 +163,8 @@ def pair_inputs(names: Any, inputs: Any, layer_name: str) -> list:
     return values
 
 
-def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) -> None:
-    """Checks `inputs` against a spec or a structure of specs; raises ValueError that names the layer."""
+def assert_input_compatibility(input_spec: Tree, inputs: Tree, layer_name: str) -> None:
+    """Raises ValueError unless `inputs` meet a spec or a structure of specs."""
     if not input_spec:
         return
     specs = tree.flatten(input_spec)
