@@ -48,9 +48,9 @@ def pytest_runtest_logfinish() -> None:
         return
     import jax
 
-    from addax.training import program
+    from addax.training import executables
 
-    program._shared.clear()
+    executables.shared.clear()
     jax.clear_caches()
     gc.collect()
     if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):  # addax has the allocator keep what is freed
