@@ -13,6 +13,7 @@ import numpy as np
 
 import addax as keras
 from addax import layers
+from addax.data.batches import ArrayBatches
 from addax.training import array_facts, guards
 
 rng = np.random.default_rng(0)
@@ -56,7 +57,7 @@ def main() -> None:
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         model.fit(x, y, verbose=0)
         epoch = seconds(lambda: model.fit(x, y, verbose=0), 2)  # noqa: B023
-        source = guards.ArrayBatches(x, y)
+        source = ArrayBatches(x, y)
         first = source.peek()
 
         def checks(forget: bool = True) -> None:

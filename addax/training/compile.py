@@ -40,6 +40,7 @@ class CompiledLoss:
         self.alternatives: list = []
         self.entries: list[tuple[int, str | None, Loss, float | None]] = []
         self.trackers: list[Metric] = []
+        self.checked_logits = False  # the guards do so once
 
     def build(self, model: Any, y_pred: Any, y_true: Any = None) -> None:
         """Matches losses to the outputs.
