@@ -1,4 +1,4 @@
-"""Callbacks, called around and during training: `keras.callbacks`."""
+"""Hooks of training, evaluation and prediction: `keras.callbacks`."""
 
 import lazy_loader as lazy
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from .callback import Callback, Logs
 from .save_points import SavePoints
@@ -15,16 +14,19 @@ _WEIGHTS, _METADATA, _SPARE = "latest.weights.h5", "training_metadata.json", ".b
 
 
 class BackupAndRestore(Callback):
-    """Lets an interrupted `fit` go on where it was when it is called again.
+    """Saves the state of a training, so that an interrupted `fit` continues when it is called again.
 
     The weights, the optimizer's state and the epoch are written to a folder, and read from it when `fit` begins. The
-    model must be built, and compiled in the same way. A save inside an epoch resumes at the start of that epoch.
+    model must be built, and compiled with the same arguments. A save inside an epoch resumes at that epoch's start.
 
     Args:
         backup_dir: Path of the folder, for this callback of this training alone.
         save_freq: "epoch", or a number of batches; False never saves.
-        double_checkpoint: Whether to keep the last save but one too, for when the last can't be read.
+        double_checkpoint: Whether to keep the second to last save too, in case the last can't be read.
         delete_checkpoint: Whether to delete the folder when training ends.
+
+    Raises:
+        ValueError: `backup_dir` is empty, or `save_freq` is of another kind.
 
     >>> keras.callbacks.BackupAndRestore("")
     Traceback (most recent call last):
@@ -33,7 +35,7 @@ class BackupAndRestore(Callback):
 
     def __init__(
         self,
-        backup_dir: Any,
+        backup_dir: str | os.PathLike,
         save_freq: str | int = "epoch",
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
@@ -82,7 +84,7 @@ class BackupAndRestore(Callback):
     def _save(self, epoch: int, batch: int) -> None:
         folder = Path(self.backup_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        # Both files are complete before either takes its place.
+        # Both files are complete before either replaces the one before.
         new_weights, new_metadata = folder / f"new-{_WEIGHTS}", folder / f"new-{_METADATA}"
         self.model.save_weights(str(new_weights), overwrite=True)
         new_metadata.write_text(json.dumps({"epoch": epoch, "batch": batch}))
@@ -99,7 +101,7 @@ class BackupAndRestore(Callback):
                 continue
             try:
                 position = json.loads(metadata.read_text())
-                if suffix:  # readers go by the ending of the name
+                if suffix:  # the ending of the name tells the format
                     spare = folder / f"spare-{_WEIGHTS}"
                     shutil.copyfile(weights, spare)
                     weights = spare

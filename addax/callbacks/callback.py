@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..layers.layer import Layer
+
 Logs = dict[str, Any] | None
 
 
 class Callback:
-    """The base of callbacks: override the hooks you need.
+    """Base class of callbacks: override the hooks you need.
 
     `self.model` is the model, `self.params` a dict with `verbose`, `epochs` and `steps`. Setting
     `self.model.stop_training = True` ends training after the current batch. Overriding a hook that is called around
-    each batch has a price: without any, many steps run in one dispatch.
+    each batch has a cost: without such hooks, many steps run in one dispatch.
 
     >>> class Say(keras.callbacks.Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
@@ -26,27 +28,43 @@ class Callback:
         self._model: Any = None
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Receives `verbose`, `epochs` and `steps`."""
+        """Receives the parameters of the run.
+
+        Args:
+            params: Dict with `verbose`, `epochs` and `steps`.
+        """
         self.params = params
 
-    def set_model(self, model: Any) -> None:
-        """Receives the model."""
+    def set_model(self, model: Layer) -> None:
+        """Receives the model.
+
+        Args:
+            model: The model that is trained, evaluated or used.
+        """
         self._model = model
 
     @property
     def model(self) -> Any:
-        """The model that is being trained, evaluated or used."""
+        """The model that is trained, evaluated or used."""
         return self._model
 
     def state(self) -> dict[str, Any]:
-        """Returns what `restore` needs to go on from here in another process; override both together."""
+        """Returns the state to `restore` in another process that continues the training; override both together."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on as where `state` was taken."""
+        """Continues from a state.
+
+        Args:
+            state: What `state` returned.
+        """
 
     def needs_batches(self, phase: str) -> bool:
-        """Whether this callback must be called around each batch of `phase`: "train", "test" or "predict"."""
+        """Whether this callback must be called around each batch.
+
+        Args:
+            phase: "train", "test" or "predict".
+        """
         names = [f"on_{phase}_batch_{edge}" for edge in ("begin", "end")]
         if phase == "train":
             names += ["on_batch_begin", "on_batch_end"]

@@ -1,4 +1,4 @@
-"""CallbackList: several callbacks called as one."""
+"""CallbackList."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 from ..core import tree
 from ..core.errors import describe
-from .callback import HOOKS, Callback
+from ..layers.layer import Layer
+from .callback import HOOKS, Callback, Logs
 from .history import History
 from .progbar import ProgbarLogger
 
@@ -19,8 +20,11 @@ class CallbackList(Callback):
         callbacks: A callback, or a list of them.
         add_history: Whether to add a `History` if there is none.
         add_progbar: Whether to add a `ProgbarLogger` if there is none.
-        model: The model to give to all of them.
-        **params: What all of them get as `params`: `verbose`, `epochs`, `steps`.
+        model: The model of all of them.
+        **params: The `params` of all of them: `verbose`, `epochs`, `steps`.
+
+    Raises:
+        TypeError: One of `callbacks` is no callback.
 
     >>> [type(c).__name__ for c in keras.callbacks.CallbackList(add_history=True, add_progbar=True).callbacks]
     ['History', 'ProgbarLogger']
@@ -28,10 +32,10 @@ class CallbackList(Callback):
 
     def __init__(
         self,
-        callbacks: Any = None,
+        callbacks: Callback | list[Callback] | None = None,
         add_history: bool = False,
         add_progbar: bool = False,
-        model: Any = None,
+        model: Layer | None = None,
         **params: Any,
     ):
         super().__init__()
@@ -44,12 +48,16 @@ class CallbackList(Callback):
         if params:
             self.set_params(params)
 
-    def append(self, callback: Any) -> None:
-        """Adds a callback at the end."""
+    def append(self, callback: Callback) -> None:
+        """Adds a callback at the end.
+
+        Args:
+            callback: The callback.
+        """
         self.callbacks.append(_checked(callback))
 
     def state(self) -> dict[str, Any]:
-        # A callback of the user's may have an attribute of that name.
+        # A user's callback may have an attribute of that name.
         return {"callbacks": [callback.state() if callable(callback.state) else {} for callback in self.callbacks]}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -62,7 +70,7 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_params(params)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Layer) -> None:
         super().set_model(model)
         for callback in self.callbacks:
             callback.set_model(model)
@@ -73,22 +81,22 @@ class CallbackList(Callback):
         return next((c for c in self.callbacks if isinstance(c, History)), None)
 
     def needs_batches(self, phase: str) -> bool:
-        # A callback of another library says nothing about itself, so it is called.
+        # Callbacks of other libraries don't declare whether they need the calls, so they get them.
         return any(not isinstance(c, Callback) or c.needs_batches(phase) for c in self.callbacks)
 
     @property
     def has_batch_hooks(self) -> bool:
-        """Whether a callback must see each training batch."""
+        """Whether a callback must be called around each training batch."""
         return self.needs_batches("train")
 
     @property
     def has_test_batch_hooks(self) -> bool:
-        """Whether a callback must see each batch of evaluation."""
+        """Whether a callback must be called around each batch of evaluation."""
         return self.needs_batches("test")
 
     @property
     def has_predict_batch_hooks(self) -> bool:
-        """Whether a callback must see each batch of prediction."""
+        """Whether a callback must be called around each batch of prediction."""
         return self.needs_batches("predict")
 
 
@@ -107,21 +115,21 @@ def _checked(callback: Any) -> Any:
 def _for_each(hook: str) -> Callable[..., None]:
     if hook.endswith(("train_begin", "train_end", "test_begin", "test_end", "predict_begin", "predict_end")):
 
-        def call(self: CallbackList, logs: Any = None) -> None:
+        def call(self: CallbackList, logs: Logs = None) -> None:
             logs = {} if logs is None else logs
             for callback in self.callbacks:
                 getattr(callback, hook)(logs)
 
     elif "epoch" in hook:
 
-        def call(self: CallbackList, index: int, logs: Any = None) -> None:  # type: ignore[misc]
+        def call(self: CallbackList, index: int, logs: Logs = None) -> None:  # type: ignore[misc]
             logs = {} if logs is None else logs
             for callback in self.callbacks:
                 getattr(callback, hook)(index, logs)
 
     else:
 
-        def call(self: CallbackList, index: int, logs: Any = None) -> None:  # type: ignore[misc]
+        def call(self: CallbackList, index: int, logs: Logs = None) -> None:  # type: ignore[misc]
             logs = {} if logs is None else logs
             for callback in self.callbacks:
                 getattr(callback, hook)(index, logs=logs)

@@ -16,16 +16,16 @@ class CSVLogger(Callback):
 
     Args:
         filename: Path of the file.
-        separator: What stands between the values of a row.
-        append: Whether to go on with a file that is there, instead of beginning anew.
+        separator: Separator of the values in a row.
+        append: Whether to append to an existing file instead of replacing it.
 
-    The columns are those of the first epoch; with validation that comes later there are columns for it from the start.
+    The columns are those of the first epoch; columns of a validation that comes later are there from the start.
 
     >>> keras.callbacks.CSVLogger("training.log", separator=";").sep
     ';'
     """
 
-    def __init__(self, filename: Any, separator: str = ",", append: bool = False):
+    def __init__(self, filename: str | os.PathLike, separator: str = ",", append: bool = False):
         super().__init__()
         self.filename = os.fspath(filename)
         self.sep = separator

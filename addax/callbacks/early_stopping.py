@@ -10,17 +10,17 @@ from .output import print_msg
 
 
 class EarlyStopping(MonitorCallback):
-    """Ends training when a logged quantity has stopped getting better.
+    """Stops training when a logged quantity has stopped improving.
 
     Args:
         monitor: Name of the quantity.
-        min_delta: Smallest change that counts as better.
-        patience: Number of epochs without improvement that are waited for.
-        verbose: 1 to print what is done.
-        mode: "min", "max", or "auto": what the metric of that name says of itself.
-        baseline: Value that must be beaten: training ends, too, when `patience` epochs have not beaten it.
-        restore_best_weights: Whether the model ends with the weights of its best epoch.
-        start_from_epoch: Number of epochs before monitoring begins.
+        min_delta: Smallest change that counts as an improvement.
+        patience: Number of epochs without improvement after which training stops.
+        verbose: 1 to print a message.
+        mode: "min", "max", or "auto": the direction that the metric of that name declares.
+        baseline: Value to beat: training also stops when `patience` epochs have not beaten it.
+        restore_best_weights: Whether to restore the weights of the best epoch at the end.
+        start_from_epoch: Number of epochs at the start that are ignored.
 
     >>> keras.callbacks.EarlyStopping("val_accuracy", patience=3, mode="max").monitor
     'val_accuracy'

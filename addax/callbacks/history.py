@@ -1,4 +1,4 @@
-"""History: what every epoch logged."""
+"""History."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .callback import Callback, Logs
 
 
 class History(Callback):
-    """Keeps the logs of each epoch. `fit` adds one and returns it.
+    """Records the logs of each epoch. `fit` adds a `History` and returns it.
 
     Attributes:
         epoch: The numbers of the epochs, counted from 0.
-        history: Dict from the name of a loss or metric to its values, one an epoch.
-        profile: Where the time went, after `fit(..., profile=True)`.
+        history: Dict from the name of a loss or metric to its values, one per epoch.
+        profile: The `Profile`, after `fit(..., profile=True)`.
 
     >>> history = keras.callbacks.History()
     >>> history.on_train_begin(); history.on_epoch_end(0, {"loss": 0.5}); history.on_epoch_end(1, {"loss": 0.25})
@@ -40,7 +40,7 @@ class History(Callback):
             self.model.history = self
 
     def plot(self, names: list[str] | None = None, figure: Any = None) -> Any:
-        """Draws the curves: one panel for each logged quantity, with its `val_` twin in the same panel.
+        """Draws the curves: one panel for each logged quantity, together with that of validation (`val_...`).
 
         Args:
             names: The quantities to draw, without `val_`; all when None.
@@ -75,7 +75,7 @@ class History(Callback):
             for key, label, style in ((name, "training", "-"), (f"val_{name}", "validation", "--")):
                 values = self.history.get(key)
                 if values:
-                    # Validation may run on some epochs only: its points are the last epochs of equal steps.
+                    # Validation may run every few epochs: its points are the last of each group of epochs.
                     stride = max(len(self.epoch) // len(values), 1)
                     epochs = [e + 1 for e in self.epoch[stride - 1 :: stride]][: len(values)]
                     axis.plot(epochs, values[: len(epochs)], style, marker="o", markersize=3, label=label)

@@ -10,16 +10,16 @@ from .callback import HOOKS, Callback
 
 
 class LambdaCallback(Callback):
-    """A callback made of functions.
+    """Calls functions as the hooks of a callback.
 
     Args:
         on_epoch_begin, on_epoch_end: Functions of `(epoch, logs)`.
         on_train_begin, on_train_end: Functions of `(logs)`.
         on_train_batch_begin, on_train_batch_end: Functions of `(batch, logs)`.
-        **kwargs: Functions for any other hook of `Callback`. What isn't called `on_...` becomes an attribute.
+        **kwargs: Functions for any other hook of `Callback`. Other names than `on_...` become attributes.
 
     Raises:
-        ValueError: There is no hook of this name, or what is given for one is no function.
+        ValueError: There is no hook of a name, or the value for a hook is no function.
 
     >>> callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))
     >>> callback.on_epoch_end(1, {"loss": 0.5})

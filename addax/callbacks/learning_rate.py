@@ -28,6 +28,9 @@ class LearningRateScheduler(Callback):
             and returns the new rate, a float.
         verbose: 1 to print the new rate.
 
+    Raises:
+        ValueError: In training, where `schedule` returns no float or the optimizer has no learning rate.
+
     >>> keras.callbacks.LearningRateScheduler(lambda epoch, lr: lr * 0.9).schedule(0, 1.0)
     0.9
     """
@@ -61,17 +64,20 @@ class LearningRateScheduler(Callback):
 
 
 class ReduceLROnPlateau(MonitorCallback):
-    """Lowers the learning rate when a logged quantity has stopped getting better.
+    """Reduces the learning rate when a logged quantity has stopped improving.
 
     Args:
         monitor: Name of the quantity.
-        factor: Factor of the learning rate, below 1.
-        patience: Number of epochs without improvement that are waited for.
-        verbose: 1 to print what is done.
-        mode: "min", "max", or "auto": what the metric of that name says of itself.
-        min_delta: Smallest change that counts as better.
-        cooldown: Number of epochs after a change before monitoring goes on.
-        min_lr: The rate goes no lower.
+        factor: Factor of the new rate, below 1.
+        patience: Number of epochs without improvement after which the rate is reduced.
+        verbose: 1 to print a message.
+        mode: "min", "max", or "auto": the direction that the metric of that name declares.
+        min_delta: Smallest change that counts as an improvement.
+        cooldown: Number of epochs after a reduction that are not counted.
+        min_lr: Lower bound of the rate.
+
+    Raises:
+        ValueError: `factor` is 1 or more.
 
     >>> keras.callbacks.ReduceLROnPlateau(factor=2.0)
     Traceback (most recent call last):
@@ -115,7 +121,7 @@ class ReduceLROnPlateau(MonitorCallback):
 
     @property
     def in_cooldown(self) -> bool:
-        """Whether the last change is too recent for another."""
+        """Whether the last reduction is too recent for another."""
         return self.cooldown_counter > 0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from ..core.warnings import warn
 from .callback import Logs
@@ -13,19 +12,22 @@ from .save_points import SavePoints
 
 
 class ModelCheckpoint(MonitorCallback):
-    """Writes the model, or its weights, to a file after epochs or after numbers of batches.
+    """Saves the model, or its weights, to a file after each epoch or after a number of batches.
 
     Args:
         filepath: Path of the file: `.keras` (or `.h5`) for whole models, `.weights.h5` for weights. `{epoch}` (counted
             from 1), `{batch}` and the names in the logs stand for their values: `"{epoch:02d}-{val_loss:.2f}.keras"`.
-        monitor: Name of the logged quantity that says which model is best.
-        verbose: 1 to print what is done.
-        save_best_only: Whether to write only when the quantity is better than before. Epochs whose logs don't have it
-            (see `validation_freq`) are left out, with a warning.
-        save_weights_only: Whether to write weights (and the optimizer's state) instead of the whole model.
-        mode: "min", "max", or "auto": what the metric of that name says of itself.
+        monitor: Name of the logged quantity by which the best model is chosen.
+        verbose: 1 to print a message.
+        save_best_only: Whether to save only when the quantity improves. Epochs whose logs don't have it (see
+            `validation_freq`) are skipped, with a warning.
+        save_weights_only: Whether to save the weights (and the optimizer's state) instead of the whole model.
+        mode: "min", "max", or "auto": the direction that the metric of that name declares.
         save_freq: "epoch", or a number of batches.
-        initial_value_threshold: Value to beat from the beginning, with `save_best_only`.
+        initial_value_threshold: Value that the first save must beat, with `save_best_only`.
+
+    Raises:
+        ValueError: The path has another ending, or `save_freq` is of another kind.
 
     >>> keras.callbacks.ModelCheckpoint("best.txt")
     Traceback (most recent call last):
@@ -36,7 +38,7 @@ class ModelCheckpoint(MonitorCallback):
 
     def __init__(
         self,
-        filepath: Any,
+        filepath: str | os.PathLike,
         monitor: str = "val_loss",
         verbose: int = 0,
         save_best_only: bool = False,
@@ -67,7 +69,7 @@ class ModelCheckpoint(MonitorCallback):
         self._epoch = 0
 
     @property
-    def watched(self) -> str | None:
+    def monitored(self) -> str | None:
         return self.monitor if self.save_best_only else None
 
     def needs_batches(self, phase: str) -> bool:
@@ -109,7 +111,7 @@ class ModelCheckpoint(MonitorCallback):
             self._say(epoch, f"saving model to {path}")
             return True
         current = self.get_monitor_value(logs)
-        if current is None:  # e.g. an epoch without validation: there is nothing to say it is the best by
+        if current is None:  # e.g. an epoch without validation
             return False
         if getattr(current, "ndim", 0) > 0:
             warn(f"Can save best model only when `monitor` is a scalar. Received: {current} for '{self.monitor}'.")

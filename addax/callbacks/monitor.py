@@ -17,13 +17,13 @@ _ON_HOST: dict[Callable, Callable] = {greater: np.greater, less: np.less}
 
 
 class MonitorCallback(Callback):
-    """Base of callbacks that follow one logged quantity and know when it gets better.
+    """Base of callbacks that monitor one logged quantity and detect its improvements.
 
     Args:
         monitor: Name of the quantity in the logs.
-        mode: "min", "max", or "auto": what the metric of that name says of itself.
+        mode: "min", "max", or "auto": the direction that the metric of that name declares.
         best: The value to beat, or None.
-        min_delta: Smallest change that counts as better.
+        min_delta: Smallest change that counts as an improvement.
     """
 
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", best: float | None = None, min_delta: float = 0):
@@ -37,15 +37,19 @@ class MonitorCallback(Callback):
         self.min_delta = abs(min_delta)
         self.monitor_op: Callable[[Any, Any], Any] | None = None
 
-    missing_text = "`{name}` is not among the logs: {available}"  # what is said when the quantity is missing
+    missing_text = "`{name}` is not among the logs: {available}"  # the warning when the quantity is missing
 
     @property
-    def watched(self) -> str | None:
-        """The name this callback needs in the logs; None where it needs none."""
+    def monitored(self) -> str | None:
+        """The name that this callback needs in the logs; None where it needs none."""
         return self.monitor
 
     def get_monitor_value(self, logs: Logs) -> Any:
-        """The quantity in `logs`, or None, with a warning, when it is missing."""
+        """Returns the quantity in `logs`, or None, with a warning, when it is missing.
+
+        Args:
+            logs: The logs of an epoch.
+        """
         logs = logs or {}
         value = logs.get(self.monitor)
         if value is None:
@@ -53,14 +57,19 @@ class MonitorCallback(Callback):
             warn(text)
         return value
 
-    def is_improvement(self, value: Any, reference: Any) -> bool:
-        """Whether `value` is better than `reference` by more than `min_delta`; anything is better than None."""
+    def is_improvement(self, value: Any, reference: float | None) -> bool:
+        """Whether a value is better than another by more than `min_delta`.
+
+        Args:
+            value: The new value.
+            reference: The value to beat; anything is better than None.
+        """
         if self.monitor_op is None:
             self.monitor_op = greater if self._rises() else less
         if reference is None:
             return True
         delta = self.min_delta if self.monitor_op in (greater, np.greater) else -self.min_delta
-        # On the host the same comparison costs no dispatch, and is exact for the float64 that logs may have.
+        # NumPy's comparison needs no dispatch, and is exact for float64 values.
         compare = _ON_HOST.get(self.monitor_op, self.monitor_op)
         return bool(compare(value - delta, reference))
 
@@ -82,7 +91,7 @@ class MonitorCallback(Callback):
 
 
 def _directions(model: Any) -> dict[str, str]:
-    """The better direction, "up" or "down", of each metric of `model` by its name in the logs, where known."""
+    """Returns for metrics of `model`, by their names in the logs, whether "up" or "down" is better, where known."""
     named: dict[str, Any] = {}
     for metric in getattr(model, "metrics", None) or ():
         named[metric.name] = metric
@@ -93,15 +102,15 @@ def _directions(model: Any) -> dict[str, str]:
 
 
 def check_monitors(callbacks: Any, log_names: Iterable[str]) -> None:
-    """Raises an error where a callback monitors something that this training will not log.
+    """Checks that the quantities which callbacks monitor will be logged.
 
     Args:
         callbacks: The callbacks: a `CallbackList` or a list.
         log_names: The names that the logs of an epoch will have, those of validation included.
 
     Raises:
-        ValueError: With the closest name and all that exist. Where the program may be right (validation data may be
-            missing on purpose; a callback of the user's may add the name to the logs) it is a warning.
+        ValueError: A quantity will not be logged; the error suggests the closest name. Where it may be meant (no
+            validation data are given; a user's callback may add the name to the logs) it is a warning.
 
     >>> check_monitors([keras.callbacks.EarlyStopping("val_acuracy")], ["accuracy", "val_accuracy"])
     Traceback (most recent call last):
@@ -111,16 +120,16 @@ def check_monitors(callbacks: Any, log_names: Iterable[str]) -> None:
     known = {*names, "learning_rate", "lr"}
     users_write_logs = False
     for callback in getattr(callbacks, "callbacks", callbacks):
-        watched = callback.watched if isinstance(callback, MonitorCallback) else None
-        if watched is not None and watched not in known:
-            text = f"{type(callback).__name__} monitors '{watched}', which will not be logged. "
+        monitored = callback.monitored if isinstance(callback, MonitorCallback) else None
+        if monitored is not None and monitored not in known:
+            text = f"{type(callback).__name__} monitors '{monitored}', which will not be logged. "
             validated = any(n.startswith("val_") for n in names)
-            if not validated and watched.removeprefix("val_") in known:
+            if not validated and monitored.removeprefix("val_") in known:
                 text += "There is no validation: pass `validation_data` or `validation_split` to `fit`, or monitor "
-                text += f"'{watched.removeprefix('val_')}'."
+                text += f"'{monitored.removeprefix('val_')}'."
                 warn(text)
                 continue
-            text += did_you_mean(watched, names)
+            text += did_you_mean(monitored, names)
             if not users_write_logs:
                 raise ValueError(text)
             warn(text)

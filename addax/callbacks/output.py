@@ -1,4 +1,4 @@
-"""Printing to the terminal from callbacks."""
+"""Messages of callbacks on the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from ..core.config import is_interactive_logging_enabled
 
 
 def print_msg(message: str, line_break: bool = True) -> None:
-    """Writes to the terminal at once; to the log where interactive logging is off."""
+    """Writes a message to the terminal, unbuffered; to the log where interactive logging is off.
+
+    Args:
+        message: The text.
+        line_break: Whether a line break follows it.
+    """
     if not is_interactive_logging_enabled():
         logging.getLogger("addax").info(message)
         return
@@ -26,6 +31,6 @@ def print_msg(message: str, line_break: bool = True) -> None:
 
 
 def is_terminal() -> bool:
-    """Whether what is written goes to a terminal."""
+    """Whether standard output is a terminal."""
     stream = sys.stdout
     return stream is not None and not getattr(stream, "closed", False) and stream.isatty()

@@ -1,4 +1,4 @@
-"""The progress bar, and the callback that moves it."""
+"""The progress bar, and the callback that shows it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ _BAR = "━"
 
 
 class Progbar:
-    """A progress bar on the terminal.
+    """Shows a progress bar on the terminal.
 
     Args:
         target: Number of steps; None when unknown.
         width: Width of the bar in characters.
         verbose: 0 for silence, 1 for a bar, 2 for one line at the end.
-        interval: Least time between two redrawings, in seconds.
-        stateful_metrics: Names of values that are shown as they come; the others are averaged over the steps.
-        stateless_metrics: Names of values that are averaged; then all others are shown as they come.
-        unit_name: What is counted.
+        interval: Minimum time between two redraws, in seconds.
+        stateful_metrics: Names of values that are shown as they are; the others are averaged over the steps.
+        stateless_metrics: Names of values that are averaged; then all others are shown as they are.
+        unit_name: Name of a step.
+
+    Raises:
+        ValueError: Both `stateful_metrics` and `stateless_metrics` are given.
 
     >>> bar = keras.utils.Progbar(3, verbose=2)
     >>> bar.update(3, [("loss", 0.25)])
@@ -64,12 +67,12 @@ class Progbar:
     def update(
         self, current: int, values: Iterable[tuple[str, Any]] | None = None, finalize: bool | None = None
     ) -> None:
-        """Moves the bar.
+        """Updates the bar.
 
         Args:
-            current: Number of the step that is done.
+            current: Number of steps that are done.
             values: Pairs (name, value) to show.
-            finalize: Whether this is the last update; default: whether `current` has reached the target.
+            finalize: Whether this is the last update; if `current` has reached the target when None.
         """
         if finalize is None:
             finalize = self.target is not None and current >= self.target
@@ -96,7 +99,12 @@ class Progbar:
         self._last_update = now
 
     def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
-        """Moves the bar by `n` steps."""
+        """Advances the bar.
+
+        Args:
+            n: Number of steps.
+            values: Pairs (name, value) to show.
+        """
         self.update(self._seen + n, values)
 
     def _is_stateful(self, name: str) -> bool:
@@ -128,7 +136,7 @@ class Progbar:
         self._shown_width = width
 
     def _step_time(self, current: int, now: float) -> float:
-        """Seconds per step. The first one, which compiles, is left out once there are others."""
+        """Returns seconds per step, without the first one, which compiles, once there are others."""
         if not current:
             return 0
         if self._first_step_at is not None and current > 1:
@@ -170,7 +178,7 @@ def _format_clock(seconds: float) -> str:
 class ProgbarLogger(Callback):
     """Shows the progress of `fit`, `evaluate` and `predict`. Added by them unless `verbose=0`.
 
-    It copes with steps that come in strides: it is told of the last one of each dispatch.
+    It is called after each dispatch, with the number of its last step.
     """
 
     def __init__(self) -> None:
@@ -228,7 +236,7 @@ class ProgbarLogger(Callback):
 
     def _start(self) -> None:
         self.seen = 0
-        # What a batch logs is the mean of the epoch so far: shown as it comes.
+        # The logs of a batch are means of the epoch so far, so they are not averaged again.
         self.progbar = Progbar(self.target, verbose=self.verbose, unit_name="step", stateless_metrics=())
 
     def _show(self, batch: int, logs: Logs) -> None:

@@ -1,30 +1,28 @@
-"""Points in training at which callbacks write files."""
+"""The batches after which callbacks save."""
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class SavePoints:
-    """Counts batches, and says when as many as were asked for have gone by.
+    """Counts batches between saves.
 
     Args:
-        save_freq: "epoch", or a number of batches.
+        save_freq: "epoch", or a number of batches; False for no saves.
     """
 
-    def __init__(self, save_freq: Any):
+    def __init__(self, save_freq: str | int):
         self.save_freq = save_freq
         self._counted = 0
         self._last_batch: int | None = None
 
     @property
     def by_batch(self) -> bool:
-        """Whether the points lie between batches, not epochs."""
+        """Whether to save after batches, not after epochs."""
         return self.save_freq != "epoch" and self.save_freq is not False
 
     def reached(self, batch: int) -> bool:
-        """Whether to save now, after batch number `batch` of the epoch. Skipped numbers count too."""
-        if not self.by_batch:
+        """Counts the batches up to number `batch` of the epoch, skipped ones too; returns whether to save now."""
+        if not self.by_batch or isinstance(self.save_freq, str):
             return False
         new_epoch = self._last_batch is None or batch <= self._last_batch
         self._counted += batch + 1 if new_epoch else batch - self._last_batch  # type: ignore[operator]

@@ -8,11 +8,14 @@ from .callback import Callback, Logs
 
 
 class SwapEMAWeights(Callback):
-    """Puts the averages that the optimizer keeps (`use_ema=True`) in the place of the weights for evaluation.
+    """Swaps the weights for the optimizer's moving averages (`use_ema=True`) during evaluation.
 
     Args:
-        swap_on_epoch: Whether they also stand there between the end of an epoch and the start of the next, so that
-            callbacks after this one (`ModelCheckpoint`) see them.
+        swap_on_epoch: Whether to swap also between the end of an epoch and the start of the next, so that later
+            callbacks (`ModelCheckpoint`) use the averages.
+
+    Raises:
+        ValueError: In training, where the optimizer keeps no averages.
 
     >>> keras.callbacks.SwapEMAWeights(swap_on_epoch=True).swap_on_epoch
     True
@@ -21,7 +24,7 @@ class SwapEMAWeights(Callback):
     def __init__(self, swap_on_epoch: bool = False):
         super().__init__()
         self.swap_on_epoch = swap_on_epoch
-        self._weights: list[Any] | None = None  # what the averages stand in for at the moment
+        self._weights: list[Any] | None = None  # the weights while the averages are swapped in
 
     def _optimizer(self) -> Any:
         optimizer = getattr(self.model, "optimizer", None)

@@ -12,18 +12,20 @@ import numpy as np
 from ..core.engine import jax
 from ..core.errors import did_you_mean
 from ..core.ours import is_ours
+from ..core.types import ArrayLike
 from ..core.warnings import warn
 from ..layers.embedding import Embedding
+from ..layers.layer import Layer
 from .callback import Callback, Logs
 
 _MAX_IMAGES = 3  # of a weight, as many as TensorBoard shows
 
 
 class TensorBoard(Callback):
-    """Writes what TensorBoard shows: losses, metrics, weights, the model's graph, and profiles of the device.
+    """Writes logs for TensorBoard: losses, metrics, weights, the model's graph, and profiles of the device.
 
-    `pip install addax[tensorboard]` gets what it needs; `tensorboard --logdir logs` shows the result. Training's curves
-    are in the folder `train`, those of validation and `evaluate` in `validation`, under Keras's names.
+    `pip install addax[tensorboard]` installs what it needs; `tensorboard --logdir logs` shows the result. The curves of
+    training are in the folder `train`, those of validation and `evaluate` in `validation`, under Keras's names.
 
     With `update_freq="epoch"` and without `profile_batch` nothing is written between batches, so that many steps run
     in one dispatch.
@@ -33,16 +35,16 @@ class TensorBoard(Callback):
         histogram_freq: Epochs between two histograms of each weight; 0 for none.
         write_graph: Whether to write the model's graph (of `Sequential` and functional models).
         write_images: Whether to write weights as images too, when histograms are written.
-        write_steps_per_second: Whether to write how many steps a second there were.
+        write_steps_per_second: Whether to write the number of steps per second.
         update_freq: "epoch", "batch", or the number of batches between two writes of the batch's losses and metrics.
-        profile_batch: The number of a batch, counted from 1, or a pair `(first, last)`: what host and device do then
-            is recorded by `jax.profiler`. 0 for none.
-        embeddings_freq: Epochs between two writes of the embeddings' tables for the projector; 0 for none.
+        profile_batch: Number of the batch to profile with `jax.profiler`, counted from 1, or a pair `(first, last)`; 0
+            for none.
+        embeddings_freq: Epochs between two writes of the embedding tables, for the projector; 0 for none.
         embeddings_metadata: Path of a file with a label for each row of a table, or a dict of these by layer name.
 
     Raises:
         ImportError: The package `tensorboard` is missing.
-        ValueError: A setting that makes no sense.
+        ValueError: `update_freq` or `profile_batch` is out of range, or a layer of `embeddings_metadata` is unknown.
 
     >>> import tempfile; log_dir = tempfile.mkdtemp()
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
@@ -53,7 +55,7 @@ class TensorBoard(Callback):
 
     def __init__(
         self,
-        log_dir: Any = "logs",
+        log_dir: str | os.PathLike = "logs",
         histogram_freq: int = 0,
         write_graph: bool = True,
         write_images: bool = False,
@@ -61,7 +63,7 @@ class TensorBoard(Callback):
         update_freq: str | int = "epoch",
         profile_batch: int | tuple[int, int] = 0,
         embeddings_freq: int = 0,
-        embeddings_metadata: Any = None,
+        embeddings_metadata: str | os.PathLike | dict[str, str] | None = None,
     ):
         super().__init__()
         self.log_dir = str(log_dir)
@@ -88,10 +90,10 @@ class TensorBoard(Callback):
     def needs_batches(self, phase: str) -> bool:
         return phase == "train" and (self.update_freq != "epoch" or self._profiled is not None)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Layer) -> None:
         super().set_model(model)
         if self.write_graph and _is_graph(model):
-            self._board.graph("train", model.to_json())
+            self._board.graph("train", self.model.to_json())
         if self.embeddings_freq:
             self._board.projector(_metadata_of(_embeddings(model), self.embeddings_metadata))
         self._board.flush()
@@ -126,7 +128,7 @@ class TensorBoard(Callback):
             self._mark.__exit__(None, None, None)
             if self._step >= self._profiled[1]:
                 self._stop_profile()
-        # With several steps an execution batches are skipped: a write is due when its batch has gone by.
+        # With several steps per execution batches are skipped: a write is due once its batch is reached or passed.
         if self.update_freq == "epoch" or self._step // self.update_freq == last // self.update_freq:  # type: ignore[operator]
             return
         if self.write_steps_per_second:
@@ -197,12 +199,12 @@ class TensorBoard(Callback):
         self._profiling, self._profiled = False, None
 
     def _wait(self) -> None:
-        """Lets the device finish what it was given, so that it falls on the right side of the profile's edge."""
+        """Waits for the device, so that the profile begins and ends between two steps."""
         jax.block_until_ready([v.stored_value() for v in self.model.variables])
 
 
 class _Board:
-    """The files that TensorBoard reads, in their second format: each value a tensor and the name of who shows it.
+    """Writes event files of TensorBoard's second format: each value is a tensor with the name of its plugin.
 
     Args:
         folder: The folder of all files.
@@ -219,47 +221,47 @@ class _Board:
         self.folder = folder
         self._writers: dict[str, Any] = {}
 
-    def scalar(self, run: str, tag: str, value: Any, step: int) -> None:
-        """A number, a point of the curve `tag`; nothing where it is an array."""
+    def scalar(self, run: str, tag: str, value: ArrayLike, step: int) -> None:
+        """Writes a point of the curve `tag`; nothing for an array."""
         if np.ndim(value) == 0:
             self._write(run, tag, step, np.asarray(value, "float32"), "scalars", "DATA_CLASS_SCALAR")
 
     def histogram(self, tag: str, values: np.ndarray, step: int) -> None:
-        """A histogram of values."""
+        """Writes the distribution of values."""
         self._write("train", tag, step, _buckets(values), "histograms", "DATA_CLASS_TENSOR")
 
     def images(self, tag: str, pictures: np.ndarray, step: int) -> None:
-        """Pictures, uint8 of shape `(number, height, width)`."""
+        """Writes images, uint8 of shape `(number, height, width)`."""
         _, height, width = pictures.shape
         content = [str(width).encode(), str(height).encode(), *map(_png, pictures[:_MAX_IMAGES])]
         self._write("train", tag, step, content, "images", "DATA_CLASS_BLOB_SEQUENCE")
 
     def graph(self, run: str, config: str) -> None:
-        """A model's graph, as its configuration."""
+        """Writes a model's graph as its configuration."""
         self._write(run, "keras", 0, [config.encode()], "graph_keras_model", "DATA_CLASS_BLOB_SEQUENCE", b"1")
 
     def table(self, name: str, rows: np.ndarray) -> None:
-        """The rows that an embedding has learned so far."""
-        np.savetxt(self._place_of(name), rows.astype("float64"), fmt="%.7g", delimiter="\t")
+        """Writes the rows of an embedding table."""
+        np.savetxt(self._file_of(name), rows.astype("float64"), fmt="%.7g", delimiter="\t")
 
     def projector(self, metadata: dict[str, str | None]) -> None:
-        """Tells the projector of the embeddings: their names, each with the file of its rows' labels or None."""
+        """Writes the projector's configuration: names of embeddings, each with the file of its rows' labels or None."""
         from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
         config = ProjectorConfig()
         for name, labels in metadata.items():
-            path = self._place_of(name).relative_to(self.folder)
+            path = self._file_of(name).relative_to(self.folder)
             config.embeddings.add(tensor_name=name, tensor_path=str(path), metadata_path=labels)
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "projector_config.pbtxt").write_text(str(config))
 
-    def _place_of(self, name: str) -> Path:
+    def _file_of(self, name: str) -> Path:
         folder = self.folder / "train"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"embedding-{name.replace(os.sep, '-')}.tsv"
 
     def _write(
-        self, run: str, tag: str, step: int, value: Any, plugin: str, data_class: str, content: bytes = b""
+        self, run: str, tag: str, step: int, value: ArrayLike, plugin: str, data_class: str, content: bytes = b""
     ) -> None:
         from tensorboard.compat.proto import event_pb2, summary_pb2
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -271,28 +273,28 @@ class _Board:
         )
         entry = summary_pb2.Summary.Value(tag=tag, metadata=metadata, tensor=make_tensor_proto(value))
         event = event_pb2.Event(wall_time=time.time(), step=step, summary=summary_pb2.Summary(value=[entry]))
-        if run not in self._writers:  # no run without events
+        if run not in self._writers:  # runs without events would be shown as empty
             self._writers[run] = EventFileWriter(str(self.folder / run), filename_suffix=".v2")
         self._writers[run].add_event(event)
 
     def flush(self) -> None:
-        """Puts on disk what has been written."""
+        """Flushes the files to disk."""
         for writer in self._writers.values():
             writer.flush()
 
     def close(self) -> None:
-        """Ends the files; what is written later goes to new ones."""
+        """Closes the files; later writes go to new ones."""
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
 
 
-def _is_int(value: Any) -> bool:
+def _is_int(value: object) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _batches(profile_batch: Any) -> tuple[int, int] | None:
-    """The first and last batch to profile, or None."""
+def _batches(profile_batch: int | tuple[int, int]) -> tuple[int, int] | None:
+    """Returns the first and last batch to profile, or None."""
     pair = profile_batch if isinstance(profile_batch, (tuple, list)) else (profile_batch, profile_batch)
     if len(pair) != 2 or not all(map(_is_int, pair)) or pair[0] < 0 or pair[1] < pair[0]:
         raise ValueError(
@@ -302,19 +304,21 @@ def _batches(profile_batch: Any) -> tuple[int, int] | None:
     return (int(pair[0]), int(pair[1])) if pair[0] > 0 else None
 
 
-def _is_graph(model: Any) -> bool:
-    """Whether the model's configuration tells how its layers are connected; that of a user's own class doesn't."""
+def _is_graph(model: Layer) -> bool:
+    """Whether the model's configuration has the connections of its layers, unlike that of a user's own class."""
     return is_ours(type(model))
 
 
-def _embeddings(model: Any) -> dict[str, Any]:
-    """The tables of the model's embedding layers, by layer name."""
+def _embeddings(model: Layer) -> dict[str, Any]:
+    """Returns the tables of the model's embedding layers, by layer name."""
     found = [layer for layer in model._flatten_layers() if isinstance(layer, Embedding)]
     return {layer.name: layer.embeddings for layer in found}
 
 
-def _metadata_of(embeddings: dict[str, Any], metadata: Any) -> dict[str, str | None]:
-    """The file of the rows' labels of each embedding, or None."""
+def _metadata_of(
+    embeddings: dict[str, Any], metadata: str | os.PathLike | dict[str, str] | None
+) -> dict[str, str | None]:
+    """Returns for each embedding the file of its rows' labels, or None."""
     if not isinstance(metadata, dict):
         return dict.fromkeys(embeddings, None if metadata is None else str(metadata))
     unknown = [name for name in metadata if name not in embeddings]
@@ -327,12 +331,12 @@ def _metadata_of(embeddings: dict[str, Any], metadata: Any) -> dict[str, str | N
 
 
 def _buckets(values: np.ndarray, number: int = 30) -> np.ndarray:
-    """A histogram as TensorBoard takes it: rows of left edge, right edge and count."""
+    """Returns a histogram in TensorBoard's form: rows of left edge, right edge and count."""
     values = values[np.isfinite(values)]
     if values.size == 0:
         return np.zeros((number, 3))
     low, high = values.min(), values.max()
-    if low == high:  # all in the last
+    if low == high:  # all values are in the last bucket
         edges, counts = np.full(number + 1, low), np.zeros(number)
         counts[-1] = values.size
     else:
@@ -341,16 +345,16 @@ def _buckets(values: np.ndarray, number: int = 30) -> np.ndarray:
 
 
 def _pictures(weight: np.ndarray) -> np.ndarray | None:
-    """A weight as gray pictures, uint8 `(number, height, width)`: 0 and less is black, 1 and more is white.
+    """Returns a weight as grayscale images, uint8 `(number, height, width)`: 0 and less is black, 1 and more is white.
 
-    None where it has more than three axes longer than 1, or none.
+    Returns None where it has more than three axes longer than 1, or none.
     """
     weight = weight.squeeze()
     if weight.ndim == 1:
         weight = weight[None, :, None]
     elif weight.ndim == 2:  # wider than high
         weight = (weight.T if weight.shape[0] > weight.shape[1] else weight)[None]
-    elif weight.ndim == 3:  # a picture for each of the last axis
+    elif weight.ndim == 3:  # an image for each index of the last axis
         weight = np.moveaxis(weight, -1, 0)
     else:
         return None
@@ -358,7 +362,7 @@ def _pictures(weight: np.ndarray) -> np.ndarray | None:
 
 
 def _png(picture: np.ndarray) -> bytes:
-    """A gray picture, uint8 of shape `(height, width)`, as a PNG file (RFC 2083)."""
+    """Returns a grayscale image, uint8 of shape `(height, width)`, as a PNG file (RFC 2083)."""
     import struct
     import zlib
 

@@ -9,10 +9,13 @@ from .output import print_msg
 
 
 class TerminateOnNaN(Callback):
-    """Ends training when the loss is NaN or infinite, and says in which layer it began.
+    """Stops training when the loss is NaN or infinite, and names the layer in which it began.
 
     Args:
-        raise_error: Whether to raise a RuntimeError instead of ending quietly.
+        raise_error: Whether to raise a RuntimeError instead of stopping.
+
+    Raises:
+        RuntimeError: In training, with `raise_error`.
 
     >>> keras.callbacks.TerminateOnNaN(raise_error=True).on_train_batch_end(7, {"loss": float("nan")})
     Traceback (most recent call last):
@@ -39,6 +42,6 @@ class TerminateOnNaN(Callback):
         self.model.stop_training = True
 
     def _explanation(self) -> str:
-        """The layer where it began: `fit` keeps what is needed to run the steps again."""
+        """Returns where it began; `fit` has recorded the steps, to run them again."""
         finder = self.model.__dict__.get("_nan_finder")
         return finder.explain() if finder is not None else ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import tree
 from .config import thread
+from .types import Tree
 
 
 def get_mask(x: Any) -> Any:
@@ -28,3 +30,15 @@ def set_mask(x: Any, mask: Any) -> None:
         context = thread.call_context
         if context is not None:
             context.masks[id(x)] = (x, mask)  # with x, so that its id isn't given to another
+
+
+def get_masks(structure: Tree) -> list[Any]:
+    """Returns the mask of each leaf of a nested structure, None where it has none."""
+    return [get_mask(leaf) for leaf in tree.flatten(structure)]
+
+
+def set_masks(structure: Tree, masks: list[Any]) -> None:
+    """Sets masks that `get_masks` returned, on the leaves of an equal structure."""
+    for leaf, mask in zip(tree.flatten(structure), masks):
+        if mask is not None:
+            set_mask(leaf, mask)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import operator
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
+from ..callbacks import Callback, CallbackList
 from ..core import config as settings
 from ..core.errors import describe
+from .steps import StepModel
 
 
-def integer(name: str, value: Any, least: int = 1, remedy: str = "") -> int:
-    """`value` as an int.
+def integer(name: str, value: SupportsIndex, least: int = 1, remedy: str = "") -> int:
+    """Returns an argument as an int.
 
     Args:
         name: The argument, for errors.
         value: A whole number of Python, NumPy or JAX.
-        least: The least that is allowed.
-        remedy: What to pass instead.
+        least: The smallest allowed number.
+        remedy: A sentence that says what to pass instead.
 
     Raises:
-        ValueError: It isn't a whole number, or less than `least`.
+        ValueError: It is no whole number, or less than `least`.
 
     >>> integer("epochs", np.int64(3))
     3
@@ -37,14 +39,14 @@ def integer(name: str, value: Any, least: int = 1, remedy: str = "") -> int:
     return int(found)
 
 
-def step_count(name: str, value: Any) -> int | None:
-    """A number of steps, or None for as many as the data have."""
+def step_count(name: str, value: SupportsIndex | None) -> int | None:
+    """Returns a number of steps, or None for as many as the data have."""
     remedy = f"Leave `{name}` out, or give None, to run all the batches that the data have."
     return None if value is None else integer(name, value, remedy=remedy)
 
 
-def verbosity(verbose: Any) -> int:
-    """`verbose` as a number: 0 silent, 1 a progress bar, 2 a line an epoch."""
+def verbosity(verbose: int | str) -> int:
+    """Returns `verbose` as a number: 0 silent, 1 a progress bar, 2 a line per epoch."""
     if isinstance(verbose, str) and verbose == "auto":
         return 1 if settings.is_interactive_logging_enabled() else 2
     try:
@@ -56,8 +58,8 @@ def verbosity(verbose: Any) -> int:
     return int(verbose)
 
 
-def _split(value: Any) -> float:
-    """`validation_split` as a float; 0.0 for none."""
+def _split(value: float | None) -> float:
+    """Returns `validation_split` as a float; 0.0 for None."""
     if value is None:
         return 0.0
     try:
@@ -73,7 +75,7 @@ def _split(value: Any) -> float:
 
 
 def _frequency(value: Any) -> int | Collection[int]:
-    """`validation_freq`: every so many epochs, or the epochs."""
+    """Returns `validation_freq`: the number of epochs between validations, or the epochs to validate after."""
     if isinstance(value, (list, tuple, set, frozenset, range)):
         return [integer("validation_freq", epoch, remedy="Epochs are counted from 1.") for epoch in value]
     try:
@@ -85,8 +87,8 @@ def _frequency(value: Any) -> int | Collection[int]:
         ) from None
 
 
-def shuffling(value: Any) -> bool | str:
-    """`shuffle`: whether rows come in a new order each epoch, or "batch"."""
+def shuffling(value: bool | str | None) -> bool | str:
+    """Returns `shuffle`: whether the rows are shuffled before each epoch, or "batch"."""
     if value is None:
         return False
     if isinstance(value, str) and value == "batch":
@@ -98,34 +100,41 @@ def shuffling(value: Any) -> bool | str:
 
 @dataclass(frozen=True)
 class LoopArguments:
-    """What `evaluate` and `predict` are told of how to run; see `Trainer.evaluate`."""
+    """The checked arguments of `evaluate` and `predict` besides the data; see `Trainer.evaluate`."""
 
     batch_size: int | None
     verbose: int
     steps: int | None
-    callbacks: Any
+    callbacks: Callback | list[Callback] | None
 
     @classmethod
-    def checked(cls, *, batch_size: Any, verbose: Any, steps: Any, callbacks: Any) -> LoopArguments:
-        """The arguments, of the right types.
+    def checked(
+        cls,
+        *,
+        batch_size: int | None,
+        verbose: int | str,
+        steps: int | None,
+        callbacks: Callback | list[Callback] | None,
+    ) -> LoopArguments:
+        """Returns the arguments as the types of the attributes.
 
         Raises:
-            ValueError: One of them can't be meant; it is named.
+            ValueError: One of them is of the wrong kind or out of range; it is named.
         """
         return cls(_batch_size("batch_size", batch_size), verbosity(verbose), step_count("steps", steps), callbacks)
 
 
 @dataclass(frozen=True)
 class FitArguments:
-    """What `fit` is told of how to run; see `Trainer.fit`."""
+    """The checked arguments of `fit` besides the data; see `Trainer.fit`."""
 
     batch_size: int | None
     epochs: int
     verbose: int
-    callbacks: Any
+    callbacks: Callback | list[Callback] | None
     validation_split: float
     shuffle: bool | str
-    class_weight: Any
+    class_weight: dict | None
     initial_epoch: int
     steps_per_epoch: int | None
     validation_steps: int | None
@@ -137,24 +146,24 @@ class FitArguments:
     def checked(
         cls,
         *,
-        batch_size: Any,
-        epochs: Any,
-        verbose: Any,
-        callbacks: Any,
-        validation_split: Any,
-        shuffle: Any,
-        class_weight: Any,
-        initial_epoch: Any,
-        steps_per_epoch: Any,
-        validation_steps: Any,
-        validation_batch_size: Any,
-        validation_freq: Any,
-        debug_nans: Any,
+        batch_size: int | None,
+        epochs: int,
+        verbose: int | str,
+        callbacks: Callback | list[Callback] | None,
+        validation_split: float | None,
+        shuffle: bool | str | None,
+        class_weight: dict | None,
+        initial_epoch: int,
+        steps_per_epoch: int | None,
+        validation_steps: int | None,
+        validation_batch_size: int | None,
+        validation_freq: int | Collection[int],
+        debug_nans: bool,
     ) -> FitArguments:
-        """The arguments, of the right types.
+        """Returns the arguments as the types of the attributes.
 
         Raises:
-            ValueError: One of them can't be meant; it is named.
+            ValueError: One of them is of the wrong kind or out of range; it is named.
         """
         epochs = integer("epochs", epochs, least=0)
         return cls(
@@ -174,11 +183,43 @@ class FitArguments:
         )
 
     def validates(self, epoch: int) -> bool:
-        """Whether there is a validation after epoch number `epoch`, counted from 0."""
+        """Whether to validate after epoch number `epoch`, counted from 0."""
         if isinstance(self.validation_freq, int):
             return (epoch + 1) % self.validation_freq == 0
         return epoch + 1 in self.validation_freq
 
 
-def _batch_size(name: str, value: Any) -> int | None:
+def _batch_size(name: str, value: SupportsIndex | None) -> int | None:
     return None if value is None else integer(name, value)
+
+
+def limit_steps(steps: int | None, available: int | None) -> int | None:
+    """Returns `steps`, but no more than the setting `max_steps_per_epoch`; `available` is what the data have."""
+    limit = settings.max_steps_per_epoch()
+    if limit is None:
+        return steps
+    known = steps if steps is not None else available
+    return limit if known is None else min(known, limit)
+
+
+def callback_list(
+    callbacks: Callback | list[Callback] | None,
+    model: StepModel,
+    verbose: int,
+    *,
+    add_history: bool,
+    epochs: int,
+    steps: int | None,
+) -> CallbackList:
+    """Returns the callbacks of a run, with a progress bar and, where wanted, a `History`."""
+    if isinstance(callbacks, CallbackList):
+        return callbacks
+    return CallbackList(
+        callbacks,
+        add_history=add_history,
+        add_progbar=verbose != 0,
+        model=model,
+        verbose=verbose,
+        epochs=epochs,
+        steps=steps,
+    )

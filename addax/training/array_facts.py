@@ -1,24 +1,26 @@
-"""What the guards ask of arrays on the host: whether all is finite, and between what bounds. Each array once."""
+"""Facts about arrays that the guards use (finite values, bounds, whole numbers), computed once per array."""
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from ..core.engine import is_jax_array, jax
+from ..core.engine import jax
+from ..core.types import Array
 
 _CHUNK = 1 << 24  # elements looked at in one go: no temporary is larger
 _SAMPLE = 64
 
-# id of an array -> (weak reference to it, some of its values, what was found): later fits on it ask for nothing.
+# id of an array -> (weak reference to it, a sample of its values, its facts): later fits on it compute nothing.
 _known: dict[int, tuple[Any, bytes, dict[str, Any]]] = {}
 
 
 class Scan:
-    """What is known of one array.
+    """The facts about one array, computed when they are first read.
 
     Args:
         array: An array of NumPy or JAX.
@@ -27,13 +29,13 @@ class Scan:
     (False, (3, 9))
     """
 
-    def __init__(self, array: Any):
+    def __init__(self, array: Array | np.ndarray):
         self.array = array
         self._facts = _facts_of(array)
 
-    def _fact(self, name: str, work_out: Any) -> Any:
+    def _fact(self, name: str, compute: Callable[[np.ndarray], Any]) -> Any:
         if name not in self._facts:
-            self._facts[name] = work_out(_on_host(self.array))
+            self._facts[name] = compute(_on_host(self.array))
         return self._facts[name]
 
     @property
@@ -43,7 +45,7 @@ class Scan:
 
     @property
     def bounds(self) -> tuple[Any, Any]:
-        """The least and the greatest value."""
+        """The smallest and the largest value; zeros for an empty array."""
         return self._fact("bounds", lambda a: (a.min().item(), a.max().item()) if a.size else (0, 0))
 
     @property
@@ -52,7 +54,7 @@ class Scan:
         return self.array.dtype.kind not in "fV" or self._fact("whole", lambda a: bool((a == np.floor(a)).all()))
 
     def bad_rows(self) -> tuple[int, int, int]:
-        """How many values are NaN, how many infinite, and the first row with one."""
+        """Returns how many values are NaN, how many infinite, and the first row with one."""
         nans = infs = 0
         first = -1
         array = _on_host(self.array)
@@ -68,14 +70,14 @@ class Scan:
         return nans, infs, first
 
 
-def _on_host(array: Any) -> np.ndarray:
+def _on_host(array: Array | np.ndarray) -> np.ndarray:
     return array if isinstance(array, np.ndarray) else np.asarray(jax.device_get(array))
 
 
-def _facts_of(array: Any) -> dict[str, Any]:
-    """The facts about this very array that an earlier look found, unless some of its values have changed since."""
+def _facts_of(array: Array | np.ndarray) -> dict[str, Any]:
+    """Returns the known facts about this very array, none if its sample has changed since."""
     sample = b""
-    if not is_jax_array(array):  # which nobody can change in place
+    if isinstance(array, np.ndarray):  # JAX's arrays can't be changed in place
         flat = array.reshape(-1) if array.flags.c_contiguous else array[:_SAMPLE]
         sample = flat[:: max(1, flat.shape[0] // _SAMPLE)].tobytes()
     key = id(array)
@@ -91,11 +93,11 @@ def _facts_of(array: Any) -> dict[str, Any]:
 def _is_finite(array: np.ndarray) -> bool:
     if array.dtype.kind == "V" or array.dtype.itemsize < 4 or not array.flags.c_contiguous:
         return all(np.isfinite(part.astype("float32", copy=False)).all() for part in _parts(array))
-    # The product of an array with itself is finite unless a value isn't, or the sum is too large: then look closely.
+    # The dot product of an array with itself, which is fast, is finite unless a value isn't, or the sum overflows.
     with np.errstate(all="ignore"):
         return all(np.isfinite(np.dot(part, part)) or np.isfinite(part).all() for part in _parts(array.reshape(-1)))
 
 
-def _parts(array: np.ndarray) -> Any:
+def _parts(array: np.ndarray) -> Iterator[np.ndarray]:
     rows = max(1, _CHUNK // max(1, array[:1].size))
     return (array[start : start + rows] for start in range(0, array.shape[0], rows))

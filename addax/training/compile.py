@@ -1,4 +1,4 @@
-"""What `compile` was given, made into one loss and one set of metrics once the outputs are known."""
+"""The losses and metrics given to `compile`, as one loss and one metric, built once the outputs are known."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from ..core.abstract import abstract_call
 from ..core.masks import get_mask
 from ..core.naming import to_snake_case
 from ..core.ours import is_ours
+from ..core.serialization import serialize_keras_object
+from ..core.types import Array, Tree
+from ..core.warnings import warn
+from ..layers.layer import Layer
 from ..losses import Loss
 from ..metrics import Mean, Metric
 from ..metrics.identifiers import resolve
@@ -19,20 +23,38 @@ from . import outputs
 from .padding import row_count, row_weights
 
 
-def is_empty(value: Any) -> bool:
+def is_empty(value: Tree) -> bool:
     """Whether a structure of losses or metrics has none in it."""
     return value is None or all(v is None for v in tree.flatten(value))
 
 
+def compiled(
+    loss: Tree, loss_weights: Tree, metrics: Tree, weighted_metrics: Tree
+) -> tuple[CompiledLoss | None, CompileMetrics | None]:
+    """Returns the loss and the metrics that `compile` was given, None where there are none."""
+    compiled_loss = None if is_empty(loss) else CompiledLoss(loss, loss_weights)
+    if compiled_loss is None and loss_weights is not None:
+        warn("`loss_weights` has no effect without `loss`.")
+    if is_empty(metrics) and is_empty(weighted_metrics):
+        return compiled_loss, None
+    return compiled_loss, CompileMetrics(metrics, weighted_metrics)
+
+
 class CompiledLoss:
-    """The sum of the outputs' losses, and a tracker for each when there are several.
+    """The weighted sum of the outputs' losses, and a tracker for each when there are several.
 
     Args:
-        loss: What `compile(loss=...)` was given.
-        loss_weights: What `compile(loss_weights=...)` was given.
+        loss: Argument of `compile`.
+        loss_weights: Argument of `compile`.
+
+    Attributes:
+        names, alternatives: Names of the outputs; see `outputs.per_output`.
+        entries: For each output with a loss: its number, its name in logs, the loss and its weight.
+        trackers: Means of the losses, where there are several.
+        checked_logits: Whether the guards have compared the losses with the outputs' activations.
     """
 
-    def __init__(self, loss: Any, loss_weights: Any = None):
+    def __init__(self, loss: Tree, loss_weights: Tree = None):
         self.given = loss
         self.given_weights = loss_weights
         self.built = False
@@ -40,52 +62,57 @@ class CompiledLoss:
         self.alternatives: list = []
         self.entries: list[tuple[int, str | None, Loss, float | None]] = []
         self.trackers: list[Metric] = []
-        self.checked_logits = False  # the guards do so once
+        self.checked_logits = False
 
-    def build(self, model: Any, y_pred: Any, y_true: Any = None) -> None:
+    def build(self, model: Layer, y_pred: Tree, y_true: Tree = None) -> None:
         """Matches losses to the outputs.
 
         Args:
             model: The model.
-            y_pred: The outputs, or what has their shapes.
-            y_true: Labels likewise, by whose shapes "crossentropy" is told.
+            y_pred: The outputs, or specs of them.
+            y_true: The labels, or specs of them, by whose shapes "crossentropy" is resolved.
+
+        Raises:
+            ValueError: A name that no output has, a list of another length, or no labels for "crossentropy".
         """
         if self.built:
             return
-        names = outputs.output_names(model, y_pred)
-        alternatives = outputs.layer_names(model, y_pred)
-        self.names, self.alternatives = names, alternatives
-        given = self.given
-        keys = list(given) if isinstance(given, dict) and isinstance(y_pred, dict) else []
-        if isinstance(given, (list, tuple, dict)) and any(tree.is_nested(v) for v in _children(given)):
-            flat = tree.flatten(given)
-        else:
-            flat = outputs.per_output(given, names, alternatives, "loss", _is_loss)
+        names = self.names = outputs.output_names(model, y_pred)
+        alternatives = self.alternatives = outputs.layer_names(model, y_pred)
+        losses = self._per_output()
         weights = outputs.per_output(self.given_weights, names, alternatives, "loss_weights")
+        wanted = [i for i, loss in enumerate(losses) if loss is not None]
+        flat_pred, flat_true = tree.flatten(y_pred), []
+        if any(_depends_on_shapes(loss) for loss in losses):
+            flat_true = outputs.flatten_labels(y_true, y_pred, names, alternatives, only=wanted)
         self.entries = []
-        wanted = [i for i, loss in enumerate(flat) if loss is not None]
-        flat_pred = tree.flatten(y_pred)
-        by_shape = any(_depends_on_shapes(loss) for loss in flat)
-        flat_true = outputs.flatten_labels(y_true, y_pred, names, alternatives, only=wanted) if by_shape else []
-        for i, (loss, weight) in enumerate(zip(flat, weights)):
-            if loss is not None:
-                found = loss
-                if _depends_on_shapes(loss):
-                    if flat_true[i] is None:
-                        raise _without_labels(f"loss {loss!r}", outputs.called(names, i))
-                    found = crossentropy_for(tuple(flat_true[i].shape), tuple(flat_pred[i].shape))
-                self.entries.append((i, names[i] or _label(loss), as_loss(found), weight))
+        for i in wanted:
+            found = losses[i]
+            if _depends_on_shapes(found):
+                if flat_true[i] is None:
+                    raise _without_labels(f"loss {found!r}", outputs.called(names, i))
+                found = crossentropy_for(tuple(flat_true[i].shape), tuple(flat_pred[i].shape))
+            self.entries.append((i, names[i] or _label(losses[i]), as_loss(found), weights[i]))
+        # Keras logs and sums the losses of a dict in the dict's order.
+        keys = list(self.given) if isinstance(self.given, dict) and isinstance(y_pred, dict) else []
         self.entries.sort(key=lambda entry: keys.index(entry[1]) if entry[1] in keys else -1)
         if len(self.entries) > 1:
             self.trackers = [Mean(name=f"{label}_loss") for _, label, _, _ in self.entries]
         self.built = True
 
+    def _per_output(self) -> list:
+        """Returns the given losses as a list with one entry per output, None where there is none."""
+        given = self.given
+        if isinstance(given, (list, tuple, dict)) and any(tree.is_nested(v) for v in _children(given)):
+            return tree.flatten(given)
+        return outputs.per_output(given, self.names, self.alternatives, "loss", _is_loss)
+
     def flat_given(self) -> list[Loss]:
-        """The losses that `compile` was given, those left out that depend on shapes."""
+        """Returns the given losses, without those that depend on shapes."""
         return [as_loss(one) for one in _leaves(self.given) if one is not None and not _depends_on_shapes(one)]
 
-    def labels(self, y_true: Any, y_pred: Any) -> list:
-        """`y_true` as a list in the order of the outputs; one array is for the only output that has a loss."""
+    def labels(self, y_true: Tree, y_pred: Tree) -> list:
+        """Returns `y_true` as a list in the order of the outputs; one array is for the only output with a loss."""
         wanted = [i for i, *_ in self.entries]
         return outputs.flatten_labels(y_true, y_pred, self.names, self.alternatives, only=wanted)
 
@@ -95,8 +122,14 @@ class CompiledLoss:
     def _computes(self) -> Any:
         return self.built, [(i, loss, weight) for i, _, loss, weight in self.entries], self.trackers
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The weighted sum of the losses; the trackers take note."""
+    def __call__(self, y_true: Tree, y_pred: Tree, sample_weight: Tree = None) -> Array | None:
+        """Returns the weighted sum of the losses, None without any, and updates the trackers.
+
+        Args:
+            y_true: The labels.
+            y_pred: The outputs.
+            sample_weight: Weights of the rows, one array for all outputs or one for each; None for none.
+        """
         flat_pred = tree.flatten(y_pred)
         flat_true = self.labels(y_true, y_pred)
         flat_weight = outputs.flatten_labels(sample_weight, y_pred, self.names, self.alternatives, "sample_weight")
@@ -117,7 +150,7 @@ class CompiledLoss:
         return total
 
 
-def _leaves(given: Any) -> list:
+def _leaves(given: Tree) -> list:
     if isinstance(given, dict) and "class_name" in given:  # the config of one
         return [given]
     if isinstance(given, (list, tuple, dict)):
@@ -130,7 +163,7 @@ def _depends_on_shapes(loss: Any) -> bool:
 
 
 def crossentropy_for(y_true_shape: tuple, y_pred_shape: tuple) -> str:
-    """The crossentropy that "crossentropy" means for labels and predictions of these shapes.
+    """Returns the name of the crossentropy that "crossentropy" means for labels and predictions of these shapes.
 
     >>> crossentropy_for((None,), (None, 10)), crossentropy_for((None, 1), (None, 1))
     ('sparse_categorical_crossentropy', 'binary_crossentropy')
@@ -140,7 +173,7 @@ def crossentropy_for(y_true_shape: tuple, y_pred_shape: tuple) -> str:
 
 
 def as_loss(identifier: Any) -> Loss:
-    """A `Loss` from a name, a function or a `Loss`; called on labels and predictions it returns one number."""
+    """Returns the `Loss` for a name, a config, a function, a class or a `Loss`."""
     found = losses_module.get(identifier)
     if isinstance(found, Loss):
         return found
@@ -153,18 +186,18 @@ def _is_loss(value: Any) -> bool:
     return isinstance(value, (str, Loss)) or (callable(value) and not isinstance(value, (list, tuple, dict)))
 
 
-def _children(value: Any) -> list:
+def _children(value: Tree) -> list:
     return list(value.values()) if isinstance(value, dict) else list(value)
 
 
 def _label(loss: Any) -> str:
-    """What an output without a name is called in logs: its loss, as it was given."""
+    """Returns the name in logs of an output that has none: that of its loss, as it was given."""
     name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "loss")
     return str(name).strip("<>")
 
 
-def widened(value: Any) -> Any:
-    """A loss in float32, or as it is in float64: sums of 16-bit losses would lose too much."""
+def widened(value: Array) -> Array:
+    """Returns a loss in float32, or as it is in float64: sums of 16-bit losses would lose too much."""
     return value if str(value.dtype) == "float64" else cast(value, "float32")
 
 
@@ -172,16 +205,21 @@ class CompileMetrics(Metric):
     """The metrics given to `compile`, as one metric whose result is a dict.
 
     Args:
-        metrics: What `compile(metrics=...)` was given.
-        weighted_metrics: What `compile(weighted_metrics=...)` was given.
+        metrics: Argument of `compile`.
+        weighted_metrics: Argument of `compile`.
+        name: Name of the whole.
+
+    Attributes:
+        only: Numbers of the outputs that have metrics, or labels.
+        entries: For each metric: the number of its output, its name in logs, the metric, and whether it is weighted.
     """
 
-    def __init__(self, metrics: Any, weighted_metrics: Any, name: str = "compile_metrics"):
+    def __init__(self, metrics: Tree, weighted_metrics: Tree, name: str = "compile_metrics"):
         super().__init__(name=name)
         self.given = metrics
         self.given_weighted = weighted_metrics
         self.built = False
-        self.only: list = []  # the numbers of the outputs that have metrics
+        self.only: list[int] = []
         self.entries: list[tuple[int, str, Metric, bool]] = []
 
     def _names(self) -> list:
@@ -191,38 +229,37 @@ class CompileMetrics(Metric):
         several = len(self.names) > 1 if self.built else True
         return self.built, [(i, key if several else metric.name, metric, w) for i, key, metric, w in self.entries]
 
-    def build(self, model: Any, y_true: Any, y_pred: Any) -> None:
-        """Matches metrics to the outputs and picks those that depend on shapes ("accuracy")."""
+    def build(self, model: Layer, y_true: Tree, y_pred: Tree) -> None:
+        """Matches metrics to the outputs and resolves those that depend on shapes ("accuracy").
+
+        Args:
+            model: The model.
+            y_true: The labels, or specs of them.
+            y_pred: The outputs, or specs of them.
+
+        Raises:
+            ValueError: A name that no output has, a list of another length, or no labels for a metric.
+        """
         if self.built:
             return
-        names = outputs.output_names(model, y_pred)
-        alternatives = outputs.layer_names(model, y_pred)
-        self.names, self.alternatives = names, alternatives
+        names = self.names = outputs.output_names(model, y_pred)
+        alternatives = self.alternatives = outputs.layer_names(model, y_pred)
+        plain = self._assign(self.given, "metrics")
+        weighted = self._assign(self.given_weighted, "weighted_metrics")
+        self.only = [i for i in range(len(names)) if not (is_empty(plain[i]) and is_empty(weighted[i]))]
+        loss = getattr(model, "_compile_loss", None)
+        if not self.only and loss is not None and loss.built:
+            self.only = [i for i, *_ in loss.entries]
         flat_pred = tree.flatten(y_pred)
-        wanted = {a: self._assign(given, a) for a, given in self._given()}
-        only = [i for i in range(len(names)) if any(not is_empty(w[i]) for w in wanted.values())]
-        if model._compile_loss is not None and model._compile_loss.built and not only:
-            only = [i for i, *_ in model._compile_loss.entries]
-        self.only = only
-        flat_true = outputs.flatten_labels(y_true, y_pred, names, alternatives, only=only)
+        flat_true = outputs.flatten_labels(y_true, y_pred, names, alternatives, only=self.only)
         entries: list[tuple[int, str, Metric, bool]] = []
-        taken: set[str] = set()
-        for argument, by_output in wanted.items():
-            weighted = argument == "weighted_metrics"
-            for i, some in enumerate(by_output):
-                for one in _as_list(some):
-                    if one is None:
-                        continue
-                    metric = _as_metric(one, flat_true[i], flat_pred[i], outputs.called(names, i))
-                    prefix = f"{names[i]}_" if len(flat_pred) > 1 and names[i] is not None else ""
-                    key = prefix + metric.name
-                    if key in taken and weighted:
-                        key = f"{prefix}weighted_{metric.name}"
-                    base, n = key, 1
-                    while key in taken:
-                        key, n = f"{base}_{n}", n + 1
-                    taken.add(key)
-                    entries.append((i, key, metric, weighted))
+        for by_output, is_weighted in ((plain, False), (weighted, True)):
+            for i, given in enumerate(by_output):
+                for one in _as_list(given):
+                    if one is not None:
+                        metric = _as_metric(one, flat_true[i], flat_pred[i], outputs.called(names, i))
+                        key = self._key(metric, i, is_weighted, {key for _, key, _, _ in entries})
+                        entries.append((i, key, metric, is_weighted))
         for i, _, metric, _ in entries:
             if hasattr(metric, "_build") or not is_ours(type(metric)):
                 # Its states may be made, or get their shapes, by the first update.
@@ -230,10 +267,20 @@ class CompileMetrics(Metric):
         self.entries = entries
         self.built = True
 
-    def _given(self) -> list[tuple[str, Any]]:
-        return [("metrics", self.given), ("weighted_metrics", self.given_weighted)]
+    def _key(self, metric: Metric, output: int, weighted: bool, taken: set[str]) -> str:
+        """Returns the name in logs of a metric of output number `output`, none of `taken`."""
+        name = self.names[output]
+        prefix = f"{name}_" if len(self.names) > 1 and name is not None else ""
+        key = base = prefix + metric.name
+        if weighted and key in taken:
+            key = base = f"{prefix}weighted_{metric.name}"
+        number = 1
+        while key in taken:
+            key, number = f"{base}_{number}", number + 1
+        return key
 
-    def _assign(self, given: Any, argument: str) -> list:
+    def _assign(self, given: Tree, argument: str) -> list:
+        """Returns metrics as a list with an entry for each output: a metric, a list of them, or None."""
         count = len(self.names)
         if is_empty(given):
             return [None] * count
@@ -258,12 +305,23 @@ class CompileMetrics(Metric):
         return [metric for _, _, metric, _ in self.entries]
 
     @property
+    def keys(self) -> list[str]:
+        """Their names in logs."""
+        return [key for _, key, _, _ in self.entries]
+
+    @property
     def variables(self) -> list:
         """The variables of all of them."""
         return [v for metric in self.metrics for v in metric.variables]
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Updates every metric with its output."""
+    def update_state(self, y_true: Tree, y_pred: Tree, sample_weight: Tree = None) -> None:
+        """Updates every metric with its output.
+
+        Args:
+            y_true: The labels.
+            y_pred: The outputs.
+            sample_weight: Weights of the rows, one array for all outputs or one for each; None for none.
+        """
         flat_pred = tree.flatten(y_pred)
         flat_true = outputs.flatten_labels(y_true, y_pred, self.names, self.alternatives, only=self.only)
         flat_weight = outputs.flatten_labels(sample_weight, y_pred, self.names, self.alternatives, "sample_weight")
@@ -278,7 +336,7 @@ class CompileMetrics(Metric):
                 raise
 
     def result(self) -> dict[str, Any]:
-        """The results by log name; those of a metric that returns a dict are merged in."""
+        """Returns the results by log name; those of a metric that returns a dict are merged in."""
         results: dict[str, Any] = {}
         for _, key, metric, _ in self.entries:
             value = metric.result()
@@ -298,10 +356,10 @@ class CompileMetrics(Metric):
         raise NotImplementedError("The compiled metrics are described by `Model.get_compile_config()`.")
 
 
-def _masked(metric: Metric, weight: Any, y_pred: Any) -> Any:
-    """Weights for a metric that doesn't read the mask of predictions itself: 0 where it leaves them out, as losses do.
+def _masked(metric: Metric, weight: Array | None, y_pred: Array) -> Array | None:
+    """Returns the weights of a metric, 0 for masked predictions, as in losses.
 
-    Metrics of the user's own get the weights that were given.
+    Metrics that read the mask themselves, and the user's own, get `weight` as it was given.
     """
     mask = get_mask(y_pred)
     if mask is None or isinstance(metric, MeanMetricWrapper) or not is_ours(type(metric)):
@@ -316,8 +374,8 @@ def _as_list(value: Any) -> list:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _as_metric(given: Any, y_true: Any, y_pred: Any, output: str) -> Metric:
-    """The metric that `given` stands for, named as it is in logs."""
+def _as_metric(given: Any, y_true: Array | None, y_pred: Array, output: str) -> Metric:
+    """Returns the metric for a name, a function or a `Metric`, named as it is in logs."""
     if y_true is None:
         raise _without_labels(f"metric {given!r}", output)
     metric = resolve(given, tuple(y_true.shape), tuple(y_pred.shape))
@@ -330,3 +388,12 @@ def _without_labels(what: str, output: str) -> ValueError:
         f"The {what} of {output} needs labels, but the data have none for it. Pass `y`, or give that output no "
         f"{what.split()[0]} in `compile()`."
     )
+
+
+def serialized(value: Any) -> Any:
+    """Returns an argument of `compile` as it is written to files: each object in its structure as a config."""
+    if isinstance(value, dict) and not tree.is_nested(value.get("config", None)):
+        return {k: serialized(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [serialized(v) for v in value]
+    return serialize_keras_object(value)

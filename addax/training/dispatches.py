@@ -1,12 +1,14 @@
-"""Dispatches: what a plan yields, and how many are under way at a time."""
+"""Dispatches: what plans yield, how many are under way at a time, and what keeps steps from running in loops."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ..core import config as settings
 from ..core.engine import jax
-from .program import State
+from ..core.types import Array, Tree
+from .program import Program, State
 
 UNDER_WAY = 1  # dispatches that are not waited for when the next is under way: each holds its memory
 
@@ -14,7 +16,7 @@ Run = Callable[[State], tuple[State, Any]]
 
 
 class Dispatch(NamedTuple):
-    """One or more steps that run without a look between them.
+    """One or more steps that run without a callback between them.
 
     Attributes:
         first: Number of the first step in the epoch.
@@ -32,13 +34,57 @@ class Dispatch(NamedTuple):
 
 
 class InFlight:
-    """Waits until no more dispatches are under way than keep the device busy: each holds its memory."""
+    """Limits how many dispatches are under way: no more than keep the device busy, as each holds its memory."""
 
     def __init__(self) -> None:
         self._logs: list = []
 
-    def add(self, logs: Any) -> None:
-        """Notes a dispatch by its logs; waits for the one before the last."""
+    def add(self, logs: Tree) -> None:
+        """Adds a dispatch by its logs; waits for the one before the last."""
         self._logs.append(logs)
         if len(self._logs) > UNDER_WAY:
             jax.block_until_ready(self._logs.pop(0))
+
+
+def loop_over(
+    data: Tree,
+    steps: tuple[int, int],
+    size: int,
+    program: Program,
+    in_flight: InFlight,
+    order: Array | None = None,
+    total: int | None = None,
+) -> Run:
+    """Returns what runs steps on arrays in a loop on the device.
+
+    Args:
+        data: The arrays, `(x, y, sample_weight)` as the steps take them.
+        steps: The first step, and how many there are.
+        size: Rows a batch.
+        program: The program of the steps.
+        in_flight: Dispatches under way.
+        order: Order of the rows, int32, on the device; None for as they are.
+        total: Number of real rows, where not all are.
+    """
+
+    def run(state: State) -> tuple[State, Any]:
+        state, logs = program.many(state, data, order, *steps, size, total)
+        in_flight.add(logs)
+        return state, logs
+
+    return run
+
+
+LONG_STEPS = "a step is long enough for a dispatch of its own"
+
+
+def loops_are_off(program: Program) -> str:
+    """Returns why steps of a program never run in loops; an empty text where they may."""
+    if program.eager:
+        return "`run_eagerly` is on" if program.model.run_eagerly else "a layer of the model can't be compiled"
+    return "" if settings.get("fuse_steps") else "the setting `fuse_steps` is off"
+
+
+def loops_are_slow(program: Program) -> str:
+    """Returns why `program.can_fuse` found loops to be slow on this device; an empty text where it didn't."""
+    return ", ".join(program.reasons_against_loops())

@@ -1,4 +1,4 @@
-"""Data of `fit` and its relatives: looked at and checked before the first step, with the model built for them."""
+"""Data of `fit` and its relatives, checked before the first step, with the model built for them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from ..core import tree
 from ..core.abstract import abstract_call
 from ..core.keras_tensor import KerasTensor
 from ..core.ours import is_ours
+from ..core.types import Array, Data, Tree
+from ..core.warnings import warn
 from ..data.adapt import adapt, is_array_data, split, standardize_arrays
 from ..data.batches import ArrayBatches, Batch, Batches, packed
 from ..data.class_weight import Target, class_weighter
 from . import guards, outputs
-from .arguments import FitArguments
+from .arguments import FitArguments, limit_steps
 from .prepare import prediction_spec, prepare
-from .runner import limit_steps
 from .steps import GROUPS, StepModel
 
 
@@ -30,7 +31,7 @@ def check_has_optimizer(model: StepModel) -> None:
 
 
 def checked(model: StepModel, source: Batches) -> Batch:
-    """Returns the first batch of `source`, for which the model is built, once all that can be told of it is right."""
+    """Checks the first batch of `source` and builds the model for it; returns the batch."""
     first = source.peek()
     guards.check_batch(model, first)
     prepare(model, *first)
@@ -38,8 +39,16 @@ def checked(model: StepModel, source: Batches) -> Batch:
     return first
 
 
-def split_off(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[tuple, tuple]:
-    """Splits arrays into data to train on and, from their end, data to validate with."""
+def split_off(x: Data, y: Tree, sample_weight: Tree, fraction: float) -> tuple[tuple, tuple]:
+    """Splits arrays into data to train on and, from their end, data to validate with.
+
+    Args:
+        x, y, sample_weight: The arrays.
+        fraction: Fraction of the rows to validate with.
+
+    Raises:
+        ValueError: The data are no arrays.
+    """
     if not is_array_data(x):
         raise ValueError(
             f"`validation_split` is only supported for arrays. Received data of type {type(x).__name__}: pass "
@@ -48,12 +57,14 @@ def split_off(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[tupl
     return split(standardize_arrays(x, y, sample_weight), fraction)
 
 
-def training_data(model: StepModel, x: Any, y: Any, sample_weight: Any, given: FitArguments) -> tuple[Batches, Batch]:
-    """The batches to train on, with class weights, and the first of them; the model is built for it."""
+def training_data(
+    model: StepModel, x: Data, y: Tree, sample_weight: Tree, given: FitArguments
+) -> tuple[Batches, Batch]:
+    """Returns the batches to train on, with class weights, and the first of them, for which it builds the model."""
     weighter = None
     source: Batches
     if given.class_weight is not None:
-        # Which output is which is known once the model is built, so the data are looked at without the weights first.
+        # The outputs are known once the model is built, so it is built for the data without the weights first.
         source = adapt(x, y, sample_weight, batch_size=given.batch_size, shuffle=given.shuffle)
         peeked = source.peek()
         guards.check_batch(model, peeked)
@@ -69,7 +80,7 @@ def training_data(model: StepModel, x: Any, y: Any, sample_weight: Any, given: F
 
 @contextmanager
 def about(argument: str) -> Iterator[None]:
-    """Says of errors which argument they are about, where their text may not."""
+    """Adds to errors the argument that they are about."""
     try:
         yield
     except (ValueError, TypeError) as error:
@@ -78,7 +89,7 @@ def about(argument: str) -> Iterator[None]:
 
 
 def validation_data(
-    model: StepModel, data: Any, given: FitArguments, first_trained: Batch
+    model: StepModel, data: Data, given: FitArguments, first_trained: Batch
 ) -> tuple[Batches, int | None]:
     """Returns the batches to validate with, and the steps of a validation (None for what the batches have).
 
@@ -87,6 +98,9 @@ def validation_data(
         data: `validation_data` of `fit`.
         given: The other arguments.
         first_trained: The first batch to train on.
+
+    Raises:
+        ValueError: The data don't fit the model or its losses, or can't be read as often as the training validates.
     """
     batch_size = given.validation_batch_size or given.batch_size
     is_arrays = isinstance(data, (tuple, list)) and (not data or is_array_data(data[0]))
@@ -111,23 +125,33 @@ def validation_data(
 
 
 def _kinds(batch: Batch) -> Any:
-    """What tells whether a step that takes another batch takes this one too."""
+    """Returns shapes and dtypes, without the number of rows; a step takes all batches of equal ones."""
     return [None if a is None else (a.shape[1:], str(a.dtype)) for a in tree.flatten(batch)]
 
 
 def _try_out(model: StepModel, batch: Batch) -> None:
-    """Runs the test step on the shapes of a batch, so that what it would raise after an epoch is raised now."""
+    """Runs the test step on the specs of a batch, so that its errors are raised now, not after an epoch."""
     if model.run_eagerly or not model.supports_jit:
         return
     state = tuple([_spec(v) for v in getattr(model, name)] for name in GROUPS["test"])
     abstract_call(model.test_step, (state, tree.map_structure(_spec, packed(batch))), {})
 
 
-def _spec(a: Any) -> Any:
+def _spec(a: Array | None) -> KerasTensor | None:
     return None if a is None else KerasTensor(a.shape, str(a.dtype))
 
 
 def weighter_for(model: StepModel, class_weight: dict, first: Batch) -> Callable:
+    """Returns a function of `(y, sample_weight)` whose result is the sample weights times the class weights.
+
+    Args:
+        model: The model, its loss built.
+        class_weight: Dict from class to weight, or from output name to such a dict.
+        first: A batch of the data.
+
+    Raises:
+        ValueError: The model has no loss, or a class or an output does not exist.
+    """
     loss = model._compile_loss
     if loss is None:
         raise ValueError("`class_weight` needs a `loss` in `compile()`.")
@@ -142,7 +166,16 @@ def weighter_for(model: StepModel, class_weight: dict, first: Batch) -> Callable
         for name, count, one in zip(names, classes, losses)
     ]
 
-    def weights(given: Any) -> list:
+    def weights(given: Tree) -> list:
         return outputs.flatten_labels(given, y_pred, loss.names, loss.alternatives, "sample_weight")
 
     return class_weighter(class_weight, targets, lambda y: loss.labels(y, y_pred), weights)
+
+
+def warn_of_end() -> None:
+    """Warns that the data have ended before all steps were done."""
+    warn(
+        "Your input ran out of data; interrupting training. Make sure that your dataset or generator can generate at "
+        "least `steps_per_epoch * epochs` batches. A generator is read once: for several epochs pass an object that "
+        "can be iterated over again."
+    )

@@ -1,4 +1,4 @@
-"""Gathered: the plan for iterables, whose small batches are gathered for loops on the device."""
+"""The plan for iterables, whose small batches are gathered for loops on the device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ..core import tree
 from ..core.buffers import own_copy
 from ..data.batches import Batch, EpochSteps, count_rows, packed
-from .dispatches import Dispatch, InFlight, Run
+from .dispatches import LONG_STEPS, Dispatch, InFlight, Run, loop_over, loops_are_slow
 from .padding import pad
 from .program import Program, State
 from .stacks import Stack, room_for
@@ -22,7 +22,7 @@ _SLOW = 0.1  # seconds that gathering may take
 class Gathered:
     """Batches of an iterable: small ones are gathered for loops, others run one by one.
 
-    Those of one loop were there before it is dispatched; what an iterable handed out before it raised is still used.
+    Batches that the iterable yielded before it raised an error are still run.
 
     Attributes:
         program: The program of the steps.
@@ -31,6 +31,7 @@ class Gathered:
         loops: Whether batches may be gathered.
         check: Called with each batch and its number before it is used.
         in_flight: Dispatches under way.
+        why: Why batches don't run in loops, where they don't.
     """
 
     program: Program
@@ -39,13 +40,14 @@ class Gathered:
     loops: bool
     check: Callable[[Batch, int], None]
     in_flight: InFlight
+    why: str = ""
     _alone: list = field(default_factory=list)
     _stack: Stack | None = None
     _step: int = 0
     _began: float = 0.0
 
     def dispatches(self) -> Iterator[Dispatch]:
-        """The dispatches of the epoch."""
+        """Yields the dispatches of the epoch."""
         error: Exception | None = None
         self._step = start = self.steps.start
         try:
@@ -67,7 +69,8 @@ class Gathered:
             if self._alone:
                 yield self._one_by_one()
             stack.add(batch)
-            # Of slow iterables those that are there: the same loop runs any number of them, so no result depends on it.
+            # A slow iterable's batches are not waited for: the same program runs any number of them, so that no result
+            # depends on the clock.
             if stack.is_full or time.perf_counter() - self._began > _SLOW:
                 yield self._loop()
                 self._began = time.perf_counter()
@@ -85,28 +88,27 @@ class Gathered:
             yield self._one_by_one()
 
     def _stack_for(self, batch: Batch) -> Stack | None:
-        """What batches like the first are gathered in; None where they run one by one."""
+        """Returns the stack that batches like the first are gathered in; None where they run one by one."""
         size = self.steps.source.batch_size
-        room = room_for(batch) if self.loops else 0
-        if room < 2 or count_rows(batch) != size:
+        capacity = room_for(batch) if self.loops else 0
+        if capacity < 2 or count_rows(batch) != size:
             return None
         state, data = self.program.read(), packed(batch)
         if not self.program.can_fuse(state, data, size, False):
+            self.why = loops_are_slow(self.program)
             return None
-        room = min(room, self.program.loop_length(data, size, False))
-        return Stack(batch, room) if room > 1 else None
+        capacity = min(capacity, self.program.loop_length(data, size, False))
+        if capacity < 2:
+            self.why = LONG_STEPS
+            return None
+        return Stack(batch, capacity)
 
     def _loop(self) -> Dispatch:
         stack = self._stack
         assert stack is not None
         self._stack = stack.another()
-        count = len(stack.batches)
-
-        def run(state: State) -> tuple[State, Any]:
-            state, logs = self.program.many(state, packed(stack.arrays), None, 0, count, stack.size, None)
-            self.in_flight.add(logs)
-            return state, logs
-
+        steps = 0, len(stack.batches)
+        run = loop_over(packed(stack.arrays), steps, stack.size, self.program, self.in_flight)
         return self._dispatch(stack.batches, run, looped=True)
 
     def _one_by_one(self) -> Dispatch:
@@ -127,7 +129,7 @@ class Gathered:
         return Dispatch(first, self._step - 1, run, batches, looped)
 
     def _sized(self, data: tuple) -> tuple[tuple, int | None]:
-        """A batch brought to the size of the first where it has fewer rows, and how many of them are real."""
+        """Returns a batch, padded to the size of the first where it has fewer rows, and the number of real rows."""
         size = self.steps.source.batch_size
         if size is None or not self.program.may_pad:
             return data, None

@@ -1,4 +1,4 @@
-"""Logs: the metrics of a dispatch, on the device until somebody looks."""
+"""Logs: the metrics of a dispatch, on the device until they are read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,41 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.engine import fetch
+from ..core.ours import is_ours
+from .compile import CompileMetrics
+from .steps import StepModel
+
+
+def log_names(model: StepModel, validated: bool) -> list[str] | None:
+    """Returns the names that the logs of an epoch will have; None where a custom step decides.
+
+    Args:
+        model: The model, its metrics built.
+        validated: Whether epochs are validated, which adds the names as `val_...`.
+    """
+    if not (is_ours(model.train_step) and is_ours(model.compute_metrics)):
+        return None
+    if any(not is_ours(type(m)) and isinstance(m.result(), dict) for m in model.metrics):
+        return None
+    names = model._ordered_log_names()
+    return [*names, *(f"val_{n}" for n in names)] if validated else names
+
+
+def flat_logs(model: StepModel, logs: dict[str, Any]) -> float | list:
+    """Returns logs as a list, in Keras's order: the metrics by their own names, then other logs, sorted.
+
+    Args:
+        model: The model.
+        logs: Its logs.
+
+    Returns:
+        The list; of a single log the value alone.
+    """
+    names = []
+    for metric in model.metrics:
+        names += [m.name for m in metric.metrics] if isinstance(metric, CompileMetrics) else [metric.name]
+    values = [logs[n] for n in names if n in logs] + [logs[n] for n in sorted(logs) if n not in names]
+    return values[0] if len(values) == 1 else values
 
 
 def numpy_logs(logs: dict[str, Any]) -> dict[str, Any]:
@@ -15,7 +50,11 @@ def numpy_logs(logs: dict[str, Any]) -> dict[str, Any]:
 
 
 class LazyLogs(dict):
-    """Logs that come from the device when they are first read: a callback that doesn't read needn't wait."""
+    """Logs that are copied to the host when they are first read, so that callbacks that don't read needn't wait.
+
+    Args:
+        logs: The logs, on the device.
+    """
 
     def __init__(self, logs: dict[str, Any]):
         super().__init__(dict.fromkeys(sorted(logs)))  # the names are known
@@ -42,7 +81,7 @@ def _fetched(name: str) -> Callable:
     return call
 
 
-# Every method of dict that tells a value; len(), `in` and keys() need none.
+# The methods of dict that read or write values; len(), `in` and keys() need none.
 _READING = (
     ("__getitem__", "__iter__", "__eq__", "__ne__", "__repr__", "__or__", "__ror__", "copy", "get", "items", "values")
     + ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update")

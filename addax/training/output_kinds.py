@@ -1,4 +1,4 @@
-"""What a model's graph tells the guards: which activation makes an output, and what reads an input."""
+"""Facts about a model's graph for the guards: the activations of its outputs, and the consumers of its inputs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..core.config import thread
 from ..core.graph import Operation
 from ..core.keras_tensor import KerasTensor
 from ..core.ours import declared, is_ours, is_patched
+from ..core.types import Tree
 from ..layers.activation import Activation
 from ..layers.embedding import Embedding
 from ..layers.lambda_layer import Lambda
@@ -19,7 +20,7 @@ from ..layers.time_distributed import TimeDistributed
 
 
 def activation_of(tensor: KerasTensor) -> tuple[Any, str | None]:
-    """The layer and the activation that make `tensor`.
+    """Returns the layer and the activation that produce `tensor`.
 
     Args:
         tensor: An output of a graph.
@@ -54,7 +55,7 @@ def _activation(operation: Operation) -> str | None:
 
 
 def _name_of(activation: Any) -> str | None:
-    """The name of an activation that is addax's own."""
+    """Returns the name of an activation that is addax's own."""
     if isinstance(activation, Layer):
         return _activation(activation)
     if isinstance(activation, str):
@@ -62,7 +63,7 @@ def _name_of(activation: Any) -> str | None:
     return getattr(activation, "__name__", None) if is_ours(activation) else None
 
 
-def is_own_layer(operation: Any) -> bool:
+def is_own_layer(operation: Operation) -> bool:
     """Whether `operation` is a layer whose computation is addax's own."""
     return (
         isinstance(operation, Layer)
@@ -73,8 +74,8 @@ def is_own_layer(operation: Any) -> bool:
     )
 
 
-def tables_of(model: Any, tensor: KerasTensor) -> list[Embedding]:
-    """The embedding tables that look up the values of `tensor`, an input of `model`, as they are or rearranged."""
+def tables_of(model: Layer, tensor: KerasTensor) -> list[Embedding]:
+    """Returns the embedding tables that look up the values of `tensor`, an input of `model`, also reshaped ones."""
     found: list[Embedding] = []
     for reader in consumers(model, tensor):
         layer = reader.layer if isinstance(reader, TimeDistributed) and is_own_layer(reader) else reader
@@ -94,18 +95,22 @@ def _passes_values(operation: Operation) -> bool:
 
 
 class TableProbe:
-    """Notes, while a model that is no graph runs on no data, which of its inputs go into an embedding table."""
+    """Records, while a model that is no graph runs on specs, which of its inputs reach an embedding table.
+
+    Args:
+        leaves: The inputs.
+    """
 
     def __init__(self, leaves: list[Any]):
         self.index = {id(leaf): i for i, leaf in enumerate(leaves)}
         self.found: list[list[Embedding]] = [[] for _ in leaves]
 
     @classmethod
-    def run(cls, model: Any, specs: Any) -> list[list[Embedding]]:
-        """The tables of each array of the input that `specs` describes."""
+    def run(cls, model: Layer, specs: Tree) -> list[list[Embedding]]:
+        """Returns the tables of each array of the input that `specs` describes."""
         found: list[list[list[Embedding]]] = []
 
-        def call(x: Any) -> Any:
+        def call(x: Tree) -> Tree:
             probe = cls([leaf for leaf in tree.flatten(x) if leaf is not None])
             thread.probe = probe
             try:
@@ -117,21 +122,21 @@ class TableProbe:
         abstract_call(call, (specs,), {})
         return found[-1]
 
-    def enter(self, operation: Any, arguments: Any) -> Any:
-        """Notes what a table is called on."""
+    def enter(self, operation: Operation, arguments: Tree) -> Tree:
+        """Records the inputs of a table; returns the arguments."""
         if isinstance(operation, Embedding) and is_own_layer(operation):
             for leaf in tree.flatten(arguments):
                 if id(leaf) in self.index:
                     self.found[self.index[id(leaf)]].append(operation)
         return arguments
 
-    def leave(self, outputs: Any) -> Any:
-        """What a layer or op returned, as it is."""
+    def leave(self, outputs: Tree) -> Tree:
+        """Returns the outputs of a layer or op."""
         return outputs
 
 
-def consumers(model: Any, tensor: KerasTensor) -> list[Any]:
-    """The layers and ops that read `tensor`, an input of `model`; of a model among them, what reads its input."""
+def consumers(model: Layer | Operation, tensor: KerasTensor) -> list[Any]:
+    """Returns the layers and ops that read `tensor`, an input of `model`, those inside inner models included."""
     graph = model.__dict__.get("_graph") or getattr(model.__dict__.get("_functional"), "_graph", None)
     found: list[Any] = []
     for node in graph.nodes if graph is not None else ():

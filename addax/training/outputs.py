@@ -1,4 +1,4 @@
-"""Which loss, metric, weight and label belongs to which output: the one naming rule.
+"""The naming rule that matches losses, metrics, weights and labels to outputs.
 
 An output is named by its dict key if the model returns a dict, else by the layer that makes it. Whatever is given per
 output (losses, metrics, weights, labels, sample weights, class weights) may be a dict by these names, or a list in
@@ -7,38 +7,35 @@ order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..core import tree
 from ..core.errors import did_you_mean
+from ..core.types import Tree
+from ..layers.layer import Layer
 
 
-def output_names(model: Any, y_pred: Any) -> list[str | None]:
-    """The name of each leaf of `y_pred`, None where there is none (a subclassed model that returns a list)."""
+def output_names(model: Layer, y_pred: Tree) -> list[str | None]:
+    """Returns the name of each leaf of `y_pred`, None where there is none (a subclassed model that returns a list)."""
     if isinstance(y_pred, dict):
         return [
             str(path[0]) if len(path) == 1 else "/".join(map(str, path)) for path, _ in tree.flatten_with_path(y_pred)
         ]
-    leaves = tree.flatten(y_pred)
-    try:
-        names = list(model.output_names)
-    except AttributeError:
-        names = []
-    return names if len(names) == len(leaves) else [None] * len(leaves)
+    return layer_names(model, y_pred)
 
 
-def layer_names(model: Any, y_pred: Any) -> list[str | None]:
-    """The names of the layers that make the outputs: accepted instead of dict keys."""
-    try:
-        names = list(model.output_names)
-    except AttributeError:
-        names = []
+def layer_names(model: Layer, y_pred: Tree) -> list[str | None]:
+    """Returns the names of the layers that make the outputs, which are accepted instead of dict keys."""
+    names = list(getattr(model, "output_names", ()))
     count = len(tree.flatten(y_pred))
     return names if len(names) == count else [None] * count
 
 
-def per_output(given: Any, names: list, alternatives: list, what: str, is_leaf: Any = None) -> list:
-    """`given` as a list with one entry per output, None for outputs that are not mentioned.
+def per_output(
+    given: Tree, names: list, alternatives: list, what: str, is_leaf: Callable[[Any], bool] | None = None
+) -> list:
+    """Returns `given` as a list with one entry per output, None for outputs that are not mentioned.
 
     Args:
         given: One value for all outputs, a list in order, or a dict by name.
@@ -82,9 +79,9 @@ def _named(names: list) -> str:
 
 
 def flatten_labels(
-    y: Any, y_pred: Any, names: list, alternatives: list, what: str = "y", only: list | None = None
+    y: Tree, y_pred: Tree, names: list, alternatives: list, what: str = "y", only: list | None = None
 ) -> list:
-    """`y` (labels, or weights of samples) as a list in the order of the flat outputs.
+    """Returns `y` (labels, or weights of samples) as a list in the order of the flat outputs.
 
     Args:
         y: One array, a list in order, or a dict by name.
@@ -92,7 +89,10 @@ def flatten_labels(
         names: Their names.
         alternatives: Other names that are accepted for them.
         what: The argument, for errors.
-        only: The numbers of the outputs that labels are for, where that is known: one array is for a single one.
+        only: Numbers of the outputs that take labels, where they are known: one array is for a single one.
+
+    Raises:
+        ValueError: A name that no output has, a list of another length, or one array for several outputs.
     """
     leaves = tree.flatten(y_pred)
     if isinstance(y, dict):
@@ -115,5 +115,5 @@ def flatten_labels(
 
 
 def called(names: list, i: int) -> str:
-    """What output number `i` is called in errors."""
+    """Returns the name of output number `i` in errors."""
     return f"output '{names[i]}'" if names[i] is not None else f"output {i}"

@@ -1,21 +1,20 @@
-"""Building of what is not built yet, for data: the model, its loss and metrics, its optimizer."""
+"""Building for data: the model, its loss and metrics, its optimizer."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from ..core import tracing, tree
 from ..core.abstract import abstract_call
 from ..core.keras_tensor import KerasTensor
+from ..core.types import Array, Tree
 from .steps import StepModel
 
 
-def as_spec(a: Any) -> Any:
+def as_spec(a: Array | KerasTensor | None) -> KerasTensor | None:
     """Returns an array as a KerasTensor of its shape and dtype; None and KerasTensors stay as they are."""
     return a if a is None or isinstance(a, KerasTensor) else KerasTensor(a.shape, str(a.dtype))
 
 
-def build_for(model: StepModel, x: Any) -> None:
+def build_for(model: StepModel, x: Tree) -> None:
     """Builds an unbuilt model for data like `x`, a structure of arrays or specs with the batch axis."""
     if not all(layer.built for layer in model._flatten_layers()):
         with tracing.lock:
@@ -23,14 +22,14 @@ def build_for(model: StepModel, x: Any) -> None:
                 model(tree.map_structure(as_spec, x))
 
 
-def prediction_spec(model: StepModel, x: Any) -> Any:
-    """Returns specs of what the model predicts for data like `x`."""
+def prediction_spec(model: StepModel, x: Tree) -> Tree:
+    """Returns the specs of the model's predictions for data like `x`."""
     x = tree.map_structure(as_spec, x)
     return abstract_call(lambda x: model(x, training=False), (x,), {})
 
 
-def prepare(model: StepModel, x: Any, y: Any = None, sample_weight: Any = None) -> None:
-    """Builds what is not built yet, for data like this batch."""
+def prepare(model: StepModel, x: Tree, y: Tree = None, sample_weight: Tree = None) -> None:
+    """Builds the model, its loss, metrics and optimizer, where they are not built, for data like this batch."""
     del sample_weight
     specs = tree.map_structure(as_spec, (x, y))
     key = str(tree.map_structure(lambda t: None if t is None else (t.shape[1:], t.dtype), specs))
@@ -50,8 +49,8 @@ def prepare(model: StepModel, x: Any, y: Any = None, sample_weight: Any = None) 
     model._prepared_for = key
 
 
-def _build_loss(model: StepModel, x: Any, y: Any, y_pred: Any) -> None:
-    """Builds the compiled loss for what it will get: the predictions, or what the user's method makes of them."""
+def _build_loss(model: StepModel, x: Tree, y: Tree, y_pred: Tree) -> None:
+    """Builds the compiled loss for the predictions, or for what an overridden `compute_loss` passes to it."""
     assert model._compile_loss is not None
     if type(model).compute_loss is StepModel.compute_loss:
         model._compile_loss.build(model, y_pred, y)

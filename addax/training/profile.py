@@ -1,4 +1,4 @@
-"""Where the time of training goes: input, compiling, dispatch, device, callbacks.
+"""Profiles of training: the time of input, compiling, dispatch, device and callbacks.
 
 A profiled `fit` runs the same programs on the same batches. It waits for each dispatch before it goes on, so that the
 time of the device can be told from that of the host; unprofiled, the two overlap.
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import Callback
-from ..core import config as settings
 from ..core import seeds, tree
 from ..core.engine import jax
+from ..core.types import Data, Tree
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches, packed
 from .dispatches import Dispatch
@@ -28,9 +28,10 @@ from .gathered import Gathered
 from .plans import ArrayPlan
 from .program import Program, State, array_spec, batch_spec
 from .runner import Observer, Runner
+from .steps import StepModel
 from .xla import has_primitive, options_are_known
 
-# The phases in the order of the table: what each is, and what helps where steps spend most of their time in it.
+# The phases in the order of the table: a description, and advice where steps spend most of their time in it.
 PHASES = {
     "setup": ("looking at the data, building, putting arrays on the device", ""),
     "trace": ("making programs of the Python code of steps", ""),
@@ -55,18 +56,18 @@ _CACHE_HIT = "/jax/compilation_cache/cache_hits"
 
 @dataclass
 class Profile:
-    """Where the time of a training went; printing it shows a table.
+    """The time of a training by phase; printing it shows a table.
 
     Attributes:
         seconds: Seconds by phase; they add up to the whole time.
-        steps: How many training steps there were.
-        dispatches: In how many dispatches they ran.
-        path: Which way the steps were run, and why.
-        programs: The names of the programs that were compiled, as often as they were.
-        cached: How many of them were found on disk.
+        steps: Number of training steps.
+        dispatches: Number of dispatches that they ran in.
+        path: A text that says how the steps were run, and why.
+        programs: The names of the compiled programs, one for each compilation.
+        cached: Number of them that were found on disk.
         background: Seconds of compiling in other threads, while steps ran.
         flops: Floating point operations of a step, where known.
-        device: What computed.
+        device: Kind of the device.
     """
 
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
@@ -81,18 +82,18 @@ class Profile:
 
     @property
     def total(self) -> float:
-        """Seconds of everything."""
+        """Seconds of all phases."""
         return sum(self.seconds.values())
 
     @property
     def step_seconds(self) -> float:
-        """Seconds a step, without what is done once and without validation."""
+        """Seconds per step, without the phases that come once and without validation."""
         once = sum(self.seconds[p] for p in (*_ONCE, "validation"))
         return (self.total - once) / max(self.steps, 1)
 
     @property
     def flops_per_second(self) -> float | None:
-        """Floating point operations a second while steps were run, where known."""
+        """Floating point operations per second while steps ran, where known."""
         running = self.seconds["dispatch"] + self.seconds["device"]
         return self.flops * self.steps / running if self.flops and running else None
 
@@ -146,18 +147,18 @@ def _count(number: int, what: str) -> str:
 
 
 def _short(value: float) -> str:
-    """A number in three digits."""
+    """Returns a number with three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 class Profiler(Observer):
-    """Says at each moment of a training what it is doing, and adds up the time.
+    """Adds up the time of each phase of a training.
 
     Args:
-        callbacks: What the user passed, to tell who looks at every batch.
+        callbacks: The user's callbacks, to name those that look at every batch.
     """
 
-    def __init__(self, callbacks: Any):
+    def __init__(self, callbacks: Callback | list[Callback] | None):
         self.result = Profile()
         self.callbacks = callbacks
         self._last: Dispatch | None = None
@@ -166,17 +167,17 @@ class Profiler(Observer):
         self._phase = "setup"
         self._since = time.perf_counter()
         self._thread = threading.get_ident()
-        self._nested: dict[int, list[tuple[float, float]]] = {}  # by thread: when what JAX told of began and ended
+        self._nested: dict[int, list[tuple[float, float]]] = {}  # by thread: begin and length of JAX's reports
 
     def switch(self, phase: str) -> None:
-        """From now on, time goes to `phase`."""
+        """Counts the time from now on as that of `phase`."""
         now = time.perf_counter()
         self.result.seconds[self._phase] += now - self._since
         self._phase, self._since = phase, now
-        self._nested.pop(self._thread, None)  # what came before is inside nothing that is to come
+        self._nested.pop(self._thread, None)  # earlier reports are not part of later ones
 
     def heard(self, event: str, duration_secs: float, **kwargs: Any) -> None:
-        """Takes what JAX says that it has just done out of the phase in which it did it."""
+        """Moves the time that JAX reports for tracing or compiling from the current phase to that of the event."""
         if event not in _EVENTS:
             return
         if event == _COMPILED:
@@ -184,7 +185,7 @@ class Profiler(Observer):
         now, me = time.perf_counter(), threading.get_ident()
         inside = self._nested.setdefault(me, [])
         began, alone = now - duration_secs, duration_secs
-        # Tracing a function traces those it calls, which JAX told of already.
+        # Tracing a function traces those it calls, which JAX has reported already.
         while inside and inside[-1][0] >= began:
             alone -= inside.pop()[1]
         inside.append((began, duration_secs))
@@ -199,7 +200,7 @@ class Profiler(Observer):
         self.result.cached += event == _CACHE_HIT
 
     def finish(self) -> Profile:
-        """The result, when training has ended."""
+        """Returns the result, once training has ended."""
         self.switch("callbacks")
         self.result.device = jax.devices()[0].device_kind
         if self.step is not None:
@@ -227,12 +228,12 @@ class Profiler(Observer):
             assert isinstance(dispatch.data, list)
             dispatch.data[:] = jax.block_until_ready(jax.device_put(dispatch.data))
         elif dispatch.last + 1 == runner.steps and runner.program.is_compiling:
-            self.switch("compile")  # what another thread has not compiled yet is waited for
+            self.switch("compile")  # waits for programs that other threads are compiling
             runner.program.wait_until_compiled()
         self._last = dispatch
         self.switch("dispatch")
 
-    def after(self, runner: Runner, dispatch: Dispatch, state: State, logs: Any) -> None:
+    def after(self, runner: Runner, dispatch: Dispatch, state: State, logs: dict[str, Any]) -> None:
         if runner.kind != "train":
             jax.block_until_ready((state, logs))
             return
@@ -244,46 +245,32 @@ class Profiler(Observer):
         self.result.dispatches += 1 if dispatch.looped else steps
 
     def ended(self, runner: Runner) -> None:
-        if runner.kind == "train":  # now, as the data are let go at the end
-            self.result.path = _way(runner, self._looks or [], self.result.dispatches < self.result.steps)
+        if runner.kind == "train":  # now, as the runner releases its data afterwards
+            self.result.path = _path(runner, self._looks or [], self.result.dispatches < self.result.steps)
             self.step = _step(runner, self._last)
         self.switch("callbacks")
 
 
-def _way(runner: Runner, looks: list[str], many: bool) -> str:
-    """Which way the steps are run (`many` a dispatch or not), and why."""
-    model, source, program = runner.model, runner.source, runner.program
-    per, watched = model.steps_per_execution, f"{', '.join(looks) or 'a callback'} looks at every batch"
-    if many and not runner.watched:
+def _path(runner: Runner, looks: list[str], many: bool) -> str:
+    """Describes how the steps were run (`many` a dispatch or not), and why."""
+    assert runner.plan is not None
+    per, why = runner.model.steps_per_execution, runner.plan.why
+    watching = f"{', '.join(looks) or 'a callback'} looks at every batch" if runner.batch_hooks else ""
+    if many and not watching:
         return "many steps a dispatch, as nothing looks between them"
     if many and per > 1:
-        return f"{per} steps a dispatch, as {watched}"
-    if program.eager:
-        why = "`run_eagerly` is on" if model.run_eagerly else "a layer of the model can't be compiled"
-    elif not settings.get("fuse_steps"):
-        why = "the setting `fuse_steps` is off"
-    elif reasons := program.reasons_against_loops():
-        why = ", ".join(reasons)
-    elif not isinstance(source, ArrayBatches):
-        why = "the batches come one by one" + ("" if runner.watched else ", too large or too different to be gathered")
-    elif runner.arrays is None and runner.steps != source.steps:
-        why = f"`steps_per_epoch` is {runner.steps} and the arrays have {source.steps} batches"
-    elif source.rows < 2 * (source.batch_size or 1):  # type: ignore[attr-defined]
-        why = "an epoch has one full batch"
-    elif not runner.watched:
-        why = "the data are too large to be put on the device, and two batches too large to be gathered"
-    else:
-        return f"one step a dispatch, as {watched}"
-    return f"one step a dispatch, as {why}{f'; {watched}' if runner.watched else ''}"
+        return f"{per} steps a dispatch, as {watching}"
+    return f"one step a dispatch, as {'; '.join(filter(None, (why, watching))) or 'no more were run'}"
 
 
 def _looks(callback: Any) -> bool:
+    """Whether a callback, maybe of another library, has batch hooks."""
     needs = getattr(callback, "needs_batches", None)
     return needs is None or needs("train")
 
 
 def _step(runner: Runner, last: Dispatch | None) -> tuple[Program, tuple] | None:
-    """The runner's program, and the specs of what a full step of it is given."""
+    """Returns the runner's program, and the specs of a full step's arguments."""
     program, source = runner.program, runner.source
     if program.eager or last is None:
         return None
@@ -299,9 +286,9 @@ def _step(runner: Runner, last: Dispatch | None) -> tuple[Program, tuple] | None
 
 
 def _flops(program: Program, args: tuple) -> float | None:
-    """Floating point operations of a step as XLA counts them; None where it can't."""
+    """Returns the floating point operations of a step as XLA counts them; None where it can't."""
     traced = program.trace_step(*args)
-    # Of a loop inside the step XLA counts one turn.
+    # XLA counts one iteration of a loop inside the step.
     if has_primitive(traced.jaxpr, "scan", "while"):
         return None
     try:
@@ -311,12 +298,14 @@ def _flops(program: Program, args: tuple) -> float | None:
 
 
 @contextmanager
-def profiling(model: Any, wanted: bool, callbacks: Any, verbose: Any) -> Iterator[list[Observer]]:
+def profiling(
+    model: StepModel, wanted: bool, callbacks: Callback | list[Callback] | None, verbose: int | str
+) -> Iterator[list[Observer]]:
     """Yields the observers of a `fit`; where profiling is wanted, `model.history` has the result after it."""
     if not wanted:
         yield []
         return
-    options_are_known()  # to find out compiles a program, which is none of the model's
+    options_are_known()  # compiles a program, which should not be counted among the model's
     profiler = Profiler(callbacks)
     monitoring = jax.monitoring
     monitoring.register_event_duration_secs_listener(profiler.heard)
@@ -334,21 +323,24 @@ def profiling(model: Any, wanted: bool, callbacks: Any, verbose: Any) -> Iterato
 
 
 def profile(
-    model: Any, x: Any, y: Any = None, batch_size: int | None = None, steps: int | None = None, **kwargs: Any
+    model: Any, x: Data, y: Tree = None, batch_size: int | None = None, steps: int | None = None, **kwargs: Any
 ) -> Profile:
-    """Tells where the time of training goes, and leaves the model as it was.
+    """Measures where the time of training goes, and leaves the model as it was.
 
-    The model trains on the data as `fit` would. Then its weights, optimizer, metrics and random streams get back what
-    they had. A generator is read; of arrays nothing changes.
+    The model trains on the data as in `fit`. Then the values of its weights, optimizer, metrics and random streams are
+    restored. A generator is consumed.
 
     Args:
         model: The model, compiled.
         x, y, batch_size: The data, as in `fit`.
-        steps: How many steps; default: those of an epoch.
-        **kwargs: Other arguments of `fit`: the callbacks and validation of the training that is asked about.
+        steps: Number of steps; those of an epoch when None.
+        **kwargs: Other arguments of `fit`, such as the callbacks and validation of the training in question.
 
     Returns:
         A `Profile`. Printing it shows a table.
+
+    Raises:
+        ValueError: `steps` is less than 1.
 
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     >>> model.compile("sgd", "mse")
@@ -371,37 +363,41 @@ def profile(
 
 
 class _AsItWas(Callback):
-    """Gives a model and the random streams back what they had when training began, when it is left."""
+    """Remembers the values of a model and of the random streams when training begins, to restore them.
 
-    def __init__(self, model: Any):
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: StepModel):
         super().__init__()
         self._of_model = {n: model.__dict__.get(n) for n in ("history", "stop_training")}
         self._values: list[tuple[Any, np.ndarray]] = []
         self._streams: Any = None
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        # By now all is built, which is the one thing that stays.
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        # By now all is built, which is not undone.
         model, default = self.model, seeds._default
         variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
         variables += [default.state] if default is not None else []
-        # Copies, as the buffers of the values are given to the first step.
+        # Copies, as the first step takes over the buffers of the values.
         self._values = [(v, np.array(v.stored_value())) for v in variables]
         self._streams = random.getstate(), np.random.get_state(), default
 
     def put_back(self) -> None:
-        """Gives everything back."""
+        """Restores the values."""
         for variable, value in self._values:
             variable.assign(value)
         if self._streams is not None:
             python, numpy, seeds._default = self._streams
             random.setstate(python)
             np.random.set_state(numpy)
-        for name, value in self._of_model.items():
-            setattr(self.model, name, value)
+        for name, attribute in self._of_model.items():
+            setattr(self.model, name, attribute)
 
 
-def _first_steps(x: Any, y: Any, batch_size: int | None, steps: int, kwargs: dict) -> tuple[Any, Any, dict]:
-    """The data of the first steps: fewer rows, so that steps run as they would on all of them."""
+def _first_steps(x: Data, y: Tree, batch_size: int | None, steps: int, kwargs: dict) -> tuple[Data, Tree, dict]:
+    """Returns the data of the first steps: fewer rows, as `steps_per_epoch` would change how the steps are run."""
     source = adapt(x, y, kwargs.get("sample_weight"), batch_size=batch_size)
     if not isinstance(source, ArrayBatches):
         return x, y, {**kwargs, "steps_per_epoch": steps}

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..callbacks import CallbackList
-from ..core import config as settings
 from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps
 from . import guards
-from .dispatches import Dispatch, InFlight
+from .dispatches import Dispatch, InFlight, loops_are_off
 from .gathered import Gathered
 from .logs import LazyLogs
-from .plans import ArrayPlan, HostArrays, array_plan, takes_arrays
+from .plans import ArrayPlan, array_plan, takes_arrays
 from .program import Program, State, program_of
+from .rows import HostArrays
+from .steps import StepModel
 
 
 class Observer:
-    """Base of what looks at the dispatches of a `Runner`; it changes nothing."""
+    """Base of objects that look at the dispatches of a `Runner` and change nothing."""
 
     def reading(self, runner: Runner) -> None:
         """Called before the data of the next dispatch are made."""
 
     def read(self, runner: Runner) -> None:
-        """Called when they are."""
+        """Called after the data of the next dispatch are made."""
 
     def before(self, runner: Runner, dispatch: Dispatch, state: State) -> None:
-        """Called before a dispatch, with the state that it is going to take over."""
+        """Called before a dispatch, with the state whose buffers it takes over."""
 
-    def after(self, runner: Runner, dispatch: Dispatch, state: State, logs: Any) -> None:
-        """Called after it, with what it is going to return."""
+    def after(self, runner: Runner, dispatch: Dispatch, state: State, logs: dict[str, Any]) -> None:
+        """Called after a dispatch, with its results, which may still be computed."""
 
     def ended(self, runner: Runner) -> None:
-        """Called at the end of each epoch, also one that was interrupted."""
+        """Called at the end of each epoch, also of one that was interrupted."""
 
 
 class Runner:
@@ -42,30 +42,30 @@ class Runner:
         model: The model.
         kind: "train" or "test".
         source: The batches.
-        steps: Steps an epoch, or None for what the source has.
-        watched: Whether something looks after every step (a callback's batch hook).
-        shown: Whether something shows progress now and then.
-        observers: What looks at each dispatch.
+        steps: Steps an epoch; None for what the source has.
+        batch_hooks: Whether a callback has batch hooks, which are called after every step.
+        shown: Whether progress is shown between dispatches.
+        observers: Observers of the dispatches.
 
     Attributes:
-        plan: How the epoch under way runs.
-        step: Steps of the epoch that were done; 0 before and after it.
+        plan: Plan of the epoch under way.
+        step: Number of steps of the epoch that are done; 0 before and after it.
     """
 
     def __init__(
         self,
-        model: Any,
+        model: StepModel,
         kind: str,
         source: Batches,
         steps: int | None,
-        watched: bool,
+        batch_hooks: bool,
         shown: bool,
         observers: Sequence[Observer] = (),
     ):
         self.model = model
         self.kind = kind
         self.source = source
-        self.watched = watched
+        self.batch_hooks = batch_hooks
         self.shown = shown
         self.observers = list(observers)
         self.program: Program = program_of(model, kind)
@@ -73,9 +73,9 @@ class Runner:
         self.limited = EpochSteps(source, steps)
         self.plan: ArrayPlan | Gathered | None = None
         self.step = 0
-        # Where the steps can be cut from them, the arrays that the user passed.
+        # The arrays that the user passed, where batches can be cut from them.
         self.arrays = HostArrays(source.arrays) if takes_arrays(self.program, source, steps) else None  # type: ignore[attr-defined]
-        # Arrays were looked at as a whole; of an iterable the batches of the first epoch are, one by one.
+        # Arrays were checked as a whole; of an iterable the batches of the first epoch are, one by one.
         self._checks = not isinstance(source, ArrayBatches)
         self._in_flight = InFlight()
 
@@ -89,13 +89,13 @@ class Runner:
         Args:
             begin: Called with the number of the first step of a dispatch.
             end: Called with the number of the last step of a dispatch and its logs.
-            stop: Whether to leave the epoch now.
+            stop: Returns whether to leave the epoch now.
 
         Returns:
             The last logs, on the device.
         """
         program = self.program = program_of(self.model, self.kind)
-        if self.kind == "test":  # which begins from the start each time
+        if self.kind == "test":  # evaluation always begins with the first batch
             self.limited = EpochSteps(self.source, self.limited.steps)
         self.source.on_epoch_begin()
         logs: Any = None
@@ -103,7 +103,7 @@ class Runner:
             state = program.read()
             for dispatch in self._dispatches():
                 begin(dispatch.first)
-                if self.watched:
+                if self.batch_hooks:
                     state = program.read()  # a callback may have changed it
                 for observer in self.observers:
                     observer.before(self, dispatch, state)
@@ -111,9 +111,9 @@ class Runner:
                 for observer in reversed(self.observers):
                     observer.after(self, dispatch, state, logs)
                 self.step = dispatch.last + 1
-                if self.watched:
+                if self.batch_hooks:
                     program.settle()
-                if self.watched or self.shown:
+                if self.batch_hooks or self.shown:
                     end(dispatch.last, LazyLogs(logs))
                 if stop():
                     break
@@ -127,17 +127,17 @@ class Runner:
         return logs
 
     def state(self) -> dict[str, Any]:
-        """Where the data are: what `restore` needs to go on from here."""
+        """Returns the position in the data, for `restore`."""
         return {"step": self.step, **self.limited.state(self.step)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Begins the next epoch with the step that was next when `state` was taken."""
-        if self.arrays is not None and state["step"]:  # the order of that epoch was the last one begun
+        """Makes the next epoch begin with the step that was next when `state` was taken."""
+        if self.arrays is not None and state["step"]:  # an interrupted pass is begun again, in the same order
             state = {**state, "passes": state["passes"] - 1, "taken": 0}
         self.limited.restore(state, state["step"])
 
-    def _dispatches(self) -> Any:
-        """The dispatches of an epoch; observers are told when data are made."""
+    def _dispatches(self) -> Iterator[Dispatch]:
+        """Yields the dispatches of an epoch; tells the observers when data are made."""
         self._tell("reading")
         self.plan = self._plan()
         for dispatch in self.plan.dispatches():
@@ -150,30 +150,19 @@ class Runner:
             getattr(observer, event)(self)
 
     def _plan(self) -> ArrayPlan | Gathered:
-        per = self.model.steps_per_execution
+        per, source = self.model.steps_per_execution, self.source
         if self.arrays is not None:
-            assert isinstance(self.source, ArrayBatches)
+            assert isinstance(source, ArrayBatches)
             start, self.limited.start = self.limited.start, 0
-            return array_plan(self.program, self.source, self.arrays, per, self.watched, self._in_flight, start)
-        loops = not self.watched and self.steps != 1 and not self.program.eager and settings.get("fuse_steps")
-        return Gathered(self.program, self.limited, per, loops, self._check, self._in_flight)
+            return array_plan(self.program, source, self.arrays, per, self.batch_hooks, self._in_flight, start)
+        off = loops_are_off(self.program)
+        loops = not (off or self.batch_hooks or self.steps == 1)
+        if isinstance(source, ArrayBatches):
+            why = f"`steps_per_epoch` is {self.steps} and the arrays have {source.steps} batches"
+        else:
+            why = "the batches come one by one" + (", too large or too different to be gathered" if loops else "")
+        return Gathered(self.program, self.limited, per, loops, self._check, self._in_flight, off or why)
 
     def _check(self, batch: Batch, number: int) -> None:
         if self._checks:
             guards.check_each(self.model, batch, number)
-
-
-def limit_steps(steps: int | None, have: int | None) -> int | None:
-    """Returns `steps`, but no more than the setting `max_steps_per_epoch`; `have` is what the data have."""
-    limit = settings.max_steps_per_epoch()
-    if limit is None:
-        return steps
-    known = steps if steps is not None else have
-    return limit if known is None else min(known, limit)
-
-
-def callback_list(callbacks: Any, model: Any, verbose: int, **kwargs: Any) -> CallbackList:
-    """Returns the callbacks of a run, with those that it always has."""
-    if isinstance(callbacks, CallbackList):
-        return callbacks
-    return CallbackList(callbacks, add_progbar=verbose != 0, verbose=verbose, model=model, **kwargs)

@@ -1,4 +1,4 @@
-"""Steps of a model: pure functions of (state, data) that users may override, and the losses and metrics in them."""
+"""Steps of a model: pure functions of (state, data) that users may override, with its losses and metrics."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ..core import tree
 from ..core.engine import jax, jnp
-from ..core.masks import get_mask, set_mask
+from ..core.masks import get_masks, set_masks
 from ..core.state import StateScope
+from ..core.types import Array, Tree
 from ..data.batches import unpack_x_y_sample_weight
 from ..layers.calling import call_scope
 from ..layers.layer import Layer
+from ..metrics import Mean, Metric
 from ..ops import sum
 from . import padding
 from .compile import CompiledLoss, CompileMetrics, widened
@@ -34,11 +35,14 @@ class StepModel(Layer):
     )
     _about_training = ("compiled", "optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics")
     _compiled = ("optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_compile_arguments")
-    # An optimizer or a metric given to `compile` is no part of the model.
+    # An optimizer or a metric given to `compile` is no part of the model: its variables are not the model's.
     _untracked = Layer._untracked | {*_compiled, "history", "_programs", "_prepared_for", "_call"}
     _transient = {**Layer._transient, "_programs": dict, "_prepared_for": type(None), "_call": type(None)}
     optimizer: Any
-    _loss_tracker: Any
+    history: Any
+    stop_evaluating: bool
+    stop_predicting: bool
+    _loss_tracker: Mean
     _compile_loss: CompiledLoss | None
     _compile_metrics: CompileMetrics | None
     _compile_arguments: dict[str, Any] | None
@@ -52,9 +56,9 @@ class StepModel(Layer):
             setattr(self, name, None)
         self._reset_programs()
         self.run_eagerly = False
-        self.jit_compile: Any = True
+        self.jit_compile: bool | str | None = True
         self.steps_per_execution = 1
-        self.history: Any = None
+        self.history = None
 
     def _reset_programs(self) -> None:
         self._programs = {}
@@ -62,21 +66,21 @@ class StepModel(Layer):
 
     @property
     def loss(self) -> Any:
-        """What `compile` was given as `loss`; None before."""
+        """The `loss` that `compile` was given; None before."""
         return (self._compile_arguments or {}).get("loss")
 
     @loss.setter
-    def loss(self, value: Any) -> None:  # a subclass may give the name to something of its own
+    def loss(self, value: Tree) -> None:  # a subclass may use the name for something of its own
         self._compile_arguments = {**(self._compile_arguments or {}), "loss": value}
 
     # Metrics
 
     @property
-    def metrics(self) -> list:
+    def metrics(self) -> list[Metric]:
         """The metrics that `fit` and `evaluate` report."""
-        found = [self._loss_tracker, *self._metrics]
+        found: list[Metric | None] = [self._loss_tracker, *self._metrics]
         for layer in self._flatten_layers(include_self=False):
-            if not isinstance(layer, StepModel):  # whose metrics are for its own training
+            if not isinstance(layer, StepModel):  # an inner model's metrics are of its own training
                 found += layer._metrics
         found.append(self._compile_metrics)
         if self._compile_loss is not None:
@@ -89,12 +93,12 @@ class StepModel(Layer):
         return [m.name for m in self.metrics]
 
     def reset_metrics(self) -> None:
-        """Starts every metric anew."""
+        """Resets every metric."""
         for metric in self.metrics:
             metric.reset_state()
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """The metrics' results by log name."""
+        """Returns the metrics' results by log name."""
         results: dict[str, Any] = {}
         for metric in self.metrics:
             value = metric.result()
@@ -104,23 +108,26 @@ class StepModel(Layer):
     # Losses
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """The number to minimise for a batch; may be overridden.
+        self, x: Tree = None, y: Tree = None, y_pred: Tree = None, sample_weight: Tree = None, training: bool = True
+    ) -> Array:
+        """Computes the number to minimise for a batch; may be overridden.
 
         Args:
             x, y: The batch.
-            y_pred: What the model predicts for it.
+            y_pred: The model's predictions for it.
             sample_weight: Weights of the rows, or None.
             training: Whether this is a training step.
 
         Returns:
-            A scalar: the compiled losses, and those added by layers and regularizers.
+            A scalar: the sum of the compiled losses and of those added by layers and regularizers.
+
+        Raises:
+            ValueError: There is no loss at all.
         """
         del x
         losses = []
         if self._compile_loss is not None:
-            self._compile_loss.build(self, y_pred, y)  # it may be the user's own loop that asks first
+            self._compile_loss.build(self, y_pred, y)  # in a user's own loop nothing was built before
             value = self._compile_loss(y, y_pred, sample_weight)
             if value is not None:
                 losses.append(value)
@@ -138,8 +145,8 @@ class StepModel(Layer):
             total = total + value
         return total
 
-    def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        """`compute_loss`, which in classes older than the argument takes no `training`."""
+    def _compute_loss(self, x: Tree, y: Tree, y_pred: Tree, sample_weight: Tree, training: bool) -> Array:
+        """Calls `compute_loss`; overrides that are older than the argument take no `training`."""
         kwargs = {"training": training} if _takes_training(self.compute_loss) else {}
         return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **kwargs)
 
@@ -148,13 +155,25 @@ class StepModel(Layer):
         trainable_variables: list,
         non_trainable_variables: list,
         metrics_variables: list,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
+        x: Tree = None,
+        y: Tree = None,
+        y_pred: Tree = None,
+        sample_weight: Tree = None,
         training: bool = True,
     ) -> tuple:
-        """`compute_loss` as a pure function: `(loss, (trainable, non_trainable, metrics))`."""
+        """Computes the loss as a pure function.
+
+        Args:
+            trainable_variables, non_trainable_variables, metrics_variables: Values of `model.trainable_variables` and
+                so on, lists of arrays.
+            x, y, y_pred, sample_weight, training: As in `compute_loss`.
+
+        Returns:
+            `(loss, (trainable_variables, non_trainable_variables, metrics_variables))`.
+
+        Raises:
+            ValueError: A list has another length than the model's.
+        """
         if self._compile_loss is not None:
             self._compile_loss.build(self, y_pred, y)
         groups = (trainable_variables, non_trainable_variables, metrics_variables)
@@ -174,13 +193,19 @@ class StepModel(Layer):
         trainable_variables: list,
         non_trainable_variables: list,
         metrics_variables: list,
-        x: Any,
-        y: Any,
-        sample_weight: Any,
+        x: Tree,
+        y: Tree,
+        sample_weight: Tree,
         training: bool = False,
         optimizer_variables: list | None = None,
     ) -> tuple:
-        """The loss of a batch and what computing it changed, as a pure function.
+        """Computes the loss of a batch, and the new values of variables that this changes, as a pure function.
+
+        Args:
+            trainable_variables, non_trainable_variables, metrics_variables: Values of the model's variables.
+            x, y, sample_weight: The batch.
+            training: Whether this is a training step.
+            optimizer_variables: Values of the optimizer's variables, for the scale of the loss; None for their own.
 
         Returns:
             `(scaled_loss, (loss, y_pred, non_trainable_variables, metrics_variables))`.
@@ -188,7 +213,7 @@ class StepModel(Layer):
         pairs = self._pairs(trainable_variables, non_trainable_variables, metrics_variables)
         with StateScope(pairs) as scope, call_scope(self):
             y_pred = self(x, training=training)
-            masks = _masks_of(y_pred)
+            masks = get_masks(y_pred)
             padding.mark_rows(y_pred)
             loss = self._compute_loss(x, y, y_pred, sample_weight, training)
         scaled = loss
@@ -196,24 +221,29 @@ class StepModel(Layer):
             mapping = zip(self.optimizer.variables, optimizer_variables) if optimizer_variables is not None else ()
             with StateScope(mapping):
                 scaled = self.optimizer.scale_loss(loss)
-        _set_masks(y_pred, masks)  # for the metrics, which leave out what the loss leaves out
+        set_masks(y_pred, masks)  # for the metrics, which leave out what the loss leaves out
         _, non_trainable, metrics = self._groups()
         return scaled, (loss, y_pred, _after(scope, non_trainable), _after(scope, metrics))
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Updates the compiled metrics with a batch and returns the logs; may be overridden."""
+    def compute_metrics(self, x: Tree, y: Tree, y_pred: Tree, sample_weight: Tree = None) -> dict[str, Any]:
+        """Updates the compiled metrics with a batch and returns the logs; may be overridden.
+
+        Args:
+            x, y, sample_weight: The batch.
+            y_pred: The model's predictions for it.
+        """
         self._update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
-    def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+    def _update_metrics(self, y: Tree, y_pred: Tree, sample_weight: Tree) -> None:
         if self._compile_metrics is not None:
             self._compile_metrics.build(self, y, y_pred)
             self._compile_metrics.update_state(y, y_pred, sample_weight)
 
     # Steps: pure functions of (state, data), which users may override
 
-    def train_step(self, state: tuple, data: Any) -> tuple:
-        """One training step, a pure function; may be overridden.
+    def train_step(self, state: tuple, data: Tree) -> tuple:
+        """Runs one training step, a pure function; may be overridden.
 
         Args:
             state: `(trainable_variables, non_trainable_variables, optimizer_variables, metrics_variables)`, lists of
@@ -226,28 +256,28 @@ class StepModel(Layer):
         state, logs = self._train_update(state, data)
         return self._logs_of(state[3]) if logs is None else logs, state
 
-    def _train_update(self, state: tuple, data: Any) -> tuple[tuple, dict[str, Any] | None]:
-        """The state after a training step, and the logs where `compute_metrics` is the user's."""
+    def _train_update(self, state: tuple, data: Tree) -> tuple[tuple, dict[str, Any] | None]:
+        """Returns the state after a training step, and the logs where `compute_metrics` is overridden."""
         trainable, non_trainable, optimizer, metrics = state
         x, y, sample_weight = unpack_x_y_sample_weight(data)
 
         def compute(*args: Any, **kwargs: Any) -> tuple:
             scaled, found = self.compute_loss_and_updates(*args, **kwargs)
-            return scaled, (found, _masks_of(found[1]))  # what is traced here has no attributes outside
+            return scaled, (found, get_masks(found[1]))  # `value_and_grad` returns arrays without their masks
 
         with call_scope(self):
             (_, (found, masks)), grads = jax.value_and_grad(compute, has_aux=True)(
                 trainable, non_trainable, metrics, x, y, sample_weight, training=True, optimizer_variables=optimizer
             )
             loss, y_pred, non_trainable, metrics = found
-            _set_masks(y_pred, masks)
-            if trainable:  # else there is a loss to look at, and nothing to train
+            set_masks(y_pred, masks)
+            if trainable:  # a model without any still has a loss to report
                 trainable, optimizer = self.optimizer.stateless_apply(optimizer, grads, trainable)
-            metrics, logs = self._note(metrics, loss, x, y, y_pred, sample_weight)
+            metrics, logs = self._updated_metrics(metrics, loss, x, y, y_pred, sample_weight)
         return (trainable, non_trainable, optimizer, metrics), logs
 
-    def test_step(self, state: tuple, data: Any) -> tuple:
-        """One evaluation step, a pure function; may be overridden.
+    def test_step(self, state: tuple, data: Tree) -> tuple:
+        """Runs one evaluation step, a pure function; may be overridden.
 
         Args:
             state: `(trainable_variables, non_trainable_variables, metrics_variables)`.
@@ -259,35 +289,37 @@ class StepModel(Layer):
         state, logs = self._test_update(state, data)
         return self._logs_of(state[2]) if logs is None else logs, state
 
-    def _test_update(self, state: tuple, data: Any) -> tuple[tuple, dict[str, Any] | None]:
+    def _test_update(self, state: tuple, data: Tree) -> tuple[tuple, dict[str, Any] | None]:
         trainable, non_trainable, metrics = state
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         with call_scope(self):
             _, (loss, y_pred, non_trainable, metrics) = self.compute_loss_and_updates(
                 trainable, non_trainable, metrics, x, y, sample_weight, training=False
             )
-            metrics, logs = self._note(metrics, loss, x, y, y_pred, sample_weight)
+            metrics, logs = self._updated_metrics(metrics, loss, x, y, y_pred, sample_weight)
         return (trainable, non_trainable, metrics), logs
 
-    def _note(self, metrics: list, loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> tuple[list, Any]:
-        """The metrics' variables after a batch, and the logs where `compute_metrics` is the user's."""
+    def _updated_metrics(
+        self, metrics: list, loss: Array, x: Tree, y: Tree, y_pred: Tree, sample_weight: Tree
+    ) -> tuple[list, dict[str, Any] | None]:
+        """Returns the metrics' variables after a batch, and the logs where `compute_metrics` is overridden."""
         logs = None
         variables = self.metrics_variables
         with StateScope(zip(variables, metrics)) as scope:
             self._loss_tracker.update_state(loss, sample_weight=padding.row_count(x))
             if type(self).compute_metrics is StepModel.compute_metrics:
-                self._update_metrics(y, y_pred, sample_weight)  # without working out results that nobody reads
+                self._update_metrics(y, y_pred, sample_weight)  # without the results, which the last step alone needs
             else:
                 logs = self.compute_metrics(x, y, y_pred, sample_weight)
         return _after(scope, variables), logs
 
     def _logs_of(self, metrics: list) -> dict[str, Any]:
-        """The logs, from the metrics' variables."""
+        """Returns the logs for these values of the metrics' variables."""
         with StateScope(zip(self.metrics_variables, metrics)):
             return self.get_metrics_result()
 
-    def predict_step(self, state: tuple, data: Any) -> tuple:
-        """One prediction step, a pure function; may be overridden.
+    def predict_step(self, state: tuple, data: Tree) -> tuple:
+        """Runs one prediction step, a pure function; may be overridden.
 
         Args:
             state: `(trainable_variables, non_trainable_variables)`.
@@ -307,12 +339,8 @@ class StepModel(Layer):
         return [pair for group, given in zip(self._groups(), values) for pair in zip(group, given)]
 
     def _ordered_log_names(self) -> list[str]:
-        """The names in the logs of the built-in steps."""
-        return self._metric_names(compiled=lambda m: [key for _, key, _, _ in m.entries])
-
-    def _metric_names(self, compiled: Callable[[CompileMetrics], list[str]]) -> list[str]:
-        lists = (compiled(m) if isinstance(m, CompileMetrics) else [m.name] for m in self.metrics)
-        return [name for names in lists for name in names]
+        """Returns the names in the logs of the built-in steps."""
+        return [name for m in self.metrics for name in (m.keys if isinstance(m, CompileMetrics) else [m.name])]
 
 
 def _takes_training(method: Callable) -> bool:
@@ -322,13 +350,3 @@ def _takes_training(method: Callable) -> bool:
 
 def _after(scope: StateScope, variables: list) -> list:
     return [scope.values[id(v)] for v in variables]
-
-
-def _masks_of(y_pred: Any) -> list:
-    return [get_mask(p) for p in tree.flatten(y_pred)]
-
-
-def _set_masks(y_pred: Any, masks: list) -> None:
-    for p, mask in zip(tree.flatten(y_pred), masks):
-        if mask is not None:
-            set_mask(p, mask)

@@ -1,20 +1,24 @@
-"""Trainer: `compile`, `fit`, `evaluate`, `predict` and the steps that users override."""
+"""Trainer: `compile`, `fit`, `evaluate`, `predict` and their relatives on single batches."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
 from typing import Any
 
 from .. import optimizers
-from ..core import tree
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..callbacks import Callback, History
+from ..core.serialization import deserialize_keras_object
+from ..core.types import Data, Tree
 from ..core.warnings import warn
 from ..layers.layer_errors import shortens
 from ..metrics import Mean
 from . import guards, loop, prediction
 from .arguments import FitArguments, LoopArguments, integer
 from .calls import called
-from .compile import CompiledLoss, CompileMetrics, is_empty
+from .compile import compiled, serialized
+from .logs import flat_logs
+from .on_batch import on_batch
 from .profile import profiling
 from .steps import StepModel
 
@@ -31,16 +35,16 @@ class Trainer(StepModel):
     def compile(
         self,
         optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        loss: Tree = None,
+        loss_weights: Tree = None,
+        metrics: Tree = None,
+        weighted_metrics: Tree = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
+        jit_compile: bool | str | None = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Says how the model is trained. Nothing is computed yet.
+        """Configures the model for training. Nothing is computed yet.
 
         With several outputs, `loss`, `loss_weights`, `metrics` and `weighted_metrics` may be dicts by output name or
         lists in order.
@@ -49,15 +53,21 @@ class Trainer(StepModel):
             optimizer: Name, `Optimizer`, or any `optax.GradientTransformation`.
             loss: Name, function or `Loss`.
             loss_weights: Factors of the outputs' losses in the sum that is minimised.
-            metrics: What to report, as names, functions or `Metric`s.
+            metrics: Metrics to report, as names, functions `(y_true, y_pred)` or `Metric`s.
             weighted_metrics: Likewise, with sample and class weights applied.
-            run_eagerly: Runs steps without compiling them, for debugging.
+            run_eagerly: Whether to run steps without compiling them, for debugging.
             steps_per_execution: Steps between calls of the callbacks' batch hooks.
             jit_compile: Kept for compatibility; `False` is `run_eagerly=True`.
-            auto_scale_loss: Under `mixed_float16`, wraps the optimizer so that small gradients don't vanish.
+            auto_scale_loss: Whether to wrap the optimizer in a `LossScaleOptimizer` under the policy `mixed_float16`,
+                so that small gradients don't underflow.
 
         Raises:
-            ValueError: A name that is not known, with a suggestion.
+            ValueError: A name is unknown (the error suggests another), or an argument is of the wrong kind.
+
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse", metrics=["mae"])
+        >>> model.optimizer.name
+        'adam'
         """
         optimizer = optimizers.get(optimizer)
         policy = getattr(self, "dtype_policy", None)
@@ -66,15 +76,10 @@ class Trainer(StepModel):
                 optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
         steps_per_execution = integer("steps_per_execution", steps_per_execution)
         guards.check_compiled(loss, loss_weights, metrics, weighted_metrics, run_eagerly, jit_compile)
-        compiled_loss = None if is_empty(loss) else CompiledLoss(loss, loss_weights)
-        if compiled_loss is None and loss_weights is not None:
-            warn("`loss_weights` has no effect without `loss`.")
-        compiled_metrics = None
-        if not (is_empty(metrics) and is_empty(weighted_metrics)):
-            compiled_metrics = CompileMetrics(metrics, weighted_metrics)
+        parts = compiled(loss, loss_weights, metrics, weighted_metrics)
+        # Nothing of the model has changed so far, should an argument be wrong.
         self.optimizer = optimizer
-        self._compile_loss = compiled_loss
-        self._compile_metrics = compiled_metrics
+        self._compile_loss, self._compile_metrics = parts
         self._loss_tracker = Mean(name="loss")
         self._compile_arguments = {
             "optimizer": optimizer,
@@ -94,16 +99,20 @@ class Trainer(StepModel):
         self.compiled = True
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """The arguments of `compile`, for `compile_from_config`."""
+        """Returns the serialized arguments of `compile`, for `compile_from_config`."""
         if not self.compiled or self._compile_arguments is None:
             return {} if not self.compiled else None
         config = {**self._compile_arguments, "jit_compile": self.jit_compile}
-        return {k: _serialize(v) for k, v in config.items()}
+        return {k: serialized(v) for k, v in config.items()}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles the model as `get_compile_config` recorded it."""
+        """Compiles the model with the arguments that `get_compile_config` returned.
+
+        Args:
+            config: Their config.
+        """
         if type(self).compile is not Trainer.compile:
-            # Which arguments it takes isn't known, nor what they would do to the model that is being loaded.
+            # Neither its arguments are known, nor its effects on a model that is being loaded.
             warn(
                 "`compile()` was not called as part of model loading because the model's `compile()` method is custom. "
                 "All subclassed Models that have `compile()` overridden should also override `get_compile_config()` "
@@ -127,25 +136,25 @@ class Trainer(StepModel):
     @shortens
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: Tree = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: int | str = "auto",
+        callbacks: Callback | list[Callback] | None = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
-        shuffle: Any = True,
-        class_weight: Any = None,
-        sample_weight: Any = None,
+        validation_data: Data = None,
+        shuffle: bool | str = True,
+        class_weight: dict | None = None,
+        sample_weight: Tree = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: Any = 1,
+        validation_freq: int | Collection[int] = 1,
         debug_nans: bool = False,
         profile: bool = False,
-    ) -> Any:
+    ) -> History:
         """Trains the model.
 
         With several inputs or outputs, `x`, `y`, `sample_weight` and `class_weight` may be dicts by name.
@@ -154,29 +163,36 @@ class Trainer(StepModel):
             x: Arrays (NumPy, JAX, pandas, polars, or nested), a generator, a `PyDataset`, or any iterable of batches
                 `(x, y)` or `(x, y, sample_weight)`.
             y: Labels, when `x` is arrays.
-            batch_size: Rows a step; 32 when None.
-            epochs: The number of the last epoch.
-            verbose: 0 silent, 1 a progress bar, 2 a line an epoch; "auto" is 1.
+            batch_size: Rows per step; 32 when None.
+            epochs: Number of the last epoch.
+            verbose: 0 silent, 1 a progress bar, 2 a line per epoch; "auto" is 1.
             callbacks: List of `Callback`s.
-            validation_split: Fraction of the arrays' end that is kept for validation.
+            validation_split: Fraction of the rows, from the end of the arrays, that is kept for validation.
             validation_data: Data to evaluate after each epoch: `(x, y)`, `(x, y, sample_weight)` or an iterable.
-            shuffle: Whether the rows come in a new order each epoch; "batch" shuffles whole batches.
+            shuffle: Whether to shuffle the rows before each epoch; "batch" shuffles whole batches.
             class_weight: Dict from class to weight; with several outputs a dict of these by output name.
             sample_weight: Weights of the rows.
-            initial_epoch: The epoch to begin with, when going on.
-            steps_per_epoch: Steps an epoch; default: what the data have.
-            validation_steps: Steps of each validation.
-            validation_batch_size: Rows a validation step; `batch_size` when None.
-            validation_freq: Validate every so many epochs, or in the epochs of this list.
-            debug_nans: At the first loss that isn't finite, replay the batch and name the layer where it began.
-            profile: Find out where the time goes, and print it at the end unless `verbose` is 0; see `utils.profile`.
-                The result is the `profile` of what is returned. Each dispatch is waited for, which takes some time.
+            initial_epoch: Number of the first epoch, to resume a training.
+            steps_per_epoch: Steps per epoch; all batches of the data when None.
+            validation_steps: Steps of each validation; all batches when None.
+            validation_batch_size: Rows per validation step; `batch_size` when None.
+            validation_freq: Number of epochs between validations, or a list of the epochs to validate after.
+            debug_nans: Whether to replay the first step whose loss isn't finite, and to name the layer where it began.
+            profile: Whether to measure where the time goes, and print it at the end unless `verbose` is 0; see
+                `utils.profile`. The result is the `profile` of the returned `History`. Each dispatch is waited for,
+                which takes some time.
 
         Returns:
-            A `History`, whose `history` is a dict from log name to a list with one value an epoch.
+            A `History`, whose `history` is a dict from log name to a list with one value per epoch.
 
         Raises:
             ValueError: The data don't fit the model, its losses or each other; nothing has been trained then.
+
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(np.ones((64, 4)), np.ones((64, 1)), epochs=2, verbose=0)
+        >>> {name: len(values) for name, values in history.history.items()}
+        {'loss': 2}
         """
         self._check_compiled("fit")
         given = FitArguments.checked(
@@ -200,100 +216,103 @@ class Trainer(StepModel):
     @shortens
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: Tree = None,
         batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
+        verbose: int | str = "auto",
+        sample_weight: Tree = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callback | list[Callback] | None = None,
         return_dict: bool = False,
         **kwargs: Any,
-    ) -> Any:
-        """The loss and metrics of the model on data.
+    ) -> float | list | dict[str, Any]:
+        """Computes the loss and metrics of the model on data.
 
         Args:
             x, y, sample_weight, batch_size, verbose, callbacks: As in `fit`.
-            steps: How many steps; default: what the data have.
+            steps: Number of steps; all batches of the data when None.
             return_dict: Whether to return a dict by log name.
 
         Returns:
             The loss alone, a list of the loss and the metrics, or a dict.
+
+        Raises:
+            ValueError: The data don't fit the model, its losses or each other.
         """
         self._check_compiled("evaluate")
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         given = LoopArguments.checked(batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
         logs = loop.evaluate(self, x, y, sample_weight, given)
-        return logs if return_dict else self._flatten_logs(logs)
+        return logs if return_dict else flat_logs(self, logs)
 
     @shortens
     def predict(
         self,
-        x: Any,
+        x: Data,
         batch_size: int | None = None,
-        verbose: Any = "auto",
+        verbose: int | str = "auto",
         steps: int | None = None,
-        callbacks: Any = None,
-    ) -> Any:
-        """The outputs of the model for data, as NumPy arrays.
+        callbacks: Callback | list[Callback] | None = None,
+    ) -> Tree:
+        """Computes the outputs of the model for data, batch by batch.
 
         Args:
             x: As in `fit`.
-            batch_size: Rows a step; 32 when None.
+            batch_size: Rows per step; 32 when None.
             verbose: 0 silent, 1 a progress bar, 2 a line.
-            steps: How many steps; default: what the data have.
+            steps: Number of steps; all batches of the data when None.
             callbacks: List of `Callback`s.
 
         Returns:
-            Arrays in the structure of the model's outputs.
+            NumPy arrays in the structure of the model's outputs.
+
+        Raises:
+            ValueError: The data don't fit the model's inputs.
         """
         return prediction.predict(self, x, batch_size, verbose, steps, callbacks)
 
     @shortens
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
-    ) -> Any:
-        """One training step on a batch; returns its loss and metrics.
+        self,
+        x: Tree,
+        y: Tree = None,
+        sample_weight: Tree = None,
+        class_weight: dict | None = None,
+        return_dict: bool = False,
+    ) -> float | list | dict[str, Any]:
+        """Runs one training step on a batch; returns its loss and metrics as `evaluate` does.
 
         Args:
             x, y, sample_weight, class_weight: The batch, as in `fit`.
             return_dict: Whether to return a dict by log name.
         """
         self._check_compiled("train_on_batch")
-        logs = loop.on_batch(self, "train", x, y, sample_weight, class_weight)
-        return logs if return_dict else self._flatten_logs(logs)
+        logs = on_batch(self, "train", x, y, sample_weight, class_weight)
+        return logs if return_dict else flat_logs(self, logs)
 
     @shortens
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Evaluates a batch; returns its loss and metrics.
+    def test_on_batch(
+        self, x: Tree, y: Tree = None, sample_weight: Tree = None, return_dict: bool = False
+    ) -> float | list | dict[str, Any]:
+        """Evaluates a batch; returns its loss and metrics as `evaluate` does.
 
         Args:
             x, y, sample_weight: The batch, as in `fit`.
             return_dict: Whether to return a dict by log name.
         """
         self._check_compiled("test_on_batch")
-        logs = loop.on_batch(self, "test", x, y, sample_weight, None)
-        return logs if return_dict else self._flatten_logs(logs)
+        logs = on_batch(self, "test", x, y, sample_weight, None)
+        return logs if return_dict else flat_logs(self, logs)
 
     @shortens
-    def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for one batch, as NumPy arrays."""
-        return loop.on_batch(self, "predict", x, None, None, None)
+    def predict_on_batch(self, x: Tree) -> Tree:
+        """Returns the outputs for one batch, as NumPy arrays.
 
-    def _flatten_logs(self, logs: dict[str, Any]) -> Any:
-        """Logs as a list, in Keras's order: the metrics by their own names, then what else was logged, sorted."""
-        names = self._metric_names(compiled=lambda m: [metric.name for metric in m.metrics])
-        values = [logs[n] for n in names if n in logs] + [logs[n] for n in sorted(logs) if n not in names]
-        return values[0] if len(values) == 1 else values
-
-
-def _serialize(value: Any) -> Any:
-    if isinstance(value, dict) and not tree.is_nested(value.get("config", None)):
-        return {k: _serialize(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_serialize(v) for v in value]
-    return serialize_keras_object(value)
+        Args:
+            x: The batch.
+        """
+        return on_batch(self, "predict", x, None, None, None)
 
 
 __all__ = ["Trainer"]

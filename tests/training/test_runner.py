@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import addax as keras
-from addax.training.runner import LazyLogs
+from addax.training.logs import LazyLogs
 
 PLAIN = {"accuracy": 0.5, "loss": 2.0}
 
