@@ -299,6 +299,21 @@ def test_swap_ema_weights_needs_averages():
         model.fit(x, y, verbose=0, callbacks=[keras.callbacks.SwapEMAWeights()])
 
 
+def test_predictions_use_the_averages():
+    model, x, y = model_and_data(optimizer=keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5))
+    steps: list = []
+    note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append(model.get_weights()))
+    model.fit(x, y, batch_size=6, verbose=0, callbacks=[note])
+    # The average begins with the weights after the first step.
+    kernel, bias = ((first + second) / 2 for first, second in zip(*steps))
+    model.set_weights([np.full_like(kernel, 7.0), np.full_like(bias, 7.0)])
+    swap = keras.callbacks.SwapEMAWeights()
+    for batch_size in (1, 12):  # in a loop on the device, and one step
+        found = model.predict(x, batch_size=batch_size, verbose=0, callbacks=[swap])
+        np.testing.assert_allclose(found, x @ kernel + bias, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(model.predict(x, verbose=0), 7 * x.sum(axis=1, keepdims=True) + 7, rtol=1e-4, atol=1e-5)
+
+
 def test_history_plot(tmp_path):
     pytest.importorskip("matplotlib").use("Agg")
     history = keras.callbacks.History()
