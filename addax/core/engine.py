@@ -108,6 +108,16 @@ def is_tracer(x: Any) -> bool:
     return is_loaded() and isinstance(x, jax.core.Tracer)
 
 
+def promoted(*given: Any) -> Any:
+    """The dtype that holds what is `given`, arrays or dtypes: to cast to by name, where nothing is promoted silently.
+
+    >>> promoted("bfloat16", "float32")
+    dtype('float32')
+    """
+    with jax.numpy_dtype_promotion("standard"):  # strict promotion would not even tell
+        return jnp.result_type(*given)
+
+
 def has_float64() -> bool:
     """Whether JAX holds 64-bit numbers."""
     return bool(jax.config.read("jax_enable_x64"))

@@ -7,7 +7,7 @@ leading batch axis best.
 
 from __future__ import annotations
 
-from ..core.engine import jax, jnp, lax
+from ..core.engine import jax, jnp, lax, promoted
 from ..core.types import Array
 
 
@@ -88,7 +88,7 @@ def by_products(
     q = query.reshape((batch, queries, key_heads, groups, dim)).transpose(0, 2, 3, 1, 4)
     q = q.reshape((batch * key_heads, groups * queries, dim))
     k, v = (x.transpose(0, 2, 1, 3).reshape((batch * key_heads, keys, x.shape[-1])) for x in (key, value))
-    wide = jnp.promote_types(query.dtype, "float32")
+    wide = promoted(query.dtype, "float32")
     logits = lax.dot_general(q, k, (((2,), (2,)), ((0,), (0,))), preferred_element_type=wide)
     logits = logits.reshape((batch, heads, queries, keys)) * jnp.asarray(scale, wide)
     if cap is not None:

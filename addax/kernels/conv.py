@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core.engine import jax, jnp, lax
+from ..core.engine import jax, jnp, lax, promoted
 from ..core.types import Array
 from .depthwise import Geometry, depthwise, use_shifts
 
@@ -111,7 +111,7 @@ def conv(
             "The number of input channels must be evenly divisible by kernel's in_channels. "
             f"Received input channels {channels} and kernel in_channels {per_group}. "
         )
-    dtype = jnp.result_type(inputs, kernel)
+    dtype = promoted(inputs, kernel)
     inputs, kernel = inputs.astype(dtype), kernel.astype(dtype)
     if use_matmul(inputs, kernel, data_format):
         return _pointwise(inputs, kernel, strides)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..core import jax_inside
-from ..core.engine import jax, jnp, lax
+from ..core.engine import jax, jnp, lax, promoted
 from ..core.types import Array, DTypeLike
 from .conv import Sizes, dimension_numbers, per_axis
 
@@ -90,7 +90,7 @@ def conv_transpose(
         cut = max(over, 0) // 2 if padding == "same" and isinstance(over, int) else 0
         pads.append((cut, over - cut))
     geometry = Geometry(strides, dilation, tuple(pads), dimension_numbers(rank, data_format))
-    dtype = jnp.result_type(inputs, kernel)
+    dtype = promoted(inputs, kernel)
     inputs, kernel = inputs.astype(dtype), kernel.astype(dtype)
     run = primitive().bind if use_primitive(size, dtype) else reference
     return run(inputs, kernel, geometry=geometry)

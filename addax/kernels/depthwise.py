@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ..core import jax_inside
-from ..core.engine import jax, jnp, lax
+from ..core.engine import jax, jnp, lax, promoted
 from ..core.types import Array, DTypeLike
 
 # Windows with more elements are left to XLA: each element is a pass over the data, and compile time grows with them.
@@ -97,7 +97,7 @@ def _taps(x: Array, window: tuple, strides: tuple, dilation: tuple, counts: tupl
 
 def _wide(*arrays: Any) -> list[Any]:
     """Casts arrays to the precision of the sums."""
-    dtype = jnp.promote_types(jnp.result_type(*arrays), "float32")
+    dtype = promoted(*(a.dtype for a in arrays), "float32")
     return [a.astype(dtype) for a in arrays]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.engine import jax, jnp, lax
+from ..core.engine import jax, jnp, lax, promoted
 from ..core.types import Array, DTypeLike
 
 
@@ -105,7 +105,7 @@ def normal(key: Array, shape: Sequence[int], dtype: DTypeLike) -> Any:
         key, shape: See `random_bits`.
         dtype: Float dtype; computed in float32 at least.
     """
-    wide = jnp.promote_types(dtype, "float32")
+    wide = promoted(dtype, "float32")
     # The midpoints of 2**23 equal parts of (-1, 1): exact in float32, symmetric, and never the ends.
     part = (random_bits(key, shape) >> 9).astype(wide)
     return (lax.erf_inv((2 * part + 1) * 2.0**-23 - 1) * math.sqrt(2)).astype(dtype)

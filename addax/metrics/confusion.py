@@ -127,7 +127,7 @@ def _count(y_true: Tensor, y_pred: Tensor, weights: Tensor, thresholds: tuple[fl
         positives = jnp.cumsum(per_bucket[:0:-1], axis=0)[::-1]
     else:
         labels = y_true.astype(bool)
-        parts = jnp.stack([labels * weights, ~labels * weights], axis=-1)
+        parts = jnp.stack([jnp.where(labels, weights, 0), jnp.where(labels, 0, weights)], axis=-1)
         above = y_pred[None, :] > jnp.asarray(thresholds, y_pred.dtype)[:, None]
         positives = jnp.stack([jnp.sum(jnp.where(above, parts[:, i], 0), axis=1) for i in (0, 1)], axis=-1)
     negatives = jnp.sum(parts, axis=0) - positives

@@ -117,7 +117,7 @@ class IoU(_IoUBase):
         classes = jnp.asarray(self.target_class_ids)
         both = jnp.diag(matrix)[classes]
         either = (matrix.sum(axis=0) + matrix.sum(axis=1))[classes] - both
-        return divide_no_nan(jnp.sum(divide_no_nan(both, either)), jnp.sum(either != 0))
+        return divide_no_nan(jnp.sum(divide_no_nan(both, either)), jnp.sum(either != 0).astype(both.dtype))
 
 
 class BinaryIoU(IoU):

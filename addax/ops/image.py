@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.config import standardize_data_format
 from ..core.dtypes import floatx
-from ..core.engine import jax, jnp
+from ..core.engine import jax, jnp, promoted
 from ..core.op import Argument, Tensor, TensorLike, op
 from ..core.types import Array, ArrayLike
 from ..kernels import conv as conv_kernels
@@ -66,7 +66,7 @@ def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Tens
         )
     images = images if isinstance(channels, int) else jnp.take(images, jnp.arange(3), axis)
     dtype = images.dtype
-    x = images.astype(jnp.result_type(dtype, float))
+    x = images.astype(promoted(dtype, float))
     weights = jnp.asarray([0.2989, 0.5870, 0.1140], x.dtype)
     return jnp.expand_dims(jnp.tensordot(x, weights, axes=((axis,), (0,))), axis).astype(dtype)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..core.engine import is_tracer, jax, jnp, lax
+from ..core.engine import is_tracer, jax, jnp, lax, promoted
 from ..core.op import Axis, DTypeLike, Tensor, TensorLike, op
 from ..core.types import Array, ArrayLike
 from .checks import broadcastable, differ, input_rank, least_rank
@@ -14,7 +14,7 @@ from .families import named_op
 
 
 def _float(x: Array) -> Array:
-    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.result_type(x, float))
+    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(promoted(x, float))
 
 
 @op(keras_class="CDist")

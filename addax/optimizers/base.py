@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.convert import to_tensor
-from ..core.engine import is_tracer, jnp
+from ..core.engine import is_tracer, jnp, promoted
 from ..core.naming import auto_name, name_scope
 from ..core.op import TensorLike
 from ..core.ours import is_ours
@@ -336,7 +336,7 @@ class Optimizer(OptimizerVariables):
     ) -> tuple[Array, Slots]:
         """Calls `rule` with arguments, and converts its results, to their proper dtypes."""
         # With 16-bit parameters scalars have 32 bits: bfloat16 has no 257, and 1 - 0.999 would be far off.
-        scalar = jnp.promote_types(param.dtype, jnp.float32)
+        scalar = promoted(param.dtype, jnp.float32)
         known = {**slots, **{name: v.astype(scalar) for name, v in shared.items()}}
         new, changed = self.rule(
             grad.astype(param.dtype), param, known, jnp.asarray(rate, scalar), updates.astype(scalar) + 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from ..core.engine import is_tracer, jnp, lax
+from ..core.engine import is_tracer, jnp, lax, promoted
 from ..core.types import Array
 
 T = TypeVar("T")
@@ -163,7 +163,7 @@ def all_finite(grads: Sequence[Array]) -> Array:
 
 
 def _wide(x: Array) -> Array:
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return x.astype(promoted(x.dtype, jnp.float32))
 
 
 def _norm(x: Array) -> Array:

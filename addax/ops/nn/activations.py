@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core.config import thread
 from ...core.dtypes import static_shape
-from ...core.engine import jax, jnp
+from ...core.engine import jax, jnp, promoted
 from ...core.op import Axis, Tensor, TensorLike, op
 from ...core.types import Array
 from ...core.warnings import warn
@@ -14,7 +14,7 @@ from ..checks import axis_in
 
 
 def _float(x: Array) -> Array:
-    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.result_type(x, float))
+    return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(promoted(x, float))
 
 
 @op

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.config import epsilon as default_epsilon
 from ...core.dtypes import floatx
-from ...core.engine import jnp, lax
+from ...core.engine import jnp, lax, promoted
 from ...core.op import Argument, Axis, Tensor, TensorLike, op
 from ...core.types import Array
 from ...core.warnings import warn
@@ -105,13 +105,15 @@ def batch_normalization(
                 f"Received: `{tuple(vector.shape)}`."
             )
     # One multiplication and one addition per element of `x`: all else is per feature.
-    factor = lax.rsqrt(variance.reshape(shape) + epsilon)
+    given = promoted(*(v for v in (mean, variance, offset, scale) if v is not None))
+    factor = lax.rsqrt(variance.astype(given).reshape(shape) + epsilon)
     if scale is not None:
-        factor = factor * scale.reshape(shape)
-    shift = -mean.reshape(shape) * factor
+        factor = factor * scale.astype(given).reshape(shape)
+    shift = -mean.astype(given).reshape(shape) * factor
     if offset is not None:
-        shift = shift + offset.reshape(shape)
-    return jnp.asarray(x * factor + shift, x.dtype)
+        shift = shift + offset.astype(given).reshape(shape)
+    wide = promoted(x, factor)
+    return (x.astype(wide) * factor.astype(wide) + shift.astype(wide)).astype(x.dtype)
 
 
 @op(keras_class="LayerNorm")
@@ -150,7 +152,7 @@ def layer_normalization(
         )
     epsilon = default_epsilon() if epsilon is None else epsilon
     dtype = x.dtype
-    compute = jnp.result_type(dtype, "float32")
+    compute = promoted(dtype, "float32")
     x = x.astype(compute)
     axes = _several(x, axis)
     gamma, beta = (None if w is None else _along(x, axes, w).astype(compute) for w in (gamma, beta))
@@ -191,7 +193,7 @@ def rms_normalization(
     """
     epsilon = default_epsilon() if epsilon is None else epsilon
     dtype = x.dtype
-    x = x.astype(jnp.result_type(dtype, "float32"))
+    x = x.astype(promoted(dtype, "float32"))
     axes = _several(x, axis)
     out = x * lax.rsqrt(jnp.mean(jnp.square(x), axes, keepdims=True) + epsilon)
     if scale is not None:
@@ -279,6 +281,6 @@ def dot_product_attention(
             f"`key` and `value` the same length and number of heads. {shapes}"
         )
     mask = None if mask is None else mask.astype(bool)
-    dtype = jnp.result_type(query, key, value)
+    dtype = promoted(query, key, value)
     query, key, value = (x.astype(dtype) for x in (query, key, value))
     return attend(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap, flash_attention)

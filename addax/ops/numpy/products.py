@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.engine import jnp
+from ...core.engine import jnp, promoted
 from ...core.op import Argument, Tensor, TensorLike, op
 from ...core.types import ArrayLike
 from ..families import named_op
@@ -15,7 +15,7 @@ from ..families import named_op
 
 def _integer_products(x1: ArrayLike, x2: ArrayLike) -> str | None:
     # A sum of int8 products overflows int8; int32 holds it.
-    return "int32" if jnp.result_type(x1, x2) == "int8" else None
+    return "int32" if promoted(x1, x2) == "int8" else None
 
 
 @op
@@ -178,7 +178,7 @@ def correlate(x1: TensorLike, x2: TensorLike, mode: str = "valid") -> Tensor:
     >>> correlate([1.0, 2.0, 3.0], [0.0, 1.0])
     Array([2., 3.], dtype=float32)
     """
-    if not jnp.issubdtype(jnp.result_type(x1, x2), jnp.floating):
+    if not jnp.issubdtype(promoted(x1, x2), jnp.floating):
         x1, x2 = jnp.asarray(x1, "float32"), jnp.asarray(x2, "float32")
     return jnp.correlate(x1, x2, mode)
 
