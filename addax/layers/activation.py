@@ -93,6 +93,9 @@ class ReLU(Elementwise):
         threshold: Value of `x` from which on the output is `x`.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `max_value`, `negative_slope` or `threshold` is negative or not a number.
+
     >>> keras.layers.ReLU(max_value=6.0, negative_slope=0.5)(np.array([-1.0, 2.0, 8.0]))
     Array([-0.5,  2. ,  6. ], dtype=float32)
     """
@@ -133,6 +136,9 @@ class LeakyReLU(Elementwise):
         negative_slope: Slope below 0.
         **kwargs: `name`, `dtype` and other arguments of `Layer`; `alpha`, Keras 2's name for the slope.
 
+    Raises:
+        ValueError: `negative_slope` is negative or not a number.
+
     >>> keras.layers.LeakyReLU(0.5)(np.array([-1.0, 2.0]))
     Array([-0.5,  2. ], dtype=float32)
     """
@@ -166,6 +172,9 @@ class PReLU(Layer):
         alpha_constraint: Constraint on the slopes, applied after each update.
         shared_axes: Axes along which a slope is shared, counted from 1 for the first after the batch; None for none.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: A shared axis is not positive.
 
     >>> keras.layers.PReLU(alpha_initializer="ones", shared_axes=[1, 2])(np.ones((1, 8, 8, 3))).shape
     (1, 8, 8, 3)
@@ -240,6 +249,9 @@ class Softmax(Elementwise):
     Args:
         axis: Axis or axes to normalize along.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        TypeError: `axis` is neither an int nor a list or tuple of ints.
 
     Call arguments: `inputs`; `mask`, bool, of the same shape: the output is 0 where it is False. A mask with fewer axes
     marks padded timesteps: it is passed on, and has an effect only if the softmax runs over the timesteps.

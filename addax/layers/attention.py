@@ -43,6 +43,9 @@ class Attention(Layer):
         seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `score_mode` is unknown, or `dropout` isn't in [0, 1].
+
     Call arguments: `inputs`, a list `[query, value]` or `[query, value, key]`, of shapes `(batch, queries, dim)`,
     `(batch, keys, value_dim)` and `(batch, keys, dim)`, with equal additional axes between batch and length if there
     are any; `mask`, a list of their masks `(batch, length)` or Nones; `return_attention_scores`; `use_causal_mask`:

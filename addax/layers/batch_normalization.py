@@ -44,6 +44,10 @@ class BatchNormalization(Layer):
         synchronized: Accepted for compatibility: arrays sharded over devices are always reduced as a whole.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
+    Raises:
+        TypeError: `axis` isn't an int.
+        ValueError: A number is out of its range, or `renorm_clipping` has unknown keys or contradictory limits.
+
     Call arguments: `inputs`; `training`: whether to use the statistics of the batch and update the moving averages;
     `mask`, bool, of the shape of the inputs without the last axis: elements to include in the statistics. With
     `trainable = False` the layer runs in inference mode also in training.

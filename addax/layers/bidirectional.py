@@ -36,6 +36,9 @@ class Bidirectional(Layer):
         backward_layer: A recurrent layer with the opposite `go_backwards`, for the backward direction; None for a copy.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: A layer isn't recurrent, `merge_mode` is unknown, or the two layers don't match.
+
     Input and output shapes are those of the recurrent layer, with twice the features for "concat". With `return_state`
     the states of the forward layer follow the output, then those of the backward layer.
 

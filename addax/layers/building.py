@@ -30,7 +30,7 @@ def around_build(build: Callable) -> Callable:
 
     @functools.wraps(build)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
-        if self._building:  # super().build()
+        if self._building:  # called by the `build` of a subclass, which does the rest
             build(self, *args, **kwargs)
             return
         self.__dict__["_building"] = True

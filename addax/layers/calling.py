@@ -47,6 +47,17 @@ def call_scope(layer: Operation) -> Iterator[None]:
         thread.call_context = outer
 
 
+@contextmanager
+def autocast(dtype: str | None) -> Iterator[None]:
+    """Within it, float variables are cast to `dtype` when they are read; None: not at all."""
+    outer = thread.autocast
+    thread.autocast = dtype
+    try:
+        yield
+    finally:
+        thread.autocast = outer
+
+
 class CallSignature:
     """The parameters of a `call` method, inspected once per class."""
 
@@ -200,6 +211,7 @@ class Call:
             masks = tree.map_structure(get_mask, value)
             if i == 0:
                 self.input_masks = masks if _any(masks) else None
+            # `mask` belongs to the only tensor, `<name>_mask` to one of several; the first falls back on `mask`.
             target = "mask" if len(self.tensors) == 1 else f"{name}_mask"
             if i == 0 and target not in names:
                 target = "mask"
@@ -265,7 +277,7 @@ def as_input(x: Argument, dtype: str | None) -> Any:
 
 
 def common_int_dtype(tensors: Tree) -> str | None:
-    """Returns the dtype that holds the values of all tensors, or None if one of them is of floats."""
+    """Returns the common dtype of integer or bool tensors, or None if one of them has floats."""
     dtypes = [numpy_dtype(x.dtype) for x in tree.flatten(tensors) if hasattr(x, "dtype")]
     return None if any(map(is_float, dtypes)) else np.result_type(*dtypes).name
 
@@ -284,15 +296,15 @@ def record(layer: Operation, call: Call, args: tuple, kwargs: dict[str, Any], ou
         The outputs, tensors of this node alone.
     """
     if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor):
-        # A call on nothing but a tensor is recorded with its flag and mask, any other as it was written: so it is
-        # in Keras's files. Masks that are not recorded come with the arrays.
+        # As in Keras's files, a call on a single tensor is recorded with its training flag and mask, any other with its
+        # arguments as written. Masks that aren't recorded are attached to the tensors.
         if call.signature.training_default is not None:
             kwargs = {"training": call.training}
         if "mask" in call.signature.names:
             kwargs = {**kwargs, "mask": call.arguments.get("mask")}
     else:
         args, kwargs = (tree.map_structure(lambda x: as_input(x, dtype), given) for given in (args, kwargs))
-    # Two calls never share an output tensor, and an output is never an input.
+    # A tensor belongs to one node: outputs that are inputs (of an identity, say) are replaced by new tensors.
     inputs = {id(t) for t in tree.flatten(call.arguments)}
     outputs = tree.map_structure(
         lambda t: KerasTensor(t.shape, t.dtype) if isinstance(t, KerasTensor) and id(t) in inputs else t, outputs

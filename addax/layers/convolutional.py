@@ -183,6 +183,9 @@ class Conv1D(BaseConv):
         kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: A size isn't positive, `padding` is unknown, or options exclude each other.
+
     >>> keras.layers.Conv1D(8, 3, padding="causal")(np.ones((2, 10, 4))).shape
     (2, 10, 8)
     """
@@ -208,6 +211,9 @@ class Conv2D(BaseConv):
         kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: A size isn't positive, `padding` is unknown, or options exclude each other.
+
     >>> keras.layers.Conv2D(8, 3, strides=2, padding="same")(np.ones((2, 28, 28, 1))).shape
     (2, 14, 14, 8)
     """
@@ -231,6 +237,9 @@ class Conv3D(BaseConv):
         activity_regularizer: Regularizer of the output.
         kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: A size isn't positive, `padding` is unknown, or options exclude each other.
 
     >>> keras.layers.Conv3D(2, 3)(np.ones((1, 5, 5, 5, 1))).shape
     (1, 3, 3, 3, 2)
@@ -332,6 +341,9 @@ class Conv1DTranspose(BaseConvTranspose):
         activity_regularizer: Regularizer of the output.
         kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: A size isn't positive, `padding` is unknown, or options exclude each other.
 
     >>> keras.layers.Conv1DTranspose(4, 3, strides=2, padding="same")(np.ones((1, 5, 2))).shape
     (1, 10, 4)

@@ -27,6 +27,9 @@ class Dense(Layer):
         quantization_config: Accepted for compatibility; must be None.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `units` isn't a positive int.
+
     Input shape `(batch, ..., features)`, output shape `(batch, ..., units)`.
 
     >>> keras.layers.Dense(8, activation="relu")(np.ones((2, 16))).shape

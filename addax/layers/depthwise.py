@@ -77,6 +77,9 @@ class DepthwiseConv1D(BaseDepthwiseConv):
         depthwise_constraint, bias_constraint: Constraints on the depthwise kernel and the bias.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: A size isn't positive, `padding` is unknown, or options exclude each other.
+
     >>> keras.layers.DepthwiseConv1D(3, depth_multiplier=2)(np.ones((1, 10, 4))).shape
     (1, 8, 8)
     """
@@ -177,6 +180,9 @@ class SeparableConv1D(BaseSeparableConv):
         activity_regularizer: Regularizer of the output.
         depthwise_constraint, pointwise_constraint, bias_constraint: Constraints on the two kernels and the bias.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: A size isn't positive, `padding` is unknown, or options exclude each other.
 
     >>> keras.layers.SeparableConv1D(8, 3)(np.ones((1, 10, 4))).shape
     (1, 8, 8)

@@ -35,6 +35,10 @@ class EinsumDense(Layer):
         quantization_config: Accepted for compatibility; must be None.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
+    Raises:
+        TypeError: `equation` or `bias_axes` isn't a str.
+        ValueError: `output_shape` has sizes that aren't positive.
+
     >>> keras.layers.EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d")(np.ones((2, 32, 128))).shape
     (2, 32, 64)
     """

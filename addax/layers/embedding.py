@@ -33,6 +33,9 @@ class Embedding(Layer):
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`; `input_length`, the length of the
             input in Keras 2.
 
+    Raises:
+        ValueError: `input_dim` or `output_dim` isn't a positive int.
+
     Input shape `(batch, ...)`, output shape `(batch, ..., output_dim)`.
 
     >>> keras.layers.Embedding(1000, 64)(np.array([[4, 10], [999, 0]])).shape

@@ -30,6 +30,9 @@ class GRUCell(RecurrentCell):
         seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `units` isn't a positive int, or a flag or rate is invalid.
+
     >>> output, states = keras.layers.GRUCell(4)(np.ones((2, 3)), [np.zeros((2, 4))])
     >>> output.shape, states[0].shape
     ((2, 4), (2, 4))
@@ -118,6 +121,9 @@ class GRU(CellRNN):
             (as in the paper).
         use_cudnn: Accepted for compatibility and ignored: addax has one implementation.
         **kwargs: `zero_output_for_mask` (see `RNN`), `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: `units` isn't a positive int, or a flag or rate is invalid.
 
     Input shape `(batch, timesteps, features)`; output shapes as for `RNN`.
 

@@ -28,6 +28,9 @@ class Lambda(Layer):
         arguments: Dict of additional keyword arguments of the function.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        TypeError: `function` isn't callable, or `output_shape` is neither a shape nor a function.
+
     >>> keras.layers.Lambda(lambda x: x**2)(np.array([1.0, 3.0]))
     Array([1., 9.], dtype=float32)
     """

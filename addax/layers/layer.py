@@ -41,7 +41,7 @@ from .input_spec import InputSpec, assert_input_compatibility
 
 
 class Layer(Owner, Operation):
-    """The base of all layers: weights, the checks around `call`, masks, losses, dtypes and configs.
+    """Base of all layers: weights, checks around `call`, masks, losses, dtypes and configs.
 
     Subclasses make their weights in `build(self, input_shape)` with `add_weight`, compute in `call(self, inputs)`
     (which may also take `training` and `mask`), and may give their output's shape in
@@ -53,6 +53,9 @@ class Layer(Owner, Operation):
         dtype: Dtype, policy name or `DTypePolicy`; None is the global policy.
         autocast: Whether float inputs and weights are cast to the policy's compute dtype.
         name: Name; automatic when None.
+
+    Raises:
+        ValueError: There are unknown keyword arguments.
 
     >>> class Scale(keras.layers.Layer):
     ...     def build(self, input_shape):
@@ -66,8 +69,8 @@ class Layer(Owner, Operation):
     _about: tuple[str, ...] = ("_path", "_origin", "_losses", "_build_shapes", "_initial_weights", "_input_shape_arg")
     supports_jit = True
     built = False
-    # The layer whose name in files this layer has, for layers that compute like another one with different weights. A
-    # file of a model with the other layer can then be loaded; variables of this layer alone keep their values.
+    # The layer whose place in files this layer takes, for layers that compute like it with other weights. Files of the
+    # original model then load into this one, and this layer's own variables keep their values.
     stands_for: Layer | None = None
     # Properties that a class declares. A user's subclass of a built-in layer must repeat them, as its methods may do
     # anything.
@@ -144,9 +147,7 @@ class Layer(Owner, Operation):
     def dtype_policy(self) -> policies.DTypePolicy:
         """The dtypes of computation and of variables."""
         policy = self._dtype_policy
-        if isinstance(policy, policies.DTypePolicyMap):
-            return policy[self.path]
-        return policy
+        return policy[self.path] if isinstance(policy, policies.DTypePolicyMap) else policy
 
     @dtype_policy.setter
     def dtype_policy(self, value: PolicyLike) -> None:
@@ -312,7 +313,7 @@ class Layer(Owner, Operation):
         return [v for m in self.metrics for v in m.variables]
 
     def get_weights(self) -> list[np.ndarray]:
-        """The values of the weights, NumPy arrays in the order of `weights`."""
+        """Returns the values of the weights, NumPy arrays in the order of `weights`."""
         return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
@@ -329,7 +330,7 @@ class Layer(Owner, Operation):
         self._set_values(variables, weights, f"Layer {self.name} weight shape {{}} is")
 
     def count_params(self) -> int:
-        """The number of elements of all weights.
+        """Returns the number of elements of all weights.
 
         Raises:
             ValueError: The layer isn't built.
@@ -469,13 +470,9 @@ class Layer(Owner, Operation):
     def _compute(self, arguments: dict[str, Any]) -> Tree:
         """Runs `call`, with weights cast to the compute dtype, inside the layer's name scope."""
         args, kwargs = call_signature(self).unbind(arguments)
-        outer = thread.autocast
-        thread.autocast = self.compute_dtype if self.autocast and is_float(self.compute_dtype) else None
-        try:
-            with name_scope_once(self.name):
-                return self.call(*args, **kwargs)
-        finally:
-            thread.autocast = outer
+        dtype = self.compute_dtype if self.autocast and is_float(self.compute_dtype) else None
+        with calling.autocast(dtype), name_scope_once(self.name):
+            return self.call(*args, **kwargs)
 
     def _evaluate(self, arguments: dict[str, Any]) -> Tree:
         """Returns KerasTensors like the outputs for arguments with KerasTensors, by abstract evaluation of `call`."""
@@ -513,8 +510,7 @@ class Layer(Owner, Operation):
 
     def _output_dtype(self, inputs: Tree) -> str:
         """Returns the dtype of the output for inputs of these dtypes."""
-        kept = calling.common_int_dtype(inputs) if self._keeps_dtype else None
-        return kept or self.compute_dtype
+        return (self._keeps_dtype and calling.common_int_dtype(inputs)) or self.compute_dtype
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """Returns the shape of the output for inputs of the given shape.

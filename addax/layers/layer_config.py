@@ -18,7 +18,7 @@ _BASE_ARGUMENTS = ("name", "trainable", "dtype", "autocast")
 
 
 class ConfiguredLayer(Protocol):
-    """The attributes of every layer that configs are made of."""
+    """Attributes of layers that configs are made of."""
 
     name: str
     activity_regularizer: RegularizerLike
@@ -40,7 +40,7 @@ def config_of(layer: ConfiguredLayer, skip: tuple[str, ...], null_activity: bool
         NotImplementedError: An argument can't be serialized.
     """
     cls = type(layer)
-    # Arguments of a user's class that writes `get_config` itself are that method's affair.
+    # A user's `get_config` writes the arguments of its own class; the others are written here.
     own = next((c for c in reversed(cls.__mro__) if "get_config" in c.__dict__ and not is_ours(c)), None)
     rest = auto_config(layer, skip=(*_BASE_ARGUMENTS, *skip), upto=own)
     if "activity_regularizer" in rest and rest["activity_regularizer"] is None and not null_activity:

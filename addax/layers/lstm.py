@@ -33,6 +33,9 @@ class LSTMCell(RecurrentCell):
         seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `units` isn't a positive int, or a flag or rate is invalid.
+
     >>> output, states = keras.layers.LSTMCell(4)(np.ones((2, 3)), [np.zeros((2, 4)), np.zeros((2, 4))])
     >>> output.shape, len(states)
     ((2, 4), 2)
@@ -120,6 +123,9 @@ class LSTM(CellRNN):
         unroll: Whether to unroll the loop over timesteps.
         use_cudnn: Accepted for compatibility and ignored: addax has one implementation.
         **kwargs: `zero_output_for_mask` (see `RNN`), `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: `units` isn't a positive int, or a flag or rate is invalid.
 
     Input shape `(batch, timesteps, features)`; output shapes as for `RNN`. States: hidden and cell state.
 

@@ -18,6 +18,9 @@ class Masking(Layer):
         mask_value: Value of missing features.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `mask_value` isn't a number.
+
     Input and output shape `(batch, timesteps, features)`; masked timesteps are set to 0.
 
     >>> x = np.array([[[1.0, 2.0], [0.0, 0.0]]])

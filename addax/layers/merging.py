@@ -64,6 +64,7 @@ class Merge(Layer):
 
     def _combine_masked(self, inputs: Sequence[Any], masks: Sequence[Any]) -> Any:
         """Combines the positions that aren't padded; takes the first input where all are."""
+        # Fold: `known` marks the positions of `out` that aren't padded in some input so far; None for all.
         out, known = inputs[0], masks[0]
         for x, mask in zip(inputs[1:], masks[1:]):
             both = type(self).combine(out, x)
@@ -224,6 +225,9 @@ class Concatenate(Merge):
         axis: Axis to concatenate along; the inputs must have equal sizes along the other axes.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        TypeError: `axis` isn't an int.
+
     >>> keras.layers.Concatenate()([np.ones((1, 3)), np.ones((1, 2))]).shape
     (1, 5)
     """
@@ -303,6 +307,10 @@ class Dot(Merge):
         axes: Axis to sum over (not the batch axis): an int, or a pair with one for each input.
         normalize: Whether to normalize to unit length first, which gives the cosine similarity.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        TypeError: `axes` is neither an int nor a list or tuple.
+        ValueError: `axes` doesn't hold two ints.
 
     >>> keras.layers.Dot(axes=1)([np.ones((2, 3)), np.ones((2, 3))])
     Array([[3.], [3.]], dtype=float32)

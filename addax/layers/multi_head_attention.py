@@ -287,7 +287,7 @@ class HeadsOfAttention(Layer):
                 f"attention to access attention scores (layer '{self.path}')."
             )
         scale = self._query_size**-0.5
-        one_size = self._query_size == self._value_size  # the fused forms need it
+        one_size = self._query_size == self._value_size  # which the fused kernels require
         if one_size and not with_scores and not (training and self.dropout):
             flash = self.flash_attention
             if flash is None and is_flash_attention_enabled() is False:
@@ -327,6 +327,7 @@ class HeadsOfAttention(Layer):
         if attention_mask is not None:
             rank = 2 + len(outer) + len(queries) + len(keys)
             attention_mask = cast(attention_mask, "bool")
+            # Missing axes (heads, axes not attended along) are inserted before those of queries and keys.
             while attention_mask.ndim < rank:
                 attention_mask = expand_dims(attention_mask, max(0, attention_mask.ndim - len(queries) - len(keys)))
             masks.append(attention_mask)
@@ -432,6 +433,9 @@ class MultiHeadAttention(HeadsOfAttention):
         seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: A size isn't a positive int, or `flash_attention` is combined with dropout.
+
     Call arguments: `query`, `(batch, ..., features)`; `value`; `key`, equal to `value` when None; their masks,
     `(batch, length)`; `attention_mask`, bool, `(batch, queries, keys)`, True where a query may attend to a key;
     `return_attention_scores`; `use_causal_mask`: whether positions attend only to themselves and earlier ones. Queries
@@ -519,6 +523,10 @@ class GroupedQueryAttention(HeadsOfAttention):
         use_gate: Whether to multiply the heads' outputs by a sigmoid gate computed from the query.
         seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: A size isn't a positive int, or `num_key_value_heads` doesn't divide
+            `num_query_heads`.
 
     Call arguments: as for `MultiHeadAttention`, with inputs `(batch, length, features)`.
 

@@ -226,6 +226,10 @@ class GroupNormalization(SampleNormalization):
         beta_constraint, gamma_constraint: Constraints on `beta` and `gamma`, applied after each update.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
+    Raises:
+        TypeError: `axis` isn't an int.
+        ValueError: `groups` is neither positive nor -1.
+
     >>> keras.layers.GroupNormalization(groups=2)(np.array([[1.0, 3.0, 10.0, 30.0]])).round(2)
     Array([[-1.,  1., -1.,  1.]], dtype=float32)
     """

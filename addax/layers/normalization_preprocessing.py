@@ -24,6 +24,9 @@ class Rescaling(Layer):
         offset: A number, or one per feature.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `scale` or `offset` isn't numerical.
+
     >>> keras.layers.Rescaling(1 / 255)(np.array([[0, 255]], "uint8"))
     Array([[0., 1.]], dtype=float32)
     """
@@ -67,6 +70,9 @@ class Normalization(Layer):
         mean, variance: Statistics to use instead of `adapt`: numbers or arrays, both or neither.
         invert: Whether to apply the inverse, from normalized to original features.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: Only one of `mean` and `variance` is given, or they aren't numerical or differ in shape.
 
     >>> layer = keras.layers.Normalization()
     >>> layer.adapt(np.array([[1.0], [3.0]]))

@@ -63,6 +63,9 @@ class ZeroPadding1D(ZeroPadding):
         data_format: "channels_last" or "channels_first"; None for the default.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `padding` is negative or has the wrong number of elements.
+
     >>> keras.layers.ZeroPadding1D((1, 2))(np.ones((2, 3, 4))).shape
     (2, 6, 4)
     """
@@ -81,6 +84,9 @@ class ZeroPadding2D(ZeroPadding):
         padding: Number of zeros: an int, an int per axis, or a pair (before, after) per axis.
         data_format: "channels_last" or "channels_first"; None for the default.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: `padding` is negative or has the wrong number of elements.
 
     >>> keras.layers.ZeroPadding2D(((1, 0), (2, 2)))(np.ones((1, 4, 4, 3))).shape
     (1, 5, 8, 3)
@@ -143,6 +149,9 @@ class Cropping1D(Cropping):
         cropping: Number of timesteps to remove: an int, or a pair (before, after).
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `cropping` is negative or has the wrong number of elements.
+
     >>> keras.layers.Cropping1D((1, 2))(np.ones((2, 6, 4))).shape
     (2, 3, 4)
     """
@@ -161,6 +170,9 @@ class Cropping2D(Cropping):
         cropping: Number of elements to remove: an int, an int per axis, or a pair (before, after) per axis.
         data_format: "channels_last" or "channels_first"; None for the default.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: `cropping` is negative or has the wrong number of elements.
 
     >>> keras.layers.Cropping2D(((1, 0), (1, 1)))(np.ones((1, 5, 6, 3))).shape
     (1, 4, 4, 3)
@@ -217,6 +229,9 @@ class UpSampling1D(UpSampling):
         size: Number of repetitions, a positive int.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `size` isn't positive.
+
     >>> keras.layers.UpSampling1D(2)(np.array([1.0, 2.0]).reshape(1, 2, 1)).ravel()
     Array([1., 1., 2., 2.], dtype=float32)
     """
@@ -241,6 +256,9 @@ class UpSampling2D(UpSampling):
         data_format: "channels_last" or "channels_first"; None for the default.
         interpolation: "nearest" (repeats each pixel), "bilinear", "bicubic", "lanczos3" or "lanczos5".
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: `size` isn't positive, or `interpolation` is unknown.
 
     >>> keras.layers.UpSampling2D((2, 3))(np.ones((1, 4, 4, 1))).shape
     (1, 8, 12, 1)

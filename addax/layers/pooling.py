@@ -74,6 +74,9 @@ class MaxPooling1D(Pooling):
         data_format: "channels_last", `(batch, length, channels)`, or "channels_first"; None for the default.
         name, **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: A size isn't positive, or `padding` is unknown.
+
     >>> keras.layers.MaxPooling1D(2)(np.array([1.0, 3.0, 2.0, 0.0]).reshape(1, 4, 1)).ravel()
     Array([3., 2.], dtype=float32)
     """
@@ -92,6 +95,9 @@ class MaxPooling2D(Pooling):
         padding: "valid" (windows inside the input only) or "same" (output size `ceil(size / strides)`).
         data_format: "channels_last", `(batch, height, width, channels)`, or "channels_first"; None for the default.
         name, **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: A size isn't positive, or `padding` is unknown.
 
     >>> keras.layers.MaxPooling2D()(np.arange(16.0).reshape(1, 4, 4, 1)).ravel()
     Array([ 5.,  7., 13., 15.], dtype=float32)
@@ -320,6 +326,10 @@ class AdaptiveAveragePooling1D(AdaptivePooling):
         output_size: Number of windows, an int or a tuple of one.
         data_format: "channels_last", `(batch, length, channels)`, or "channels_first"; None for the default.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        TypeError: `output_size` is neither an int nor a tuple.
+        ValueError: A size isn't positive.
 
     >>> keras.layers.AdaptiveAveragePooling1D(2)(np.arange(5.0).reshape(1, 5, 1)).ravel()
     Array([1., 3.], dtype=float32)

@@ -124,6 +124,9 @@ class Dropout(ElementDropout):
         seed: Random seed: an int gives the same draws in every run; None for new ones.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `rate` isn't in [0, 1], or `noise_shape` isn't a shape.
+
     Call arguments: `inputs`; `training`: whether to apply dropout.
 
     >>> layer = keras.layers.Dropout(0.5, seed=1)
@@ -144,6 +147,9 @@ class AlphaDropout(ElementDropout):
         rate: Fraction to drop, in [0, 1].
         noise_shape, seed: As for `Dropout`.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: `rate` isn't in [0, 1], or `noise_shape` isn't a shape.
 
     >>> keras.layers.AlphaDropout(0.5)(np.ones((2, 3)), training=True).shape
     (2, 3)
@@ -252,6 +258,9 @@ class GaussianNoise(Noise):
         seed: Random seed: an int gives the same draws in every run; None for new ones.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `stddev` isn't in [0, 1].
+
     >>> keras.layers.GaussianNoise(0.1)(np.ones((2, 3)), training=True).shape
     (2, 3)
     """
@@ -275,6 +284,9 @@ class GaussianDropout(Noise):
         rate: Rate of the dropout with the same variance, `rate / (1 - rate)`, in [0, 1).
         seed: Random seed: an int gives the same draws in every run; None for new ones.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: `rate` isn't in [0, 1].
 
     >>> keras.layers.GaussianDropout(0.1)(np.ones((2, 3)), training=True).shape
     (2, 3)

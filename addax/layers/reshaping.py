@@ -51,6 +51,9 @@ class Reshape(Layer):
         target_shape: Shape without the batch axis; one size may be -1 (or None), to be inferred.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `target_shape` has wrong or several unknown sizes.
+
     >>> keras.layers.Reshape((3, -1))(np.ones((2, 12))).shape
     (2, 3, 4)
     """
@@ -117,6 +120,9 @@ class Permute(Layer):
         dims: Order of the axes, counted from 1 for the first after the batch, which stays first.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `dims` isn't a permutation of 1, 2, ...
+
     >>> keras.layers.Permute((2, 1))(np.ones((5, 10, 64))).shape
     (5, 64, 10)
     """
@@ -153,6 +159,10 @@ class RepeatVector(Layer):
     Args:
         n: Number of repetitions, a positive int.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        TypeError: `n` isn't an int.
+        ValueError: `n` isn't positive.
 
     >>> keras.layers.RepeatVector(3)(np.ones((2, 32))).shape
     (2, 3, 32)

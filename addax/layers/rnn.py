@@ -54,6 +54,9 @@ class RNN(Layer):
         zero_output_for_mask: Whether the output at masked timesteps is zero instead of the previous output.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `cell` has no `call` or no `state_size`, or a flag isn't a bool.
+
     Input shape `(batch, timesteps, ...)`; output shape `(batch, units)`, or `(batch, timesteps, units)` with
     `return_sequences`, in a tuple with the states with `return_state`.
 

@@ -209,6 +209,9 @@ class StackedRNNCells(Layer):
         cells: List of cells, from the first to the last.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `cells` isn't a list of cells.
+
     >>> cells = keras.layers.StackedRNNCells([keras.layers.LSTMCell(8), keras.layers.GRUCell(4)])
     >>> keras.layers.RNN(cells)(np.ones((2, 5, 3))).shape
     (2, 4)
@@ -259,7 +262,7 @@ class StackedRNNCells(Layer):
         return inputs, new_states
 
     def get_initial_state(self, batch_size: int | None = None) -> list:
-        """The initial states of the cells."""
+        """Returns the initial states of the cells."""
         return [initial_state(cell, batch_size, self.compute_dtype) for cell in self.cells]
 
     @classmethod

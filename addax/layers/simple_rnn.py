@@ -25,6 +25,9 @@ class SimpleRNNCell(RecurrentCell):
         seed: Random seed of the dropout: an int, or None.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `units` isn't a positive int, or a flag or rate is invalid.
+
     >>> output, states = keras.layers.SimpleRNNCell(4)(np.ones((2, 3)), [np.zeros((2, 4))])
     >>> output.shape, states[0].shape
     ((2, 4), (2, 4))
@@ -85,6 +88,9 @@ class SimpleRNN(CellRNN):
         unroll: Whether to unroll the loop over timesteps.
         seed: Random seed of the dropout: an int, or None.
         **kwargs: `zero_output_for_mask` (see `RNN`), `name`, `dtype` and other arguments of `Layer`.
+
+    Raises:
+        ValueError: `units` isn't a positive int, or a flag or rate is invalid.
 
     Input shape `(batch, timesteps, features)`; output shapes as for `RNN`.
 

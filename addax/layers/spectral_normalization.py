@@ -25,6 +25,9 @@ class SpectralNormalization(Wrapper):
         power_iterations: Number of power iterations per call, to estimate the spectral norm.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `power_iterations` isn't a positive int.
+
     >>> keras.layers.SpectralNormalization(keras.layers.Dense(3))(np.ones((2, 4)), training=True).shape
     (2, 3)
     """

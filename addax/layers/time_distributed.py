@@ -23,6 +23,9 @@ class TimeDistributed(Wrapper):
         layer: Layer to apply, to inputs `(batch, ...)` of one timestep.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `layer` isn't a layer.
+
     Input and output shape `(batch, timesteps, ...)`; the axes after the timesteps are those of the layer's inputs and
     outputs.
 

@@ -17,6 +17,9 @@ class Wrapper(Layer):
         layer: Layer to wrap.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
+    Raises:
+        ValueError: `layer` isn't a layer.
+
     >>> class Twice(keras.layers.Wrapper):
     ...     def call(self, inputs):
     ...         return 2 * self.layer(inputs)
