@@ -153,9 +153,14 @@ def annotations(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[as
 
 
 def shapes(module: Module) -> list[tuple[int, str]]:
-    """The shape of each line of code: names, numbers and strings are alike. Imports and docstrings are left out."""
+    """The shape of each line of code: names, numbers and strings are alike.
+
+    Imports, docstrings and signatures are left out: what a constructor takes is written where it is taken.
+    """
     skipped: set[int] = set()
     for node in ast.walk(module.tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            skipped.update(range(node.lineno, node.body[0].lineno))
         text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         if text or isinstance(node, (ast.Import, ast.ImportFrom)):
             skipped.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
