@@ -11,5 +11,9 @@ __getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
 
 # What stands above those that need it: here everything is in sight.
 _late.provide(
-    saving="addax.saving.api", summary="addax.inspect.summary", ops="addax.ops", initializers="addax.initializers"
+    saving="addax.saving.api",
+    summary="addax.inspect.summary",
+    ops="addax.ops",
+    initializers="addax.initializers",
+    tuning="addax.core.tuning",
 )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .late import provided
+
 
 class LazyModule(ModuleType):
     """A stand-in for a module that imports it at the first attribute access."""
@@ -31,8 +33,7 @@ def import_jax(name: str) -> ModuleType:
     """
     if name in _imported:
         return importlib.import_module(name)
-    from . import tuning
-
+    tuning = provided("tuning")
     streams = random.getstate(), np.random.get_state()
     try:
         first = not _imported

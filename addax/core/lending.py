@@ -9,15 +9,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from .engine import jax, jnp, put
 from .interrupts import Held
 
-if TYPE_CHECKING:
-    from .variable import Variable
+
+class Lendable(Protocol):
+    """A variable, as far as lending has to do with it."""
+
+    _value: Any
+
+    def held_value(self) -> Any: ...
+
+    def stored_value(self) -> Any: ...
+
+    def adopt(self, value: Any) -> None: ...
+
 
 State = list[list[Any]]
 
@@ -34,7 +44,7 @@ class Loan:
         groups: The variables, in groups.
     """
 
-    def __init__(self, groups: Sequence[Sequence[Variable]]):
+    def __init__(self, groups: Sequence[Sequence[Lendable]]):
         self.groups = groups
         self._places = {id(v): (g, i) for g, group in enumerate(groups) for i, v in enumerate(group)}
         # What the last step returned: a pair of the state and the rest. Replaced as a whole.
@@ -77,7 +87,7 @@ class Loan:
             _loans.discard(id(self))
             self._kept.clear()  # last: until then a variable that was not reached finds its value here
 
-    def value_of(self, variable: Variable) -> Any:
+    def value_of(self, variable: Lendable) -> Any:
         """A copy of the latest value of a variable that is on loan."""
         with lock:
             if variable._value is not self:
@@ -114,7 +124,7 @@ def read(reader: Any, values: Callable[[], Any]) -> Any:
         return values()
 
 
-def write(groups: Sequence[Sequence[Variable]], values: Sequence[Sequence[Any]]) -> None:
+def write(groups: Sequence[Sequence[Lendable]], values: Sequence[Sequence[Any]]) -> None:
     """Puts values into variables, except for None and where another program has them on loan."""
     with lock:
         for group, new in zip(groups, values):

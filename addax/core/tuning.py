@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from . import config
+from .jax_inside import keep_programs_in
 
 # Parameter number in glibc's malloc.h, value that keeps memory, and default.
 _MALLOC = {
@@ -174,8 +175,6 @@ def use_cache(jax: ModuleType, folder: Path) -> None:
     """Makes JAX keep compiled programs in `folder`, unless the user has chosen a folder for JAX."""
     if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
         return
-    from .jax_inside import keep_programs_in  # imports the engine
-
     cache = ProgramCache(folder)
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
