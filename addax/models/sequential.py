@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core import tree
 from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
+from ..core.late import late
 from ..core.naming import auto_name
 from ..core.serialization import serialize_keras_object
 from ..core.types import ShapeTree, Tree
 from ..layers.calling import Call, call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
-from ..training.guards import check_inputs
 from .graph import Graph
 from .graph_config import deserialize_layer
 from .model import Model
+
+if TYPE_CHECKING:
+    from ..training import guards
+else:  # which building a model doesn't need
+    guards = late("addax.training.guards")
 
 
 class Sequential(Model):
@@ -206,7 +211,7 @@ class Sequential(Model):
             try:
                 return super().call(inputs, training=training, mask=mask)
             except (TypeError, ValueError):
-                check_inputs(self, inputs)  # an error that names the input, if it is wrong, rather than a layer
+                guards.check_inputs(self, inputs)  # an error that names the input, if it is wrong, rather than a layer
                 raise
         x = inputs
         for layer in self.layers:

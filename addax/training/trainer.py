@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import optimizers
 from ..callbacks import Callback, History
+from ..core.late import late
 from ..core.serialization import deserialize_keras_object
 from ..core.types import Data, Tree
 from ..core.warnings import warn
 from ..layers.layer_errors import shortens
 from ..metrics import Mean
-from . import guards, loop, prediction
 from .arguments import FitArguments, LoopArguments, integer
-from .calls import called
 from .compile import compiled, serialized
 from .logs import flat_logs
-from .on_batch import on_batch
-from .profile import profiling
 from .steps import StepModel
+
+if TYPE_CHECKING:
+    from . import calls, guards, loop, on_batch, prediction
+    from . import profile as profiling
+else:  # what building a model doesn't need
+    calls, guards, loop, on_batch, prediction, profiling = (
+        late(f"addax.training.{name}") for name in ("calls", "guards", "loop", "on_batch", "prediction", "profile")
+    )
 
 
 class Trainer(StepModel):
     """A layer that can be trained; the base of `Model`."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return called(self, super().__call__, args, kwargs)
+        return calls.called(self, super().__call__, args, kwargs)
 
     # Compiling
 
@@ -210,7 +215,7 @@ class Trainer(StepModel):
             validation_freq=validation_freq,
             debug_nans=debug_nans,
         )
-        with profiling(self, profile, callbacks, verbose) as observers:
+        with profiling.profiling(self, profile, callbacks, verbose) as observers:
             return loop.fit(self, x, y, sample_weight, validation_data, given, observers)
 
     @shortens
@@ -288,7 +293,7 @@ class Trainer(StepModel):
             return_dict: Whether to return a dict by log name.
         """
         self._check_compiled("train_on_batch")
-        logs = on_batch(self, "train", x, y, sample_weight, class_weight)
+        logs = on_batch.on_batch(self, "train", x, y, sample_weight, class_weight)
         return logs if return_dict else flat_logs(self, logs)
 
     @shortens
@@ -302,7 +307,7 @@ class Trainer(StepModel):
             return_dict: Whether to return a dict by log name.
         """
         self._check_compiled("test_on_batch")
-        logs = on_batch(self, "test", x, y, sample_weight, None)
+        logs = on_batch.on_batch(self, "test", x, y, sample_weight, None)
         return logs if return_dict else flat_logs(self, logs)
 
     @shortens
@@ -312,7 +317,7 @@ class Trainer(StepModel):
         Args:
             x: The batch.
         """
-        return on_batch(self, "predict", x, None, None, None)
+        return on_batch.on_batch(self, "predict", x, None, None, None)
 
 
 __all__ = ["Trainer"]
