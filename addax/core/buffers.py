@@ -40,7 +40,7 @@ def own_copy(arrays: Any) -> Any:
     >>> copy
     {'a': array([0., 0.])}
     """
-    return tree.map_structure(_copy, arrays)
+    return _copy(arrays) if type(arrays) is np.ndarray else tree.map_structure(_copy, arrays)
 
 
 def _copy(x: Any) -> Any:

@@ -13,8 +13,6 @@ from .engine import has_float64, is_jax_array, jnp
 from .types import ArrayLike, DTypeLike
 from .variable import Variable
 
-_READ_LATER = 1 << 16  # bytes: JAX may still read larger arrays after `jnp.asarray` has returned
-
 
 def to_tensor(x: ArrayLike, dtype: DTypeLike = None) -> Any:
     """Converts a value to a JAX array.
@@ -53,13 +51,14 @@ def _from_host(x: ArrayLike, dtype: np.dtype | None) -> Any:
     """Converts data on the host: NumPy arrays, nested numbers, torch tensors."""
     if hasattr(x, "detach"):  # a torch tensor
         x = x.detach().cpu().numpy()
+    is_others = not isinstance(x, (list, tuple))
     x = as_numbers(x)
     if dtype is None and x.dtype == np.float64:
         dtype = dtypes.numpy_dtype(dtypes.floatx())
     if dtype is None and x.dtype == np.int64 and not has_float64():
         dtype = np.dtype("int32")
-    if x.nbytes > _READ_LATER and (dtype is None or x.dtype == dtype):
-        x = own_copy(x)
+    if is_others and (dtype is None or x.dtype == dtype):
+        x = own_copy(x)  # JAX promises nowhere when it has read an array of any size; a conversion is a copy already
     return jnp.asarray(x, dtype)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import random
 import sys
 from types import ModuleType
@@ -12,9 +13,15 @@ import numpy as np
 
 from .late import provided
 
+_lazy_modules: list[LazyModule] = []
+
 
 class LazyModule(ModuleType):
     """A stand-in for a module that imports it at the first attribute access."""
+
+    def __init__(self, name: str):
+        super().__init__(name)
+        _lazy_modules.append(self)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(import_jax(self.__name__), name)
@@ -128,3 +135,55 @@ def enable_float64() -> None:
     """Lets JAX hold 64-bit floats; called when the user first asks for a float64 policy or floatx."""
     if not has_float64():
         jax.config.update("jax_enable_x64", True)
+
+
+# Processes that were forked
+
+
+class ForkedModule(LazyModule):
+    """A module of JAX in a process that was forked when JAX had its threads: what computes is refused."""
+
+    # What asks about arrays without computing: code that loads data in such processes may come by it.
+    _HARMLESS = frozenset("Array core dtypes errors tree tree_util ShapeDtypeStruct sharding Device".split())
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._HARMLESS and not name.startswith("__"):
+            refuse_if_forked()
+        return super().__getattr__(name)
+
+
+_forked = False
+_has_started = False
+
+
+def refuse_if_forked() -> None:
+    """Raises RuntimeError in a process that was forked when JAX had its threads."""
+    if _forked:
+        raise RuntimeError(
+            "This process was forked from one in which JAX had computed already. JAX's threads stay behind in the "
+            "parent, so computing here would wait for them forever. Start processes that compute with 'spawn': "
+            "`multiprocessing.get_context('spawn').Pool(...)`, or `multiprocessing.set_start_method('spawn')` at the "
+            "beginning of the program; or fork before anything is computed."
+        )
+
+
+def _before_fork() -> None:
+    global _has_started
+    from .jax_inside import has_started
+
+    _has_started = has_started()  # in the parent, as the answer takes a lock that the child may never get
+
+
+def _after_fork() -> None:
+    global _forked
+    if not _has_started:
+        return
+    _forked = True
+    for module in _lazy_modules:
+        for name in [name for name in vars(module) if not name.startswith("__")]:
+            delattr(module, name)
+        module.__class__ = ForkedModule
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

@@ -2,12 +2,12 @@
 
 Python raises KeyboardInterrupt between any two instructions of the main thread. A step takes over the buffers of the
 weights, so an interrupt before its result is stored would leave a model without any; and one inside a callback of the
-garbage collector (JAX has one) is printed and forgotten. Here it is put off until it can be raised.
+garbage collector (JAX has one) is printed and forgotten. Here it is put off: to the end of the step under way, or of
+the next one.
 """
 
 from __future__ import annotations
 
-import _thread
 import gc
 import importlib
 import signal
@@ -32,10 +32,8 @@ class _State:
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
-    if _State.held:
+    if _State.held or _is_collecting(frame):
         _State.pending = True
-    elif _is_collecting(frame):
-        _thread.interrupt_main()  # which comes here again, until the collector's callback is over
     else:
         _default(number, frame)
 
@@ -73,6 +71,13 @@ def guarded() -> Iterator[None]:
     finally:
         if installed:
             _uninstall()
+            _raise_pending()
+
+
+def _raise_pending() -> None:
+    if _State.pending and not _State.held:
+        _State.pending = False
+        raise KeyboardInterrupt
 
 
 class Held:
@@ -91,9 +96,7 @@ class Held:
             _State.held -= 1
             if self._installed:
                 _uninstall()
-            if _State.pending and not _State.held:
-                _State.pending = False
-                raise KeyboardInterrupt
+            _raise_pending()
 
 
 __all__ = ["Held", "guarded"]

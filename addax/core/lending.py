@@ -7,8 +7,10 @@ its latest value. What other threads compute with already when the training begi
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +22,7 @@ from .interrupts import Held
 class Lendable(Protocol):
     """A variable, as far as lending has to do with it."""
 
+    path: str
     _value: Any
 
     def held_value(self) -> Any: ...
@@ -32,8 +35,10 @@ class Lendable(Protocol):
 State = list[list[Any]]
 
 lock = threading.RLock()  # held while a program that has variables on loan runs a step or changes hands
+_PATIENCE = 60  # seconds that a reader waits for a step
 _loans: set[int] = set()  # ids of the loans under way
 _taken = 0  # how many there have been
+_array: type | None = None  # JAX's class of arrays that hold values: quicker to ask for than whether one is an array
 _readers: dict[tuple[int, int], None] = {}  # threads, and ids of the programs with which they read
 
 
@@ -88,18 +93,38 @@ class Loan:
             self._kept.clear()  # last: until then a variable that was not reached finds its value here
 
     def value_of(self, variable: Lendable) -> Any:
-        """A copy of the latest value of a variable that is on loan."""
-        with lock:
+        """A copy of the latest value of a variable that is on loan.
+
+        Raises:
+            RuntimeError: The step under way doesn't end; as where it is the step itself that asks, from a callback.
+        """
+        if not lock.acquire(timeout=_PATIENCE):
+            raise RuntimeError(
+                f"Variable '{variable.path}' can't be read: a training step has held it for {_PATIENCE} seconds. Code "
+                "that a step calls back on the host must not read variables: pass it their values."
+            )
+        try:
             if variable._value is not self:
                 return variable.stored_value()
             group, i = self._places[id(variable)]
             return _copy(self._kept[-1][0][group][i])
+        finally:
+            lock.release()
 
     def __deepcopy__(self, memo: dict) -> None:
         return None
 
     def __reduce__(self) -> Any:
         return type(None), ()
+
+
+def _renew() -> None:
+    global lock
+    lock = threading.RLock()  # whoever held it stayed in the parent
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 def _copy(value: Any) -> Any:
@@ -109,19 +134,27 @@ def _copy(value: Any) -> Any:
 
 def enter(reader: Any) -> None:
     """Says that this thread reads variables, which are untouched until `done(reader)`."""
-    _readers[threading.get_ident(), id(reader)] = None
+    _readers[get_ident(), id(reader)] = None
 
 
-def read(reader: Any, values: Callable[[], Any]) -> Any:
-    """What `values` reads from variables, all of them after the same step, and untouched until `done(reader)`."""
-    enter(reader)
+def read(reader: Any, variables: Sequence[Lendable]) -> list:
+    """The values of variables, all of them after the same step, and untouched until `done(reader)`."""
+    _readers[get_ident(), id(reader)] = None
     if not _loans:
         count = _taken
-        found = values()
+        found = _values(variables)
         if count == _taken and not _loans:
             return found
     with lock:
-        return values()
+        return _values(variables)
+
+
+def _values(variables: Sequence[Lendable]) -> list:
+    global _array
+    if _array is None and variables:
+        _array = type(variables[0].stored_value())
+    kind = _array
+    return [v._value if type(v._value) is kind else v.stored_value() for v in variables]
 
 
 def write(groups: Sequence[Sequence[Lendable]], values: Sequence[Sequence[Any]]) -> None:
@@ -135,7 +168,7 @@ def write(groups: Sequence[Sequence[Lendable]], values: Sequence[Sequence[Any]])
 
 def done(reader: Any) -> None:
     """Says that this thread has given what it read to its last step."""
-    _readers.pop((threading.get_ident(), id(reader)), None)
+    _readers.pop((get_ident(), id(reader)), None)
 
 
 __all__ = ["Loan", "State", "done", "enter", "lock", "read", "write"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import lending
 from .engine import is_tracer, jnp
 from .naming import auto_name, name_scope
 from .types import SeedLike
@@ -87,14 +88,16 @@ class SeedGenerator:
     def next(self, ordered: bool = True) -> Any:
         """Returns the current key, uint32 of shape `(2,)`, and advances the state."""
         del ordered
-        key = self.state.value
-        self.state.assign(key + jnp.array([0, 1], "uint32"))
+        with lending.lock:  # or two threads would get the same key
+            key = self.state.value
+            self.state.assign(key + jnp.array([0, 1], "uint32"))
         return key
 
     def host_next(self) -> int:
         """Returns the current key as an int for `host_rng`, without the engine, and advances the state."""
-        seed, count = (int(word) for word in self.state.numpy())
-        self.state.assign(np.array([seed, (count + 1) & 0xFFFFFFFF], "uint32"))
+        with lending.lock:
+            seed, count = (int(word) for word in self.state.numpy())
+            self.state.assign(np.array([seed, (count + 1) & 0xFFFFFFFF], "uint32"))
         return (count << 32) | seed
 
     def get_config(self) -> dict[str, Any]:

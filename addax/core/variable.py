@@ -246,7 +246,11 @@ class Variable(TensorOperators):
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array of the caller's own. Does not import JAX when nothing has."""
         if thread.state_scope is None and thread.autocast is None and not thread.substitutes:
-            return np.array(self._host_value())
+            try:
+                return np.array(self._host_value())
+            except RuntimeError:  # another thread has begun to train it since
+                with lending.lock:
+                    return np.array(self._host_value())
         return np.array(self.value)
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import constraints, regularizers
 from ..core import policy as policies
-from ..core import tree
+from ..core import tracing, tree
 from ..core.abstract import abstract_call
 from ..core.config import thread
 from ..core.dtypes import is_float
@@ -369,6 +369,12 @@ class Layer(Owner, Operation):
     def _maybe_build(self, call: Call) -> None:
         if self.built:
             return
+        with tracing.lock:  # of threads that call a new layer, one builds it
+            if not self.built:
+                self._build_for(call)
+
+    def _build_for(self, call: Call) -> None:
+        """Builds the layer for the arguments of a call."""
         if type(self).build is not Layer.build:
             owner = f"'{self.path}' ({type(self).__name__})"
             self.build(**building.match_shapes(type(self).build, call.shapes, call.mask_shapes, owner))

@@ -14,7 +14,7 @@ import numpy as np
 from ..core import config, lending, tree
 from ..core.buffers import own_copy
 from ..core.config import thread
-from ..core.engine import is_tracer, jax
+from ..core.engine import is_tracer, jax, refuse_if_forked
 from ..core.fingerprint import Description, changes
 from ..core.jax_inside import trace_context
 from ..core.lending import Loan
@@ -49,8 +49,6 @@ class CompiledCall:
         self._adds_losses = True
         # Programs by what they are given, and whether they write to variables; None where that isn't known yet.
         self._ready: dict[Any, tuple[Callable, bool | None]] = {}
-        # JAX's class of arrays that hold values: checking for it is quicker than asking each array.
-        self._array: Any = None
 
     def _describe(self) -> Description:
         found = Description("call", self, self.variables, self.model, more=self.model.run_eagerly)
@@ -80,12 +78,13 @@ class CompiledCall:
 
     def run(self, key: Any, x: Any) -> Any:
         """The outputs, after which variables and losses are as an ordinary call leaves them."""
+        refuse_if_forked()
         step, writes = self._ready[key]
         if writes is False:
-            out, _, losses, masks = step(self._read(), x)
+            out, _, losses, masks = step(lending.read(self, self.variables), x)
         else:
             with lending.lock:  # or another call would begin with the same random numbers
-                out, written, losses, masks = step(self._read(), x)
+                out, written, losses, masks = step(lending.read(self, self.variables), x)
                 for i, value in written.items():
                     if not isinstance(self.variables[i]._value, Loan):
                         self.variables[i].adopt(value)
@@ -100,16 +99,6 @@ class CompiledCall:
                 if mask is not None:
                     set_mask(y, mask)
         return out
-
-    def _read(self) -> list:
-        kind = self._array
-        if kind is None and self.variables:
-            kind = self._array = type(self.variables[0].stored_value())
-
-        def values() -> list:
-            return [v._value if type(v._value) is kind else v.stored_value() for v in self.variables]
-
-        return lending.read(self, values)
 
     def trace(self, values: list, x: Any, training: bool | None) -> tuple:
         """What `_call` returns, for whoever traces it."""

@@ -158,6 +158,8 @@ def _trace(description: Description, function: Function, static: Any, args: tupl
 
 def spec_of(arrays: Any) -> tuple:
     """A hashable value, equal for structures of arrays of the same shapes and dtypes."""
+    if type(arrays) is np.ndarray:
+        return (arrays.shape, arrays.dtype)
     leaves, structure = jax.tree_util.tree_flatten(arrays)
     return (structure, *[(a.shape, a.dtype) for a in leaves])
 

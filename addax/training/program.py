@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from ..core import config as settings
 from ..core import lending, tracing, tree
-from ..core.engine import jax, jnp, lax
+from ..core.engine import jax, jnp, lax, refuse_if_forked
 from ..core.fingerprint import Description, changes
 from ..core.jax_inside import trace_context
 from ..core.lending import Loan, State
@@ -113,6 +114,9 @@ class Program:
         self.model = model
         self.kind = kind
         self.groups: list[list[Variable]] = [_group(model, name) for name in GROUPS[kind]]
+        self._variables = [v for group in self.groups for v in group]
+        ends = [0, *itertools.accumulate(map(len, self.groups))]
+        self._bounds = list(itertools.pairwise(ends))
         self.key = program_key(model, kind)
         self._step = getattr(model, f"{kind}_step")
         builtin = kind != "predict" and all(is_ours(getattr(model, n)) for n in (f"{kind}_step", "compute_metrics"))
@@ -164,7 +168,12 @@ class Program:
             return self._loan.take()
         if self.kind == "train":
             return [[v.held_value() for v in group] for group in self.groups]
-        return lending.read(self, lambda: [[v.stored_value() for v in group] for group in self.groups])
+        found = lending.read(self, self._variables)
+        return [found[start:end] for start, end in self._bounds]
+
+    def state_spec(self) -> State:
+        """What JAX needs to know of the values, for tracing."""
+        return [[jax.ShapeDtypeStruct(v.shape, v._dtype) for v in group] for group in self.groups]
 
     def write(self, state: State) -> None:
         """Puts values back into the variables."""
@@ -196,6 +205,7 @@ class Program:
         return self.executables.find(description, function, static, args, rows, donates=self.kind == "train")
 
     def _dispatch(self, function: Function, static: Any, *args: Any) -> tuple[State, Any]:
+        refuse_if_forked()
         if self.eager:
             return self._keep(function(self.description, static, *args))
         key = (function, static, trace_context(), spec_of(args[1:]))

@@ -38,3 +38,18 @@ def test_a_converted_array_may_be_written_to():
             x[:] = 5
             assert float(np.asarray(tensor).max()) == 1
             x[:] = 1
+
+
+@pytest.mark.parametrize("size", [1, 16, 1000, 16_384, 16_385, 200_000])
+@pytest.mark.parametrize("dtype", ["float32", "int32", "bool"])
+def test_converted_arrays_of_any_size_are_copies(size, dtype):
+    """JAX promises nowhere when it has read an array, nor which ones it takes as they are."""
+    memory = np.zeros(size * 4 + 64, "uint8")
+    for shift in (0, 16):
+        begin = -memory.ctypes.data % 64 + shift
+        itemsize = np.dtype(dtype).itemsize
+        x = memory[begin : begin + size * itemsize].view(dtype)
+        x[:] = 1
+        tensors = [keras.ops.convert_to_tensor(x), keras.Variable(x).value]
+        x[:] = 0
+        assert all(np.asarray(tensor).all() for tensor in tensors)

@@ -135,3 +135,43 @@ def test_programs_hold_no_models():
     del model, _
     gc.collect()
     assert kept() is None
+
+
+def test_a_model_that_needs_values_runs_layer_by_layer(monkeypatch, recwarn):
+    from addax.training import calls
+
+    def needs_values(description, training, values, x):
+        return bool(x.sum() > 0)
+
+    model = stack(layers.Dense(3))
+    monkeypatch.setattr(calls, "_call", needs_values)
+    for _ in range(2):
+        np.testing.assert_allclose(model(X), X @ model.get_weights()[0], rtol=1e-5, atol=1e-6)
+        assert not model._call.is_pure
+    assert not recwarn.list
+
+
+def test_errors_of_the_device_are_not_hidden():
+    model = stack(layers.Dense(3))
+    model(X)
+
+    def fails(*_):
+        raise RuntimeError("the device is gone")
+
+    key, (_, writes) = next(iter(model._call._ready.items()))
+    model._call._ready[key] = fails, writes
+    with pytest.raises(RuntimeError, match="the device is gone"):
+        model(X)
+
+
+def test_what_only_fails_compiled_is_said(monkeypatch):
+    from addax.training import calls
+
+    def fails(*_):
+        raise TypeError("no such program")
+
+    model = stack(layers.Dense(3))
+    monkeypatch.setattr(calls, "_call", fails)
+    with pytest.warns(UserWarning, match=f"Model '{model.name}' can't be compiled .*TypeError: no such program"):
+        y = model(X)
+    np.testing.assert_allclose(y, X @ model.get_weights()[0], rtol=1e-5, atol=1e-6)

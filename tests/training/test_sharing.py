@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import weakref
 
 import numpy as np
@@ -94,25 +97,28 @@ def test_jaxs_own_settings_count():
     assert program_of(model, "predict").compiles == traces + 1
 
 
+CARELESS = """
+from addax import layers
+
+class Careless(layers.Layer):
+    _about = ("factor",)
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def call(self, x):
+        return x * self.factor
+"""
+
+
 @pytest.fixture
-def careless(monkeypatch):
-    """A layer that describes itself carelessly: it computes with what it leaves out."""
-
-    class Careless(layers.Layer):
-        _about = ("factor",)
-
-        def __init__(self, factor):
-            super().__init__()
-            self.factor = factor
-
-        def call(self, x):
-            return x * self.factor
-
-    Careless.__module__ = "addax.layers.careless"
-    for method in ("__init__", "call"):
-        getattr(Careless, method).__module__ = "addax.layers.careless"
+def careless():
+    """A layer of addax's that describes itself carelessly: it computes with what it leaves out."""
+    module = {"__name__": "addax.layers.careless"}
+    exec(CARELESS, module)
     shared.clear()
-    yield Careless
+    yield module["Careless"]
     shared.clear()
 
 
@@ -202,3 +208,48 @@ def test_descriptions_are_values():
     gc.collect()
     with pytest.raises(AssertionError):
         known[0].program()
+
+
+DEVICES = """
+import jax, numpy as np
+import addax as keras
+
+devices = jax.devices()
+assert len(devices) == 2
+x = np.random.default_rng(0).normal(size=(50, 3)).astype("float32")
+
+def trained(placement, normalization):
+    keras.utils.set_random_seed(0)
+    parts = [keras.layers.BatchNormalization()] if normalization else []  # a last batch with a program of its own
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), *parts, keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    if placement is not None:
+        model.optimizer.build(model.trainable_variables)
+        for v in [*model.variables, *model.optimizer.variables]:
+            v.placement = placement
+    for _ in range(2):
+        model.fit(x, x[:, :1], batch_size=8, epochs=2, verbose=0)
+    found = [*model.get_weights(), model.predict(x, verbose=0), np.asarray(model(x))]
+    where = {d for v in model.variables for d in v.value.devices()}
+    return found, where
+
+mesh = jax.sharding.Mesh(np.array(devices), ("batch",))
+replicated = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+for normalization in (False, True):
+    expected, where = trained(None, normalization)
+    assert where == {devices[0]}
+    for placement, on in ((devices[1], {devices[1]}), (replicated, set(devices)), (None, {devices[0]})):
+        found, where = trained(placement, normalization)
+        assert where == on, (placement, where)
+        for a, b in zip(found, expected):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+print("done")
+"""
+
+
+def test_programs_for_other_devices_are_others():
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
+    done = subprocess.run(
+        [sys.executable, "-c", DEVICES], env=os.environ | {"XLA_FLAGS": flags}, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and done.stdout.endswith("done\n"), done.stderr
