@@ -23,12 +23,19 @@ if "ADDAX_CACHE_DIR" not in os.environ:
 
 # Where addax computes alone, beside no other package that promotes.
 STRICT = (
+    "tests/kernels/",
+    "tests/layers/test_attention.py",
     "tests/layers/test_contract.py",
+    "tests/layers/test_regularization.py",
+    "tests/layers/test_rnn.py",
     "tests/losses/",
     "tests/metrics/",
     "tests/optimizers/",
+    "tests/models/test_classes.py",
+    "tests/training/test_between_steps.py",
     "tests/training/test_loop.py",
     "tests/training/test_masked_metrics.py",
+    "tests/training/test_prediction.py",
     "tests/training/test_resuming.py",
     "tests/training/test_stacks.py",
 )
