@@ -1,6 +1,7 @@
-"""Figures of the code: python tools/figures.py [--check]
+"""Figures of the code: python tools/figures.py [--check] [--details] [--write]
 
-Prints what CONTRIBUTING.md shows, and, with --check, fails where a figure is past its goal.
+Prints what CONTRIBUTING.md shows. With --check it fails where a figure is past its goal, with --details it says what is
+counted, and with --write it puts the table into CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "addax"
+PAGE = ROOT / "CONTRIBUTING.md"
+BEGIN, END = "<!-- figures: python tools/figures.py --write -->", "<!-- end of figures -->"
 
 # What an engineer reads in an evening to know how the heart works.
 EVENING = (
@@ -225,6 +228,10 @@ class Figure:
     def shown(self) -> str:
         return f"{self.value:.0%}" if isinstance(self.value, float) else f"{self.value:,}"
 
+    @property
+    def at_most(self) -> str:
+        return f"{self.goal:.0%}" if isinstance(self.value, float) else f"{self.goal:,}"
+
 
 def figures() -> list[Figure]:
     """All figures."""
@@ -262,13 +269,30 @@ def figures() -> list[Figure]:
     ]
 
 
+def table(found: list[Figure]) -> str:
+    """The figures as CONTRIBUTING.md shows them."""
+    rows = [f"| {figure.what} | {figure.shown} | {figure.at_most} |" for figure in found]
+    return "\n".join(["| figure | now | at most |", "|---|---:|---:|", *rows])
+
+
+def with_table(page: str, found: list[Figure]) -> str:
+    """`page` with the table of the figures between its markers."""
+    before, _, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{PAGE.name} needs a line {BEGIN} and, after it, a line {END}.")
+    return f"{before}{BEGIN}\n\n{table(found)}\n\n{END}{after}"
+
+
 def main(arguments: list[str]) -> int:
     missed = False
-    for figure in figures():
+    found = figures()
+    if "--write" in arguments:
+        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
+    for figure in found:
         past = figure.value > figure.goal
         missed |= past
-        goal = f"{figure.goal:.0%}" if isinstance(figure.value, float) else f"{figure.goal:,}"
-        print(f"{figure.what:42} {figure.shown:>7}  (at most {goal}){'  PAST IT' if past else ''}")
+        print(f"{figure.what:42} {figure.shown:>7}  (at most {figure.at_most}){'  PAST IT' if past else ''}")
         if "--details" in arguments or (past and "--check" in arguments):
             for line in figure.details:
                 print(f"    {line}")

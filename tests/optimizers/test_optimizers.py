@@ -63,6 +63,7 @@ def state_of(optimizer, variables):
     return [v.value for v in variables], [v.value for v in optimizer.variables]
 
 
+@pytest.mark.promotes("optax")
 @pytest.mark.parametrize(("name", "settings"), SETTINGS, ids=lambda x: x if isinstance(x, str) else "")
 def test_apply_and_stateless_apply_agree(name, settings):
     """`apply`, `stateless_apply` under jit and in a scan. One compile for all steps, no tracer left behind, and the
@@ -122,6 +123,7 @@ def test_momentum_on_a_quadratic_is_the_closed_form():
     np.testing.assert_allclose(w.numpy()[0], np.linalg.matrix_power(matrix, 10)[0, 0], rtol=1e-5)
 
 
+@pytest.mark.promotes("optax")
 @pytest.mark.parametrize(
     ("name", "transformation"),
     [
@@ -143,6 +145,7 @@ def test_optax_agrees(name, transformation):
         np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.promotes("optax")
 def test_optax_state_is_variables():
     values, grads = data()
     optimizer, variables = built("Optax", {}, values)
@@ -226,6 +229,7 @@ def test_user_rule_needs_no_get_config():
     assert Scaled.from_config(Scaled(0.25, factor=3.0).get_config()).factor == 3.0
 
 
+@pytest.mark.promotes("a user's function of the step")
 def test_learning_rate():
     optimizer = optimizers.Adam(0.5)
     optimizer.learning_rate = 0.25
@@ -258,6 +262,7 @@ def restored_x64():
     jax.config.update("jax_enable_x64", False)
 
 
+@pytest.mark.promotes("scalars of 16-bit parameters stay in 32 bits")
 def test_parameters_keep_their_dtype(restored_x64):
     for dtype in ("bfloat16", "float16", "float64"):
         w = Variable(np.ones((2, 2)), dtype=dtype, name="w")
@@ -466,6 +471,7 @@ def test_loss_scale_of_a_users_optimizer():
     assert float(optimizer.inner_optimizer.count) == 2 * STEPS
 
 
+@pytest.mark.promotes("a user's function of the step")
 def test_rate_of_a_users_property():
     class Warming(optimizers.SGD):
         @property
@@ -482,6 +488,7 @@ def test_rate_of_a_users_property():
     assert_close(by_both(lambda: Warming(0.5))[0], expected)
 
 
+@pytest.mark.promotes("a user's function of the step")
 def test_functions_of_users_read_what_the_step_began_with():
     def make():
         optimizer = optimizers.SGD(lambda: 0.5 / (optimizer.iterations.value + 1.0))
