@@ -71,8 +71,8 @@ class Trainer(StepModel):
 
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
         >>> model.compile("adam", "mse", metrics=["mae"])
-        >>> model.optimizer.name
-        'adam'
+        >>> type(model.optimizer).__name__
+        'Adam'
         """
         optimizer = optimizers.get(optimizer)
         policy = getattr(self, "dtype_policy", None)
