@@ -46,10 +46,10 @@ def serialize(loss: Loss | Callable) -> Any:
         loss: A loss object or function.
 
     Returns:
-        A config; for a function of `keras.losses` its name.
+        A config.
 
-    >>> keras.losses.serialize(keras.losses.mean_squared_error)
-    'mean_squared_error'
+    >>> keras.losses.serialize(keras.losses.Huber(delta=2.0))["config"]["delta"]
+    2.0
     """
     return LOSSES.serialize(loss)
 

@@ -50,10 +50,10 @@ def serialize(metric: Metric | Callable) -> Any:
         metric: A metric object or function.
 
     Returns:
-        A config; for a function of `keras.metrics` its name.
+        A config.
 
-    >>> keras.metrics.serialize(keras.metrics.binary_accuracy)
-    'binary_accuracy'
+    >>> keras.metrics.serialize(keras.metrics.AUC(curve="PR"))["config"]["curve"]
+    'PR'
     """
     return METRICS.serialize(metric)
 
