@@ -16,4 +16,5 @@ _late.provide(
     ops="addax.ops",
     initializers="addax.initializers",
     tuning="addax.core.tuning",
+    jax_inside="addax.core.jax_inside",
 )

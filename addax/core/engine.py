@@ -169,9 +169,7 @@ def refuse_if_forked() -> None:
 
 def _before_fork() -> None:
     global _has_started
-    from .jax_inside import has_started
-
-    _has_started = has_started()  # in the parent, as the answer takes a lock that the child may never get
+    _has_started = provided("jax_inside").has_started()  # in the parent, as the answer takes a lock that the child may never get
 
 
 def _after_fork() -> None:
