@@ -35,6 +35,16 @@ test-slow: $(VENV)/.made-test  ## the long tests
 test-torch: $(VENV)/.made-test  ## needs torch: `pip install torch` in the environment
 	$(BIN)/python -m pytest -m torch
 
+$(VENV)-oldest/.made: pyproject.toml tools/oldest.py
+	test -x $(VENV)-oldest/bin/python || $(PYTHON) -m venv $(VENV)-oldest
+	$(PYTHON) tools/oldest.py > $(VENV)-oldest/oldest.txt
+	$(VENV)-oldest/bin/python -m pip install --quiet --constraint $(VENV)-oldest/oldest.txt --editable '.[test]'
+	touch $@
+
+OLDEST_TESTS ?= tests
+test-oldest: $(VENV)-oldest/.made  ## with the oldest JAX and NumPy that pyproject.toml allows, in an environment of its own
+	$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) --dist loadscope -m 'not slow and not torch' $(OLDEST_TESTS)
+
 bench: $(VENV)/.made  ## addax beside Keras, hand-written JAX and PyTorch; QUICK=1: a part, in a few minutes
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH)
 
@@ -56,4 +66,4 @@ format: $(VENV)/.made-test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-oldest build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

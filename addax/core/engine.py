@@ -169,7 +169,8 @@ def refuse_if_forked() -> None:
 
 def _before_fork() -> None:
     global _has_started
-    _has_started = provided("jax_inside").has_started()  # in the parent, as the answer takes a lock that the child may never get
+    # In the parent, as the answer takes a lock that the child may never get.
+    _has_started = provided("jax_inside").has_started()
 
 
 def _after_fork() -> None:
