@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 from ...core.ours import is_ours
 from ...losses import Loss
 from ...losses.facts import fact
@@ -15,7 +17,12 @@ def computes_as_compiled(model: StepModel) -> bool:
 
 def labels_of(loss: Loss) -> str | None:
     """Returns the labels that a loss declares: "class", "one-hot", "alike", or None; see `losses.facts`."""
-    return fact(loss, "labels")
+    if loss not in _labels:  # asked for each batch of an iterable
+        _labels[loss] = fact(loss, "labels")
+    return _labels[loss]
+
+
+_labels: weakref.WeakKeyDictionary[Loss, str | None] = weakref.WeakKeyDictionary()
 
 
 def is_regression(loss: Loss) -> bool:

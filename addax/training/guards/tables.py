@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 
+from ...core.fingerprint import changes
 from ...core.types import Array, Tree
 from ...layers.embedding import Embedding
 from ..array_facts import Scan
@@ -18,8 +19,9 @@ def check_tables(model: StepModel, x: Tree) -> None:
     Raises:
         ValueError: An index is not in its table.
     """
-    for (name, array, _), tables in zip(named_arrays(model, x), _tables_by_array(model, x)):
-        check_indices(name, array, tables)
+    if _has_tables(model):
+        for (name, array, _), tables in zip(named_arrays(model, x), _tables_by_array(model, x)):
+            check_indices(name, array, tables)
 
 
 def check_indices(name: str, array: Array, tables: list[Embedding]) -> None:
@@ -34,11 +36,21 @@ def check_indices(name: str, array: Array, tables: list[Embedding]) -> None:
             table.check_indices(low, high, capitalized(name))
 
 
+def _has_tables(model: StepModel) -> bool:
+    """Whether there is an embedding in the model; asked for each batch of an iterable."""
+    count, found = _embeds.get(model, (-1, False))
+    if count != changes.count:
+        found = any(isinstance(layer, Embedding) for layer in model._flatten_layers())
+        _embeds[model] = (changes.count, found)
+    return found
+
+
+_embeds: weakref.WeakKeyDictionary[StepModel, tuple[int, bool]] = weakref.WeakKeyDictionary()
+
+
 def _tables_by_array(model: StepModel, x: Tree) -> list[list[Embedding]]:
     """Returns, for each array of `x`, the embedding tables that look its values up."""
     tensors = [tensor for _, _, tensor in named_arrays(model, x)]
-    if not any(isinstance(layer, Embedding) for layer in model._flatten_layers()):
-        return [[] for _ in tensors]
     known = [tensor for tensor in tensors if tensor is not None]
     if len(known) == len(tensors):
         return [tables_of(model, tensor) for tensor in known]
