@@ -94,6 +94,7 @@ KINDS: dict[str, Callable[[], dict]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The structure of `inputs`")
 @pytest.mark.parametrize("kind", KINDS)
 def test_kinds_of_data_give_the_same_numbers(model: Any, kind: str) -> None:
     expected = model.evaluate(X, Y, batch_size=4, verbose=0)
@@ -126,6 +127,7 @@ COLUMNS = {"age": np.arange(20.0), "w": np.ones(20), "h": np.full(20, 2.0)}
     ],
     ids=["pandas", "polars", "list", "tuple", "loader"],
 )
+@pytest.mark.filterwarnings("ignore:The structure of `inputs`")
 def test_several_inputs(two_inputs: Any, x: Any) -> None:
     predicted = two_inputs.predict(x, verbose=0)[:, 0]
     np.testing.assert_allclose(predicted, X.sum(1) if isinstance(x, Loader) else np.arange(20) + 3)
@@ -159,7 +161,8 @@ def test_dataset_hooks_and_calls(model: Any) -> None:
     model.fit(Watched(), epochs=2, shuffle=False, verbose=0)
     assert calls == [0, 1, 2, 3, 4, "end"] * 2  # looking at the first batch costs no second call
     calls.clear()
-    model.fit(Watched(), epochs=3, steps_per_epoch=2, shuffle=False, verbose=0)
+    with pytest.warns(UserWarning, match="ran out of data"):
+        model.fit(Watched(), epochs=3, steps_per_epoch=2, shuffle=False, verbose=0)
     assert calls == [0, 1, "end", 2, 3, "end", 4, "end"]
 
 

@@ -714,11 +714,13 @@ def test_core(case):
     check(case)
 
 
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")  # held in test_ops_edges.py
 @pytest.mark.parametrize("case", NN, ids=ids)
 def test_nn(case):
     check(case)
 
 
+@pytest.mark.filterwarnings("ignore:jax.scipy.linalg.solve_triangular")  # Keras asks JAX so
 @pytest.mark.parametrize("case", LINALG + MATH, ids=ids)
 def test_linalg_and_math(case):
     check(case)

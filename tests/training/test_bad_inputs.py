@@ -415,6 +415,7 @@ def test_negative_weights_are_warned_of() -> None:
         net(loss_weights=-1.0)
 
 
+@pytest.mark.filterwarnings("ignore:Casting from complex to real")  # of labels, for the loss of a user's function
 @pytest.mark.parametrize("kind", ["complex", "masked"])
 def test_models_without_inputs_are_guarded_too(kind: str) -> None:
     bad = {"complex": X.astype(complex), "masked": np.ma.masked_array(X, X > 1)}[kind]
