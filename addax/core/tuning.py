@@ -24,6 +24,7 @@ from typing import Any
 
 from . import config
 from .jax_inside import keep_programs_in
+from .warnings import warn
 
 # Parameter number in glibc's malloc.h, value that keeps memory, and default.
 _MALLOC = {
@@ -44,8 +45,14 @@ def before_jax() -> None:
 def after_jax(jax: ModuleType) -> None:
     """Applies the settings that need JAX, once it is imported."""
     if config.get("compile_cache"):
-        with suppress(Exception):  # computing works without a cache, too
+        try:
             use_cache(jax, cache_dir())
+        except OSError:
+            return  # no such folder can be had: computing works without a cache, too
+        except Exception as error:
+            warn(
+                f"Compiled programs are not kept on disk, so each start compiles anew: {type(error).__name__}: {error}"
+            )
 
 
 def keep_memory(on: bool) -> bool:

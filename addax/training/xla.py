@@ -43,7 +43,7 @@ def options_are_known() -> bool:
     """Whether this version of XLA knows the option of `compiler_options`: it may drop it."""
     try:
         jax.jit(lambda: 0, compiler_options={_LIBRARY: _PRODUCTS_AND_SUMS}).lower().compile()
-    except Exception:
+    except jax.errors.JaxRuntimeError:  # no such option
         return False
     return True
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from addax.core import tuning
 from addax.core.tuning import ProgramCache, keep_memory
 
 STEP = """
@@ -63,6 +64,15 @@ def test_without_a_cache_everything_works(tmp_path, folder):
         out = run(STEP, ADDAX_CACHE_DIR=str(tmp_path / "file"))
     assert out.split()[1] == "0"
     assert programs(tmp_path) == []
+
+
+def test_a_cache_that_this_jax_does_not_take_is_said(monkeypatch):
+    def fails(*_):
+        raise AttributeError("no such option")
+
+    monkeypatch.setattr(tuning, "use_cache", fails)
+    with pytest.warns(UserWarning, match="not kept on disk.*AttributeError: no such option"):
+        tuning.after_jax(None)
 
 
 def test_the_longest_unused_programs_go_first(tmp_path):
