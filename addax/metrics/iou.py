@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..core.convert import to_tensor
 from ..core.dtypes import is_float, is_int
-from ..core.engine import jnp
+from ..core.engine import is_tracer, jnp
 from ..core.op import DTypeLike, Tensor, TensorLike
 from ..core.warnings import warn
 from ..ops import divide_no_nan
@@ -59,7 +59,8 @@ class _IoUBase(Metric):
         weights = jnp.ones((), self.dtype)
         if sample_weight is not None:
             given = to_tensor(sample_weight)
-            if is_float(given.dtype) and is_int(self.dtype):
+            # Masks come as floats in a step, where nobody can tell whether they are fractions.
+            if is_float(given.dtype) and is_int(self.dtype) and not is_tracer(given):
                 warn(_FRACTIONS.format(name=type(self).__name__))
             weights = spread(given.astype(self.dtype), y_true).ravel()
         y_true, y_pred = (y.ravel().astype("int32") for y in (y_true, y_pred))

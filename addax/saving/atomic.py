@@ -26,10 +26,11 @@ def replacing(path: str) -> Iterator[str]:
     Raises:
         FileNotFoundError: The folder of `path` does not exist.
 
-    >>> import tempfile; target = os.path.join(tempfile.mkdtemp(), "a.txt")
-    >>> with replacing(target) as temporary:
-    ...     _ = open(temporary, "w").write("whole")
-    >>> open(target).read()
+    >>> import pathlib, tempfile
+    >>> target = pathlib.Path(tempfile.mkdtemp(), "a.txt")
+    >>> with replacing(str(target)) as temporary:
+    ...     _ = pathlib.Path(temporary).write_text("whole")
+    >>> target.read_text()
     'whole'
     """
     path = os.path.realpath(path)  # what a link points to, not the link

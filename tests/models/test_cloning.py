@@ -10,6 +10,11 @@ import pytest
 
 import addax as keras
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The structure of .inputs. doesn't match"),
+    pytest.mark.filterwarnings("ignore:When providing .inputs. as a dict"),
+]
+
 X = np.linspace(-1, 1, 12).reshape(3, 4).astype("float32")
 
 

@@ -116,6 +116,7 @@ def build(k, group):
     return model
 
 
+@pytest.mark.filterwarnings("ignore")  # Keras takes a warning that is raised while it infers a shape for a failure
 @pytest.mark.parametrize("group", GROUPS, ids=lambda g: g.__name__)
 def test_five_steps(group):
     theirs, ours = build(keras, group), build(addax, group)

@@ -8,6 +8,8 @@ from addax.training.arguments import FitArguments
 from addax.training.feeding import training_data
 from addax.training.loop import Training
 
+pytestmark = pytest.mark.filterwarnings("ignore:Your input ran out of data")  # epochs end early on purpose
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(23, 4)).astype("float32")
 Y = RNG.normal(size=(23, 1)).astype("float32")
