@@ -17,7 +17,7 @@ from .dtypes import check_integers, check_kinds
 from .inputs import check_inputs, fit_inputs
 from .labels import check_labels
 from .logits import check_logits
-from .tables import check_indices
+from .tables import check_indices, has_tables
 from .values import check_values
 
 
@@ -39,7 +39,8 @@ def check_batch(model: StepModel, batch: Batch, labels: bool = True) -> None:
             if tensor is not None:
                 if array.dtype.kind in "iu":
                     check_integers(name, array)
-                check_indices(name, array, tables_of(model, tensor))
+                if has_tables(model):
+                    check_indices(name, array, tables_of(model, tensor))
     if settings.get("check_shapes") and inputs_by_name(model):
         if model.input_spec is not None:
             check_inputs(model, x)

@@ -19,7 +19,7 @@ def check_tables(model: StepModel, x: Tree) -> None:
     Raises:
         ValueError: An index is not in its table.
     """
-    if _has_tables(model):
+    if has_tables(model):
         for (name, array, _), tables in zip(named_arrays(model, x), _tables_by_array(model, x)):
             check_indices(name, array, tables)
 
@@ -36,7 +36,7 @@ def check_indices(name: str, array: Array, tables: list[Embedding]) -> None:
             table.check_indices(low, high, capitalized(name))
 
 
-def _has_tables(model: StepModel) -> bool:
+def has_tables(model: StepModel) -> bool:
     """Whether there is an embedding in the model; asked for each batch of an iterable."""
     count, found = _embeds.get(model, (-1, False))
     if count != changes.count:
