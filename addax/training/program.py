@@ -75,10 +75,12 @@ def _loop(
         state = [[None] * len(fixed), *carry] if fixed is not None else carry
         return state, program.model._logs_of(state[-1])
 
-    def step(i: Any, carry: Any) -> Any:
-        return _batch(description, None, carry[0], batch(i), None)
+    one = program.part(_batch)  # traced once, for the logs' shapes and for the loop
 
-    shapes = jax.eval_shape(lambda s: _batch(description, None, s, batch(0), None)[1], state)
+    def step(i: Any, carry: Any) -> Any:
+        return one(description, None, carry[0], batch(i), None)
+
+    shapes = jax.eval_shape(lambda s: one(description, None, s, batch(0), None)[1], state)
     logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
     return lax.fori_loop(start, start + count, step, (state, logs))
 

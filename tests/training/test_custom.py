@@ -258,3 +258,24 @@ def test_no_loss_at_all() -> None:
         model.fit(X, Y, verbose=0)
     with pytest.raises(ValueError, match=r"must call `compile\(\)`.*`fit\(\)`"):
         addax.Model(*graph(addax)).fit(X, Y)
+
+
+def test_a_step_of_the_users_is_traced_once():
+    traced = []
+
+    class Counted(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def train_step(self, state, data):
+            traced.append(data)
+            return super().train_step(state, data)
+
+    model = Counted()
+    model.compile("sgd", "mse")
+    model.fit(np.ones((30, 2)), np.ones((30, 1)), batch_size=1, verbose=0)
+    assert len(traced) == 1
