@@ -11,7 +11,7 @@ import numpy as np
 from .. import initializers
 from ..core import tree
 from ..core.config import thread
-from ..core.dtypes import is_float
+from ..core.dtypes import is_float, static_shape
 from ..core.engine import is_jax_array
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope_once
@@ -189,7 +189,7 @@ def warn_of_unbuilt_state(name: str) -> None:
 def as_spec(x: Argument) -> Any:
     """Returns an array as a KerasTensor of its shape, for abstract evaluation, and other values unchanged."""
     if is_jax_array(x):
-        return KerasTensor(tuple(d if isinstance(d, int) else None for d in x.shape), str(x.dtype))
+        return KerasTensor(static_shape(x), str(x.dtype))
     return x
 
 

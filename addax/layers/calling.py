@@ -14,7 +14,7 @@ import numpy as np
 from ..core import tree
 from ..core.config import thread
 from ..core.convert import to_tensor
-from ..core.dtypes import is_float, numpy_dtype
+from ..core.dtypes import is_float, numpy_dtype, static_shape
 from ..core.engine import is_jax_array
 from ..core.errors import describe
 from ..core.graph import Node, Operation
@@ -225,9 +225,7 @@ def _is_tensors(value: Tree) -> bool:
 
 
 def _shapes(tensors: Tree) -> Any:
-    return tree.map_structure(
-        lambda x: None if x is None else tuple(d if isinstance(d, int) else None for d in x.shape), tensors
-    )
+    return tree.map_structure(lambda x: None if x is None else static_shape(x), tensors)
 
 
 def _any(masks: Tree) -> bool:

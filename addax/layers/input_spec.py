@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core import tree
-from ..core.dtypes import standardize_dtype
+from ..core.dtypes import standardize_dtype, static_shape
 from ..core.types import Config, DTypeLike, Shape, Tree
 
 
@@ -186,5 +186,5 @@ def assert_input_compatibility(input_spec: Tree, inputs: Tree, layer_name: str) 
                 f"The input {repr(spec.name) if spec.name else i} is not optional, but None was passed. Please provide "
                 f"a valid tensor. (Layer '{layer_name}')"
             )
-        shape = tuple(d if isinstance(d, int) else None for d in x.shape)
+        shape = static_shape(x)
         spec.check(shape, x.dtype, layer_name, i, ".".join(map(str, path)))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core import tree
+from ..core.dtypes import static_shape
 from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
 from ..core.late import late
@@ -184,7 +185,7 @@ class Sequential(Model):
         if self.built:
             return
         value = call.first
-        shape = tree.map_structure(lambda x: tuple(d if isinstance(d, int) else None for d in x.shape), value)
+        shape = tree.map_structure(static_shape, value)
         if isinstance(value, dict) or (isinstance(value, (list, tuple)) and len(value) != 1):
             super()._maybe_build(call)
         else:

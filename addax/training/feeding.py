@@ -8,16 +8,15 @@ from typing import Any
 
 from ..core import tree
 from ..core.abstract import abstract_call
-from ..core.keras_tensor import KerasTensor
 from ..core.ours import is_ours
-from ..core.types import Array, Data, Tree
+from ..core.types import Data, Tree
 from ..core.warnings import warn
 from ..data.adapt import adapt, is_array_data, split, standardize_arrays
 from ..data.batches import ArrayBatches, Batch, Batches, packed
 from ..data.class_weight import Target, class_weighter
 from . import guards, outputs
 from .arguments import FitArguments, limit_steps
-from .prepare import prediction_spec, prepare
+from .prepare import as_spec, prediction_spec, prepare
 from .steps import GROUPS, StepModel
 
 
@@ -133,12 +132,8 @@ def _try_out(model: StepModel, batch: Batch) -> None:
     """Runs the test step on the specs of a batch, so that its errors are raised now, not after an epoch."""
     if model.run_eagerly or not model.supports_jit:
         return
-    state = tuple([_spec(v) for v in getattr(model, name)] for name in GROUPS["test"])
-    abstract_call(model.test_step, (state, tree.map_structure(_spec, packed(batch))), {})
-
-
-def _spec(a: Array | None) -> KerasTensor | None:
-    return None if a is None else KerasTensor(a.shape, str(a.dtype))
+    state = tuple([as_spec(v) for v in getattr(model, name)] for name in GROUPS["test"])
+    abstract_call(model.test_step, (state, tree.map_structure(as_spec, packed(batch))), {})
 
 
 def weighter_for(model: StepModel, class_weight: dict, first: Batch) -> Callable:
