@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import environments, report, session
-from .implementations import IMPLEMENTATIONS
+from .implementations import BEFORE, IMPLEMENTATIONS
 from .workloads import all_workloads
 from .workloads.base import Settings
 
@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--repeats", type=int, metavar="N", help="turns of each warm measurement in each process")
     made.add_argument("--starts", type=int, metavar="N", help="processes of each implementation, one after the other")
     made.add_argument("--seconds", type=float, metavar="S", help="begin no turn of a measurement after so long")
+    made.add_argument("--before", metavar="COMMIT", help="measure addax as it was at a commit, too, by turns")
     made.add_argument("--name", help="results/NAME.json; what it has of other workloads stays (default: quick or cpu)")
     made.add_argument(
         "--docs", action="store_true", help="write the table of NAME.json to docs/PERFORMANCE.md, run nothing"
@@ -78,7 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
     names = chosen([n for n, w in workloads.items() if w.quick or not options.quick or options.only], options.only)
-    known = [n for n in IMPLEMENTATIONS if n != "keras-jax-32" or not options.quick or options.impl]
+    left_out = {"keras-jax-32" if options.quick and not options.impl else "", "" if options.before else BEFORE}
+    known = [n for n in IMPLEMENTATIONS if n not in left_out]
     implementations = chosen(known, options.impl)
     if not names or not implementations:
         print("No workload or no implementation has such a name: see --list.", file=sys.stderr)
@@ -86,6 +88,8 @@ def main(arguments: list[str] | None = None) -> int:
     used = {i for n in names for i in workloads[n].implementations if i in implementations}
     for environment in dict.fromkeys(IMPLEMENTATIONS[i].environment for i in IMPLEMENTATIONS if i in used):
         environments.ensure(environment)
+    if options.before:
+        environments.check_out(options.before)
 
     machine = session.machine()
     if machine["load"] > BUSY:
@@ -112,6 +116,8 @@ def main(arguments: list[str] | None = None) -> int:
             workload = workloads[name]
             print(f"{name}: {workload.title}", flush=True)
             ways = [i for i in workload.implementations if i in implementations]
+            if BEFORE in implementations:
+                ways.append(BEFORE)
             if not ways:
                 continue
             found = measuring.run(workload, ways)

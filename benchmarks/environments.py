@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 from pathlib import Path
 
-from .implementations import ENVIRONMENTS
+from .implementations import BEFORE, ENVIRONMENTS, IMPLEMENTATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".bench"
@@ -50,6 +53,16 @@ def ensure(name: str) -> None:
         check=True,
     )
     stamp.write_text(wanted)
+
+
+def check_out(commit: str) -> None:
+    """Writes the package as it was at `commit` to the folder that "addax-before" is imported from."""
+    folder = ROOT / IMPLEMENTATIONS[BEFORE].sources
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    archive = subprocess.run(["git", "archive", commit, "addax"], cwd=ROOT, check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
 
 
 def versions(name: str) -> dict[str, str]:

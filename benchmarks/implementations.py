@@ -28,6 +28,7 @@ class Implementation:
         module: What is imported as `keras`; None for code written by hand.
         backend: `KERAS_BACKEND`, or the library that the code by hand is written in.
         compile_arguments: Added to every `compile()`.
+        sources: Folder, below the repository, of the package that is measured; "" for what is installed.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Implementation:
     module: str | None
     backend: str
     compile_arguments: dict[str, int] = field(default_factory=dict)
+    sources: str = ""
 
     @property
     def by_hand(self) -> bool:
@@ -46,6 +48,7 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
     i.name: i
     for i in (
         Implementation("addax", "addax", "addax", "addax", "jax"),
+        Implementation("addax-before", "addax at another commit", "addax", "addax", "jax", sources=".bench/before"),
         Implementation("keras-jax", "Keras/JAX", "jax", "keras", "jax"),
         Implementation("keras-jax-32", "Keras/JAX, 32 steps", "jax", "keras", "jax", {"steps_per_execution": 32}),
         Implementation("keras-tensorflow", "Keras/TensorFlow", "tensorflow", "keras", "tensorflow"),
@@ -54,5 +57,6 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
         Implementation("raw-torch", "PyTorch by hand", "torch", None, "torch"),
     )
 }
-KERAS_LIKE = tuple(i.name for i in IMPLEMENTATIONS.values() if not i.by_hand)
+BEFORE = "addax-before"  # beside "addax" in every workload, where a commit is named to compare with
+KERAS_LIKE = tuple(i.name for i in IMPLEMENTATIONS.values() if not i.by_hand and i.name != BEFORE)
 BACKENDS = tuple(name for name in KERAS_LIKE if name != "keras-jax-32")

@@ -38,11 +38,13 @@ class Worker:
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by stop()
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "KERAS_", "JAX_", "XLA_"))}
         environment |= {"KERAS_BACKEND": implementation.backend, "ADDAX_CACHE_DIR": cache, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        folder = environments.ROOT / implementation.sources
+        environment["PYTHONPATH"] = str(environments.ROOT)  # for this package, where the folder is another
         what = json.dumps([implementation.name, vars(settings)])
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
             [environments.python(implementation.environment), "-m", "benchmarks.worker", what],
-            cwd=environments.ROOT,
+            cwd=folder,  # where modules are looked for first
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

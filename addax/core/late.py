@@ -8,7 +8,6 @@ only once it is trained or called.
 from __future__ import annotations
 
 import importlib
-import sys
 from types import ModuleType
 from typing import Any
 
@@ -33,7 +32,10 @@ class LateModule(ModuleType):
     """A module that is loaded when something of it is first used; see `late`."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(sys.modules.get(self.__name__) or importlib.import_module(self.__name__), name)
+        found = getattr(importlib.import_module(self.__name__), name)
+        if not name.startswith("__"):
+            setattr(self, name, found)  # the next time it is an attribute like any other
+        return found
 
 
 def late(name: str) -> Any:

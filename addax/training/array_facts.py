@@ -86,7 +86,7 @@ def _facts_of(array: Array | np.ndarray) -> dict[str, Any]:
         return known[2]
     facts: dict[str, Any] = {}
     with suppress(TypeError):  # it takes no weak references
-        _known[key] = (weakref.ref(array, lambda _: _known.pop(key, None)), sample, facts)
+        _known[key] = (weakref.ref(array, lambda _, forget=_known.pop: forget(key, None)), sample, facts)
     return facts
 
 

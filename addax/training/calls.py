@@ -65,9 +65,10 @@ class CompiledCall:
         self.stamp = count
         return True
 
-    def find(self, x: Any, training: bool | None) -> Any:
-        """Traces and compiles the call for such inputs, where it is not compiled yet; returns its key."""
-        key = (training, trace_context(), spec_of(x))
+    def prepare(self, x: Any, training: bool | None) -> Any:
+        """Traces and compiles the call for such inputs, where it is not compiled yet; returns its key for `run`."""
+        spec = (x.shape, x.dtype) if type(x) is np.ndarray else spec_of(x)
+        key = (training, trace_context(), spec)
         if key not in self._ready:
             keys = dict_keys(x)
             description = self.description.of_data(keys) if keys else self.description
@@ -131,17 +132,16 @@ def called(model: Any, ordinary: Callable, args: tuple, kwargs: dict[str, Any]) 
     if thread.call_context is not None or thread.state_scope is not None or thread.substitutes:
         return ordinary(*args, **kwargs)  # part of a call, a trace or a program
     call = _compiled_call(model, args, kwargs)
+    if call is None:
+        return _ordinary(model, ordinary, args, kwargs)
+    x = _input(args[0])
     try:
-        if call is None:
-            lending.enter(model)  # what is read until the end is left alone by training in other threads
-            return ordinary(*args, **kwargs)
-        x, training = _input(args[0]), kwargs.get("training")
         try:
-            key = call.find(x, training)
+            key = call.prepare(x, kwargs.get("training"))
         except SharingError:
             raise
         except Exception as error:
-            found = ordinary(*args, **kwargs)  # which says what is wrong in the user's terms
+            found = _ordinary(model, ordinary, args, kwargs)  # which says what is wrong in the user's terms
             call.is_pure = False
             if not isinstance(error, jax.errors.ConcretizationTypeError):
                 warn(
@@ -151,21 +151,28 @@ def called(model: Any, ordinary: Callable, args: tuple, kwargs: dict[str, Any]) 
             return found
         return call.run(key, x)
     finally:
-        lending.done(model if call is None else call)
+        lending.done(call)
+
+
+def _ordinary(model: Any, ordinary: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """A call layer by layer; what it reads is left alone by training in other threads."""
+    try:
+        lending.enter(model)
+        return ordinary(*args, **kwargs)
+    finally:
+        lending.done(model)
 
 
 def _compiled_call(model: Any, args: tuple, kwargs: dict[str, Any]) -> CompiledCall | None:
     """The compiled call that `model(*args, **kwargs)` may be, if there is one."""
-    if len(args) != 1 or kwargs.keys() - {"training"} or not model.built:
+    if len(args) != 1 or not model.built or thread.probe is not None or not config.get("compile_calls"):
         return None
-    if thread.probe is not None or not config.get("compile_calls"):
-        return None
-    if not isinstance(kwargs.get("training"), (bool, type(None))):
+    if kwargs and (len(kwargs) > 1 or not isinstance(kwargs.get("training", ""), (bool, type(None)))):
         return None
     if type(args[0]) is not np.ndarray and not all(_is_plain(leaf) for leaf in tree.flatten(args[0])):
         return None
     call = model.__dict__.get("_call")
-    if call is None or not call.is_current():
+    if call is None or not (call.stamp == changes.count or call.is_current()):
         call = model.__dict__["_call"] = CompiledCall(model)
     return call if call.is_pure else None
 

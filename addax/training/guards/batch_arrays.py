@@ -9,6 +9,8 @@ from ...core.keras_tensor import KerasTensor
 from ...core.types import Array, Tree
 from ..steps import StepModel
 
+NamedArray = tuple[str, Array, "KerasTensor | None"]  # an array, its name in errors, the input it is for, if known
+
 
 def turns_off(switch: str) -> str:
     """Returns the sentence of an error that names the setting which turns its check off."""
@@ -20,7 +22,7 @@ def capitalized(name: str) -> str:
     return f"{name[0].upper()}{name[1:]}"
 
 
-def named_arrays(model: StepModel, x: Tree, y: Tree = None) -> Iterator[tuple[str, Array, KerasTensor | None]]:
+def named_arrays(model: StepModel, x: Tree, y: Tree = None) -> Iterator[NamedArray]:
     """Yields each array of a batch, with its name in errors and the model's input that it is for, if known."""
     inputs = inputs_by_name(model)
     leaves = tree.flatten_with_path(x)

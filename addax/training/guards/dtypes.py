@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ...core import config as settings
@@ -12,21 +14,26 @@ from ...core.types import Array, Tree
 from ..array_facts import Scan
 from ..output_kinds import is_own_layer
 from ..steps import StepModel
-from .batch_arrays import capitalized, named_arrays, turns_off
+from .batch_arrays import NamedArray, capitalized, turns_off
 from .loss_facts import labels_of
 
 _INT32 = np.iinfo("int32")
 
 
-def check_kinds(model: StepModel, x: Tree, y: Tree, sample_weight: Tree) -> None:
+def check_kinds(model: StepModel, named: Iterable[NamedArray], sample_weight: Tree) -> None:
     """Checks that a batch holds numbers or bools, and complex ones only where the model may take them.
+
+    Args:
+        model: The model.
+        named: Its arrays of data and labels, by `named_arrays`.
+        sample_weight: Its sample weights.
 
     Raises:
         ValueError: An array has another dtype; it is named.
     """
     if not settings.get("check_dtypes"):
         return
-    for name, array, tensor in named_arrays(model, x, y):
+    for name, array, tensor in named:
         if array.dtype.kind != "c" or not _may_be_complex(model, tensor, of_labels=name.startswith("`y`")):
             _check_kind(name, array)
     for array in tree.flatten(sample_weight):

@@ -33,9 +33,10 @@ def check_batch(model: StepModel, batch: Batch, labels: bool = True) -> None:
         ValueError: The batch doesn't fit the model.
     """
     x, y, sample_weight = batch
-    check_kinds(model, x, y if labels else None, sample_weight)
+    named = list(named_arrays(model, x, y if labels else None))
+    check_kinds(model, named, sample_weight)
     if settings.get("check_dtypes"):
-        for name, array, tensor in named_arrays(model, x):
+        for name, array, tensor in named:
             if tensor is not None:
                 if array.dtype.kind in "iu":
                     check_integers(name, array)
@@ -72,7 +73,8 @@ def check_each(model: StepModel, batch: Batch, number: int) -> None:
     Raises:
         ValueError: The batch doesn't fit the model or its losses.
     """
-    check_kinds(model, *batch)
+    x, y, sample_weight = batch
+    check_kinds(model, named_arrays(model, x, y), sample_weight)
     _check_rows(model, batch)
     check_on_host(model, batch, f"batch {number + 1}")
 
