@@ -43,7 +43,7 @@ class SwapEMAWeights(Callback):
     def _put_weights(self) -> None:
         if self._weights is not None:
             for variable, value in zip(self._optimizer()._trainable_variables, self._weights):
-                variable.adopt(value)
+                variable.replace_value(value)
             self._weights = None
 
     def on_train_begin(self, logs: Logs = None) -> None:

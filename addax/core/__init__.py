@@ -1,1 +1,1 @@
-"""The mechanisms everything else stands on; imports nothing from the other rooms."""
+"""The mechanisms everything else stands on; imports nothing from the other packages."""

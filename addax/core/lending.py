@@ -29,7 +29,7 @@ class Lendable(Protocol):
 
     def stored_value(self) -> Any: ...
 
-    def adopt(self, value: Any) -> None: ...
+    def replace_value(self, value: Any) -> None: ...
 
 
 State = list[list[Any]]
@@ -88,7 +88,7 @@ class Loan:
         with lock:
             for group, values in zip(self.groups, self._kept[-1][0]):
                 for v, value in zip(group, values):
-                    v.adopt(value)
+                    v.replace_value(value)
             _loans.discard(id(self))
             self._kept.clear()  # last: until then a variable that was not reached finds its value here
 
@@ -163,7 +163,7 @@ def write(groups: Sequence[Sequence[Lendable]], values: Sequence[Sequence[Any]])
         for group, new in zip(groups, values):
             for v, value in zip(group, new):
                 if value is not None and not isinstance(v._value, Loan):
-                    v.adopt(value)
+                    v.replace_value(value)
 
 
 def done(reader: Any) -> None:

@@ -67,20 +67,20 @@ def resolve_function(module: str | None, name: str) -> Any:
     del module
     if name in ACCESS:
         return None
-    found = (_public(MODULES[room], name) for room in FUNCTIONS)
+    found = (_public(MODULES[module], name) for module in FUNCTIONS)
     return next((fn for fn in found if inspect.isfunction(fn)), None)
 
 
-def _public(room: str | None, name: str) -> Any:
-    if room is None:
+def _public(module: str | None, name: str) -> Any:
+    if module is None:
         return None
-    owner = importlib.import_module(room)
+    owner = importlib.import_module(module)
     return getattr(owner, name, None) if name in getattr(owner, "__all__", ()) else None
 
 
-def find_op(keras_class: str, room: str) -> Any:
-    """The op of `room` that Keras's files call `keras_class` ("Add", "GetItem"), or None."""
-    ops = importlib.import_module(room)
+def find_op(keras_class: str, module: str) -> Any:
+    """The op of `module` that Keras's files call `keras_class` ("Add", "GetItem"), or None."""
+    ops = importlib.import_module(module)
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", keras_class).lower()
     for candidate in (name, to_snake_case(keras_class)):
         definition = getattr(getattr(ops, candidate, None), "definition", None)

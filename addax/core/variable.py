@@ -224,7 +224,7 @@ class Variable(TensorOperators):
         self._initializer = None
         return self._value
 
-    def adopt(self, value: Any) -> None:
+    def replace_value(self, value: Any) -> None:
         """Takes over an array of the right shape, dtype and placement: the result of a program."""
         self._value, self._initializer = value, None
 

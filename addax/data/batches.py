@@ -49,7 +49,7 @@ class Batches:
             error.add_note(f"This is about batch {number + 1} of the data.")
             raise
 
-    def weigh(self, weighter: Callable[[Any, Any], Any]) -> None:
+    def apply_weights(self, weighter: Callable[[Any, Any], Any]) -> None:
         """Applies the sample weights `weighter(y, sample_weight)` to each batch from now on."""
         plain = self._standardize
 

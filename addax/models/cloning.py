@@ -14,8 +14,8 @@ from ..core.types import Tree
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from .graph import Graph
-from .graph_config import GRAPH_KEYS, was_given_graph
-from .model import Functional, Model, model_of
+from .graph_config import GRAPH_KEYS, model_of, was_given_graph
+from .model import Functional, Model
 from .sequential import Sequential
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core import tree
+from ..core.errors import describe
 from ..core.graph import Node, Operation, node_key
 from ..core.keras_tensor import KerasTensor
 from ..core.types import Tree
+from ..layers.calling import call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 
@@ -230,3 +232,58 @@ def _rebuild(calls: list[_Call], inputs: Tree, outputs: Tree) -> Graph:
 def _node_of(tensor: KerasTensor) -> Node:
     operation, index, _ = node_key(tensor)
     return operation._inbound_nodes[index]
+
+
+def check_tensors(role: str, structure: Tree, name: str) -> None:
+    """Checks what a model is made from.
+
+    Args:
+        role: "inputs" or "outputs".
+        structure: KerasTensors, or what was given for them.
+        name: Name of the model.
+
+    Raises:
+        ValueError: There are none, one is no KerasTensor, or an input is given twice.
+    """
+    flat = tree.flatten(structure)
+    if not flat:
+        raise ValueError(
+            f"`{role}` argument cannot be empty. Model '{name}' needs at least one input and one output. Received: "
+            f"{role}={structure}"
+        )
+    for leaf in flat:
+        if not isinstance(leaf, KerasTensor):
+            raise ValueError(
+                f"All `{role}` values must be KerasTensors. Received: {role}={describe(leaf)} in model '{name}'. "
+                "KerasTensors are what `Input`, layers and ops return when called on one."
+            )
+    if role == "inputs" and len({id(t) for t in flat}) < len(flat):
+        raise ValueError(f"Model '{name}': a tensor is given more than once in `inputs`: {flat}")
+
+
+def with_new_inputs(inputs: Tree, outputs: Tree, name: str) -> tuple[Tree, Tree]:
+    """Rebuilds the graph from `inputs`, tensors in the middle of another graph, to `outputs`, on new inputs."""
+    graph = Graph(inputs, outputs, name)
+
+    def fresh(t: KerasTensor) -> KerasTensor:
+        if isinstance(node_key(t).operation, InputLayer):
+            return t
+        return InputLayer(batch_shape=t.shape, dtype=t.dtype, name=f"{t.name}CLONE").output
+
+    new = [fresh(t) for t in graph.inputs]
+    new_outputs = graph.run(new, lambda node, args, kwargs: node.operation(*args, **kwargs))
+    return tree.pack_sequence_as(inputs, new), new_outputs
+
+
+def says_training(node: Node) -> bool:
+    """Whether the user passed `training` to this call of a layer, where it overrides that of the model.
+
+    As in Keras's files, a call on a tensor alone is recorded with a flag and a mask also if none were passed. The flag
+    is the default then.
+    """
+    spec = call_signature(node.operation)  # type: ignore[arg-type]
+    if "training" in spec.names[: len(node.args)]:
+        return True
+    value = node.kwargs.get("training")
+    of_itself = {"training", "mask"} & set(spec.names)
+    return value is not None and (value != spec.training_default or set(node.kwargs) != of_itself)

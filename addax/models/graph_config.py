@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from ..core.graph import Operation, node_key
 from ..core.keras_tensor import KerasTensor
 from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..core.signature import auto_config
+from ..core.signature import auto_config, signature_of
 from ..core.types import Config, Tree
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
@@ -261,3 +262,29 @@ def _encode(value: Tree, encode: Callable) -> Any:
     if isinstance(value, dict):
         return {k: _encode(v, encode) for k, v in value.items()}
     return encode(value)
+
+
+def model_of(cls: type, inputs: Tree, outputs: Tree, config: Config) -> Any:
+    """Makes a model of a class from inputs and outputs.
+
+    Args:
+        cls: The class of the model, a subclass of `Functional` or one that takes inputs and outputs.
+        inputs, outputs: KerasTensors.
+        config: Its name, whether it is trainable, and other arguments of the class.
+    """
+    config = dict(config)
+    name, trainable = config.pop("name", None), config.pop("trainable", True)
+    rest = {k: deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()}
+    parameters = signature_of(cls.__init__).parameters  # type: ignore[misc]
+    kinds = {p.kind for p in parameters.values()}
+    if "name" in parameters or inspect.Parameter.VAR_KEYWORD in kinds:
+        rest["name"] = name
+    if "inputs" in parameters or inspect.Parameter.VAR_POSITIONAL not in kinds:
+        model = cls(inputs=inputs, outputs=outputs, **rest)
+    else:
+        model = cls(inputs, outputs, **rest)
+    if name is not None:
+        model.name = name
+    if trainable is False:  # True would overwrite the layers' own settings
+        model.trainable = False
+    return model

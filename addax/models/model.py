@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, TypeAlias
 
 from ..core import tree
-from ..core.errors import describe, did_you_mean
+from ..core.errors import did_you_mean
 from ..core.graph import Node, Operation, node_key
 from ..core.keras_tensor import KerasTensor
 from ..core.late import provided
@@ -17,16 +16,15 @@ from ..core.masks import get_mask, set_mask
 from ..core.ours import is_ours
 from ..core.policy import get as get_policy
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..core.signature import signature_of
-from ..core.types import Config, ShapeTree, Tree
+from ..core.types import ShapeTree, Tree
 from ..core.variable import Variable
 from ..layers.calling import call_signature
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from ..training.trainer import Trainer
 from .feeding import check_dict_names, feed, input_specs
-from .graph import Graph
-from .graph_config import GRAPH_KEYS, graph_config, graph_from_config, own_arguments, was_given_graph
+from .graph import Graph, check_tensors, says_training, with_new_inputs
+from .graph_config import GRAPH_KEYS, graph_config, graph_from_config, model_of, own_arguments, was_given_graph
 from .state_tree import get_state_tree, set_state_tree
 
 PathLike: TypeAlias = str | os.PathLike
@@ -68,10 +66,10 @@ class Model(Trainer):
         Layer.__init__(self, name=name, **kwargs)
         self._init_trainer()
         for role, structure in (("inputs", inputs), ("outputs", outputs)):
-            _check_tensors(role, structure, self.name)
+            check_tensors(role, structure, self.name)
         check_dict_names(inputs)
         if not all(isinstance(node_key(t).operation, InputLayer) for t in tree.flatten(inputs)):
-            inputs, outputs = _with_new_inputs(inputs, outputs, self.name)
+            inputs, outputs = with_new_inputs(inputs, outputs, self.name)
         graph = Graph(inputs, outputs, self.name)
         # The inputs are cast to their own dtypes, not to the model's.
         self.__dict__.update(_graph=graph, _graph_is_given=True, autocast=False)
@@ -181,7 +179,7 @@ class Model(Trainer):
 
         def call(node: Node, args: tuple, kwargs: dict[str, Any]) -> Any:
             operation = node.operation
-            if training is not None and isinstance(operation, Layer) and not _says_training(node):
+            if training is not None and isinstance(operation, Layer) and not says_training(node):
                 if "training" in call_signature(operation).names:
                     kwargs["training"] = training
             return operation(*args, **kwargs)
@@ -299,7 +297,7 @@ class Model(Trainer):
         if set(GRAPH_KEYS) <= set(config):
             inputs, outputs = graph_from_config(config, custom_objects)
             rest = {k: v for k, v in config.items() if k not in GRAPH_KEYS}
-            return model_of(cls, inputs, outputs, rest)
+            return model_of(Functional if cls is Model else cls, inputs, outputs, rest)
         if isinstance(config.get("dtype"), dict):
             config = {**config, "dtype": get_policy(config["dtype"])}
         return super().from_config(config)
@@ -427,33 +425,6 @@ class Functional(Model, metaclass=_WithGraph):
         return None  # the layers inside set the masks of their outputs
 
 
-def model_of(cls: type[Model], inputs: Tree, outputs: Tree, config: Config) -> Any:
-    """Makes a model of a class from inputs and outputs.
-
-    Args:
-        cls: The class.
-        inputs, outputs: KerasTensors.
-        config: Its name, whether it is trainable, and other arguments of the class.
-    """
-    config = dict(config)
-    name, trainable = config.pop("name", None), config.pop("trainable", True)
-    cls = Functional if cls is Model else cls
-    rest = {k: deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()}
-    parameters = signature_of(cls.__init__).parameters
-    kinds = {p.kind for p in parameters.values()}
-    if "name" in parameters or inspect.Parameter.VAR_KEYWORD in kinds:
-        rest["name"] = name
-    if "inputs" in parameters or inspect.Parameter.VAR_POSITIONAL not in kinds:
-        model = cls(inputs=inputs, outputs=outputs, **rest)
-    else:
-        model = cls(inputs, outputs, **rest)
-    if name is not None:
-        model.name = name
-    if trainable is False:  # True would overwrite the layers' own settings
-        model.trainable = False
-    return model
-
-
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
     """Returns the model, without weights, that a JSON config describes.
 
@@ -476,51 +447,6 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
 
 def _is_of_graph(args: tuple, kwargs: dict[str, Any]) -> bool:
     return len(args) == 2 or (len(args) == 1 and "outputs" in kwargs) or {"inputs", "outputs"} <= set(kwargs)
-
-
-def _check_tensors(role: str, structure: Tree, name: str) -> None:
-    flat = tree.flatten(structure)
-    if not flat:
-        raise ValueError(
-            f"`{role}` argument cannot be empty. Model '{name}' needs at least one input and one output. Received: "
-            f"{role}={structure}"
-        )
-    for leaf in flat:
-        if not isinstance(leaf, KerasTensor):
-            raise ValueError(
-                f"All `{role}` values must be KerasTensors. Received: {role}={describe(leaf)} in model '{name}'. "
-                "KerasTensors are what `Input`, layers and ops return when called on one."
-            )
-    if role == "inputs" and len({id(t) for t in flat}) < len(flat):
-        raise ValueError(f"Model '{name}': a tensor is given more than once in `inputs`: {flat}")
-
-
-def _with_new_inputs(inputs: Tree, outputs: Tree, name: str) -> tuple[Tree, Tree]:
-    """Rebuilds the graph from `inputs`, tensors in the middle of another graph, to `outputs`, on new inputs."""
-    graph = Graph(inputs, outputs, name)
-
-    def fresh(t: KerasTensor) -> KerasTensor:
-        if isinstance(node_key(t).operation, InputLayer):
-            return t
-        return InputLayer(batch_shape=t.shape, dtype=t.dtype, name=f"{t.name}CLONE").output
-
-    new = [fresh(t) for t in graph.inputs]
-    new_outputs = graph.run(new, lambda node, args, kwargs: node.operation(*args, **kwargs))
-    return tree.pack_sequence_as(inputs, new), new_outputs
-
-
-def _says_training(node: Node) -> bool:
-    """Whether the user passed `training` to this call of a layer, where it overrides that of the model.
-
-    As in Keras's files, a call on a tensor alone is recorded with a flag and a mask also if none were passed. The flag
-    is the default then.
-    """
-    spec = call_signature(node.operation)  # type: ignore[arg-type]
-    if "training" in spec.names[: len(node.args)]:
-        return True
-    value = node.kwargs.get("training")
-    of_itself = {"training", "mask"} & set(spec.names)
-    return value is not None and (value != spec.training_default or set(node.kwargs) != of_itself)
 
 
 def _one_or_list(shapes: list) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -74,6 +75,10 @@ def _on_host(array: Array | np.ndarray) -> np.ndarray:
     return array if isinstance(array, np.ndarray) else np.asarray(jax.device_get(array))
 
 
+def _forget(known: dict, key: int, _: Any) -> None:
+    known.pop(key, None)  # an argument, as module globals are gone when the process ends
+
+
 def _facts_of(array: Array | np.ndarray) -> dict[str, Any]:
     """Returns the known facts about this very array, none if its sample has changed since."""
     sample = b""
@@ -86,7 +91,7 @@ def _facts_of(array: Array | np.ndarray) -> dict[str, Any]:
         return known[2]
     facts: dict[str, Any] = {}
     with suppress(TypeError):  # it takes no weak references
-        _known[key] = (weakref.ref(array, lambda _, forget=_known.pop: forget(key, None)), sample, facts)
+        _known[key] = (weakref.ref(array, functools.partial(_forget, _known, key)), sample, facts)
     return facts
 
 

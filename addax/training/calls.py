@@ -40,7 +40,7 @@ class CompiledCall:
 
     def __init__(self, model: Any):
         self.model = model
-        self.stamp = changes.count
+        self.checked_at = changes.count
         self.layers = list(model._flatten_layers())
         self.variables = list(model.variables)
         self.description = self._describe()
@@ -57,12 +57,12 @@ class CompiledCall:
 
     def is_current(self) -> bool:
         """Whether the model still computes the same."""
-        if self.stamp == changes.count:
+        if self.checked_at == changes.count:
             return True
         count = changes.count
         if not self.description.is_known or self._describe() != self.description:
             return False
-        self.stamp = count
+        self.checked_at = count
         return True
 
     def prepare(self, x: Any, training: bool | None) -> Any:
@@ -88,7 +88,7 @@ class CompiledCall:
                 out, written, losses, masks = step(lending.read(self, self.variables), x)
                 for i, value in written.items():
                     if not isinstance(self.variables[i]._value, Loan):
-                        self.variables[i].adopt(value)
+                        self.variables[i].replace_value(value)
             self._ready[key] = step, bool(written)
         if losses or self._adds_losses:
             self.model._clear_losses()
@@ -172,7 +172,7 @@ def _compiled_call(model: Any, args: tuple, kwargs: dict[str, Any]) -> CompiledC
     if type(args[0]) is not np.ndarray and not all(_is_plain(leaf) for leaf in tree.flatten(args[0])):
         return None
     call = model.__dict__.get("_call")
-    if call is None or not (call.stamp == changes.count or call.is_current()):
+    if call is None or not (call.checked_at == changes.count or call.is_current()):
         call = model.__dict__["_call"] = CompiledCall(model)
     return call if call.is_pure else None
 

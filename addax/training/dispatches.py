@@ -1,13 +1,13 @@
-"""Dispatches: what plans yield, how many are under way at a time, and what keeps steps from running in loops."""
+"""Dispatches: what plans yield, and how many are under way at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..core import config as settings
 from ..core.engine import jax
 from ..core.types import Array, Tree
+from .device_loops import run_steps
 from .program import Program, State
 
 UNDER_WAY = 1  # dispatches that are not waited for when the next is under way: each holds its memory
@@ -68,23 +68,8 @@ def loop_over(
     """
 
     def run(state: State) -> tuple[State, Any]:
-        state, logs = program.many(state, data, order, *steps, size, total)
+        state, logs = run_steps(program, state, data, order, steps, size, total)
         in_flight.add(logs)
         return state, logs
 
     return run
-
-
-LONG_STEPS = "a step is long enough for a dispatch of its own"
-
-
-def loops_are_off(program: Program) -> str:
-    """Returns why steps of a program never run in loops; an empty text where they may."""
-    if program.eager:
-        return "`run_eagerly` is on" if program.model.run_eagerly else "a layer of the model can't be compiled"
-    return "" if settings.get("fuse_steps") else "the setting `fuse_steps` is off"
-
-
-def loops_are_slow(program: Program) -> str:
-    """Returns why `program.can_fuse` found loops to be slow on this device; an empty text where it didn't."""
-    return ", ".join(program.reasons_against_loops())

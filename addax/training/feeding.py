@@ -70,7 +70,7 @@ def training_data(
         prepare(model, *peeked)
         weighter = weighter_for(model, given.class_weight, peeked)
         if not isinstance(source, ArrayBatches):
-            source.weigh(weighter)
+            source.apply_weights(weighter)
             x, y, sample_weight, weighter = source, None, None, None
     source = adapt(x, y, sample_weight, batch_size=given.batch_size, shuffle=given.shuffle, class_weight=weighter)
     source.limit = "steps_per_epoch"

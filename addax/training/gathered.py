@@ -10,10 +10,11 @@ from typing import Any
 from ..core import tree
 from ..core.buffers import own_copy
 from ..data.batches import Batch, EpochSteps, count_rows, packed
-from .dispatches import LONG_STEPS, Dispatch, InFlight, Run, loop_over, loops_are_slow
+from .device_loops import LONG_STEPS, can_run_steps, loop_length, why_slow
+from .dispatches import Dispatch, InFlight, Run, loop_over
 from .padding import pad
 from .program import Program, State
-from .stacks import Stack, room_for
+from .stacks import Stack, capacity_for
 
 _SLOW = 0.1  # seconds that gathering may take
 
@@ -90,14 +91,14 @@ class Gathered:
     def _stack_for(self, batch: Batch) -> Stack | None:
         """Returns the stack that batches like the first are gathered in; None where they run one by one."""
         size = self.steps.source.batch_size
-        capacity = room_for(batch) if self.loops else 0
+        capacity = capacity_for(batch) if self.loops else 0
         if capacity < 2 or count_rows(batch) != size:
             return None
         state, data = self.program.read(), packed(batch)
-        if not self.program.can_fuse(state, data, size, False):
-            self.why = loops_are_slow(self.program)
+        if not can_run_steps(self.program, state, data, size, False):
+            self.why = why_slow(self.program)
             return None
-        capacity = min(capacity, self.program.loop_length(data, size, False))
+        capacity = min(capacity, loop_length(self.program, data, size, False))
         if capacity < 2:
             self.why = LONG_STEPS
             return None

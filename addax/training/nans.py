@@ -74,7 +74,7 @@ class NanFinder(Observer):
         if not self.raises or loss is None or np.isfinite(float(loss)):
             return
         text, before, step, epoch = self._search()
-        runner.program.settle()
+        runner.program.write_back()
         if before is not None:
             runner.program.write(before)
             text += f"\nThe model has the weights from before step {step + 1} of epoch {epoch + 1}."

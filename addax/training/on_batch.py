@@ -49,4 +49,4 @@ def _one_step(model: StepModel, kind: str, data: tuple) -> Any:
     try:
         return program.on_batch(program.read(), data)[1]
     finally:
-        program.settle()
+        program.write_back()

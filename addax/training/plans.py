@@ -17,10 +17,11 @@ import numpy as np
 from ..core.engine import jax, put
 from ..core.types import Tree
 from ..data.batches import ArrayBatches, Batches, packed
-from .dispatches import LONG_STEPS, Dispatch, InFlight, Run, loop_over, loops_are_off, loops_are_slow
+from .device_loops import LONG_STEPS, can_run_steps, loop_length, why_off, why_slow
+from .dispatches import Dispatch, InFlight, Run, loop_over
 from .program import Program, State
 from .rows import HostArrays, Rows, StepRows
-from .stacks import room_for
+from .stacks import capacity_for
 
 DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
 _COPIED = 64 << 20  # and on a CPU, where they are a second copy of the user's
@@ -176,7 +177,7 @@ def array_plan(
     fits = source.host_bytes <= (_COPIED if on_cpu else DEVICE_BUDGET)
     count, why = _loop_length(program, packed(arrays.arrays), rows, per if hooks else None)
     if count > 1 and not fits:  # the batches of a dispatch are copied to the device for it
-        count = min(count, room_for(source.peek()))
+        count = min(count, capacity_for(source.peek()))
         why = "the data are too large to be put on the device, and two batches too large to be gathered"
     if count > 1:  # a loop of one step a dispatch would cost more than the step alone
         plan: type[ArrayPlan] = OnDevice if fits else PartByPart
@@ -188,14 +189,14 @@ def array_plan(
 
 def _loop_length(program: Program, data: Tree, rows: Rows, fixed: int | None) -> tuple[int, str]:
     """Returns the number of steps of a loop on the device, and why it is 1 where no callback is the reason."""
-    why = loops_are_off(program)
+    why = why_off(program)
     if why or rows.steps < 2:
         return 1, why or "an epoch has one full batch"
     if fixed == 1:
         return 1, ""
-    if not program.can_fuse(program.read(), data, rows.size, rows.filled):
-        return 1, loops_are_slow(program)
-    return fixed or program.loop_length(data, rows.size, rows.filled), LONG_STEPS
+    if not can_run_steps(program, program.read(), data, rows.size, rows.filled):
+        return 1, why_slow(program)
+    return fixed or loop_length(program, data, rows.size, rows.filled), LONG_STEPS
 
 
 def takes_arrays(program: Program, source: Batches, steps: int | None) -> bool:

@@ -18,6 +18,7 @@ from ..data.adapt import adapt
 from ..data.batches import ArrayBatches, Batches, EpochSteps, count_rows, packed, to_host
 from . import guards
 from .arguments import LoopArguments, callback_list, limit_steps
+from .device_loops import can_predict, run_predictions
 from .dispatches import Run
 from .padding import pad
 from .prepare import build_for
@@ -89,7 +90,7 @@ def _run(program: Program, source: Batches, steps: int | None, callbacks: Callba
         if fresh:
             tell()
     finally:
-        program.settle()
+        program.write_back()
     source.on_epoch_end()
     callbacks.on_predict_end()
     return outputs.joined()
@@ -160,10 +161,13 @@ class _InLoops:
             part = pad(tree.map_structure(lambda a, begin=begin, stop=stop: a[begin:stop], x), self.count * size)
             step += batches
             real = None if stop - begin == self.count * size else stop - begin
-            yield _Part(step - 1, real, _bound(self.program.sweep, part, batches, size))
+            yield _Part(step - 1, real, self._run(part, batches))
         if end < rows:
             batch = self.source.rows_of(slice(end, None))[0]
             yield _Part(step, None, _bound(self.program.on_batch, packed((batch, None, None))))
+
+    def _run(self, part: Tree, batches: int) -> Run:
+        return lambda state: run_predictions(self.program, state, part, batches, self.source.batch_size)
 
 
 @dataclass
@@ -201,7 +205,7 @@ def _plan(
             most = max(_CHUNK // (row_bytes * source.batch_size), 1)
             # A power of two, so that there are few programs for data of all lengths.
             count = min(1 << (batches - 1).bit_length(), 1 << most.bit_length() - 1)
-            if count > 1 and program.can_sweep(state, source.arrays[0], source.batch_size):
+            if count > 1 and can_predict(program, state, source.arrays[0], source.batch_size):
                 return _InLoops(program, source, count)
     return _OneByOne(program, source, steps)
 
@@ -243,7 +247,7 @@ def _spec(x: Data) -> list:
 def _predict_quickly(model: StepModel, x: Data, most: int) -> Tree:
     """Returns predictions for one batch of at most `most` rows, like one that was checked before; None for others."""
     program = model._programs.get("predict")
-    if type(x) is not np.ndarray or program is None or program.stamp != changes.count or program.eager:
+    if type(x) is not np.ndarray or program is None or program.checked_at != changes.count or program.eager:
         return None
     rows = x.shape[0] if x.ndim else 0
     if not 0 < rows <= most or (x.shape[1:], x.dtype) not in program.checked:
@@ -252,5 +256,5 @@ def _predict_quickly(model: StepModel, x: Data, most: int) -> Tree:
     try:
         _, out = program.on_batch(program.read(), packed((data, None, None)))
     finally:
-        program.settle()
+        program.write_back()
     return own(out, rows_or_none)

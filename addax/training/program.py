@@ -11,20 +11,16 @@ import numpy as np
 
 from ..core import config as settings
 from ..core import lending, tracing, tree
-from ..core.engine import jax, jnp, lax, refuse_if_forked
+from ..core.engine import jax, jnp, refuse_if_forked
 from ..core.fingerprint import Description, changes
 from ..core.jax_inside import trace_context
 from ..core.lending import Loan, State
 from ..core.ours import is_ours
 from ..core.variable import Variable
-from ..data.batches import count_rows, packed
 from .executables import Executable, Function, dict_keys, shared, spec_of
 from .padding import Sizes, can_leave_out, is_rowwise, row_count, valid_rows
 from .prepare import check_optimizer
 from .steps import GROUPS, StepModel
-from .xla import no_loop, seconds
-
-_DISPATCH = 0.1  # seconds of a dispatch of many steps
 
 # What is compiled: functions of a description (whose program says what is computed), a static argument, the values of
 # the variables, and data. They return the new values (None for what stays as it is) and logs or outputs.
@@ -39,69 +35,12 @@ def _rows(
     description: Description, static: None, state: State, arrays: Any, rows: Any, valid: Any
 ) -> tuple[State, Any]:
     """One step on some rows of arrays."""
-    return _batch(description, None, state, _take(arrays, rows), valid)
+    return _batch(description, None, state, take_rows(arrays, rows), valid)
 
 
 def _update(description: Description, static: None, state: State, data: Any, valid: Any) -> State:
     """The state after a built-in step, without the logs: a part of other programs that is traced once for all."""
     return description.program().update(state, data, valid)
-
-
-def _loop(
-    description: Description, size: int, state: State, arrays: Any, order: Any, start: Any, count: Any, total: Any
-) -> tuple[State, Any]:
-    """Steps from `start` to `start + count` on batches of `size` rows, of which `total` are real (None for all)."""
-    program = description.program()
-
-    def batch(i: Any) -> Any:
-        if order is not None:
-            return _take(arrays, lax.dynamic_slice_in_dim(order, i * size, size))
-        return _cut(arrays, i * size, size)
-
-    def valid(i: Any) -> Any:
-        return None if total is None else jnp.minimum(total - i * size, size)
-
-    if program.is_builtin:
-        # The logs follow from the metrics' state, so they are worked out once, after the last step.
-        update = program.part(_update)
-        fixed = state[0] if program.kind == "test" else None  # a loop need not carry what doesn't change
-
-        def body(i: Any, carry: Any) -> Any:
-            given = [fixed, *carry] if fixed is not None else carry
-            new = update(description, None, given, batch(i), valid(i))
-            return new[1:] if fixed is not None else new
-
-        carry = lax.fori_loop(start, start + count, body, state[1:] if fixed is not None else state)
-        state = [[None] * len(fixed), *carry] if fixed is not None else carry
-        return state, program.model._logs_of(state[-1])
-
-    one = program.part(_batch)  # traced once, for the logs' shapes and for the loop
-
-    def step(i: Any, carry: Any) -> Any:
-        return one(description, None, carry[0], batch(i), None)
-
-    shapes = jax.eval_shape(lambda s: one(description, None, s, batch(0), None)[1], state)
-    logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-    return lax.fori_loop(start, start + count, step, (state, logs))
-
-
-def _sweep(description: Description, size: int, state: State, data: Any, count: Any) -> tuple[State, Any]:
-    """Predictions for `count` batches of `size` rows; the rows after them are undefined."""
-
-    def batch(i: Any) -> Any:
-        return packed((_cut(data, i * size, size), None, None))
-
-    def body(i: Any, carry: Any) -> Any:
-        others, found = carry
-        new, out = _batch(description, None, [state[0], others], batch(i), None)
-        place = lax.dynamic_update_slice_in_dim
-        return merged(others, new[1]), jax.tree.map(lambda all_, one: place(all_, one, i * size, 0), found, out)
-
-    rows = count_rows(data)
-    shapes = jax.eval_shape(lambda s: _batch(description, None, s, batch(0), None)[1], state)
-    found = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), shapes)
-    others, found = lax.fori_loop(0, count, body, (state[1], found))
-    return [[], others], found
 
 
 class Program:
@@ -127,7 +66,7 @@ class Program:
         self.may_pad = not self.eager and settings.get("pad_batches") and self._can_pad(builtin)
         self.sizes = Sizes()
         self.checked: set = set()  # shapes and dtypes of data that were found to be right
-        self.stamp = changes.count  # when it was last known to be the model's
+        self.checked_at = changes.count  # when it was last known to be the model's
         self.description = self._describe()
         self.executables = shared.of(self.description)
         self._ready: dict[Any, Callable] = {}  # programs by what they are given, without what never changes
@@ -165,7 +104,7 @@ class Program:
     # State
 
     def read(self) -> State:
-        """The values of the variables, for a step. Until `settle`, they are the program's to give to its steps."""
+        """The values of the variables, for a step. Until `write_back`, they are the program's to give to its steps."""
         if self._loan is not None:
             return self._loan.take()
         if self.kind == "train":
@@ -182,9 +121,9 @@ class Program:
         for group, values in zip(self.groups, state):
             for v, value in zip(group, values):
                 if value is not None:
-                    v.adopt(value)
+                    v.replace_value(value)
 
-    def settle(self) -> None:
+    def write_back(self) -> None:
         """Puts the values after this thread's last step into the variables."""
         if self._loan is not None:
             self._loan.give_back()
@@ -196,9 +135,15 @@ class Program:
 
     # Finding and running what is compiled
 
-    def part(self, function: Function) -> Any:
-        """`function` as a part of this program's, traced once."""
-        return self.executables.part(self.kind, function)
+    @property
+    def traced_step(self) -> Any:
+        """One step as a part of programs, a function of description, None, state, data and the number of real rows."""
+        return self.executables.part(self.kind, _batch)
+
+    @property
+    def traced_update(self) -> Any:
+        """A built-in step without its logs; as `traced_step`, but only the state is returned."""
+        return self.executables.part(self.kind, _update)
 
     def _find(self, function: Function, static: Any, args: tuple) -> Executable:
         keys = dict_keys(args[1:])
@@ -206,7 +151,14 @@ class Program:
         rows = static if static is not None else row_count(args[2] if function is _rows else args[1])
         return self.executables.find(description, function, static, args, rows, donates=self.kind == "train")
 
-    def _dispatch(self, function: Function, static: Any, *args: Any) -> tuple[State, Any]:
+    def dispatch(self, function: Function, static: Any, *args: Any) -> tuple[State, Any]:
+        """Runs a function such as `_batch`, compiled for its arguments; returns the new state and the rest.
+
+        Args:
+            function: What is compiled.
+            static: What is no array among its arguments.
+            *args: The state and further arguments.
+        """
         refuse_if_forked()
         if self.eager:
             return self._keep(function(self.description, static, *args))
@@ -266,7 +218,7 @@ class Program:
     def step(self, description: Description, state: State, data: Any, valid: Any) -> tuple[State, Any]:
         """One step, for whoever traces it."""
         if self.is_builtin:
-            new = self.part(_update)(description, None, state, data, valid)
+            new = self.traced_update(description, None, state, data, valid)
             if self.kind == "test":
                 new = [[None] * len(state[0]), *new[1:]]
             return new, self.model._logs_of(new[-1])
@@ -291,7 +243,7 @@ class Program:
             data: What the step takes.
             valid: How many rows of the batch, from the first, are real; None for all.
         """
-        return self._dispatch(_batch, None, state, data, None if valid is None else np.int32(valid))
+        return self.dispatch(_batch, None, state, data, None if valid is None else np.int32(valid))
 
     def on_rows(self, state: State, arrays: Any, rows: Any, valid: int | None = None) -> tuple[State, Any]:
         """One step on some rows of arrays that are on the device.
@@ -302,41 +254,7 @@ class Program:
             rows: Which rows, int32.
             valid: How many of them, from the first, are real; None for all.
         """
-        return self._dispatch(_rows, None, state, arrays, rows, None if valid is None else np.int32(valid))
-
-    def many(
-        self, state: State, arrays: Any, order: Any, start: int, count: int, size: int, total: int | None = None
-    ) -> tuple[State, Any]:
-        """`count` steps in one dispatch.
-
-        Args:
-            state: Values of the variables.
-            arrays: The data, on the device.
-            order: Order of the rows, int32 of shape `(rows,)`, padded by a batch; None for as they are.
-            start: The first step.
-            count: How many steps; any number runs the same compiled program.
-            size: Rows a batch.
-            total: How many rows are real, where the last batch is not full; else None.
-
-        Returns:
-            The new state and the last step's logs.
-        """
-        numbers = (np.int32(start), np.int32(count), None if total is None else np.int32(total))
-        return self._dispatch(_loop, size, state, arrays, order, *numbers)
-
-    def sweep(self, state: State, data: Any, count: int, size: int) -> tuple[State, Any]:
-        """`count` steps of prediction in one dispatch.
-
-        Args:
-            state: Values of the variables.
-            data: The rows of as many batches as the program is compiled for.
-            count: Of how many batches the outputs are wanted.
-            size: Rows a batch.
-
-        Returns:
-            The new state and the outputs, those of batches after `count` undefined.
-        """
-        return self._dispatch(_sweep, size, state, data, np.int32(count))
+        return self.dispatch(_rows, None, state, arrays, rows, None if valid is None else np.int32(valid))
 
     def replay(self, state: State, data: Any) -> tuple[State, Any]:
         """One step on a batch, of which the variables learn nothing. Takes over the buffers of `state`."""
@@ -352,46 +270,9 @@ class Program:
         keys = dict_keys(data)
         description = self.description.of_data(keys) if keys else self.description
         with tracing.lock:
-            return self.part(_update if self.is_builtin else _batch).trace(description, None, state, data, valid)
-
-    # Whether many steps run in one dispatch
-
-    def can_sweep(self, state: State, x: Any, size: int) -> bool:
-        """Whether many batches can be predicted in one dispatch: as for `can_fuse`, and outputs have a row for each."""
-        if self.eager or not settings.get("fuse_steps"):
-            return False
-        data = packed((batch_spec(x, size), None, None))
-        return not self._no_loop(("sweep", size, spec_of(x)), state, data, None, size)
-
-    def can_fuse(self, state: State, arrays: Any, size: int, ragged: bool) -> bool:
-        """Whether a loop over steps runs well on this device; see `no_loop`."""
-        if self.eager or self.kind == "predict":
-            return False
-        valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
-        return not self._no_loop(("fuse", size, ragged, spec_of(arrays)), state, batch_spec(arrays, size), valid)
-
-    def loop_length(self, arrays: Any, size: int, ragged: bool) -> int:
-        """The number of steps that a loop runs in about a tenth of a second, once `can_fuse` was asked of the same.
-
-        Progress is shown between two dispatches, and Ctrl-C is heard. The number follows from the program alone.
-        """
-        return max(1, int(_DISPATCH / self.executables.seconds["fuse", size, ragged, spec_of(arrays)]))
-
-    def _no_loop(self, key: Any, state: State, data: Any, valid: Any, outputs: int | None = None) -> str:
-        """Why steps had better not run in a loop; `outputs` is how many rows outputs must have."""
-        known = self.executables.no_loop
-        if key not in known:
-            traced = self.trace_step(state, data, valid)
-            rows = [] if outputs is None else [s.shape[:1] == (outputs,) for s in jax.tree.leaves(traced.out_info[1])]
-            known[key] = no_loop(traced.jaxpr, 3 if self.kind == "train" else 1)
-            self.executables.seconds[key] = seconds(traced.jaxpr)
-            if not all(rows):
-                known[key] = "outputs have no row for each input"
-        return known[key]
-
-    def reasons_against_loops(self) -> list[str]:
-        """Why steps of this program don't run in loops, where they don't."""
-        return sorted({why for why in self.executables.no_loop.values() if why})
+            return (self.traced_update if self.is_builtin else self.traced_step).trace(
+                description, None, state, data, valid
+            )
 
     def __deepcopy__(self, memo: dict) -> None:
         return None  # a copy of the model makes its own
@@ -421,7 +302,7 @@ def program_of(model: StepModel, kind: str) -> Program:
             program = model._programs.get(kind)
             if program is None or program.key != program_key(model, kind):
                 program = model._programs[kind] = Program(model, kind)
-    program.stamp = changes.count
+    program.checked_at = changes.count
     return program
 
 
@@ -441,9 +322,5 @@ def batch_spec(arrays: Any, size: int) -> Any:
     return tree.map_structure(lambda a: None if a is None else array_spec(a, size), arrays)
 
 
-def _take(arrays: Any, rows: Any) -> Any:
+def take_rows(arrays: Any, rows: Any) -> Any:
     return tree.map_structure(lambda a: None if a is None else jnp.take(a, rows, axis=0, mode="clip"), arrays)
-
-
-def _cut(arrays: Any, start: Any, size: int) -> Any:
-    return tree.map_structure(lambda a: None if a is None else lax.dynamic_slice_in_dim(a, start, size), arrays)

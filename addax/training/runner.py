@@ -7,7 +7,8 @@ from typing import Any
 
 from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps
 from . import guards
-from .dispatches import Dispatch, InFlight, loops_are_off
+from .device_loops import why_off
+from .dispatches import Dispatch, InFlight
 from .gathered import Gathered
 from .logs import LazyLogs
 from .plans import ArrayPlan, array_plan, takes_arrays
@@ -112,13 +113,13 @@ class Runner:
                     observer.after(self, dispatch, state, logs)
                 self.step = dispatch.last + 1
                 if self.batch_hooks:
-                    program.settle()
+                    program.write_back()
                 if self.batch_hooks or self.shown:
                     end(dispatch.last, LazyLogs(logs))
                 if stop():
                     break
         finally:
-            program.settle()  # also after an error or Ctrl-C: never donated buffers
+            program.write_back()  # also after an error or Ctrl-C: never donated buffers
             for observer in self.observers:
                 observer.ended(self)
         self.source.on_epoch_end()
@@ -155,7 +156,7 @@ class Runner:
             assert isinstance(source, ArrayBatches)
             start, self.limited.start = self.limited.start, 0
             return array_plan(self.program, source, self.arrays, per, self.batch_hooks, self._in_flight, start)
-        off = loops_are_off(self.program)
+        off = why_off(self.program)
         loops = not (off or self.batch_hooks or self.steps == 1)
         if isinstance(source, ArrayBatches):
             why = f"`steps_per_epoch` is {self.steps} and the arrays have {source.steps} batches"

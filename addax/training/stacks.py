@@ -19,25 +19,25 @@ class Stack:
 
     Args:
         like: The first batch: a structure of NumPy arrays, equally long, and Nones.
-        room: For how many batches.
+        capacity: Number of batches that fit.
 
     Attributes:
         arrays: All batches one after the other, in the structure of one.
         batches: The batches so far, parts of `arrays`.
     """
 
-    def __init__(self, like: Any, room: int):
-        self.room = room
+    def __init__(self, like: Any, capacity: int):
+        self.capacity = capacity
         self.size = count_rows(like)
-        self.arrays = rows_like(like, room * self.size)
+        self.arrays = rows_like(like, capacity * self.size)
         self.batches: list = []
         self._like = like
         self._kind = _kind(like)
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room for another batch."""
-        return len(self.batches) == self.room
+        """Whether it is full."""
+        return len(self.batches) == self.capacity
 
     def takes(self, batch: Any) -> bool:
         """Whether `batch` is of the right kind."""
@@ -45,7 +45,7 @@ class Stack:
 
     def another(self) -> Stack:
         """An empty stack for batches of the same kind."""
-        return Stack(self._like, self.room)
+        return Stack(self._like, self.capacity)
 
     def add(self, batch: Any) -> None:
         """Copies a batch to the end."""
@@ -57,7 +57,7 @@ class Stack:
         self.batches.append(mine)
 
 
-def room_for(batch: Any) -> int:
+def capacity_for(batch: Any) -> int:
     """How many batches like `batch` are worth a stack; below 2 where there can't be one."""
     arrays = [a for a in tree.flatten(batch) if a is not None]
     if not all(isinstance(a, np.ndarray) and a.ndim and len(a) == len(arrays[0]) for a in arrays):

@@ -1,0 +1,193 @@
+"""Many steps in one dispatch: loops over steps on the device, and which programs run well in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import config as settings
+from ..core import tree
+from ..core.engine import jax, jnp, lax
+from ..core.fingerprint import Description
+from ..core.lending import State
+from ..core.types import Array, Tree
+from ..data.batches import count_rows, packed
+from .executables import spec_of
+from .program import Program, batch_spec, merged, take_rows
+from .xla import no_loop, seconds
+
+_DISPATCH = 0.1  # seconds of a dispatch of many steps
+LONG_STEPS = "a step is long enough for a dispatch of its own"
+
+
+def run_steps(
+    program: Program,
+    state: State,
+    arrays: Tree,
+    order: Array | None,
+    steps: tuple[int, int],
+    size: int,
+    total: int | None = None,
+) -> tuple[State, Any]:
+    """Runs training or evaluation steps in one dispatch.
+
+    Args:
+        program: The program of the steps.
+        state: Values of the variables.
+        arrays: The data, on the device.
+        order: Order of the rows, int32 of shape `(rows,)`, padded by a batch; None for as they are.
+        steps: The first step, and how many there are; any number runs the same compiled program.
+        size: Rows a batch.
+        total: How many rows are real, where the last batch is not full; else None.
+
+    Returns:
+        The new state and the last step's logs.
+    """
+    start, count = map(np.int32, steps)
+    return program.dispatch(_loop, size, state, arrays, order, start, count, None if total is None else np.int32(total))
+
+
+def run_predictions(program: Program, state: State, data: Tree, count: int, size: int) -> tuple[State, Any]:
+    """Runs `count` steps of prediction in one dispatch.
+
+    Args:
+        program: The program of the steps.
+        state: Values of the variables.
+        data: The rows of as many batches as the program is compiled for.
+        count: Of how many batches the outputs are wanted.
+        size: Rows a batch.
+
+    Returns:
+        The new state and the outputs, those of batches after `count` undefined.
+    """
+    return program.dispatch(_predictions, size, state, data, np.int32(count))
+
+
+# What is compiled: functions of a description, as in `program.py`
+
+
+def _loop(
+    description: Description, size: int, state: State, arrays: Any, order: Any, start: Any, count: Any, total: Any
+) -> tuple[State, Any]:
+    """Steps from `start` to `start + count` on batches of `size` rows, of which `total` are real (None for all)."""
+    program = description.program()
+
+    def batch(i: Any) -> Any:
+        if order is not None:
+            return take_rows(arrays, lax.dynamic_slice_in_dim(order, i * size, size))
+        return _cut(arrays, i * size, size)
+
+    def valid(i: Any) -> Any:
+        return None if total is None else jnp.minimum(total - i * size, size)
+
+    if program.is_builtin:
+        # The logs follow from the metrics' state, so they are worked out once, after the last step.
+        update = program.traced_update
+        fixed = state[0] if program.kind == "test" else None  # a loop need not carry what doesn't change
+
+        def body(i: Any, carry: Any) -> Any:
+            given = [fixed, *carry] if fixed is not None else carry
+            new = update(description, None, given, batch(i), valid(i))
+            return new[1:] if fixed is not None else new
+
+        carry = lax.fori_loop(start, start + count, body, state[1:] if fixed is not None else state)
+        state = [[None] * len(fixed), *carry] if fixed is not None else carry
+        return state, program.model._logs_of(state[-1])
+
+    one = program.traced_step  # traced once, for the logs' shapes and for the loop
+
+    def step(i: Any, carry: Any) -> Any:
+        return one(description, None, carry[0], batch(i), None)
+
+    shapes = jax.eval_shape(lambda s: one(description, None, s, batch(0), None)[1], state)
+    logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+    return lax.fori_loop(start, start + count, step, (state, logs))
+
+
+def _predictions(description: Description, size: int, state: State, data: Any, count: Any) -> tuple[State, Any]:
+    """Predictions for `count` batches of `size` rows; the rows after them are undefined."""
+    program = description.program()
+
+    def batch(i: Any) -> Any:
+        return packed((_cut(data, i * size, size), None, None))
+
+    def body(i: Any, carry: Any) -> Any:
+        others, found = carry
+        new, out = program.step(description, [state[0], others], batch(i), None)
+        place = lax.dynamic_update_slice_in_dim
+        return merged(others, new[1]), jax.tree.map(lambda all_, one: place(all_, one, i * size, 0), found, out)
+
+    rows = count_rows(data)
+    shapes = jax.eval_shape(lambda s: program.step(description, s, batch(0), None)[1], state)
+    found = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), shapes)
+    others, found = lax.fori_loop(0, count, body, (state[1], found))
+    return [[], others], found
+
+
+def _cut(arrays: Any, start: Any, size: int) -> Any:
+    return tree.map_structure(lambda a: None if a is None else lax.dynamic_slice_in_dim(a, start, size), arrays)
+
+
+# Which programs run well in loops
+
+
+def can_predict(program: Program, state: State, x: Tree, size: int) -> bool:
+    """Whether `run_predictions` can be used, and is worth it: outputs have a row for each row of the data."""
+    if program.eager or not settings.get("fuse_steps"):
+        return False
+    data = packed((batch_spec(x, size), None, None))
+    return not _no_loop(program, ("predict", size, spec_of(x)), state, data, None, size)
+
+
+def can_run_steps(program: Program, state: State, arrays: Tree, size: int, ragged: bool) -> bool:
+    """Whether steps run well in loops on this device; see `xla.no_loop`."""
+    if program.eager or program.kind == "predict":
+        return False
+    valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
+    return not _no_loop(program, (size, ragged, spec_of(arrays)), state, batch_spec(arrays, size), valid)
+
+
+def loop_length(program: Program, arrays: Tree, size: int, ragged: bool) -> int:
+    """Returns how many steps a loop runs in about a tenth of a second, once `can_run_steps` was asked of the same.
+
+    Progress is shown between two dispatches, and Ctrl-C is heard. The number follows from the program alone.
+    """
+    return max(1, int(_DISPATCH / program.executables.seconds[size, ragged, spec_of(arrays)]))
+
+
+def _no_loop(program: Program, key: Any, state: State, data: Any, valid: Any, outputs: int | None = None) -> str:
+    """Returns why steps had better not run in a loop; `outputs` is how many rows outputs must have."""
+    known = program.executables.no_loop
+    if key not in known:
+        traced = program.trace_step(state, data, valid)
+        rows = [] if outputs is None else [s.shape[:1] == (outputs,) for s in jax.tree.leaves(traced.out_info[1])]
+        known[key] = no_loop(traced.jaxpr, 3 if program.kind == "train" else 1)
+        program.executables.seconds[key] = seconds(traced.jaxpr)
+        if not all(rows):
+            known[key] = "outputs have no row for each input"
+    return known[key]
+
+
+def why_off(program: Program) -> str:
+    """Returns why steps of a program never run in loops; an empty text where they may."""
+    if program.eager:
+        return "`run_eagerly` is on" if program.model.run_eagerly else "a layer of the model can't be compiled"
+    return "" if settings.get("fuse_steps") else "the setting `fuse_steps` is off"
+
+
+def why_slow(program: Program) -> str:
+    """Returns why loops were found to be slow for steps of a program; an empty text where they weren't."""
+    return ", ".join(sorted({why for why in program.executables.no_loop.values() if why}))
+
+
+__all__ = [
+    "LONG_STEPS",
+    "can_predict",
+    "can_run_steps",
+    "loop_length",
+    "run_predictions",
+    "run_steps",
+    "why_off",
+    "why_slow",
+]
