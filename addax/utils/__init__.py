@@ -18,6 +18,7 @@ from .session import clear_session, is_interactive_logging_enabled
 
 # Their modules are slow to import, so they are imported on first access.
 _LAZY = {
+    "get_file": "addax.utils.downloads",
     "Progbar": "addax.callbacks.progbar",
     "PyDataset": "addax.data.py_dataset",
     "Sequence": "addax.data.py_dataset",
@@ -50,6 +51,7 @@ __all__ = [
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
+    "get_file",
     "get_registered_name",
     "get_registered_object",
     "is_interactive_logging_enabled",
