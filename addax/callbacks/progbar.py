@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.config import is_interactive_logging_enabled
 from .callback import Callback, Logs
 from .output import is_terminal, print_msg
 
@@ -86,11 +87,13 @@ class Progbar:
         self._seen = current
         now = time.time()
         step_time = self._step_time(current, now)
-        if self.verbose == 1:
+        # A log gets one line at the end: a bar can't be redrawn in it.
+        verbose = self.verbose if is_interactive_logging_enabled() else 2 * bool(self.verbose)
+        if verbose == 1:
             if now - self._last_update < self.interval and not finalize:
                 return
             self._draw(current, now, step_time, finalize)
-        elif self.verbose == 2 and finalize and self.target is not None:
+        elif verbose == 2 and finalize and self.target is not None:
             duration = self._format_step_time(step_time)
             digits = len(str(self.target))
             print_msg(

@@ -3,6 +3,8 @@
 import importlib
 from typing import Any
 
+from ..core.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
+from ..core.dtypes import standardize_dtype
 from ..core.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -13,20 +15,28 @@ from ..core.registry import (
 )
 from ..core.seeds import set_random_seed
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from . import legacy
+from .container import Config
 from .numeric import normalize, to_categorical
-from .session import clear_session, is_interactive_logging_enabled
+from .sequences import pad_sequences
+from .session import clear_session
+from .tensors import get_source_inputs, is_keras_tensor
 
 # Their modules are slow to import, so they are imported on first access.
 _LAZY = {
-    "get_file": "addax.utils.downloads",
     "Progbar": "addax.callbacks.progbar",
     "PyDataset": "addax.data.py_dataset",
     "Sequence": "addax.data.py_dataset",
+    "array_to_img": "addax.utils.images",
+    "get_file": "addax.utils.downloads",
+    "img_to_array": "addax.utils.images",
+    "load_img": "addax.utils.images",
     "pack_x_y_sample_weight": "addax.data.batches",
     "unpack_x_y_sample_weight": "addax.data.batches",
     "model_to_dot": "addax.inspect.plotting",
     "plot_model": "addax.inspect.plotting",
     "profile": "addax.training.profile",
+    "save_img": "addax.utils.images",
 }
 
 
@@ -41,26 +51,38 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "Config",
+    "CustomObjectScope",
     "Progbar",
     "PyDataset",
     "Sequence",
-    "pack_x_y_sample_weight",
-    "unpack_x_y_sample_weight",
-    "CustomObjectScope",
+    "array_to_img",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "get_custom_objects",
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
+    "img_to_array",
     "is_interactive_logging_enabled",
+    "is_keras_tensor",
+    "legacy",
+    "load_img",
     "model_to_dot",
     "normalize",
+    "pack_x_y_sample_weight",
+    "pad_sequences",
     "plot_model",
     "profile",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "standardize_dtype",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]

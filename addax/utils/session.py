@@ -5,9 +5,8 @@ from __future__ import annotations
 import gc
 
 from ..core import naming, policy
-from ..core.config import is_interactive_logging_enabled
 
-__all__ = ["clear_session", "is_interactive_logging_enabled"]
+__all__ = ["clear_session"]
 
 
 def clear_session(free_memory: bool = True) -> None:

@@ -1,0 +1,5 @@
+"""Sequences: `keras.preprocessing.sequence`."""
+
+from ..utils.sequences import pad_sequences
+
+__all__ = ["pad_sequences"]
