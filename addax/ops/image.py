@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ..core.config import standardize_data_format
 from ..core.dtypes import floatx
 from ..core.engine import jax, jnp, promoted
+from ..core.keras_tensor import any_symbolic
 from ..core.op import Argument, Tensor, TensorLike, op
-from ..core.types import Array, ArrayLike
+from ..core.seeds import draw_key, make_default_seed
+from ..core.types import Array, ArrayLike, SeedLike
 from ..kernels import conv as conv_kernels
+from ..kernels import resampling
 from .checks import differ, one_of
 
 Sizes = int | Sequence[int]
@@ -468,19 +471,11 @@ def gaussian_blur(
     """
     _rank(images)
     data_format = standardize_data_format(data_format)
-    x = images if jnp.issubdtype(images.dtype, jnp.floating) else images.astype(floatx())
-    sides = []
-    for size, deviation in zip(kernel_size, sigma):
-        side = np.exp(-0.5 * ((np.arange(size) - (size - 1) / 2) / deviation) ** 2)
-        sides.append(side / side.sum())
-    channels = x.shape[-1 if data_format == "channels_last" else -3]
-    kernel = np.tile(np.outer(*sides)[:, :, None, None], (1, 1, channels, 1)).astype(x.dtype)
-    batched = x[None] if x.ndim == 3 else x
-    out = conv_kernels.depthwise_conv(batched, jnp.asarray(kernel), 1, "same", data_format)
-    return (out[0] if x.ndim == 3 else out).astype(images.dtype)
+    x, restore = _batch(images, data_format, float_dtype=True)
+    filters = [resampling.gaussian(size, deviation, x.dtype) for size, deviation in zip(kernel_size, sigma)]
+    return restore(resampling.separable_filter(x, filters)).astype(images.dtype)
 
 
-_FILL = ("constant", "nearest", "wrap", "mirror", "reflect")
 _ORDERS = {"nearest": 0, "bilinear": 1}
 _METHODS = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3", "lanczos5")
 
@@ -507,7 +502,7 @@ def map_coordinates(
     >>> map_coordinates([0.0, 10.0], [[0.25]], 1)
     Array([2.5], dtype=float32)
     """
-    one_of("fill_mode", fill_mode, _FILL)
+    one_of("fill_mode", fill_mode, resampling.FILL_MODES)
     one_of("order", order, (0, 1))
     if coordinates.ndim < 2:
         raise ValueError(
@@ -530,12 +525,12 @@ def affine_transform(
     fill_value: float = 0,
     data_format: str | None = None,
 ) -> Tensor:
-    """Applies affine transforms (translation, rotation, scaling, shear) to images.
+    """Applies affine transforms (translation, rotation, scaling, shear), or projective ones, to images.
 
     Args:
         images: Tensor, `(height, width, channels)` or `(batch, height, width, channels)`.
-        transform: `(8,)` or `(batch, 8)`: numbers `a0, a1, a2, b0, b1, b2, 0, 0`. The output at `(x, y)` is the input
-            at `(a0 x + a1 y + a2, b0 x + b1 y + b2)`.
+        transform: `(8,)` or `(batch, 8)`: numbers `a0, a1, a2, b0, b1, b2, c0, c1`. The output at `(x, y)` is the input
+            at `(a0 x + a1 y + a2, b0 x + b1 y + b2) / k`, where `k` is `c0 x + c1 y + 1`.
         interpolation: "nearest" or "bilinear".
         fill_mode: Extrapolation outside the image: "constant", "nearest", "wrap", "mirror" or "reflect".
         fill_value: Value outside the image in mode "constant".
@@ -551,7 +546,7 @@ def affine_transform(
     [[0.0, 0.0], [1.0, 0.0]]
     """
     one_of("interpolation", interpolation, _ORDERS)
-    one_of("fill_mode", fill_mode, _FILL)
+    one_of("fill_mode", fill_mode, resampling.FILL_MODES)
     _rank(images)
     if transform.ndim not in (1, 2):
         raise ValueError(
@@ -559,24 +554,208 @@ def affine_transform(
             f"Received input with shape: transform.shape={transform.shape}"
         )
     data_format = standardize_data_format(data_format)
-    x = _to_last(images, data_format)
-    batched = x if x.ndim == 4 else x[None]
+    x, restore = _batch(images, data_format)
     transform = transform if transform.ndim == 2 else transform[None]
-    if differ(transform.shape[-1], 8) or (differ(len(transform), len(batched)) and len(transform) != 1):
+    if differ(transform.shape[-1], 8) or (differ(len(transform), len(x)) and len(transform) != 1):
         raise ValueError(
             "Invalid transform shape: expected 8 numbers for each image or for all of them. "
             f"Received: transform.shape={transform.shape}, images.shape={images.shape}"
         )
-    height, width, channels = batched.shape[1:]
-    ys, xs, cs = jnp.meshgrid(*(jnp.arange(n, dtype="float32") for n in (height, width, channels)), indexing="ij")
+    return restore(resampling.project(x, transform, _ORDERS[interpolation], fill_mode, fill_value))
 
-    def one(image: Array, a: Array) -> Array:
-        points = (a[3] * xs + a[4] * ys + a[5], a[0] * xs + a[1] * ys + a[2], cs)
-        return jax.scipy.ndimage.map_coordinates(image, points, _ORDERS[interpolation], fill_mode, fill_value)
 
-    transform = jnp.broadcast_to(transform, (batched.shape[0], 8))
-    out = jax.vmap(one)(batched, transform)
-    return _from_last(out if x.ndim == 4 else out[0], data_format)
+def _batch(images: Array, data_format: str | None, float_dtype: bool = False) -> tuple[Array, Callable]:
+    """Returns images as a batch with channels last, and the function that undoes this.
+
+    Args:
+        float_dtype: Whether to cast integers to the default float.
+    """
+    data_format = standardize_data_format(data_format)
+    x = _to_last(images, data_format)
+    if float_dtype and not jnp.issubdtype(x.dtype, jnp.floating):
+        x = x.astype(floatx())
+    single = images.ndim == 3
+    return x[None] if single else x, lambda y: _from_last(y[0] if single else y, data_format)
+
+
+@op
+def perspective_transform(
+    images: TensorLike,
+    start_points: TensorLike,
+    end_points: TensorLike,
+    interpolation: str = "bilinear",
+    fill_value: float = 0,
+    data_format: str | None = None,
+) -> Tensor:
+    """Applies perspective transforms, which move four points of an image to four others.
+
+    Args:
+        images: Tensor, `(height, width, channels)` or `(batch, height, width, channels)`.
+        start_points, end_points: Tensors, `(4, 2)` or `(batch, 4, 2)`: points `(x, y)` in pixels: top left, top right,
+            bottom left, bottom right. What is at a start point comes to the end point.
+        interpolation: "nearest" or "bilinear".
+        fill_value: Value outside the image.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor of the shape and dtype of `images`.
+
+    Raises:
+        ValueError: `interpolation` is unknown, or the shapes of images and points don't fit.
+
+    >>> corners = np.array([[0, 0], [2, 0], [0, 2], [2, 2]], "float32")
+    >>> perspective_transform(np.eye(3)[..., None], corners, corners[[1, 0, 3, 2]])[..., 0].tolist()
+    [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    one_of("interpolation", interpolation, _ORDERS)
+    _rank(images)
+    for name, points in (("start_points", start_points), ("end_points", end_points)):
+        if points.ndim not in (2, 3) or differ(points.shape[-2], 4) or differ(points.shape[-1], 2):
+            raise ValueError(
+                f"Invalid {name} shape: expected (4,2) for a single image or (N,4,2) for a batch. "
+                f"Received shape: {points.shape}"
+            )
+    if start_points.ndim != end_points.ndim or any(map(differ, start_points.shape, end_points.shape)):
+        raise ValueError(
+            "start_points and end_points must have the same shape. "
+            f"Received start_points.shape={start_points.shape}, end_points.shape={end_points.shape}"
+        )
+    x, restore = _batch(images, data_format)
+    dtype = promoted(start_points.dtype, end_points.dtype, "float32")
+    start, end = (p.astype(dtype).reshape(-1, 4, 2) for p in (start_points, end_points))
+    if differ(len(start), len(x)) and len(start) != 1:
+        raise ValueError(
+            "Invalid start_points shape: expected four points for each image or for all of them. "
+            f"Received: start_points.shape={start_points.shape}, images.shape={images.shape}"
+        )
+    transforms = resampling.quad_to_quad(start, end)
+    return restore(resampling.project(x, transforms, _ORDERS[interpolation], "constant", fill_value))
+
+
+def elastic_transform(
+    images: TensorLike,
+    alpha: float | Array = 20.0,
+    sigma: float = 5.0,
+    interpolation: str = "bilinear",
+    fill_mode: str = "reflect",
+    fill_value: float = 0.0,
+    seed: SeedLike = None,
+    data_format: str | None = None,
+) -> Tensor:
+    """Distorts images by random displacements that vary smoothly from pixel to pixel.
+
+    Args:
+        images: Tensor, `(height, width, channels)` or `(batch, height, width, channels)`.
+        alpha: Factor of the displacements.
+        sigma: Standard deviation of the Gaussian filter that smooths the displacements, in pixels, and of the
+            displacements before it.
+        interpolation: "nearest" or "bilinear".
+        fill_mode: Extrapolation outside the image: "constant", "nearest", "wrap", "mirror" or "reflect".
+        fill_value: Value outside the image in mode "constant".
+        seed: None, an int or a `SeedGenerator`. With None a symbolic call has the same displacements in every run.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor of the shape and dtype of `images`.
+
+    Raises:
+        ValueError: `interpolation` or `fill_mode` is unknown, `sigma` isn't positive, or the rank is neither 3 nor 4.
+
+    >>> elastic_transform(jnp.ones((8, 8, 3)), seed=1).shape
+    (8, 8, 3)
+    """
+    if seed is None and any_symbolic(images):
+        seed = make_default_seed()
+    return _elastic_transform(images, alpha, sigma, interpolation, fill_mode, fill_value, seed, data_format)
+
+
+@op(keras_class="ElasticTransform")
+def _elastic_transform(
+    images: TensorLike,
+    alpha: Argument,
+    sigma: Argument,
+    interpolation: str,
+    fill_mode: str,
+    fill_value: float,
+    seed: SeedLike,
+    data_format: str | None,
+) -> Tensor:
+    one_of("interpolation", interpolation, _ORDERS)
+    one_of("fill_mode", fill_mode, resampling.FILL_MODES)
+    _rank(images)
+    if not sigma > 0:
+        raise ValueError(f"`sigma` must be positive. Received: sigma={sigma}")
+    x, restore = _batch(images, data_format)
+    batch, height, width, _ = x.shape
+    dtype = promoted(x.dtype, "float32")
+    # The same displacements along both axes, as Keras draws them.
+    noise = jax.random.normal(draw_key(seed), (batch, height, width), dtype) * jnp.asarray(sigma, dtype)
+    smooth = resampling.gaussian(int(6 * sigma) | 1, sigma, dtype)
+    moved = resampling.separable_filter(noise[..., None], (smooth, smooth))[..., 0] * jnp.asarray(alpha, dtype)
+    xs = jnp.arange(width, dtype=dtype) + moved
+    ys = jnp.arange(height, dtype=dtype)[:, None] + moved
+    return restore(resampling.sample(x, ys, xs, _ORDERS[interpolation], fill_mode, fill_value))
+
+
+elastic_transform.definition = _elastic_transform.definition  # type: ignore[attr-defined]
+
+
+@op(keras_class="SSIM")
+def ssim(
+    image1: TensorLike,
+    image2: TensorLike,
+    max_val: float = 1.0,
+    filter_size: int = 11,
+    filter_sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+    data_format: str | None = None,
+) -> Tensor:
+    """Computes the structural similarity of images ([paper](https://ieeexplore.ieee.org/document/1284395)).
+
+    Args:
+        image1, image2: Tensors of the same shape, `(height, width, channels)` or `(batch, height, width, channels)`.
+        max_val: Span of the values: 1 for images in [0, 1], 255 for images in [0, 255].
+        filter_size: Size of the Gaussian window, in pixels.
+        filter_sigma: Standard deviation of the window, in pixels.
+        k1, k2: Constants that keep the ratios of means and of variances finite.
+        data_format: "channels_last" or "channels_first"; None for the default.
+
+    Returns:
+        Tensor, `(batch,)`, or a scalar for single images: 1 for equal images. It has the dtype of `image1`, or the
+        default float if this is an integer.
+
+    Raises:
+        ValueError: The shapes differ, the rank is neither 3 nor 4, or the images are smaller than the window.
+
+    >>> image = jnp.linspace(0, 1, 12 * 12).reshape(12, 12, 1)
+    >>> ssim(image, image), bool(ssim(image, 1 - image) < 0)
+    (Array(1., dtype=float32), True)
+    """
+    for name, image in (("image1", image1), ("image2", image2)):
+        if image.ndim not in (3, 4):
+            raise ValueError(
+                f"Invalid {name} rank: expected rank 3 (single image) or rank 4 (batch of images). "
+                f"Received input with shape: {name}.shape={image.shape}"
+            )
+    if image1.ndim != image2.ndim or any(map(differ, image1.shape, image2.shape)):
+        raise ValueError(
+            f"`image1` and `image2` must have the same shape. Received: image1.shape={image1.shape}, "
+            f"image2.shape={image2.shape}"
+        )
+    result = image1.dtype if jnp.issubdtype(image1.dtype, jnp.floating) else floatx()
+    dtype = promoted(result, "float32")
+    x, y = (_batch(image, data_format)[0].astype(dtype) for image in (image1, image2))
+    conv_kernels.check_windows(x.shape[1:3], (filter_size,) * 2, (1, 1), "valid")
+    window = resampling.gaussian(filter_size, filter_sigma, dtype)
+    # One pass over the moments of both images, joined along the channels.
+    moments = resampling.separable_filter(jnp.concatenate([x, y, x * x + y * y, x * y], -1), (window, window), "valid")
+    mean_x, mean_y, squares, products = jnp.split(moments, 4, -1)
+    c1, c2 = (k1 * max_val) ** 2, (k2 * max_val) ** 2
+    product, square = mean_x * mean_y, mean_x**2 + mean_y**2
+    ratios = (2 * product + c1) / (square + c1) * (2 * (products - product) + c2) / (squares - square + c2)
+    means = ratios.mean((1, 2, 3)).astype(result)
+    return means[0] if image1.ndim == 3 else means
 
 
 @op
@@ -603,16 +782,28 @@ def scale_and_translate(
         Tensor of shape `output_shape`.
 
     Raises:
-        ValueError: `method` is unknown.
+        ValueError: `method` is unknown, or a length doesn't fit.
 
     >>> x = jnp.arange(4.0).reshape(4, 1)
     >>> scale_and_translate(x, (2, 1), [0.5], [0.0], (0,), "linear", False).ravel()
     Array([0.5, 2.5], dtype=float32)
     """
     one_of("method", method, _METHODS)
-    return jax.image.scale_and_translate(
-        images, tuple(output_shape), tuple(spatial_dims), scale, translation, method, antialias
-    )
+    axes = tuple(spatial_dims)
+    lengths = [("output_shape", (len(output_shape),), (images.ndim,), "one size for each axis of `images`")]
+    for name, vector in (("scale", scale), ("translation", translation)):
+        lengths.append((name, jnp.shape(vector), (len(axes),), "one number for each of `spatial_dims`"))
+    for name, given, expected, what in lengths:
+        if len(given) != 1 or differ(given[0], expected[0]):
+            raise ValueError(
+                f"`{name}` must have {what}: shape {expected}. Received: {name} of shape {given}, "
+                f"images.shape={images.shape}, spatial_dims={axes}"
+            )
+    if not all(isinstance(axis, int) and -images.ndim <= axis < images.ndim for axis in axes):
+        raise ValueError(
+            f"`spatial_dims` must be axes of `images`. Received: spatial_dims={axes}, images.shape={images.shape}"
+        )
+    return jax.image.scale_and_translate(images, tuple(output_shape), axes, scale, translation, method, antialias)
 
 
 @op

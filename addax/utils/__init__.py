@@ -15,7 +15,7 @@ from ..core.registry import (
 )
 from ..core.seeds import set_random_seed
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from . import legacy
+from . import bounding_boxes, legacy
 from .container import Config
 from .numeric import normalize, to_categorical
 from .sequences import pad_sequences
@@ -57,6 +57,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

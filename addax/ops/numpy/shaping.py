@@ -20,6 +20,13 @@ def _sizes(shape: Sizes) -> Sequence[int | None]:
     return shape if isinstance(shape, (list, tuple)) else (shape,)
 
 
+def _check_counts(repeats: object) -> None:
+    """Raises ValueError for negative numbers of repetitions."""
+    counts = repeats if isinstance(repeats, (list, tuple, np.ndarray)) else (repeats,)
+    if any(isinstance(n, (int, np.integer)) and n < 0 for n in np.ravel(np.asarray(counts, object))):
+        raise ValueError(f"`repeats` must not be negative. Received: repeats={repeats}")
+
+
 @op
 def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Tensor:
     """Appends `x2` to `x1` along `axis`.
@@ -395,11 +402,12 @@ def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None)
         Tensor of the shape of `x` except along `axis`.
 
     Raises:
-        ValueError: The length of `repeats` is not the size of the axis.
+        ValueError: The length of `repeats` is not the size of the axis, or a number of repetitions is negative.
 
     >>> repeat([1, 2], 2)
     Array([1, 1, 2, 2], dtype=int32)
     """
+    _check_counts(repeats)
     return jnp.repeat(x, np.asarray(repeats) if isinstance(repeats, (list, tuple)) else unwrap(repeats), axis)
 
 
@@ -575,9 +583,13 @@ def tile(x: TensorLike, repeats: int | Sequence[int]) -> Tensor:
     Returns:
         Tensor.
 
+    Raises:
+        ValueError: A number of repetitions is negative.
+
     >>> tile([1, 2], 2)
     Array([1, 2, 1, 2], dtype=int32)
     """
+    _check_counts(repeats)
     return jnp.tile(x, _axes(repeats))
 
 
