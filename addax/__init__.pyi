@@ -19,12 +19,16 @@ from . import regularizers as regularizers
 from . import saving as saving
 from . import tree as tree
 from . import utils as utils
+from .core.device import device as device
 from .core.graph import Operation as Operation
 from .core.keras_tensor import KerasTensor as KerasTensor
 from .core.naming import name_scope as name_scope
 from .core.policy import DTypePolicy as DTypePolicy
 from .core.policy import FloatDTypePolicy as FloatDTypePolicy
+from .core.remat import RematScope as RematScope
+from .core.remat import remat as remat
 from .core.state import StatelessScope as StatelessScope
+from .core.state import SymbolicScope as SymbolicScope
 from .core.variable import Variable as Variable
 from .initializers import Initializer as Initializer
 from .layers import Input as Input
@@ -32,6 +36,7 @@ from .layers import InputSpec as InputSpec
 from .layers import Layer as Layer
 from .losses import Loss as Loss
 from .metrics import Metric as Metric
+from .models import Function as Function
 from .models import Functional as Functional
 from .models import Model as Model
 from .models import Sequential as Sequential

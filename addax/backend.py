@@ -16,7 +16,7 @@ from .core.dtypes import is_int as is_int_dtype
 from .core.dtypes import numpy_dtype, standardize_dtype
 from .core.engine import has_float64, jnp
 from .core.keras_tensor import KerasTensor
-from .core.naming import name_scope
+from .core.naming import get_uid, name_scope
 from .core.state import StatelessScope, in_stateless_scope
 from .core.variable import Variable
 from .ops import cast, convert_to_numpy, convert_to_tensor, is_tensor, shape
@@ -33,10 +33,12 @@ __all__ = [
     "convert_to_tensor",
     "epsilon",
     "floatx",
+    "get_uid",
     "image_data_format",
     "in_stateless_scope",
     "is_float_dtype",
     "is_int_dtype",
+    "is_keras_tensor",
     "is_tensor",
     "name_scope",
     "result_type",
@@ -69,6 +71,15 @@ def result_type(*dtypes: object) -> str:
         raise ValueError("dtype='string' is not a valid dtype for Keras type promotion.")
     arguments: list = [name if name in (int, float) else numpy_dtype(name) for name in names]
     return _held(standardize_dtype(functools.reduce(jnp.promote_types, arguments, arguments[0])))
+
+
+def is_keras_tensor(x: object) -> bool:
+    """Whether `x` is a symbolic tensor.
+
+    >>> is_keras_tensor(KerasTensor((2,))), is_keras_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(x, KerasTensor)
 
 
 def _held(name: str) -> str:

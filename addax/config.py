@@ -4,7 +4,7 @@ from .core.config import *  # noqa: F403
 from .core.config import __all__ as _settings
 from .core.policy import dtype_policy, set_dtype_policy
 
-__all__ = [*_settings, "backend", "dtype_policy", "set_backend", "set_dtype_policy"]
+__all__ = [*_settings, "backend", "dtype_policy", "is_nnx_enabled", "set_backend", "set_dtype_policy"]
 
 
 def backend() -> str:
@@ -14,6 +14,15 @@ def backend() -> str:
     'jax'
     """
     return "jax"
+
+
+def is_nnx_enabled() -> bool:
+    """Returns False: variables are addax's own, not those of Flax NNX.
+
+    >>> is_nnx_enabled()
+    False
+    """
+    return False
 
 
 def set_backend(backend: str) -> None:

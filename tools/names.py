@@ -1,6 +1,9 @@
-"""Public names that Keras has and addax hasn't, found by importing both: python tools/names.py
+"""Public names that Keras has and addax hasn't, and signatures that differ, found by importing both.
 
-Only what `dir()` and `__all__` of imported modules and classes tell counts; no source is read.
+    python tools/names.py            prints the report
+    python tools/names.py --write    writes the names that are missing to tools/missing_names.txt
+
+Only what `dir()`, `__all__` and `inspect.signature` of imported modules and classes tell counts; no source is read.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +21,40 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 INTERNAL = {"src"}  # of Keras: nothing is promised below it
 DEEPEST = 4  # modules within modules
+MISSING = ROOT / "tools" / "missing_names.txt"
+
+_LORA = "low-rank updates and quantized kernels stand beside the layer"
+_MORE = "takes more"
+_HOOK = "a hook that is called by position"
+# Names whose signature differs, and why.
+EXPLAINED = {
+    "Sequential": f"{_MORE}: the other arguments of `Layer`",
+    "layers.Dense": _LORA,
+    "layers.EinsumDense": _LORA,
+    "layers.Embedding": _LORA,
+    "ops.layer_normalization": f"{_MORE} by name: `rms_scaling`, which Keras takes in `**kwargs`",
+}
+# Methods likewise, as "Class.method"; "*" stands for every class.
+EXPLAINED_METHODS = {
+    "Attention.compute_output_spec": "in the order of `call`",
+    "Dense.call": "`training` makes no difference to it",
+    "EinsumDense.call": "`training` makes no difference to it",
+    "DataLayer.__call__": "as every layer's",
+    "Layer.build": "takes the shapes of all arguments",
+    "Model.call": "that of a functional model",
+    "Sequential.call": _HOOK,
+    "Trainer.fit": f"{_MORE}: `debug_nans`, `profile`",
+    "JAXTrainer.fit": f"{_MORE}: `debug_nans`, `profile`",
+    "Model.save_weights": f"{_MORE}: `objects_to_skip`",
+    "Model.summary": f"{_MORE}: `style`",
+    "Rescaling.from_config": "as every layer's",
+    "SimpleRNNCell.call": "its first argument is `inputs`, as in the other cells",
+    "*.compute_output_spec": _HOOK,
+    "*.build": _HOOK,
+    "*.from_config": f"{_MORE}: `custom_objects`",
+    "*.rematerialized_call": _HOOK,
+    "*.update_step": _HOOK,
+}
 
 
 def public(thing: Any) -> list[str]:
@@ -75,20 +113,97 @@ def methods(theirs: dict[str, Any], ours: dict[str, Any]) -> list[str]:
     )
 
 
-def report() -> str:
-    """What is missing, in Markdown."""
+def parameters(function: Any) -> list[tuple[str, str, str]] | None:
+    """Name, kind and default of each parameter of a function or class; None where Python can't tell."""
+    try:
+        signature = inspect.signature(function)
+        if inspect.isclass(function) and {p.kind for p in signature.parameters.values()} == {2, 4}:  # *args, **kwargs
+            signature = inspect.signature(function.__init__)
+            signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+    except (TypeError, ValueError):
+        return None
+    return [
+        (p.name, p.kind.name, re.sub(" at 0x[0-9a-f]+", "", repr(p.default))) for p in signature.parameters.values()
+    ]
+
+
+def signatures(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Names in both whose parameters differ, with the two objects; each object once, under its first name."""
+    found: dict[str, tuple[Any, Any]] = {}
+    seen: set[int] = set()
+    for name in sorted(theirs.keys() & ours.keys()):
+        value, mine = theirs[name], ours[name]
+        if callable(value) and id(value) not in seen:
+            seen.add(id(value))
+            if parameters(value) != parameters(mine):
+                found[name] = value, mine
+    return found
+
+
+def method_signatures(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Methods of classes in both whose parameters differ, as "Class.method", where the class or a base defines them."""
+    found: dict[str, tuple[Any, Any]] = {}
+    seen: set[tuple[type, str]] = set()
+    for name in sorted(theirs.keys() & ours.keys()):
+        cls, mine = theirs[name], ours[name]
+        if not (inspect.isclass(cls) and inspect.isclass(mine)):
+            continue
+        for attribute in [*public(cls), "__call__"]:
+            owner = next((c for c in cls.__mro__ if attribute in vars(c)), cls)
+            value, other = getattr(cls, attribute, None), getattr(mine, attribute, None)
+            if inspect.isroutine(value) and other is not None and (owner, attribute) not in seen:
+                seen.add((owner, attribute))
+                if parameters(value) != parameters(other):
+                    found[f"{owner.__name__}.{attribute}"] = value, other
+    return found
+
+
+def why(name: str) -> str | None:
+    """The reason for which the signature of a name, or of a method, differs; None where there is none."""
+    return EXPLAINED.get(name) or EXPLAINED_METHODS.get(name) or EXPLAINED_METHODS.get("*." + name.rpartition(".")[2])
+
+
+def both() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The names of Keras, and those of addax."""
     theirs, ours = (names_of(importlib.import_module(library)) for library in ("keras", "addax"))
+    return theirs, ours
+
+
+def missing() -> list[str]:
+    """The names that are known to be missing."""
+    return MISSING.read_text().split() if MISSING.exists() else []
+
+
+def report() -> str:
+    """What is missing and what differs, in Markdown."""
+    theirs, ours = both()
     whole, single = grouped(theirs, ours)
     count = sum(whole.values()) + sum(map(len, single.values()))
-    lines = [f"{count} of the {len(theirs)} public names of Keras {importlib.import_module('keras').__version__}:", ""]
-    lines += [f"- all of {', '.join(f'`{space}` ({n})' for space, n in whole.items())}"]
+    differ = signatures(theirs, ours)
+    lines = [
+        f"Of the {len(theirs)} public names of Keras {importlib.import_module('keras').__version__} "
+        f"{len(theirs) - count} are there, {len(differ)} of them with another signature. {count} are missing"
+        f"{':' if count else '.'}",
+        "",
+    ]
+    if whole:
+        lines.append(f"- all of {', '.join(f'`{space}` ({n})' for space, n in whole.items())}")
     for space, found in single.items():
         lines.append(f"- `keras{'.' * bool(space)}{space}`: {', '.join(f'`{name}`' for name in found)}")
-    lines += ["", f"Methods of classes that are there: {', '.join(f'`{name}`' for name in methods(theirs, ours))}."]
+    lacking = methods(theirs, ours)
+    if lacking:
+        lines += ["", f"Methods of classes that are there: {', '.join(f'`{name}`' for name in lacking)}."]
+    lines += ["", "Signatures that differ:", ""]
+    for name in [*differ, *method_signatures(theirs, ours)]:
+        lines.append(f"- `{name}`: {why(name) or 'NOT EXPLAINED'}")
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
     os.environ.setdefault("KERAS_BACKEND", "jax")
     sys.path.insert(0, str(ROOT))
-    print(report())
+    if "--write" in sys.argv:
+        theirs, ours = both()
+        MISSING.write_text("".join(f"{name}\n" for name in sorted(theirs.keys() - ours.keys())))
+    else:
+        print(report())

@@ -122,17 +122,17 @@ def _for_each(hook: str) -> Callable[..., None]:
 
     elif "epoch" in hook:
 
-        def call(self: CallbackList, index: int, logs: Logs = None) -> None:  # type: ignore[misc]
+        def call(self: CallbackList, epoch: int, logs: Logs = None) -> None:  # type: ignore[misc]
             logs = {} if logs is None else logs
             for callback in self.callbacks:
-                getattr(callback, hook)(index, logs)
+                getattr(callback, hook)(epoch, logs)
 
     else:
 
-        def call(self: CallbackList, index: int, logs: Logs = None) -> None:  # type: ignore[misc]
+        def call(self: CallbackList, batch: int, logs: Logs = None) -> None:  # type: ignore[misc]
             logs = {} if logs is None else logs
             for callback in self.callbacks:
-                getattr(callback, hook)(index, logs=logs)
+                getattr(callback, hook)(batch, logs=logs)
 
     call.__name__ = hook
     call.__doc__ = f"Calls `{hook}` of each callback."

@@ -119,9 +119,8 @@ class ReduceLROnPlateau(MonitorCallback):
         self.best = None
         self.cooldown_counter = self.wait = 0
 
-    @property
     def in_cooldown(self) -> bool:
-        """Whether the last reduction is too recent for another."""
+        """Returns whether the last reduction is too recent for another."""
         return self.cooldown_counter > 0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -130,13 +129,13 @@ class ReduceLROnPlateau(MonitorCallback):
         current = self.get_monitor_value(logs)
         if current is None:
             return
-        if self.in_cooldown:
+        if self.in_cooldown():
             self.cooldown_counter -= 1
             self.wait = 0
         if self.is_improvement(current, self.best):
             self.best = current
             self.wait = 0
-        elif not self.in_cooldown:
+        elif not self.in_cooldown():
             self.wait += 1
             if self.wait >= self.patience:
                 self._reduce(epoch)

@@ -26,6 +26,9 @@ class Constraint(Configurable):
     Array([0.5, 0.5], dtype=float32)
     """
 
+    def __init__(self) -> None:
+        """Takes no arguments; subclasses take their own."""
+
     def __call__(self, w: ArrayLike) -> Any:
         """Returns the constrained value of `w`. The base class returns `w`."""
         return w

@@ -228,6 +228,9 @@ class ThreadState(threading.local):
         self.name_scopes: list[str] = []  # core.naming
         self.custom_objects: dict[str, Any] = {}  # core.registry: custom_object_scope
         self.safe_mode: bool | None = None  # core.serialization
+        self.remat: Any = None  # core.remat: the mode of layers that are being made
+        self.device: Any = None  # core.device: where new variables are placed
+        self.symbolic = False  # core.state: SymbolicScope
         self.written: Any = None  # core.serialization: the layers met so far in one serialisation
         self.read: Any = None  # core.serialization: those made so far in one deserialisation
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from . import tree
@@ -10,6 +11,7 @@ from .config import thread
 from .errors import describe
 from .keras_tensor import KerasHistory, KerasTensor, any_symbolic
 from .naming import auto_name
+from .remat import remat
 from .signature import init_arguments, init_parameters, signature_of
 
 
@@ -106,6 +108,16 @@ class Operation:
             return self.call(*args, **kwargs)
         args, kwargs = thread.probe.enter(self, (args, kwargs))
         return thread.probe.leave(self.call(*args, **kwargs))
+
+    def rematerialized_call(self, layer_call: Callable, *args: Any, **kwargs: Any) -> Callable:
+        """Returns `layer_call` with rematerialization: the backward pass recomputes its intermediate values.
+
+        Args:
+            layer_call: A function of tensors, usually `layer.call`.
+            *args, **kwargs: Arguments of a later call; ignored.
+        """
+        del args, kwargs
+        return remat(layer_call)
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """Records a node and returns its outputs."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from .config import thread
 
 _counts: Counter[str] = Counter()
+_uids: Counter[str] = Counter()  # of `get_uid`
 
 
 def to_snake_case(name: str) -> str:
@@ -31,19 +32,38 @@ def auto_name(prefix: str) -> str:
     return f"{prefix}_{count}" if count else prefix
 
 
+def get_uid(prefix: str = "") -> int:
+    """Returns the next number of `prefix` in this process, from 1.
+
+    Args:
+        prefix: Prefix of names.
+
+    >>> get_uid("example"), get_uid("example")
+    (1, 2)
+    """
+    _uids[prefix] += 1
+    return _uids[prefix]
+
+
 def reset() -> None:
     """Resets the numbering of automatic names."""
     _counts.clear()
+    _uids.clear()
 
 
 @contextmanager
-def name_scope(name: str) -> Iterator[None]:
+def name_scope(name: str, **kwargs: object) -> Iterator[None]:
     """Context manager within which the paths of new variables begin with `name`.
+
+    Args:
+        name: The first part of the paths.
+        **kwargs: Ignored; for compatibility with Keras.
 
     >>> with name_scope("block"):
     ...     print(scoped("kernel"))
     block/kernel
     """
+    del kwargs
     thread.name_scopes.append(name)
     try:
         yield

@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
+import numpy as np
+
 from .config import floatx
-from .dtypes import ALLOWED, standardize_dtype
-from .engine import enable_float64
+from .dtypes import ALLOWED, is_float, standardize_dtype
+from .engine import enable_float64, has_float64, jnp
 from .errors import did_you_mean
-from .types import PolicyLike
+from .late import provided
+from .types import DTypeLike, PolicyLike
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 _global: DTypePolicy | None = None
@@ -71,6 +74,26 @@ class DTypePolicy:
     def quantization_mode(self) -> None:
         """Always None: a quantized layer is a layer of its own in addax."""
         return None
+
+    def convert_input(self, x: Any, autocast: bool, dtype: DTypeLike) -> Any:
+        """Returns an input of a layer as a tensor, floats in another dtype if they are cast.
+
+        Args:
+            x: A tensor, a NumPy array or a Variable; anything else is returned as it is.
+            autocast: Whether float tensors are cast.
+            dtype: Dtype to cast them to.
+
+        >>> DTypePolicy("mixed_bfloat16").convert_input(np.ones(2, "float32"), True, "bfloat16").dtype
+        dtype(bfloat16)
+        """
+        if isinstance(x, np.ndarray):
+            x = jnp.asarray(x, jnp.float32 if x.dtype == np.float64 and not has_float64() else x.dtype)
+        elif hasattr(x, "value_uncast"):
+            x = x.value
+        cast = autocast and hasattr(x, "dtype") and is_float(standardize_dtype(x.dtype)) and is_float(dtype)
+        if not cast or standardize_dtype(x.dtype) == dtype:
+            return x
+        return provided("ops").cast(x, dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self._name}
@@ -178,7 +201,8 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> DTypePolicyMap:
+        del custom_objects  # policies are addax's own
         return cls(config["default_policy"], config["policy_map"])
 
     def __repr__(self) -> str:

@@ -190,14 +190,16 @@ def _serialize_function(fn: Any) -> dict[str, Any]:
 
 
 def deserialize_keras_object(
-    config: Tree, custom_objects: dict[str, Any] | None = None, safe_mode: bool | None = None, **kwargs: Any
+    config: Tree, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any
 ) -> Any:
     """Returns the object that a config describes.
 
     Args:
         config: A config from `serialize_keras_object`, or read from its JSON.
         custom_objects: Dict from names in `config` to classes and functions.
-        safe_mode: Whether to refuse code in `config`; default: the setting of the load under way.
+        safe_mode: Whether to refuse code in `config`. Where a load is under way its choice counts, and
+            `enable_unsafe_deserialization` allows code unless one is.
+        **kwargs: Ignored, as in Keras.
 
     Returns:
         The object.
@@ -210,7 +212,9 @@ def deserialize_keras_object(
     'bfloat16'
     """
     del kwargs
-    with safe_mode_scope(thread.safe_mode if safe_mode is None else safe_mode), _reading():
+    # True is the default: it leaves the choice to the setting.
+    chosen = thread.safe_mode if thread.safe_mode is not None else None if safe_mode else False
+    with safe_mode_scope(chosen), _reading():
         if custom_objects:
             with registry.custom_object_scope(custom_objects):
                 return _deserialize(config)

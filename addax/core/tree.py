@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from .types import Tree
 
 __all__ = [
+    "MAP_TO_NONE",
     "assert_same_paths",
     "assert_same_structure",
     "flatten",
@@ -24,6 +25,14 @@ __all__ = [
     "pack_sequence_as",
     "traverse",
 ]
+
+
+class MAP_TO_NONE:
+    """What the function of `traverse` returns for a part that becomes None: None itself leaves the part as it is.
+
+    >>> traverse(lambda part: MAP_TO_NONE if part == 1 else None, [1, 2])
+    [None, 2]
+    """
 
 
 def is_nested(structure: object) -> bool:
@@ -98,13 +107,13 @@ def flatten_with_path(structure: Tree) -> list[tuple[tuple, Any]]:
     return [((k, *path), leaf) for k, child in _items(structure) for path, leaf in flatten_with_path(child)]
 
 
-def map_structure(fn: Callable, *structures: Any, none_is_leaf: bool = True) -> Any:
-    """Applies `fn` to the leaves of one or several structures of the same form.
+def map_structure(func: Callable, *structures: Any, none_is_leaf: bool = True) -> Any:
+    """Applies `func` to the leaves of one or several structures of the same form.
 
     Args:
-        fn: Function of as many leaves as there are structures.
+        func: Function of as many leaves as there are structures.
         structures: Nested structures.
-        none_is_leaf: Whether `fn` is called for None, too; else None is kept.
+        none_is_leaf: Whether `func` is called for None, too; else None is kept.
 
     Returns:
         Structure of the results.
@@ -124,43 +133,47 @@ def map_structure(fn: Callable, *structures: Any, none_is_leaf: bool = True) -> 
                 _differ(first, other)
         if first is None and not none_is_leaf:
             return None
-        return fn(*structures)
+        return func(*structures)
     for other in structures[1:]:
         _check_same_container(first, other)
-    children = [map_structure(fn, *(s[key] for s in structures), none_is_leaf=none_is_leaf) for key, _ in _items(first)]
+    children = [
+        map_structure(func, *(s[key] for s in structures), none_is_leaf=none_is_leaf) for key, _ in _items(first)
+    ]
     return _rebuild(first, children)
 
 
-def map_structure_up_to(shallow: Tree, fn: Callable, *structures: Any) -> Any:
-    """Applies `fn` to the parts of `structures` at the positions of the leaves of `shallow`.
+def map_structure_up_to(shallow_structure: Tree, func: Callable, *structures: Any) -> Any:
+    """Applies `func` to the parts of `structures` at the positions of the leaves of `shallow_structure`.
 
     Args:
-        shallow: Nested structure that gives the depth.
-        fn: Function of as many parts as there are structures.
-        structures: Nested structures that begin like `shallow`.
+        shallow_structure: Nested structure that gives the depth.
+        func: Function of as many parts as there are structures.
+        structures: Nested structures that begin like `shallow_structure`.
 
     Returns:
-        Structure of the results, in the form of `shallow`.
+        Structure of the results, in the form of `shallow_structure`.
 
     Raises:
-        ValueError: A structure differs from `shallow` in form.
+        ValueError: A structure differs from `shallow_structure` in form.
 
     >>> map_structure_up_to([0, 0], len, [[1, 2], [3]])
     [2, 1]
     """
-    if not is_nested(shallow):
-        return fn(*structures)
+    if not is_nested(shallow_structure):
+        return func(*structures)
     for other in structures:
-        _check_same_container(shallow, other)
-    children = [map_structure_up_to(child, fn, *(s[key] for s in structures)) for key, child in _items(shallow)]
-    return _rebuild(shallow, children)
+        _check_same_container(shallow_structure, other)
+    children = [
+        map_structure_up_to(child, func, *(s[key] for s in structures)) for key, child in _items(shallow_structure)
+    ]
+    return _rebuild(shallow_structure, children)
 
 
-def map_shape_structure(fn: Callable, structure: Tree) -> Any:
-    """Applies `fn` to the shapes (tuples or lists of sizes) in a structure, and to leaves outside of shapes.
+def map_shape_structure(func: Callable, structure: Tree) -> Any:
+    """Applies `func` to the shapes (tuples or lists of sizes) in a structure, and to leaves outside of shapes.
 
     Args:
-        fn: Function of a shape.
+        func: Function of a shape.
         structure: Nested structure of shapes.
 
     Returns:
@@ -170,8 +183,8 @@ def map_shape_structure(fn: Callable, structure: Tree) -> Any:
     {'a': 2, 'b': [1, 2]}
     """
     if not is_nested(structure) or is_shape(structure):
-        return fn(structure)
-    return _rebuild(structure, [map_shape_structure(fn, child) for _, child in _items(structure)])
+        return func(structure)
+    return _rebuild(structure, [map_shape_structure(func, child) for _, child in _items(structure)])
 
 
 def is_shape(value: object) -> bool:
@@ -219,11 +232,11 @@ def lists_to_tuples(structure: Tree) -> Any:
     return tuple(children) if isinstance(structure, list) else _rebuild(structure, children)
 
 
-def traverse(fn: Callable, structure: Tree, top_down: bool = True) -> Any:
-    """Replaces the parts of a structure for which `fn(part)` is not None by that value.
+def traverse(func: Callable, structure: Tree, top_down: bool = True) -> Any:
+    """Replaces the parts of a structure for which `func(part)` is not None by that value.
 
     Args:
-        fn: Function of a part, a container or leaf.
+        func: Function of a part, a container or leaf.
         structure: Nested structure.
         top_down: Whether containers are visited before their children; a replacement isn't visited then.
 
@@ -234,23 +247,25 @@ def traverse(fn: Callable, structure: Tree, top_down: bool = True) -> Any:
     [1, (0, 2)]
     """
     if top_down:
-        new = fn(structure)
+        new = func(structure)
         if new is not None:
-            return new
+            return None if new is MAP_TO_NONE else new
     if is_nested(structure):
-        structure = _rebuild(structure, [traverse(fn, child, top_down) for _, child in _items(structure)])
+        structure = _rebuild(structure, [traverse(func, child, top_down) for _, child in _items(structure)])
     if top_down:
         return structure
-    new = fn(structure)
-    return structure if new is None else new
+    new = func(structure)
+    return structure if new is None else None if new is MAP_TO_NONE else new
 
 
-def assert_same_structure(a: Tree, b: Tree) -> None:
+def assert_same_structure(a: Tree, b: Tree, check_types: object = None) -> None:
     """Raises ValueError unless `a` and `b` have the same nested form.
 
     Args:
         a, b: Nested structures.
+        check_types: Deprecated; ignored.
     """
+    del check_types
     if is_nested(a) != is_nested(b):
         _differ(a, b)
     if is_nested(a):

@@ -34,8 +34,10 @@ class Variable(TensorOperators):
         trainable: Whether an optimizer may change it.
         autocast: Whether a layer that computes in another float dtype reads it cast.
         aggregation: How replicas are combined: "none" (or None), "mean", "sum" or "only_first_replica".
-        name: Name, the last part of the path; must not contain "/".
         synchronization: Kept for compatibility.
+        name: Name, the last part of the path; must not contain "/".
+        layout: Device or sharding of the value, its `placement`; None for JAX's default.
+        **kwargs: Ignored, as in Keras, where they are other backends'.
 
     >>> v = Variable(np.zeros((2, 3)), name="kernel")
     >>> v
@@ -54,7 +56,10 @@ class Variable(TensorOperators):
         aggregation: str | None = "none",
         synchronization: str | None = "auto",
         name: str | None = None,
+        layout: Any = None,
+        **kwargs: Any,
     ):
+        del kwargs
         _let_jax_know(type(self))
         name = name or auto_name(type(self).__name__)
         if not isinstance(name, str) or "/" in name:
@@ -70,8 +75,8 @@ class Variable(TensorOperators):
         self.regularizer: Callable | None = None
         self.constraint: Callable | None = None
         self.overwrite_with_gradient = False
-        self._layout: Any = None
-        self._placement: Any = None
+        self._layout: Any = layout
+        self._placement: Any = thread.device if layout is None else layout
         self._initializer: Callable | None = None
         self._value: Any = None
         if isinstance(initializer, (str, dict, type)):  # the initializers stand above: looked up when used

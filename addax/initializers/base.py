@@ -28,6 +28,9 @@ class Initializer(Configurable):
     array([[0.5, 0.5]], dtype=float32)
     """
 
+    def __init__(self) -> None:
+        """Takes no arguments; subclasses take their own."""
+
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> Any:
         """Returns the initial value of a variable.
 

@@ -117,6 +117,8 @@ from .reshaping import RepeatVector as RepeatVector
 from .reshaping import Reshape as Reshape
 from .rnn import RNN as RNN
 from .rnn_cells import StackedRNNCells as StackedRNNCells
+from .serialization import deserialize as deserialize
+from .serialization import serialize as serialize
 from .simple_rnn import SimpleRNN as SimpleRNN
 from .simple_rnn import SimpleRNNCell as SimpleRNNCell
 from .spectral_normalization import SpectralNormalization as SpectralNormalization

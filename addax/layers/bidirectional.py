@@ -186,10 +186,10 @@ class Bidirectional(Layer):
         return (output, *states) if self.return_state else output
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Bidirectional:
-        config = {**config, "layer": deserialize_keras_object(config["layer"])}
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Bidirectional:
+        config = {**config, "layer": deserialize_keras_object(config["layer"], custom_objects)}
         if config.get("backward_layer") is not None:
-            config["backward_layer"] = deserialize_keras_object(config["backward_layer"])
+            config["backward_layer"] = deserialize_keras_object(config["backward_layer"], custom_objects)
         return super().from_config(config)
 
 

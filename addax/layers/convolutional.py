@@ -14,6 +14,7 @@ from ..ops.nn import conv, conv_transpose
 from ..ops.numpy import add, reshape
 from .input_spec import InputSpec
 from .layer import Layer, Shape
+from .shown_signature import ShownSignature
 from .sizes import (
     add_weight,
     channel_axis,
@@ -40,6 +41,7 @@ class Convolution(Layer):
     bias: Any
     paddings: tuple[str, ...] = ("valid", "same")
     _config_null_activity = True
+    __signature__ = ShownSignature(per_axis=("strides", "dilation_rate"))
 
     def _configure(
         self,
@@ -156,8 +158,19 @@ class BaseConv(Convolution):
 
     def call(self, inputs: Tensor) -> Any:
         self.compute_output_shape(static_shape(inputs))
-        x = conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
-        return self._finish(x)
+        return self._finish(self.convolution_op(inputs, self.kernel))
+
+    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Any:
+        """Convolves the inputs with a kernel; subclasses may override it, e.g. to change the kernel.
+
+        Args:
+            inputs: The inputs of `call`.
+            kernel: The kernel, of the shape of `self.kernel`.
+
+        Returns:
+            The result without bias and activation.
+        """
+        return conv(inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
     def _output_channels(self, channels: int | None) -> int | None:
         return self.filters
@@ -376,6 +389,47 @@ class Conv3DTranspose(BaseConvTranspose):
     """
 
     rank = 3
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        output_padding: Sizes | None = None,
+        dilation_rate: Sizes = 1,
+        activation: ActivationLike = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Any,
+    ):
+        # As in Keras, `data_format` comes before `output_padding` here.
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            output_padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
 
 
 Convolution1D = Conv1D

@@ -8,9 +8,17 @@ from typing import Any
 
 from ..core import bytecode, tree
 from ..core.abstract import abstract_call
+from ..core.config import thread
 from ..core.keras_tensor import KerasTensor
 from ..core.op import Tensor
-from ..core.serialization import LAMBDA_MARK, deserialize_keras_object, load_lambda, serialize_keras_object
+from ..core.registry import custom_object_scope
+from ..core.serialization import (
+    LAMBDA_MARK,
+    deserialize_keras_object,
+    load_lambda,
+    safe_mode_scope,
+    serialize_keras_object,
+)
 from ..core.types import ShapeTree, Tree
 from .layer import Layer, Shape
 
@@ -94,8 +102,17 @@ class Lambda(Layer):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Lambda:
-        config = dict(config)
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None, safe_mode: bool | None = None
+    ) -> Lambda:
+        with (
+            custom_object_scope(custom_objects or {}),
+            safe_mode_scope(thread.safe_mode if safe_mode is None else safe_mode),
+        ):
+            return cls._from_config(dict(config))
+
+    @classmethod
+    def _from_config(cls, config: dict[str, Any]) -> Lambda:
         for name in ("function", "output_shape", "mask"):
             value = config.get(name)
             if isinstance(value, dict) and value.get("class_name") == LAMBDA_MARK:

@@ -17,7 +17,7 @@ from ..core.graph import Operation
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope_once
 from ..core.owner import Owner
-from ..core.remat import rematerialized
+from ..core.remat import RematMode, remat
 from ..core.seeds import SeedGenerator
 from ..core.state import StateScope
 from ..core.types import (
@@ -94,6 +94,7 @@ class Layer(Owner, Operation):
     _transient = {"_inbound_nodes": list, "_outbound_nodes": list, "_losses": list}  # its place in graphs
 
     _building = False
+    _remat: RematMode | None = None
     _trainable_variables: list[Variable]
     _non_trainable_variables: list[Variable]
     _layers: list[Layer]
@@ -134,6 +135,8 @@ class Layer(Owner, Operation):
         self._losses: list = []
         self._build_shapes: dict[str, Any] | None = None
         self._path: str | None = None
+        if thread.remat is not None:
+            self._remat = thread.remat
         layer_errors.remember_origin(self)
 
     # Attributes
@@ -307,6 +310,18 @@ class Layer(Owner, Operation):
         """The metrics of this layer and of those inside."""
         return [*self._metrics, *(m for layer in self._layers for m in layer.metrics)]
 
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Refuses, as in Keras 3: metrics are attributes of the layer, or given to `compile`.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(
+            "Layer `add_metric()` method is deprecated. Add your metric in `Model.compile(metrics=[...])`, or create "
+            "metric trackers in init() or build() when subclassing the layer or model, then call "
+            "`metric.update_state()` whenever necessary."
+        )
+
     @property
     def metrics_variables(self) -> list[Variable]:
         """The variables of the metrics."""
@@ -477,8 +492,21 @@ class Layer(Owner, Operation):
         """Runs `call`, with weights cast to the compute dtype, inside the layer's name scope."""
         args, kwargs = call_signature(self).unbind(arguments)
         dtype = self.compute_dtype if self.autocast and is_float(self.compute_dtype) else None
+        call = self.call if self._remat is None else self._rematerialized(arguments)
         with calling.autocast(dtype), name_scope_once(self.name):
-            return self.call(*args, **kwargs)
+            return call(*args, **kwargs)
+
+    def _rematerialized(self, arguments: dict[str, Any]) -> Callable:
+        """Returns `call`, with rematerialization where the `RematScope` that the layer was made in says so."""
+        assert self._remat is not None
+
+        def shapes() -> list[tuple]:
+            specs = tree.map_structure(building.as_spec, arguments)
+            args, kwargs = call_signature(self).unbind(specs)
+            return [t.shape for t in tree.flatten(abstract_call(self.call, args, kwargs))]
+
+        applies = self._remat.applies(self.name, hasattr(self, "activation"), shapes)
+        return remat(self.call) if applies else self.call
 
     def _evaluate(self, arguments: dict[str, Any]) -> Tree:
         """Returns KerasTensors like the outputs for arguments with KerasTensors, by abstract evaluation of `call`."""
@@ -557,16 +585,6 @@ class Layer(Owner, Operation):
             losses = self.losses if return_losses else None
         after = [scope.get_current_value(v) for v in self.non_trainable_variables]
         return (outputs, after, losses) if return_losses else (outputs, after)
-
-    def rematerialized_call(self, layer_call: Callable, *args: Any, **kwargs: Any) -> Callable:
-        """Returns `layer_call` with rematerialization: the backward pass recomputes its intermediate values.
-
-        Args:
-            layer_call: A function of tensors, usually `layer.call`.
-            *args, **kwargs: Arguments of a later call; ignored.
-        """
-        del args, kwargs
-        return rematerialized(layer_call)
 
     # Masks
 

@@ -31,7 +31,7 @@ def add(layer: Operation, loss: Tree, kept: list, path: str) -> None:
     if scope is None:
         kept += losses
     else:
-        scope.losses += [(layer, x) for x in losses]
+        scope.added += [(layer, x) for x in losses]
 
 
 def collect(kept: Sequence[tuple[Operation, list]]) -> list:
@@ -44,4 +44,4 @@ def collect(kept: Sequence[tuple[Operation, list]]) -> list:
     if scope is None:
         return [loss for _, losses in kept for loss in losses]
     own = {id(layer) for layer, _ in kept}
-    return [loss for layer, loss in scope.losses if id(layer) in own]
+    return [loss for layer, loss in scope.added if id(layer) in own]

@@ -14,6 +14,7 @@ from ..ops.nn import layer_normalization, moments, normalize, rms_normalization
 from ..ops.numpy import reshape
 from .input_spec import InputSpec
 from .layer import Layer, Shape
+from .shown_signature import ShownSignature
 from .sizes import (
     WeightOptions,
     add_weight,
@@ -120,6 +121,8 @@ class LayerNormalization(SampleNormalization):
     Array([[-1.,  1.]], dtype=float32)
     """
 
+    __signature__ = ShownSignature(hidden=("rms_scaling",))
+
     def __init__(
         self,
         axis: int | Sequence[int] = -1,
@@ -183,8 +186,8 @@ class RMSNormalization(SampleNormalization):
         shape = _sizes_along(self, input_shape, self._listed_axes())
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones")
 
-    def call(self, inputs: Tensor) -> Any:
-        out = rms_normalization(self._widened(inputs), self.scale, self.axis, self.epsilon)
+    def call(self, x: Tensor) -> Any:
+        out = rms_normalization(self._widened(x), self.scale, self.axis, self.epsilon)
         return cast(out, self.compute_dtype)
 
 

@@ -16,7 +16,19 @@ from .layer import Layer, Shape
 from .sizes import axis_or_axes, flags, is_along_rows, wide_dtype
 
 
-class Rescaling(Layer):
+class HostPreprocessing(Layer):
+    """Base of preprocessing by statistics."""
+
+    def convert_weight(self, weight: ArrayLike) -> Any:
+        """Returns a weight as it is. For compatibility with Keras, where it converts weights for data pipelines.
+
+        Args:
+            weight: The weight.
+        """
+        return weight
+
+
+class Rescaling(HostPreprocessing):
     """Computes `inputs * scale + offset`.
 
     Args:
@@ -62,7 +74,7 @@ def _check_numbers(layer: Layer, name: str, value: ArrayLike) -> None:
         ) from None
 
 
-class Normalization(Layer):
+class Normalization(HostPreprocessing):
     """Normalizes features to mean 0 and variance 1, with statistics computed by `adapt` or given.
 
     Args:

@@ -13,6 +13,7 @@ from ..ops.nn import adaptive_average_pool, adaptive_max_pool, average_pool, max
 from ..ops.numpy import expand_dims, mean, multiply, ones_like, where
 from ..ops.numpy import sum as sum_
 from .layer import Shape
+from .shown_signature import ShownSignature
 from .sizes import (
     built_from_the_start,
     check_mask,
@@ -30,6 +31,7 @@ class Pooling(SpatialLayer):
     """Base of pooling over windows: one value for each window and channel."""
 
     pool: Callable[..., Any]
+    __signature__ = ShownSignature(per_axis=("pool_size",))
 
     def __init__(
         self,
@@ -62,6 +64,21 @@ class Pooling(SpatialLayer):
             size_name="pool_size",
         )
         return self._with_space(input_shape, space)
+
+
+class AveragePooling(Pooling):
+    """Base of average pooling, whose window has no default size."""
+
+    def __init__(
+        self,
+        pool_size: Sizes,
+        strides: Sizes | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
 
 class MaxPooling1D(Pooling):
@@ -123,7 +140,7 @@ class MaxPooling3D(Pooling):
     _keeps_dtype = True
 
 
-class AveragePooling1D(Pooling):
+class AveragePooling1D(AveragePooling):
     """1D average pooling: the mean of each window, without the padding of "same".
 
     Args:
@@ -137,7 +154,7 @@ class AveragePooling1D(Pooling):
     pool = average_pool
 
 
-class AveragePooling2D(Pooling):
+class AveragePooling2D(AveragePooling):
     """2D average pooling: the mean of each window, without the padding of "same".
 
     Args:
@@ -151,7 +168,7 @@ class AveragePooling2D(Pooling):
     pool = average_pool
 
 
-class AveragePooling3D(Pooling):
+class AveragePooling3D(AveragePooling):
     """3D average pooling: the mean of each window, without the padding of "same".
 
     Args:

@@ -180,9 +180,8 @@ class SpatialDropout(Noise):
         seed: int | None = None,
         name: str | None = None,
         dtype: PolicyLike = None,
-        **kwargs: Any,
     ):
-        super().__init__(name=name, dtype=dtype, **kwargs)
+        super().__init__(name=name, dtype=dtype)
         self.seed = seed
         self.rate = rate
         self.data_format = standardize_data_format(data_format)
@@ -214,10 +213,8 @@ class SpatialDropout1D(SpatialDropout):
 
     rank = 1
 
-    def __init__(
-        self, rate: float, seed: int | None = None, name: str | None = None, dtype: PolicyLike = None, **kwargs: Any
-    ):
-        super().__init__(rate, "channels_last", seed=seed, name=name, dtype=dtype, **kwargs)
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: PolicyLike = None):
+        super().__init__(rate, "channels_last", seed=seed, name=name, dtype=dtype)
 
 
 class SpatialDropout2D(SpatialDropout):

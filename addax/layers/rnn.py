@@ -344,8 +344,8 @@ class RNN(Layer):
                 output, new = call_cell(cell, x, states, training)
                 aux = [v.value_uncast() for v in carried]
             written.update(scope.written)
-            owners[:] = [layer for layer, _ in scope.losses]
-            return output, new, aux, [loss for _, loss in scope.losses]
+            owners[:] = [layer for layer, _ in scope.added]
+            return output, new, aux, [loss for _, loss in scope.added]
 
         output, last, aux, losses = scan_cell(
             step,
@@ -364,9 +364,9 @@ class RNN(Layer):
         return output, last
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> RNN:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> RNN:
         if isinstance(config.get("cell"), dict):
-            config = {**config, "cell": deserialize_keras_object(config["cell"])}
+            config = {**config, "cell": deserialize_keras_object(config["cell"], custom_objects)}
         return super().from_config(config)
 
 

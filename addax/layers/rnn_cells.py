@@ -266,8 +266,9 @@ class StackedRNNCells(Layer):
         return [initial_state(cell, batch_size, self.compute_dtype) for cell in self.cells]
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> StackedRNNCells:
-        return super().from_config({**config, "cells": [deserialize_keras_object(c) for c in config["cells"]]})
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> StackedRNNCells:
+        cells = [deserialize_keras_object(c, custom_objects) for c in config["cells"]]
+        return super().from_config({**config, "cells": cells})
 
 
 def cell_output_size(cell: Cell) -> Any:

@@ -57,10 +57,17 @@ class SpectralNormalization(Wrapper):
 
     def call(self, inputs: Tensor, training: bool = False) -> Any:
         if training:
-            self._normalize_kernel()
+            new_vector_u, new_kernel = self.normalized_weights()
+            self.vector_u.assign(new_vector_u)
+            self.kernel.assign(new_kernel)
         return cast(self.layer(inputs), self.compute_dtype)  # the wrapped layer has a dtype policy of its own
 
-    def _normalize_kernel(self) -> None:
+    def normalized_weights(self) -> tuple[Any, Any]:
+        """Estimates the spectral norm of the kernel by power iteration.
+
+        Returns:
+            The new `vector_u`, and the kernel divided by its spectral norm.
+        """
         kernel = reshape(self.kernel, (-1, self.kernel.shape[-1]))
         u = self.vector_u.value
         for _ in range(self.power_iterations):
@@ -68,8 +75,7 @@ class SpectralNormalization(Wrapper):
             u = normalize(matmul(v, kernel), epsilon=1e-12)
         u, v = stop_gradient(u), stop_gradient(v)
         largest = matmul(matmul(v, kernel), transpose(u))
-        self.vector_u.assign(u)
-        self.kernel.assign(self.kernel.value / largest.reshape(()))
+        return u, self.kernel.value / largest.reshape(())
 
     def compute_output_spec(self, inputs: Tensor, training: bool = False) -> Any:
         return KerasTensor(self.layer.compute_output_spec(inputs).shape, self.compute_dtype)

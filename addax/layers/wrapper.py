@@ -46,5 +46,5 @@ class Wrapper(Layer):
         return self.layer(inputs, *args, **kwargs)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Wrapper:
-        return super().from_config({**config, "layer": deserialize_keras_object(config["layer"])})
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Wrapper:
+        return super().from_config({**config, "layer": deserialize_keras_object(config["layer"], custom_objects)})

@@ -121,9 +121,17 @@ class LossScaleOptimizer(Optimizer):
         def bad() -> tuple:
             return params, inner, scale / 2, jnp.zeros_like(counter)
 
-        finite = transforms.all_finite(transforms.present(grads))
+        finite = self.check_finite(grads)
         params, inner, scale, counter = transforms.conditional(finite, good, bad)
         return params, state._replace(own=(scale, counter, inner))
+
+    def check_finite(self, grads: Sequence[TensorLike | None]) -> Any:
+        """Returns whether all gradients are finite, as a bool scalar.
+
+        Args:
+            grads: Gradients; None counts as finite.
+        """
+        return transforms.all_finite([jnp.asarray(g) for g in grads if g is not None])
 
     def scale_loss(self, loss: TensorLike) -> Any:
         return self.inner_optimizer.scale_loss(loss) * (self.dynamic_scale.value if self.built else self.initial_scale)

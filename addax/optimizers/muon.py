@@ -126,18 +126,37 @@ class Muon(Optimizer):
             rate = corrected_rate(lr * self.adam_lr_ratio, step, self.adam_beta_1, self.adam_beta_2)
             return param - m * rate / (jnp.sqrt(v) + self.epsilon), {"momentum": m, "velocity": v}
         m = self.momentum * slots["momentum"] + grad
-        move = self._orthogonalized(grad + self.momentum * m if self.nesterov else m)
-        if self.rms_rate is not None:
-            move = move * (self.rms_rate * max(param.shape) ** 0.5)
-        return param - lr * move, {"momentum": m}
+        move = self.zeropower_via_newtonschulz5(grad + self.momentum * m if self.nesterov else m, self.ns_steps)
+        return param - lr * self.lr_adjust(move), {"momentum": m}
 
-    def _orthogonalized(self, x: Array) -> Array:
-        """The orthogonal matrix nearest to `x`, by Newton-Schulz iteration on the wide one of `x` and its transpose."""
+    def zeropower_via_newtonschulz5(self, x: Array, steps: int) -> Array:
+        """Returns the orthogonal matrix nearest to `x`, by Newton-Schulz iteration.
+
+        Args:
+            x: A matrix, or a stack of them.
+            steps: Number of iterations.
+        """
         # The wide orientation has the smaller Gram matrix, whose products are the cost.
-        tall = x.shape[0] > x.shape[1]
-        x = x.T if tall else x
-        x = x / (jnp.sqrt(jnp.sum(jnp.square(x))) + 1e-7)
-        for _ in range(self.ns_steps):
-            gram = x @ x.T
+        tall = x.shape[-2] > x.shape[-1]
+        x = self.transpose_last_axis(x) if tall else jnp.asarray(x)
+        x = x / (jnp.sqrt(jnp.sum(jnp.square(x), axis=(-2, -1), keepdims=True)) + 1e-7)
+        for _ in range(steps):
+            gram = x @ self.transpose_last_axis(x)
             x = self.muon_a * x + (self.muon_b * gram + self.muon_c * gram @ gram) @ x
-        return x.T if tall else x
+        return self.transpose_last_axis(x) if tall else x
+
+    def lr_adjust(self, x: Array) -> Array:
+        """Scales an update so that its root mean square is about `rms_rate`.
+
+        Args:
+            x: The update of a matrix.
+        """
+        return x if self.rms_rate is None else x * (self.rms_rate * max(x.shape) ** 0.5)
+
+    def transpose_last_axis(self, X: Array) -> Array:
+        """Swaps the last two axes.
+
+        Args:
+            X: A matrix, or a stack of them.
+        """
+        return jnp.swapaxes(X, -1, -2)

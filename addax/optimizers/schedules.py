@@ -42,6 +42,9 @@ class LearningRateSchedule(Configurable):
 
     _about: tuple[str, ...] = ("name",)
 
+    def __init__(self) -> None:
+        """Takes no arguments; subclasses take their own."""
+
     def __call__(self, step: TensorLike) -> Array:
         """Computes the learning rate.
 

@@ -159,7 +159,7 @@ def global_norm(grads: Sequence[Array]) -> Array:
 
 def all_finite(grads: Sequence[Array]) -> Array:
     """Returns whether all gradients are finite, as a bool scalar."""
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(g)) for g in grads]))
+    return jnp.all(jnp.asarray([True, *(jnp.all(jnp.isfinite(g)) for g in grads)]))
 
 
 def _wide(x: Array) -> Array:

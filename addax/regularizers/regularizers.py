@@ -26,6 +26,9 @@ class Regularizer(Configurable):
     Array(0., dtype=float32)
     """
 
+    def __init__(self) -> None:
+        """Takes no arguments; subclasses take their own."""
+
     def __call__(self, x: ArrayLike) -> Any:
         """Returns the penalty of `x`, a scalar. The base class returns 0."""
         return 0.0
@@ -123,8 +126,8 @@ class OrthogonalRegularizer(Regularizer):
             )
         self.mode = mode
 
-    def __call__(self, x: ArrayLike) -> Any:
-        x = to_tensor(x)
+    def __call__(self, inputs: ArrayLike) -> Any:
+        x = to_tensor(inputs)
         if x.ndim != 2:
             raise ValueError(f"Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape={x.shape}")
         if self.mode == "columns":

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
+from ..core.serialization import deserialize_keras_object, safe_mode_scope, serialize_keras_object
 from ..layers.layer import Layer
 from ..optimizers import Optimizer
 from ..version import KERAS_API_VERSION, __version__
@@ -95,7 +95,8 @@ def read(
             config = json.load(text)
         if not compile:
             config.pop("compile_config", None)
-        model = deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
+        with safe_mode_scope(None):  # this load's own choice, also inside another one
+            model = deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
         read_weights(model, folder)
     return model
 

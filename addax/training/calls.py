@@ -110,7 +110,7 @@ class CompiledCall:
         written = {i: scope.values[id(v)] for i, v in enumerate(self.variables) if id(v) in scope.written}
         numbers = {id(layer): i for i, layer in enumerate(self.layers)}
         losses: dict[int, list] = {}
-        for layer, loss in scope.losses:
+        for layer, loss in scope.added:
             losses.setdefault(numbers[id(layer)], []).append(loss)
         return out, written, losses, masks if any(m is not None for m in masks) else None
 

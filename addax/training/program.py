@@ -17,6 +17,7 @@ from ..core.jax_inside import trace_context
 from ..core.lending import Loan, State
 from ..core.ours import is_ours
 from ..core.variable import Variable
+from . import functions
 from .executables import Executable, Function, dict_keys, shared, spec_of
 from .padding import Sizes, can_leave_out, is_rowwise, row_count, valid_rows
 from .prepare import check_optimizer
@@ -59,9 +60,11 @@ class Program:
         ends = [0, *itertools.accumulate(map(len, self.groups))]
         self._bounds = list(itertools.pairwise(ends))
         self.key = program_key(model, kind)
-        self._step = getattr(model, f"{kind}_step")
-        builtin = kind != "predict" and all(is_ours(getattr(model, n)) for n in (f"{kind}_step", "compute_metrics"))
-        self.eager = model.run_eagerly or not model.supports_jit
+        custom = functions.custom_function(model, kind)
+        self._step = getattr(model, f"{kind}_step") if custom is None else lambda s, data: custom(s, iter([data]))
+        ours = all(is_ours(getattr(model, n)) for n in (f"{kind}_step", "compute_metrics"))
+        builtin = kind != "predict" and custom is None and ours
+        self.eager = model.run_eagerly or not model.supports_jit or custom is not None
         self.is_builtin = builtin and not self.eager
         self.may_pad = not self.eager and settings.get("pad_batches") and self._can_pad(builtin)
         self.sizes = Sizes()
@@ -308,7 +311,8 @@ def program_of(model: StepModel, kind: str) -> Program:
 
 def program_key(model: Any, kind: str) -> tuple:
     """What a program depends on besides the shapes of the data: changing it means compiling anew."""
-    return tuple(tuple(id(v) for v in _group(model, name)) for name in GROUPS[kind])
+    groups = tuple(tuple(id(v) for v in _group(model, name)) for name in GROUPS[kind])
+    return groups, functions.custom_function(model, kind)
 
 
 def array_spec(a: Any, rows: int | None = None) -> Any:

@@ -32,12 +32,21 @@ class StepModel(Layer):
     _about: tuple[str, ...] = (
         *("_programs", "_call", "_prepared_for", "_compile_arguments", "_nan_finder", "_training", "history"),
         *("stop_training", "stop_evaluating", "stop_predicting", "steps_per_execution", "jit_compile"),
+        *("train_function", "test_function", "predict_function"),
     )
     _about_training = ("compiled", "optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics")
     _compiled = ("optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_compile_arguments")
     # An optimizer or a metric given to `compile` is no part of the model: its variables are not the model's.
     _untracked = Layer._untracked | {*_compiled, "history", "_programs", "_prepared_for", "_call"}
-    _transient = {**Layer._transient, "_programs": dict, "_prepared_for": type(None), "_call": type(None)}
+    _transient = {
+        **Layer._transient,
+        "_programs": dict,
+        **dict.fromkeys(("_prepared_for", "_call", "train_function", "test_function", "predict_function"), type(None)),
+    }
+    # Functions (state, iterator) -> (logs or outputs, state), made when they are asked for: see `functions`.
+    train_function: Callable | None = None
+    test_function: Callable | None = None
+    predict_function: Callable | None = None
     optimizer: Any
     history: Any
     stop_evaluating: bool
@@ -63,6 +72,7 @@ class StepModel(Layer):
     def _reset_programs(self) -> None:
         self._programs = {}
         self._prepared_for = None
+        self.__dict__.update(train_function=None, test_function=None, predict_function=None)
 
     @property
     def loss(self) -> Any:

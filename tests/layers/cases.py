@@ -363,7 +363,7 @@ INTEGERS = [
         ("Permute", {"dims": (2, 1)}, (2, 3, 2)),
         ("RepeatVector", {"n": 2}, (2, 3)),
         ("MaxPooling1D", {}, (2, 4, 2)),
-        ("AveragePooling1D", {}, (2, 4, 2)),
+        ("AveragePooling1D", {"pool_size": 2}, (2, 4, 2)),
         ("GlobalMaxPooling1D", {}, (2, 4, 2)),
         ("GlobalAveragePooling1D", {}, (2, 4, 2)),
         ("ZeroPadding1D", {}, (2, 4, 2)),

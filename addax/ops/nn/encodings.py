@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...core.config import epsilon
 from ...core.dtypes import numpy_dtype, standardize_dtype
 from ...core.engine import jax, jnp
@@ -46,6 +48,7 @@ def multi_hot(
     axis: int = -1,
     dtype: DTypeLike = None,
     sparse: bool = False,
+    **kwargs: Any,
 ) -> Tensor:
     """Encodes sets of integers as vectors that are 1 at each member and 0 elsewhere.
 
@@ -55,6 +58,7 @@ def multi_hot(
         axis: Position of their axis in the result.
         dtype: Dtype; None for the default float.
         sparse: Kept for compatibility; only False is supported.
+        **kwargs: `num_tokens`, an older name of `num_classes`.
 
     Returns:
         Tensor, `(num_classes,)` or `(batch, num_classes)`.
@@ -66,6 +70,7 @@ def multi_hot(
     Array([[1., 0., 1.]], dtype=float32)
     """
     _dense(sparse)
+    num_classes = kwargs.get("num_tokens") if num_classes is None else num_classes
     if num_classes is None:
         raise ValueError("Argument `num_classes` must be specified. Received: num_classes=None")
     reduced = 1 if inputs.ndim > 1 else 0

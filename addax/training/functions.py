@@ -1,0 +1,71 @@
+"""Functions that run a model's steps on the batches of an iterator: what users of Keras call, override and replace."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..core import tree
+from ..core.engine import jax, jnp
+from ..core.ours import is_ours
+from .steps import StepModel
+
+
+def step_function(model: StepModel, kind: str) -> Callable[[tuple, Iterator], tuple]:
+    """Returns a function that runs steps of `kind` on the next batches of an iterator.
+
+    It takes `(state, iterator)`, and at most `steps_per_execution` batches from the iterator. The state is that of
+    `train_step`, `test_step` or `predict_step`. It returns what they return: the logs of the last step and the state,
+    or the outputs of the steps and the non-trainable variables.
+
+    Args:
+        model: The model.
+        kind: "train", "test" or "predict".
+    """
+    step = getattr(model, f"{kind}_step")
+    if not model.run_eagerly and model.supports_jit:
+        step = jax.jit(step)
+
+    def function(state: tuple, iterator: Iterator) -> tuple:
+        found = []
+        batches = itertools.islice(iterator, model.steps_per_execution)
+        for data in itertools.chain([next(batches)], batches):  # StopIteration where there is no batch
+            out, new = step(state, data)
+            state = (state[0], new) if kind == "predict" else new
+            found.append(out)
+        if kind != "predict":
+            return found[-1], state
+        return tree.map_structure(lambda *parts: jnp.concatenate(parts), *found), state[1]
+
+    return function
+
+
+def make(model: StepModel, kind: str, force: bool) -> Callable[[tuple, Iterator], tuple]:
+    """Returns the function of the model that runs steps of `kind`, made now where there is none or `force` is true."""
+    name = f"{kind}_function"
+    if force or getattr(model, name) is None:
+        setattr(model, name, step_function(model, kind))
+    return getattr(model, name)
+
+
+def custom_function(model: Any, kind: str) -> Callable[[tuple, Iterator], tuple] | None:
+    """Returns the user's own function for steps of `kind`; None where there is none.
+
+    It is what the user's `make_train_function` (or its relatives) leaves in `model.train_function`, or returns, or what
+    the user has assigned to it.
+
+    Args:
+        model: The model.
+        kind: "train", "test" or "predict".
+    """
+    maker = getattr(model, f"make_{kind}_function", None)
+    if maker is None:
+        return None
+    name = f"{kind}_function"
+    if not is_ours(maker) and getattr(model, name) is None:
+        made = maker()
+        if getattr(model, name) is None:
+            setattr(model, name, made)
+    function = getattr(model, name)
+    return None if function is None or is_ours(function) else function
