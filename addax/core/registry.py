@@ -41,6 +41,8 @@ MODULES = {
 
 # Where the functions live that files name without their module.
 FUNCTIONS = ("keras.activations", "keras.losses", "keras.metrics", "keras.ops")
+# Functions without a public name that configs made from older files may hold.
+OLDER_FUNCTIONS = {"hard_sigmoid_of_keras_2": "addax.compat.activations"}
 # Public names of a family that are no members of it.
 ACCESS = ("get", "serialize", "deserialize", "schedules")
 
@@ -67,6 +69,8 @@ def resolve_function(module: str | None, name: str) -> Any:
     del module
     if name in ACCESS:
         return None
+    if name in OLDER_FUNCTIONS:
+        return getattr(importlib.import_module(OLDER_FUNCTIONS[name]), name)
     found = (_public(MODULES[module], name) for module in FUNCTIONS)
     return next((fn for fn in found if inspect.isfunction(fn)), None)
 

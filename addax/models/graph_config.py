@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from ..compat.configs import present_graph
 from ..core import registry, tree
 from ..core.graph import Operation, node_key
 from ..core.keras_tensor import KerasTensor
@@ -101,6 +102,8 @@ def graph_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | N
     Raises:
         ValueError: The graph has loops, or refers to layers and calls that it does not have.
     """
+    with registry.custom_object_scope(custom_objects or {}):
+        config = present_graph(config)
     reader = _GraphReader(config, custom_objects)
     reader.call_all()
     return reader.resolve(config["input_layers"]), reader.resolve(config["output_layers"])
@@ -149,7 +152,7 @@ class _GraphReader:
                     f"disconnected nodes. The following nodes failed to be resolved: {unresolved} (model '{self.name}')"
                 )
 
-    def _call(self, operation: Operation, call: Config | list) -> bool:
+    def _call(self, operation: Operation, call: Config) -> bool:
         """Makes a call if its arguments have been made; returns whether it did."""
         try:
             args, kwargs = self._arguments(call)
@@ -159,17 +162,12 @@ class _GraphReader:
         self.made[operation.name].append([t for t in tree.flatten(outputs) if isinstance(t, KerasTensor)])
         return True
 
-    def _arguments(self, call: Config | list) -> tuple[tuple, dict[str, Any]]:
-        if isinstance(call, dict):
-            args = tuple(
-                tuple(self._decode(v) for v in a) if isinstance(a, list) and _is_index(a) else self._decode(a)
-                for a in call["args"]
-            )
-            return args, {k: self._decode(v) for k, v in call["kwargs"].items()}
-        # Keras 2: [[layer, call, tensor, kwargs], ...]
-        tensors = [self._tensor(*entry[:3]) for entry in call]
-        kwargs = call[0][3] if len(call[0]) > 3 else {}
-        return (tensors[0] if len(tensors) == 1 else tensors,), self._decode(kwargs)
+    def _arguments(self, call: Config) -> tuple[tuple, dict[str, Any]]:
+        args = tuple(
+            tuple(self._decode(v) for v in a) if isinstance(a, list) and _is_index(a) else self._decode(a)
+            for a in call["args"]
+        )
+        return args, {k: self._decode(v) for k, v in call["kwargs"].items()}
 
     def _decode(self, x: Tree) -> Any:
         if isinstance(x, dict):

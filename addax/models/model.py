@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, TypeAlias
 
+from ..compat.configs import parsed
 from ..core import tree
 from ..core.errors import did_you_mean
 from ..core.graph import Node, Operation, node_key
@@ -15,6 +16,7 @@ from ..core.late import provided
 from ..core.masks import get_mask, set_mask
 from ..core.ours import is_ours
 from ..core.policy import get as get_policy
+from ..core.registry import custom_object_scope
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.types import ShapeTree, Tree
 from ..core.variable import Variable
@@ -429,7 +431,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     """Returns the model, without weights, that a JSON config describes.
 
     Args:
-        json_string: JSON from `Model.to_json`.
+        json_string: JSON from `Model.to_json`, of any version of Keras.
         custom_objects: Dict from names in it to classes and functions.
 
     Returns:
@@ -442,7 +444,8 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     >>> keras.models.model_from_json(model.to_json()).output_shape
     (None, 2)
     """
-    return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
+    with custom_object_scope(custom_objects or {}):
+        return deserialize_keras_object(parsed(json_string))
 
 
 def _is_of_graph(args: tuple, kwargs: dict[str, Any]) -> bool:

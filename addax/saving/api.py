@@ -11,9 +11,10 @@ from ..core.errors import describe
 from ..core.warnings import warn
 from ..layers.layer import Layer
 from ..optimizers import Optimizer
-from . import archive, weights
+from . import archive, legacy, remote, safetensors, weights
 from .atomic import replacing
-from .hdf5 import Reader, ShardedWriter, Writer
+from .formats import kind_of
+from .hdf5 import Reader, ShardedWriter, Writer, open_h5
 
 PathLike = str | os.PathLike
 
@@ -23,13 +24,14 @@ _LEGACY = (".h5", ".hdf5")
 def save_model(
     model: Layer, filepath: PathLike | BinaryIO, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
 ) -> None:
-    """Saves config, weights, and the arguments of `compile`, as a `.keras` file that Keras can read.
+    """Saves config, weights, and the arguments of `compile`, as a `.keras` file that Keras can read, or an `.h5` file.
 
     An existing file is replaced only at the end: after an error it is unchanged.
 
     Args:
         model: The model.
-        filepath: Path that ends in `.keras`, or a binary file open for writing.
+        filepath: Path that ends in `.keras`, or in `.h5` for the legacy format; a URL where fsspec is installed; or a
+            binary file open for writing.
         overwrite: Whether to replace an existing file without asking on the terminal.
         zipped: Whether to save a zip archive (default) or a folder, whose path must not end in `.keras`.
         **kwargs: `include_optimizer=False` leaves out the optimizer and the other arguments of `compile`.
@@ -70,16 +72,10 @@ def save_model(
                 "When using `zipped=False`, the `filepath` argument should not end in `.keras`. "
                 f"Received: filepath={filepath}"
             )
-        if filepath.endswith(_LEGACY):
+        if zipped and not filepath.endswith((".keras", *_LEGACY)):
             raise ValueError(
-                f"addax doesn't write legacy HDF5 models (`.h5`) yet. Received: filepath={filepath}. Save the whole "
-                f"model as '{os.path.splitext(filepath)[0]}.keras', or its weights with "
-                "`model.save_weights('....weights.h5')`."
-            )
-        if zipped and not filepath.endswith(".keras"):
-            raise ValueError(
-                "Invalid filepath extension for saving. Please add a `.keras` extension for the native Keras format. "
-                f"Received: filepath={filepath}."
+                "Invalid filepath extension for saving. Please add a `.keras` extension for the native Keras format, "
+                f"or a `.h5` extension for the legacy one. Received: filepath={filepath}."
             )
         if not _may_write(filepath, overwrite):
             return
@@ -90,7 +86,18 @@ def save_model(
             "You are saving a model that has not yet been built. It might not contain any weights yet. Consider "
             "building the model first by calling it on some data."
         )
-    archive.write(model, filepath, zipped is not False, include_optimizer)  # type: ignore[arg-type]
+    if isinstance(filepath, str) and remote.is_url(filepath):
+        with remote.uploaded(filepath) as local:
+            _write_model(model, local, zipped is not False, include_optimizer)
+    else:
+        _write_model(model, filepath, zipped is not False, include_optimizer)  # type: ignore[arg-type]
+
+
+def _write_model(model: Layer, file: str | BinaryIO, zipped: bool, include_optimizer: bool) -> None:
+    if isinstance(file, str) and file.endswith(_LEGACY):
+        legacy.write_model(model, file, include_optimizer)
+    else:
+        archive.write(model, file, zipped, include_optimizer)
 
 
 def load_model(
@@ -99,13 +106,14 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """Loads a model that addax or Keras 3 saved.
+    """Loads a model that addax or Keras saved: `.keras` files, folders, and the `.h5` files of Keras 0.3 to 3.
 
-    A file is data: the classes and functions it names must be addax's, registered with `register_keras_serializable`,
-    or in `custom_objects`. It cannot import modules or run code.
+    The content of a file tells its kind, not its name. A file is data: the classes and functions it names must be
+    addax's, registered with `register_keras_serializable`, or in `custom_objects`. It can't import modules or run code.
 
     Args:
-        filepath: Path of a `.keras` file or of a folder saved with `zipped=False`, or a binary file open for reading.
+        filepath: Path of a file, or of a folder saved with `zipped=False`; a URL where fsspec is installed; or a binary
+            file open for reading.
         custom_objects: Dict from names in the file to your classes and functions.
         compile: Whether to compile the model as it was.
         safe_mode: Whether to refuse lambdas in the file, which are code. Pass False only for files you trust.
@@ -125,30 +133,54 @@ def load_model(
     if not _is_path(filepath):
         if not hasattr(filepath, "read"):
             raise ValueError(f"`filepath` must be a path or a binary file. Received: {describe(filepath)}")
-        return archive.read(filepath, custom_objects, compile, safe_mode)  # type: ignore[arg-type]
+        return _read_model(filepath, custom_objects, compile, safe_mode)  # type: ignore[arg-type]
     filepath = os.fspath(filepath)  # type: ignore[arg-type]
-    if os.path.isdir(filepath):
-        if not os.path.exists(os.path.join(filepath, archive.CONFIG)):
-            raise ValueError(
-                f"File format not supported: the folder {filepath} has no `{archive.CONFIG}`. addax reads `.keras` "
-                "files, and folders saved with `model.save(path, zipped=False)`; TensorFlow's SavedModel it does not."
-            )
-    elif filepath.endswith(_LEGACY):
-        raise ValueError(
-            f"addax doesn't read legacy HDF5 models (`.h5`) yet. Received: filepath={filepath}. With Keras installed, "
-            "`keras.models.load_model('model.h5').save('model.keras')` makes a file that addax reads."
-        )
-    elif not filepath.endswith(".keras"):
-        raise ValueError(
-            f"File format not supported: filepath={filepath}. addax reads `.keras` files, and folders saved with "
-            "`model.save(path, zipped=False)`."
-        )
-    elif not os.path.exists(filepath):
-        raise ValueError(
+    if remote.is_url(filepath):
+        with remote.fetched(filepath) as local:
+            return _read_model(local, custom_objects, compile, safe_mode)
+    if not os.path.exists(filepath):
+        _check_model_name(filepath)
+        raise _NOT_FOUND[filepath.endswith(_LEGACY)](
             f"File not found: filepath={filepath}. Please ensure the file is an accessible `.keras` zip file. The "
             f"current directory is {os.getcwd()}."
         )
-    return archive.read(filepath, custom_objects, compile, safe_mode)
+    return _read_model(filepath, custom_objects, compile, safe_mode)
+
+
+# Scripts catch what Keras raises: for `.h5` files it is h5py's.
+_NOT_FOUND: dict[bool, type[Exception]] = {False: ValueError, True: FileNotFoundError}
+
+
+def _read_model(file: str | BinaryIO, custom_objects: dict[str, Any] | None, compile: bool, safe_mode: bool) -> Any:
+    """Reads a model from a file of any kind, told by its content."""
+    kind = kind_of(file)
+    if kind == "hdf5":
+        with open_h5(file, "r") as opened:
+            return legacy.read_model(opened, custom_objects, compile, safe_mode)
+    if kind == "folder" and not os.path.exists(os.path.join(str(file), archive.CONFIG)):
+        raise ValueError(
+            f"File format not supported: the folder {file} has no `{archive.CONFIG}`. addax reads `.keras` "
+            "files, and folders saved with `model.save(path, zipped=False)`; TensorFlow's SavedModel it does not."
+        )
+    if kind in ("json", "safetensors"):
+        held = {
+            "json": "a config without weights, if it is a model: `keras.models.model_from_json` reads it",
+            "safetensors": "weights without a config: make the model in Python and call `model.load_weights(...)`",
+        }
+        raise ValueError(f"File format not supported: {file} holds {held[kind]}.")
+    if kind is None and isinstance(file, str):
+        _check_model_name(file)
+        if file.endswith(_LEGACY):
+            raise ValueError(f"Not an HDF5 file, or a damaged one: {file}.")
+    return archive.read(file, custom_objects, compile, safe_mode)
+
+
+def _check_model_name(filepath: str) -> None:
+    if not filepath.endswith((".keras", *_LEGACY)):
+        raise ValueError(
+            f"File format not supported: filepath={filepath}. addax reads `.keras` files, legacy `.h5` files, and "
+            "folders saved with `model.save(path, zipped=False)`."
+        )
 
 
 def save_weights(
@@ -158,7 +190,8 @@ def save_weights(
 
     Args:
         model: A model or layer.
-        filepath: Path that ends in `.weights.h5`; in `.weights.json` when `max_shard_size` is given.
+        filepath: Path that ends in `.weights.h5`; in `.weights.json` when `max_shard_size` is given; in `.safetensors`
+            for that format, with the names of layers and variables as the names of its tensors.
         overwrite: Whether to replace an existing file without asking on the terminal.
         max_shard_size: Largest size of one file in GB, to split the weights into several files with a JSON index.
         **kwargs: `objects_to_skip`, a list of layers (or the optimizer) to leave out.
@@ -189,16 +222,30 @@ def save_weights(
             raise ValueError(
                 f"With `max_shard_size` the filename must end in `.weights.json`. Received: filepath={filepath}"
             )
-    elif not filepath.endswith(".weights.h5"):
-        raise ValueError(f"The filename must end in `.weights.h5`. Received: filepath={filepath}")
+    elif not filepath.endswith((".weights.h5", ".safetensors")):
+        raise ValueError(
+            f"The filename must end in `.weights.h5`. Received: filepath={filepath} (`.safetensors` is written, too)"
+        )
     _check_built(model, "saving")
     if not _may_write(filepath, overwrite):
         return
-    if max_shard_size is None:
-        with replacing(filepath) as temporary, Writer(temporary) as writer:
-            weights.save(model, writer, skip=skip)
+    if remote.is_url(filepath):
+        with remote.uploaded(filepath) as local:
+            _write_weights(model, local, max_shard_size, skip)
     else:
+        _write_weights(model, filepath, max_shard_size, skip)
+
+
+def _write_weights(
+    model: Layer, filepath: str, max_shard_size: float | None, skip: Sequence[Layer | Optimizer]
+) -> None:
+    if max_shard_size is not None:
         _save_shards(model, filepath, max_shard_size * 1024**3, skip)
+        return
+    with replacing(filepath) as temporary:
+        kind = safetensors.Writer if filepath.endswith(".safetensors") else Writer
+        with kind(temporary) as writer:
+            weights.save(model, writer, skip=skip)
 
 
 def _save_shards(model: Layer, filepath: str, max_bytes: float, skip: Sequence[Layer | Optimizer]) -> None:
@@ -222,9 +269,11 @@ def load_weights(model: Layer, filepath: PathLike, skip_mismatch: bool = False, 
 
     Args:
         model: A built model or layer of the same structure as the saved one.
-        filepath: Path that ends in `.weights.h5`, `.weights.json` (shards) or `.keras`.
+        filepath: Path of a `.weights.h5`, `.weights.json` (shards), `.safetensors`, `.keras` or legacy `.h5` file. The
+            content tells its kind.
         skip_mismatch: Whether to skip, with a warning, layers whose weights do not fit.
-        **kwargs: `objects_to_skip`, a list of layers (or the optimizer) to leave unchanged.
+        **kwargs: `objects_to_skip`, a list of layers (or the optimizer) to leave unchanged; `by_name=True`, for legacy
+            files, tells layers by their names and leaves out those that the model or the file doesn't have.
 
     Raises:
         ValueError: The weights do not fit, or the file has another format.
@@ -243,24 +292,48 @@ def load_weights(model: Layer, filepath: PathLike, skip_mismatch: bool = False, 
     skip = kwargs.pop("objects_to_skip", None) or ()
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
-    if by_name:
-        raise ValueError(f"`by_name` only supports loading legacy '.h5' or '.hdf5' files. Received: {filepath}")
-    is_model = filepath.endswith(".keras") or os.path.isdir(filepath)
-    if not is_model and not filepath.endswith((".weights.h5", ".weights.json")):
-        legacy = " Legacy HDF5 files can't be read yet." if filepath.endswith(_LEGACY) else ""
-        raise ValueError(
-            f"File format not supported: filepath={filepath}. addax reads weights from `.weights.h5`, `.weights.json` "
-            f"and `.keras` files.{legacy}"
-        )
+    if not isinstance(model, Layer):
+        raise ValueError(f"The first argument must be a model. Received: {describe(model)}")
+    if remote.is_url(filepath):
+        with remote.fetched(filepath) as local:
+            _read_weights(model, local, skip_mismatch, by_name, skip)
+        return
     if not os.path.exists(filepath):
         raise FileNotFoundError(f"File not found: filepath={filepath}. The current directory is {os.getcwd()}.")
+    _read_weights(model, filepath, skip_mismatch, by_name, skip)
+
+
+def _read_weights(
+    model: Layer, filepath: str, skip_mismatch: bool, by_name: bool, skip: Sequence[Layer | Optimizer]
+) -> None:
+    """Reads weights from a file of any kind, told by its content."""
+    kind = kind_of(filepath)
+    if kind is None and filepath.endswith(_LEGACY):
+        raise ValueError(f"Not an HDF5 file, or a damaged one: {filepath}.")
+    if kind is None or (kind == "json" and not filepath.endswith(".json")):
+        raise ValueError(
+            f"File format not supported: filepath={filepath}. addax reads weights from `.weights.h5`, `.weights.json`, "
+            "`.keras`, `.safetensors` and legacy `.h5` files."
+        )
     _check_built(model, "loading weights into")
-    if is_model:
+    if kind == "hdf5":
+        with open_h5(filepath, "r") as file:
+            if legacy.is_legacy(file):
+                if skip:
+                    raise ValueError(
+                        f"`objects_to_skip` only supports loading '.weights.h5' files. Received: {filepath}"
+                    )
+                legacy.load_weights(model, file, skip_mismatch, by_name)
+                return
+    if by_name:
+        raise ValueError(f"`by_name` only supports loading legacy '.h5' or '.hdf5' files. Received: {filepath}")
+    if kind in ("archive", "folder"):
         with archive.opened(filepath) as folder:
             archive.read_weights(model, folder, skip_mismatch, skip)
-    else:
-        with Reader(filepath) as reader:
-            weights.load(model, reader, None, skip_mismatch, skip)
+        return
+    opener = safetensors.Reader if kind == "safetensors" else Reader
+    with opener(filepath) as reader:
+        weights.load(model, reader, None, skip_mismatch, skip)
 
 
 def _is_path(value: PathLike | BinaryIO) -> TypeGuard[PathLike]:
@@ -279,7 +352,7 @@ def _check_built(model: Layer, doing: str) -> None:
 
 def _may_write(filepath: str, overwrite: bool) -> bool:
     """Whether a file may be written: it does not exist, or `overwrite`, or the user says so on the terminal."""
-    if overwrite or not os.path.exists(filepath):
+    if overwrite or not remote.exists(filepath):
         return True
     if not sys.stdin or sys.stdin.closed:
         raise FileExistsError(_EXISTS.format(filepath))

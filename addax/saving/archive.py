@@ -12,13 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from ..compat.configs import is_old
+from ..compat.training import present_archive
+from ..core.registry import custom_object_scope
 from ..core.serialization import deserialize_keras_object, safe_mode_scope, serialize_keras_object
 from ..layers.layer import Layer
 from ..optimizers import Optimizer
 from ..version import KERAS_API_VERSION, __version__
 from . import weights
 from .atomic import replacing, replacing_folder
-from .hdf5 import Reader, Writer
+from .hdf5 import OlderReader, Reader, Writer
 
 METADATA, CONFIG, WEIGHTS, ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets"
 
@@ -95,10 +98,24 @@ def read(
             config = json.load(text)
         if not compile:
             config.pop("compile_config", None)
-        with safe_mode_scope(None):  # this load's own choice, also inside another one
-            model = deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
-        read_weights(model, folder)
+        # This load's own choice of safe mode, also inside another one.
+        with custom_object_scope(custom_objects or {}), safe_mode_scope(None):
+            version = _version(folder)
+            if version is not None and is_old(version):
+                config = present_archive(config, version)
+            model = deserialize_keras_object(config, safe_mode=safe_mode)
+            read_weights(model, folder)
     return model
+
+
+def _version(folder: str) -> str | None:
+    """The version of Keras that wrote an opened archive, if it tells."""
+    path = os.path.join(folder, METADATA)
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as text:
+        version = json.load(text).get("keras_version")
+    return version if isinstance(version, str) else None
 
 
 def read_weights(
@@ -116,7 +133,9 @@ def read_weights(
     """
     path = os.path.join(folder, WEIGHTS)
     if os.path.exists(path):
-        with Reader(path) as reader:
+        version = _version(folder)
+        old = version is not None and is_old(version)
+        with OlderReader(path, getattr(model, "optimizer", None)) if old else Reader(path) as reader:
             weights.load(model, reader, os.path.join(folder, ASSETS), skip_mismatch, skip)
 
 

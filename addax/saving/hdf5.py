@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..compat import paths
 from ..core.dtypes import numpy_dtype, standardize_dtype
 
 # A group has the arrays of one object (a layer, an optimizer), in `<path of the object>/vars`.
@@ -54,14 +55,16 @@ class Writer:
     def __init__(self, file: str | os.PathLike | BinaryIO):
         self.file = open_h5(file, "w")
 
-    def add(self, path: str, name: str, arrays: Arrays) -> None:
+    def add(self, path: str, name: str, arrays: Arrays, variables: Sequence[Any] = ()) -> None:
         """Writes the group of an object, also if it has no arrays.
 
         Args:
             path: Path of the object.
             name: Name of the object.
             arrays: Its arrays by name.
+            variables: Its variables, whose names this format doesn't keep.
         """
+        del variables
         group = self.file.require_group(f"{path}/vars")
         group.attrs["name"] = name
         for key, value in arrays.items():
@@ -106,7 +109,7 @@ class ShardedWriter(Writer):
         super().__init__(self.paths[-1])
         self.used = 0
 
-    def add(self, path: str, name: str, arrays: Arrays) -> None:
+    def add(self, path: str, name: str, arrays: Arrays, variables: Sequence[Any] = ()) -> None:
         super().add(path, name, {})
         for key, value in arrays.items():
             value = np.asarray(value)
@@ -161,16 +164,35 @@ class Reader:
             names = list(_shards(str(file)))
         self.files = [open_h5(name, "r") for name in names]
         self.taken: set[str] = set()
+        self.renamed: dict[str, str] = {}  # paths of objects -> their groups, where these are called otherwise
+        for opened in self.files:
+            if any("\\" in name for name in opened):  # written on Windows
+                self.renamed.update((name.replace("\\", "/"), name) for name in opened)
 
-    def get(self, path: str) -> Arrays:
+    def get(self, path: str, variables: Sequence[Any] = ()) -> Arrays:
         """Returns the arrays of the object at `path` by name; empty if the file has none."""
         self.taken.add(path)
         found: Arrays = {}
+        inside = self.renamed.get(path, path)
         for file in self.files:
-            group = _follow(file, f"{path}/vars")
+            group = follow(file, f"{inside}/vars")
             if group is not None:
                 found.update(_read_all(group))
         return found
+
+    def paths(self) -> list[str]:
+        """Returns the paths of all objects that have a group."""
+        found: dict[str, None] = {}
+        back = {inside: path for path, inside in self.renamed.items()}
+
+        def visit(name: str, item: Any) -> None:
+            if name.endswith("/vars"):
+                path = name.removesuffix("/vars")
+                found[back.get(path, path)] = None
+
+        for file in self.files:
+            file.visititems(visit)
+        return list(found)
 
     def left(self) -> list[str]:
         """Returns the paths of the objects whose arrays have not been read."""
@@ -178,10 +200,13 @@ class Reader:
 
         found: dict[str, None] = {}
 
+        back = {inside: path for path, inside in self.renamed.items()}
+
         def visit(name: str, item: Any) -> None:
-            path = re.match(r"(?:(.*?)/)?vars/", name)
-            if isinstance(item, h5py.Dataset) and path and (path[1] or "") not in self.taken:
-                found[path[1] or ""] = None
+            inside = re.match(r"(?:(.*?)/)?vars/", name)
+            path = None if inside is None else back.get(inside[1] or "", inside[1] or "")
+            if isinstance(item, h5py.Dataset) and path is not None and path not in self.taken:
+                found[path] = None
 
         for file in self.files:
             file.visititems(visit)
@@ -199,6 +224,28 @@ class Reader:
         self.close()
 
 
+class OlderReader(Reader):
+    """Reads the groups of TensorFlow's Keras 2.12 to 2.15 under their paths of today.
+
+    Args:
+        file: Path of the file, or a binary file.
+        optimizer: The model's optimizer, whose arrays were others; None if it has none.
+    """
+
+    def __init__(self, file: str | os.PathLike | BinaryIO, optimizer: Any = None):
+        super().__init__(file)
+        self.optimizer = optimizer
+        self.known = self.paths()
+
+    def get(self, path: str, variables: Sequence[Any] = ()) -> Arrays:
+        found = paths.find(self.known, path)
+        arrays = super().get(path if found is None else found)
+        return paths.optimizer_arrays(arrays, self.optimizer) if path == "optimizer" and arrays else arrays
+
+    def left(self) -> list[str]:
+        return [path for path in super().left() if path.partition("/")[0] != "metrics"]
+
+
 def _shards(index: str) -> Iterator[str]:
     with open(index) as file:
         weight_map = json.load(file).get("weight_map", {})
@@ -209,8 +256,16 @@ def _shards(index: str) -> Iterator[str]:
         yield os.path.join(folder, name)
 
 
-def _follow(group: Any, path: str) -> Any:
-    """The object at `path` in `group`, or None; raises a ValueError for links that leave the file."""
+def follow(group: Any, path: str) -> Any:
+    """Returns the object at `path` in an HDF5 group, or None.
+
+    Args:
+        group: The group.
+        path: Names of the groups and of the object, with `/` between.
+
+    Raises:
+        ValueError: A link on the way could lead out of the file.
+    """
     import h5py
 
     for name in filter(None, path.split("/")):
@@ -234,15 +289,20 @@ def _read_all(group: Any) -> Arrays:
         raise ValueError(f"'{group.name}' in the weights file is not a group of arrays: the file is damaged.")
     found: Arrays = {}
     for name in group:
-        item = _follow(group, name)
+        item = follow(group, name)
         if isinstance(item, h5py.Group):
             found.update({f"{name}/{inner}": value for inner, value in _read_all(item).items()})
         else:
-            found[name] = _read(item)
+            found[name] = read_array(item)
     return found
 
 
-def _read(dataset: Any) -> np.ndarray:
+def read_array(dataset: Any) -> np.ndarray:
+    """Returns the array of an HDF5 dataset.
+
+    Raises:
+        ValueError: It lies outside the file, or holds no numbers.
+    """
     if dataset.external or dataset.is_virtual:
         raise ValueError(f"The array '{dataset.name}' lies outside the weights file. addax reads no other files.")
     noted = dataset.attrs.get("dtype")

@@ -122,7 +122,7 @@ def save(root: Layer, writer: Writer, assets: str | None = None, skip: Sequence[
     for path, obj in saveables(root, skip):
         arrays: dict[str, Any] = {}
         obj.save_own_variables(arrays)
-        writer.add(path, obj.name, arrays)
+        writer.add(path, obj.name, arrays, own_variables(obj))
         written.update(id(v) for v in own_variables(obj))
         if assets is not None and _overrides(obj, "save_assets"):
             folder = os.path.join(assets, *path.split("/"))
@@ -158,7 +158,7 @@ def load(
     before: list[_Value] = []
     failures: list[_Failure] = []
     for path, obj in saveables(root, skip):
-        arrays = reader.get(path)
+        arrays = reader.get(path, own_variables(obj))
         if _is_left_out(obj, arrays):
             continue
         if isinstance(root, Model) and obj is root.optimizer and root.built and not obj.built:

@@ -77,7 +77,6 @@ def test_metadata(model: Any, tmp_path: pathlib.Path) -> None:
 REFUSED_PATHS = [
     ("m", {}, ValueError, r"Invalid filepath extension for saving.*`.keras`"),
     ("m.pb", {}, ValueError, "Invalid filepath extension"),
-    ("m.h5", {}, ValueError, r"legacy HDF5.*m\.keras"),
     ("m.keras", {"zipped": False}, ValueError, r"`zipped=False`.*should not end in `.keras`"),
     ("none/m.keras", {}, FileNotFoundError, r"directory '.*none' does not exist.*os.makedirs"),
     ("m.keras", {"bogus": 1}, ValueError, r"not supported: \['bogus'\]"),
@@ -94,7 +93,8 @@ def test_refused_saves(name: str, kwargs: dict, error: type, text: str, model: A
 REFUSED_LOADS = [
     ("missing.keras", None, r"File not found: filepath=.*missing\.keras"),
     ("m.pb", b"", "File format not supported"),
-    ("m.h5", b"", r"legacy HDF5.*\.save\('model\.keras'\)"),
+    ("m.h5", b"", r"Not an HDF5 file, or a damaged one: .*m\.h5"),
+    ("m.json", b"{}", r"holds a config without weights.*model_from_json"),
     ("m.keras", b"hello", "not a zip archive"),
     ("folder", "folder", "has no `config.json`"),
 ]
@@ -344,11 +344,11 @@ def test_weights_of_unbuilt_models(model: Any, tmp_path: pathlib.Path) -> None:
 def test_missing_and_damaged_weights(model: Any, tmp_path: pathlib.Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"File not found.*none\.weights\.h5"):
         model.load_weights(tmp_path / "none.weights.h5")
-    (tmp_path / "w.weights.h5").write_bytes(b"hello")
-    with pytest.raises(ValueError, match="Not an HDF5 file"):
-        model.load_weights(tmp_path / "w.weights.h5")
-    with pytest.raises(ValueError, match="Legacy HDF5 files can't be read yet"):
-        model.load_weights(tmp_path / "w.h5")
+    for name in ("w.weights.h5", "w.h5"):
+        (tmp_path / name).write_bytes(b"hello")
+        with pytest.raises(ValueError, match="Not an HDF5 file"):
+            model.load_weights(tmp_path / name)
+    model.save_weights(tmp_path / "w.weights.h5")
     with pytest.raises(ValueError, match="`by_name` only supports"):
         model.load_weights(tmp_path / "w.weights.h5", by_name=True)
 
