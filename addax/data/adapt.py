@@ -13,7 +13,9 @@ from ..core.engine import is_jax_array
 from ..core.errors import describe
 from ..core.types import Data, Tree
 from ..core.variable import Variable
+from ..layers.host import host_array, is_one_array, is_text
 from .batches import ArrayBatches, Batch, Batches, IteratorBatches, to_host
+from .prepared import Preparation, PreparedBatches, prepared_arrays
 from .py_dataset import PyDataset, PyDatasetBatches
 
 
@@ -26,6 +28,7 @@ def adapt(
     shuffle: bool | str = False,
     class_weight: Callable | None = None,
     argument: str = "x",
+    prepare: Preparation | None = None,
 ) -> Batches:
     """Makes batches of the data that users pass.
 
@@ -35,10 +38,12 @@ def adapt(
         shuffle: Whether to reorder the rows of arrays in each epoch; "batch" reorders whole batches.
         class_weight: Function `(y, sample_weight) -> sample_weight` that applies class weights, or None.
         argument: Name of the argument `x` of the caller, for errors.
+        prepare: Prepares `x` on the host, which may then be text, or lists of it; None for nothing.
 
     Raises:
         ValueError: Empty, ragged or contradictory data.
     """
+    text = prepare is not None
     if isinstance(x, Batches):
         return x
     if x is None:
@@ -47,12 +52,14 @@ def adapt(
         if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
             raise ValueError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size!r}")
         x, y, sample_weight = (
-            _arrays(part, name) for part, name in ((x, argument), (y, "y"), (sample_weight, "sample_weight"))
+            _arrays(part, name, text and name == argument)
+            for part, name in ((x, argument), (y, "y"), (sample_weight, "sample_weight"))
         )
         check_rows(x, y, sample_weight)
         if class_weight is not None:
             sample_weight = class_weight(y, sample_weight)
-        return ArrayBatches(x, y, sample_weight, batch_size=batch_size or 32, shuffle=shuffle)
+        source = ArrayBatches(x, y, sample_weight, batch_size=batch_size or 32, shuffle=shuffle)
+        return source if prepare is None else prepared_arrays(source, prepare)
 
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
@@ -62,11 +69,13 @@ def adapt(
             )
 
     def standardize(batch: Data) -> Batch:
-        bx, by, bw = (_arrays(part, name) for part, name in zip(_unpack(batch), ("x", "y", "sample_weight")))
+        bx, by, bw = _unpack(batch)
+        bx, by, bw = _arrays(bx, "x", text), _arrays(by, "y"), _arrays(bw, "sample_weight")
         _check_batch(bx, batch, argument)
         return bx, by, bw if class_weight is None else class_weight(by, bw)
 
-    return _from_iterable(x, standardize, shuffle, argument)
+    found = _from_iterable(x, standardize, shuffle, argument)
+    return found if prepare is None else PreparedBatches(found, prepare)
 
 
 def _from_iterable(x: Data, standardize: Callable[[Data], Batch], shuffle: bool | str, argument: str) -> Batches:
@@ -126,7 +135,7 @@ def is_array_data(x: Data) -> bool:
 
 
 def _is_number(x: object) -> bool:
-    return isinstance(x, (int, float, bool, str, np.generic))
+    return isinstance(x, (int, float, bool, str, bytes, np.generic))
 
 
 def _is_arraylike(x: object) -> bool:
@@ -140,16 +149,36 @@ def _is_frame(x: object) -> bool:
     return module in ("pandas", "polars") and type(x).__name__ in ("DataFrame", "Series", "Index")
 
 
-def _arrays(structure: Data, name: str) -> Tree:
-    """Converts the leaves of a structure to arrays: frames become their values."""
+def _arrays(structure: Data, name: str, text: bool = False) -> Tree:
+    """Converts the leaves of a structure to arrays: frames become their values.
+
+    Args:
+        structure: The structure.
+        name: Name of the argument, for errors.
+        text: Whether it may hold text, and lists of strings and numbers as arrays.
+    """
     if structure is None:
         return None
+    if text:
+        structure = _lists_as_arrays(structure)
+        return tree.map_structure(lambda x: x if is_text(x) and np.ndim(x) else _array(x, name), structure)
     if isinstance(structure, (list, tuple)) and any(_is_number(v) or _is_nested_numbers(v) for v in structure):
         raise TypeError(
             f"`{name}` is a Python {type(structure).__name__} of numbers, which stands for a list of inputs, one array "
             f"each. Pass an array: `np.array({name})`. Received: {_short(structure)}"
         )
     return tree.map_structure(lambda leaf: _array(leaf, name), structure)
+
+
+def _lists_as_arrays(structure: Data) -> Any:
+    """Returns a structure with arrays in place of lists of strings and numbers, and the values of frames."""
+    if isinstance(structure, dict):
+        return {k: _lists_as_arrays(v) for k, v in structure.items()}
+    if isinstance(structure, (list, tuple)) and not is_one_array(structure):
+        return type(structure)(map(_lists_as_arrays, structure))
+    if _is_frame(structure):
+        return structure.to_numpy()
+    return host_array(structure)
 
 
 def _is_nested_numbers(v: object) -> bool:
@@ -269,9 +298,14 @@ def split(arrays: tuple, validation_split: float) -> tuple[tuple, tuple]:
     return part(slice(0, at)), part(slice(at, None))
 
 
-def standardize_arrays(x: Data, y: Data, sample_weight: Data) -> tuple:
-    """Converts the three to structures of arrays, and checks that they have the same number of rows."""
-    found = tuple(_arrays(part, name) for part, name in ((x, "x"), (y, "y"), (sample_weight, "sample_weight")))
+def standardize_arrays(x: Data, y: Data, sample_weight: Data, text: bool = False) -> tuple:
+    """Converts the three to structures of arrays, and checks that they have the same number of rows.
+
+    Args:
+        x, y, sample_weight: The three.
+        text: Whether `x` may hold text.
+    """
+    found = _arrays(x, "x", text), _arrays(y, "y"), _arrays(sample_weight, "sample_weight")
     check_rows(*found)
     return found
 

@@ -9,6 +9,7 @@ from .attention import AdditiveAttention as AdditiveAttention
 from .attention import Attention as Attention
 from .batch_normalization import BatchNormalization as BatchNormalization
 from .bidirectional import Bidirectional as Bidirectional
+from .category_encoding import CategoryEncoding as CategoryEncoding
 from .convolutional import Conv1D as Conv1D
 from .convolutional import Conv1DTranspose as Conv1DTranspose
 from .convolutional import Conv2D as Conv2D
@@ -28,15 +29,20 @@ from .depthwise import SeparableConv1D as SeparableConv1D
 from .depthwise import SeparableConv2D as SeparableConv2D
 from .depthwise import SeparableConvolution1D as SeparableConvolution1D
 from .depthwise import SeparableConvolution2D as SeparableConvolution2D
+from .discretization import Discretization as Discretization
 from .einsum_dense import EinsumDense as EinsumDense
 from .embedding import Embedding as Embedding
 from .gru import GRU as GRU
 from .gru import GRUCell as GRUCell
+from .hashing import HashedCrossing as HashedCrossing
+from .hashing import Hashing as Hashing
 from .input_layer import Input as Input
 from .input_layer import InputLayer as InputLayer
 from .input_spec import InputSpec as InputSpec
 from .lambda_layer import Lambda as Lambda
 from .layer import Layer as Layer
+from .lookup import IntegerLookup as IntegerLookup
+from .lookup import StringLookup as StringLookup
 from .lstm import LSTM as LSTM
 from .lstm import LSTMCell as LSTMCell
 from .masking import Masking as Masking
@@ -122,5 +128,6 @@ from .serialization import serialize as serialize
 from .simple_rnn import SimpleRNN as SimpleRNN
 from .simple_rnn import SimpleRNNCell as SimpleRNNCell
 from .spectral_normalization import SpectralNormalization as SpectralNormalization
+from .text_vectorization import TextVectorization as TextVectorization
 from .time_distributed import TimeDistributed as TimeDistributed
 from .wrapper import Wrapper as Wrapper

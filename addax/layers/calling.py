@@ -24,6 +24,7 @@ from ..core.op import Argument
 from ..core.types import Tree
 from ..core.variable import Variable
 from ..core.warnings import warn
+from .host import is_text
 
 
 class CallContext:
@@ -192,9 +193,18 @@ class Call:
             path: The layer's path, for the error.
 
         Raises:
-            ValueError: The first argument is text.
+            ValueError: An argument is text.
         """
-        self.arguments = as_inputs(self.arguments, dtype)
+        try:
+            self.arguments = as_inputs(self.arguments, dtype)
+        except ValueError:
+            array = next((x for x in tree.flatten(self.arguments) if isinstance(x, np.ndarray) and is_text(x)), None)
+            if array is None:
+                raise
+            raise ValueError(
+                f"Layer '{path}' computes with numbers, and received strings: {describe(array)}. Put a layer before it "
+                "that turns strings into numbers, such as `StringLookup`, `TextVectorization` or `Hashing`."
+            ) from None
         if hasattr(self.first, "shape") or self.signature.names[:1] != list(self.arguments)[:1]:
             return
         text = next((x for x in tree.flatten(self.first) if isinstance(x, str)), None)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..core import tree
 from ..core.dtypes import standardize_dtype, static_shape
 from ..core.types import Config, DTypeLike, Shape, Tree
+from .host import is_prepared
 
 
 class InputSpec:
@@ -165,7 +166,7 @@ def pair_inputs(names: Tree, inputs: Tree, layer_name: str) -> list:
 
 def assert_input_compatibility(input_spec: Tree, inputs: Tree, layer_name: str) -> None:
     """Raises ValueError unless `inputs` meet a spec or a structure of specs."""
-    if not input_spec:
+    if not input_spec or is_prepared(inputs):
         return
     specs = tree.flatten(input_spec)
     if isinstance(input_spec, dict) or all(getattr(spec, "name", None) for spec in specs):

@@ -34,7 +34,7 @@ from ..core.types import (
 )
 from ..core.variable import Variable
 from ..metrics import Metric
-from . import building, calling, layer_config, layer_errors, layer_losses
+from . import building, calling, host, layer_config, layer_errors, layer_losses
 from .building import Shape
 from .calling import Call, CallContext, call_signature
 from .input_spec import InputSpec, assert_input_compatibility
@@ -80,6 +80,10 @@ class Layer(Owner, Operation):
     rowwise: str | bool = False
     # Whether the outputs are the values of the only input, each at least once, rearranged.
     passes_values = False
+    # Whether `call` computes with NumPy arrays, of text too, on the host: see `layers/host.py`.
+    on_host = False
+    _takes_lists = False  # whether (nested) lists of numbers are one array
+    _several_inputs = False  # whether the first argument is a list of inputs
 
     def _mixes_rows(self, training: bool) -> bool:
         """Returns whether the arguments of this layer make it mix rows although its class is `rowwise`."""
@@ -456,7 +460,10 @@ class Layer(Owner, Operation):
     def _call_in_context(self, context: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
         signature = call_signature(self)
         call = Call.bind(signature, args, kwargs, f"{type(self).__name__}.call() of layer '{self.path}'")
-        call.convert(self._cast_dtype, self.path)
+        if self.on_host or self._takes_lists:
+            call.arguments = {k: host.host_inputs(v, self._several_inputs) for k, v in call.arguments.items()}
+        if not self.on_host and not host.is_prepared(call.first):
+            call.convert(self._cast_dtype, self.path)
         assert_input_compatibility(self.input_spec, call.first, self.name)
         self._maybe_build(call)
 
@@ -477,6 +484,8 @@ class Layer(Owner, Operation):
             call.arguments = thread.probe.enter(self, call.arguments)
         call.take_masks()
         outputs = self._compute(call.all_arguments())
+        if self.on_host:
+            outputs = host.tensors(outputs)
         if self.activity_regularizer is not None:
             for y in tree.flatten(outputs):
                 # The mean over the batch; `max` makes the penalty of an empty batch 0.
@@ -491,6 +500,8 @@ class Layer(Owner, Operation):
     def _compute(self, arguments: dict[str, Any]) -> Tree:
         """Runs `call`, with weights cast to the compute dtype, inside the layer's name scope."""
         args, kwargs = call_signature(self).unbind(arguments)
+        if self.on_host:
+            return host.compute(self, args, kwargs)
         dtype = self.compute_dtype if self.autocast and is_float(self.compute_dtype) else None
         call = self.call if self._remat is None else self._rematerialized(arguments)
         with calling.autocast(dtype), name_scope_once(self.name):
@@ -516,6 +527,8 @@ class Layer(Owner, Operation):
     def _record(self, call: Call, args: tuple, kwargs: dict[str, Any]) -> Tree:
         """Records a call on KerasTensors, written as `args` and `kwargs`; returns its symbolic outputs."""
         self._path_from_scope()
+        if not self.on_host:
+            self._refuse_text(call)
         call.take_masks()
         arguments = {k: v for k, v in call.all_arguments().items() if k != "training" or v is not None}
         if type(self).compute_output_spec is Layer.compute_output_spec:
@@ -524,6 +537,10 @@ class Layer(Owner, Operation):
             all_args, all_kwargs = call.signature.unbind(arguments)
             outputs = self.compute_output_spec(*all_args, **all_kwargs)
         return calling.record(self, call, args, kwargs, outputs, self._cast_dtype)
+
+    def _refuse_text(self, call: Call) -> None:
+        """Raises ValueError where a call that computes with numbers is given symbolic strings."""
+        layer_errors.refuse_text(self, call.arguments)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Returns KerasTensors with the shapes and dtypes that a call with these arguments would return."""

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
+from ..core import tree
 from ..core.config import is_traceback_filtering_enabled
 from ..core.errors import describe, did_you_mean
 from ..core.graph import Operation
+from ..core.keras_tensor import KerasTensor
 from ..core.signature import init_parameters
 
 F = TypeVar("F", bound=Callable)
@@ -85,6 +87,18 @@ def check_constructed(layer: Operation) -> None:
         raise RuntimeError(
             f"In layer '{type(layer).__name__}', you forgot to call `super().__init__()` as the first statement in "
             "the `__init__()` method. Go add it!"
+        )
+
+
+def refuse_text(layer: Operation, arguments: dict[str, Any]) -> None:
+    """Raises ValueError where a symbolic argument of a layer that computes with numbers has dtype string."""
+    text = next((x for x in tree.flatten(arguments) if isinstance(x, KerasTensor) and x.dtype == "string"), None)
+    if text is not None:
+        raise ValueError(
+            f"Layer '{layer.name}' ({type(layer).__name__}) computes with numbers, and its input has dtype string: "
+            f"{text}. Put a layer before it that turns strings into numbers, such as `StringLookup`, "
+            "`TextVectorization` or `Hashing`. (A layer of your own that computes with arrays of NumPy says "
+            "`on_host = True`.)"
         )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.convert import to_tensor
 from ..core.op import Tensor
-from ..core.types import ArrayLike, Data, Tree
+from ..core.types import ArrayLike, Data
 from ..ops import add, cast, divide, maximum, multiply, reshape, sqrt, subtract
+from .adapting import batches
 from .input_spec import InputSpec
 from .layer import Layer, Shape
 from .sizes import axis_or_axes, flags, is_along_rows, wide_dtype
@@ -205,7 +206,7 @@ class Normalization(HostPreprocessing):
                 "them to measure them from data."
             )
         count, mean, squares = 0, np.zeros(()), np.zeros(())
-        for batch in _batches(data):
+        for batch in batches(data):
             if not self.built:
                 self.build((None, *batch.shape[1:]) if batch.ndim > 1 else batch.shape)
             built = self._build_shape
@@ -251,21 +252,3 @@ class Normalization(HostPreprocessing):
         config = super().get_config()
         given = {"mean": self.input_mean, "variance": self.input_variance}
         return {**config, **{k: None if v is None else v.tolist() for k, v in given.items()}}
-
-
-def _batches(data: Data) -> Iterator[np.ndarray]:
-    """Yields the batches of `data` as arrays."""
-    if hasattr(data, "shape") or (isinstance(data, (list, tuple)) and np.isscalar(_first(data))):
-        yield np.asarray(data)
-        return
-    # Iterating over a PyDataset doesn't end.
-    batches = (data[i] for i in range(len(data))) if hasattr(type(data), "__getitem__") else data
-    for batch in batches:
-        batch = batch[0] if isinstance(batch, (tuple, list)) and hasattr(batch[0], "shape") else batch
-        yield np.asarray(batch)
-
-
-def _first(nested: Tree) -> Any:
-    while isinstance(nested, (list, tuple)) and len(nested):
-        nested = nested[0]
-    return nested

@@ -14,11 +14,12 @@ from ..core.masks import get_mask, set_mask
 from ..core.op import Tensor
 from ..core.types import Tree
 from ..core.warnings import warn
+from ..layers.host import is_text
 from ..layers.input_spec import InputSpec, pair_inputs
 from .graph import Graph
 
 
-def feed(graph: Graph, inputs: Tree, model: str) -> list:
+def feed(graph: Graph, inputs: Tree, model: str, on_host: bool = False) -> list:
     """Returns one value for each input of the graph, in order and in the input's dtype.
 
     A last axis of size 1 is added or removed if the rank of a value differs from its input's by one.
@@ -27,6 +28,7 @@ def feed(graph: Graph, inputs: Tree, model: str) -> list:
         graph: The graph.
         inputs: Arrays or KerasTensors in the structure of the inputs, or in one that can be matched to it.
         model: Name of the model, for errors.
+        on_host: Whether the values are NumPy arrays, and stay that: of text, and of 64-bit integers.
 
     Raises:
         ValueError: An input is missing or surplus, or has another shape.
@@ -37,7 +39,8 @@ def feed(graph: Graph, inputs: Tree, model: str) -> list:
     paths = [path for path, _ in tree.flatten_with_path(graph.input_structure)]
     fed = []
     for path, value, tensor in zip(paths, values, graph.inputs):
-        ready = _in_dtype(_fit_rank(value, tensor, path, model), tensor)
+        fitted = _fit_rank(value, tensor, path, model)
+        ready = _on_host(fitted, tensor, model) if on_host else _in_dtype(fitted, tensor)
         if ready is not value and (mask := get_mask(value)) is not None:
             set_mask(ready, mask)
         fed.append(ready)
@@ -118,6 +121,24 @@ def _in_dtype(x: Tensor | None, tensor: KerasTensor) -> Any:
         return x
     dtype = jax.dtypes.canonicalize_dtype(numpy_dtype(tensor.dtype))
     return x if x.dtype == dtype else x.astype(dtype)
+
+
+def _on_host(x: Any, tensor: KerasTensor, model: str) -> Any:
+    """Returns a NumPy array in the dtype of the input that it is for.
+
+    Raises:
+        ValueError: It is text and the input isn't, or the other way round.
+    """
+    if x is None or is_text(x) != (tensor.dtype == "string"):
+        if x is None:
+            return x
+        expected = "strings" if tensor.dtype == "string" else f"numbers (dtype {tensor.dtype})"
+        raise ValueError(
+            f"Input '{node_key(tensor).operation.name}' of model '{model}' takes {expected}. Received: {describe(x)}."
+        )
+    if tensor.dtype == "string" or x.dtype == numpy_dtype(tensor.dtype):
+        return x
+    return x.astype(numpy_dtype(tensor.dtype))
 
 
 def _known(shape: tuple) -> tuple:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ..core import tree
 from ..core.errors import describe
 from ..core.graph import Node, Operation, node_key
-from ..core.keras_tensor import KerasTensor
+from ..core.keras_tensor import KerasTensor, any_symbolic
 from ..core.types import Tree
 from ..layers.calling import call_signature
 from ..layers.input_layer import InputLayer
@@ -33,9 +34,12 @@ class Graph:
             outputs, then by the order of traversal.
     """
 
+    _about: tuple[str, ...] = ("host_part",)
+
     def __init__(self, inputs: Tree, outputs: Tree, name: str):
         self.input_structure = inputs
         self.output_structure = outputs
+        self.host_part: Any = None  # a `HostPart`, once it is asked for
         self.inputs: list[KerasTensor] = tree.flatten(inputs)
         self.outputs: list[KerasTensor] = tree.flatten(outputs)
         finished, visited = self._search(name)
@@ -131,17 +135,39 @@ class Graph:
         Returns:
             Values in the structure of the outputs.
         """
-        found = {id(t): v for t, v in zip(self.inputs, values)}
+        return self.run_nodes({id(t): v for t, v in zip(self.inputs, values)}, call)
+
+    def run_nodes(
+        self,
+        found: dict[int, Any],
+        call: Callable[[Node, tuple, dict[str, Any]], Any],
+        skipped: Collection[int] = (),
+        replaced: Mapping[int, Any] = MappingProxyType({}),
+    ) -> Any:
+        """Computes the outputs from values in the middle of the graph.
+
+        Args:
+            found: Values by the ids of their tensors; those of other tensors are added.
+            call: Function of a node and the values of its arguments that makes this call.
+            skipped: Ids of nodes that aren't called: their values are not needed, or are in `found`.
+            replaced: Values by the ids of nodes, each the only argument of its node in place of those in the graph.
+
+        Returns:
+            Values in the structure of the outputs.
+        """
 
         def fill(x: object) -> Any:
             return found[id(x)] if isinstance(x, KerasTensor) else x
 
         for node in self.nodes:
-            if node.is_input:
+            if node.is_input or id(node) in skipped:
                 continue
-            args = tree.map_structure(fill, node.args)
-            kwargs = {k: tree.map_structure(fill, v) for k, v in node.kwargs.items()}
-            results = call(node, args, kwargs)
+            if id(node) in replaced:
+                rest = {k: v for k, v in node.kwargs.items() if not any_symbolic(v)}
+                results = call(node, (replaced[id(node)],), rest)
+            else:
+                args = tree.map_structure(fill, node.args)
+                results = call(node, args, {k: tree.map_structure(fill, v) for k, v in node.kwargs.items()})
             flat = [r for r in tree.flatten(results) if r is not None]
             for tensor, value in zip(node.outputs, flat):
                 found[id(tensor)] = value

@@ -9,9 +9,10 @@ from typing import Any, BinaryIO, TypeAlias
 
 from ..compat.configs import parsed
 from ..core import tree
+from ..core.engine import is_tracer
 from ..core.errors import did_you_mean
 from ..core.graph import Node, Operation, node_key
-from ..core.keras_tensor import KerasTensor
+from ..core.keras_tensor import KerasTensor, any_symbolic
 from ..core.late import provided
 from ..core.masks import get_mask, set_mask
 from ..core.ours import is_ours
@@ -20,13 +21,15 @@ from ..core.registry import custom_object_scope
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.types import ShapeTree, Tree
 from ..core.variable import Variable
-from ..layers.calling import call_signature
+from ..layers.calling import Call, call_signature
+from ..layers.host import is_prepared, tensors
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from ..training.trainer import Trainer
 from .feeding import check_dict_names, feed, input_specs
 from .graph import Graph, check_tensors, says_training, with_new_inputs
 from .graph_config import GRAPH_KEYS, graph_config, graph_from_config, model_of, own_arguments, was_given_graph
+from .host_part import HostPart, Preparing
 from .state_tree import get_state_tree, set_state_tree
 
 PathLike: TypeAlias = str | os.PathLike
@@ -173,11 +176,6 @@ class Model(Trainer):
         """
         if self._graph is None:
             raise NotImplementedError(f"Model {type(self).__name__} does not have a `call()` method implemented.")
-        values = feed(self._graph, inputs, self.name)
-        if mask is not None:
-            for value, m in zip(values, tree.flatten(mask)):
-                if m is not None and get_mask(value) is None:
-                    set_mask(value, m)
 
         def call(node: Node, args: tuple, kwargs: dict[str, Any]) -> Any:
             operation = node.operation
@@ -186,9 +184,16 @@ class Model(Trainer):
                     kwargs["training"] = training
             return operation(*args, **kwargs)
 
+        part = self.host_part
+        if part is not None and is_prepared(inputs):
+            return _alone(tensors(part.run(inputs, call)))
+        values = feed(self._graph, inputs, self.name)
+        if mask is not None:
+            for value, m in zip(values, tree.flatten(mask)):
+                if m is not None and get_mask(value) is None:
+                    set_mask(value, m)
         outputs = self._graph.run(values, call)
-        one = isinstance(outputs, (list, tuple)) and len(outputs) == 1
-        return outputs[0] if one and not any(isinstance(v, KerasTensor) for v in values) else outputs
+        return outputs if any(isinstance(v, KerasTensor) for v in values) else _alone(outputs)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Returns the KerasTensors that a call with these arguments would return."""
@@ -200,6 +205,28 @@ class Model(Trainer):
             for x, t in zip(feed(self._graph, inputs, self.name), self._graph.inputs)
         ]
         return self._graph.run(fed, lambda node, args, kwargs: node.operation.compute_output_spec(*args, **kwargs))
+
+    @property
+    def host_part(self) -> HostPart | None:
+        """The part of the graph that runs on the host, before the compiled program; None where there is none."""
+        graph = self._graph
+        if graph is None or not is_ours(type(self).call):
+            return None
+        if graph.host_part is None:
+            graph.host_part = HostPart(graph, self.name)
+        return None if graph.host_part.is_empty else graph.host_part
+
+    def _refuse_text(self, call: Call) -> None:
+        pass  # the layers inside say what they take
+
+    def _preparation(self) -> Preparing | None:
+        return Preparing(self) if any(layer.on_host for layer in self._flatten_layers()) else None
+
+    def _prepared(self, inputs: Tree) -> Any:
+        part = self.host_part
+        if part is None or is_prepared(inputs) or any_symbolic(inputs) or any(map(is_tracer, tree.flatten(inputs))):
+            return inputs
+        return part.prepare(inputs)
 
     def _output_shape_of_graph(self, graph: Graph, input_shape: ShapeTree) -> Any:
         shapes: list = []
@@ -450,6 +477,11 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
 
 def _is_of_graph(args: tuple, kwargs: dict[str, Any]) -> bool:
     return len(args) == 2 or (len(args) == 1 and "outputs" in kwargs) or {"inputs", "outputs"} <= set(kwargs)
+
+
+def _alone(outputs: Tree) -> Any:
+    """Returns the only output where the outputs are a list of one."""
+    return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 
 
 def _one_or_list(shapes: list) -> Any:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ..core import tree
 from ..core.dtypes import static_shape
 from ..core.errors import describe
-from ..core.keras_tensor import KerasTensor
+from ..core.keras_tensor import KerasTensor, any_symbolic
 from ..core.late import late
 from ..core.naming import auto_name
 from ..core.serialization import serialize_keras_object
 from ..core.types import ShapeTree, Tree
 from ..layers.calling import Call, call_signature
+from ..layers.host import host_inputs, is_text
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from .graph import Graph
@@ -200,6 +201,18 @@ class Sequential(Model):
             )
         self.build(shape)
 
+    def _prepared(self, inputs: Tree) -> Any:
+        layers = self._layers
+        if layers and layers[0].on_host and not self.built and not any_symbolic(inputs):
+            inputs = host_inputs(inputs)
+            if hasattr(inputs, "shape"):
+                dtype = "string" if is_text(inputs) else layers[0].input_dtype
+                self._tracker.locked = None
+                first = InputLayer(batch_shape=(None, *inputs.shape[1:]), dtype=dtype)
+                self._tracker.add("_layers", first, at=0)
+                self.build()
+        return super()._prepared(inputs)
+
     def call(self, inputs: Tree, training: bool | None = None, mask: Tree | None = None) -> Any:
         """Calls the layers in order.
 
@@ -296,7 +309,7 @@ class Sequential(Model):
 
 def _input_dtype(layer: Layer) -> str:
     """The dtype of the input that is made for a first layer."""
-    dtype = layer.compute_dtype
+    dtype = layer.input_dtype if layer.on_host else layer.compute_dtype
     return "float32" if dtype in ("bfloat16", "float16") else dtype  # 16-bit floats could not represent indices
 
 

@@ -38,10 +38,11 @@ def checked(model: StepModel, source: Batches) -> Batch:
     return first
 
 
-def split_off(x: Data, y: Tree, sample_weight: Tree, fraction: float) -> tuple[tuple, tuple]:
+def split_off(model: StepModel, x: Data, y: Tree, sample_weight: Tree, fraction: float) -> tuple[tuple, tuple]:
     """Splits arrays into data to train on and, from their end, data to validate with.
 
     Args:
+        model: The model.
         x, y, sample_weight: The arrays.
         fraction: Fraction of the rows to validate with.
 
@@ -53,7 +54,7 @@ def split_off(x: Data, y: Tree, sample_weight: Tree, fraction: float) -> tuple[t
             f"`validation_split` is only supported for arrays. Received data of type {type(x).__name__}: pass "
             "`validation_data` instead."
         )
-    return split(standardize_arrays(x, y, sample_weight), fraction)
+    return split(standardize_arrays(x, y, sample_weight, model._preparation() is not None), fraction)
 
 
 def training_data(
@@ -62,9 +63,10 @@ def training_data(
     """Returns the batches to train on, with class weights, and the first of them, for which it builds the model."""
     weighter = None
     source: Batches
+    options: Any = {"batch_size": given.batch_size, "shuffle": given.shuffle, "prepare": model._preparation()}
     if given.class_weight is not None:
         # The outputs are known once the model is built, so it is built for the data without the weights first.
-        source = adapt(x, y, sample_weight, batch_size=given.batch_size, shuffle=given.shuffle)
+        source = adapt(x, y, sample_weight, **options)
         peeked = source.peek()
         guards.check_batch(model, peeked)
         prepare(model, *peeked)
@@ -72,7 +74,7 @@ def training_data(
         if not isinstance(source, ArrayBatches):
             source.apply_weights(weighter)
             x, y, sample_weight, weighter = source, None, None, None
-    source = adapt(x, y, sample_weight, batch_size=given.batch_size, shuffle=given.shuffle, class_weight=weighter)
+    source = adapt(x, y, sample_weight, class_weight=weighter, **options)
     source.limit = "steps_per_epoch"
     return source, checked(model, source)
 
@@ -109,7 +111,7 @@ def validation_data(
             f"{type(data).__name__} of {len(data)}."
         )
     x, y, sample_weight = (*data, None, None)[:3] if is_arrays else (data, None, None)
-    source = adapt(x, y, sample_weight, batch_size=batch_size, argument="validation_data")
+    source = adapt(x, y, sample_weight, batch_size=batch_size, argument="validation_data", prepare=model._preparation())
     source.limit = "validation_steps"
     first = checked(model, source)
     if _kinds(first) != _kinds(first_trained):

@@ -39,7 +39,7 @@ def fit(
     """
     feeding.check_has_optimizer(model)
     if given.validation_split and validation_data is None:
-        (x, y, sample_weight), validation_data = feeding.split_off(x, y, sample_weight, given.validation_split)
+        (x, y, sample_weight), validation_data = feeding.split_off(model, x, y, sample_weight, given.validation_split)
     source, first = feeding.training_data(model, x, y, sample_weight, given)
     validation: Runner | None = None
     if validation_data is not None:
@@ -192,7 +192,7 @@ def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
 
 def evaluate(model: StepModel, x: Data, y: Tree, sample_weight: Tree, given: LoopArguments) -> dict[str, Any]:
     """Returns the logs of an evaluation; see `Trainer.evaluate`."""
-    source = adapt(x, y, sample_weight, batch_size=given.batch_size)
+    source = adapt(x, y, sample_weight, batch_size=given.batch_size, prepare=model._preparation())
     feeding.checked(model, source)
     steps = limit_steps(given.steps, source.steps)
     known = steps if steps is not None else source.steps

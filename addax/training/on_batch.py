@@ -26,7 +26,9 @@ def on_batch(model: StepModel, kind: str, x: Tree, y: Tree, sample_weight: Tree,
         raise ValueError("`x` is None: there are no data. Pass an array, or a list or dict of arrays.")
     if not is_array_data(x):
         raise ValueError(f"`x` must be an array, or a list or dict of arrays. Received: {type(x).__name__}")
-    x, y, sample_weight = batch = standardize_arrays(x, y, sample_weight)
+    preparation = model._preparation()
+    x, y, sample_weight = standardize_arrays(x, y, sample_weight, text=preparation is not None)
+    batch = x, y, sample_weight = (x if preparation is None else preparation(x)), y, sample_weight
     guards.check_batch(model, batch, labels=kind != "predict")
     if kind == "predict":
         if not model.built:

@@ -44,7 +44,8 @@ def predict(
         if quick is not None:
             return quick
     given = LoopArguments.checked(batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
-    source = adapt(x, batch_size=given.batch_size)
+    preparation = model._preparation()
+    source = adapt(x, batch_size=given.batch_size, prepare=preparation)
     first = source.peek()
     guards.check_batch(model, first, labels=False)
     if not model.built:
@@ -53,7 +54,8 @@ def predict(
     known = steps if steps is not None else source.steps
     run_by = callback_list(given.callbacks, model, given.verbose, add_history=False, epochs=1, steps=known)
     program = program_of(model, "predict")
-    program.checked.update(_spec(x))
+    if preparation is None:
+        program.checked.update(_spec(x))
     return _run(program, source, steps, run_by, shown=given.verbose != 0)
 
 

@@ -351,7 +351,7 @@ def profile(
     if steps is not None:
         if steps < 1:
             raise ValueError(f"`steps` must be a positive integer. Received: steps={steps!r}")
-        x, y, kwargs = _first_steps(x, y, batch_size, steps, kwargs)
+        x, y, kwargs = _first_steps(model, x, y, batch_size, steps, kwargs)
     state = _AsItWas(model)
     callbacks = [state, *tree.flatten(kwargs.pop("callbacks", None) or [])]
     arguments = {"verbose": 0, **kwargs, "profile": True}
@@ -395,9 +395,11 @@ class _AsItWas(Callback):
             setattr(self.model, name, attribute)
 
 
-def _first_steps(x: Data, y: Tree, batch_size: int | None, steps: int, kwargs: dict) -> tuple[Data, Tree, dict]:
+def _first_steps(
+    model: Any, x: Data, y: Tree, batch_size: int | None, steps: int, kwargs: dict
+) -> tuple[Data, Tree, dict]:
     """Returns the data of the first steps: fewer rows, as `steps_per_epoch` would change how the steps are run."""
-    source = adapt(x, y, kwargs.get("sample_weight"), batch_size=batch_size)
+    source = adapt(x, y, kwargs.get("sample_weight"), batch_size=batch_size, prepare=model._preparation())
     if not isinstance(source, ArrayBatches):
         return x, y, {**kwargs, "steps_per_epoch": steps}
     kept = 1 - (kwargs.get("validation_split") or 0)  # for training

@@ -11,6 +11,7 @@ from ..core.masks import get_masks, set_masks
 from ..core.state import StateScope
 from ..core.types import Array, Tree
 from ..data.batches import unpack_x_y_sample_weight
+from ..data.prepared import Preparation
 from ..layers.calling import call_scope
 from ..layers.layer import Layer
 from ..metrics import Mean, Metric
@@ -68,6 +69,14 @@ class StepModel(Layer):
         self.jit_compile: bool | str | None = True
         self.steps_per_execution = 1
         self.history = None
+
+    def _prepared(self, inputs: Tree) -> Any:
+        """Returns inputs after the layers that run on the host, where the model begins with some."""
+        return inputs
+
+    def _preparation(self) -> Preparation | None:
+        """Returns what prepares the inputs of batches on the host; None where no layer runs there."""
+        return None
 
     def _reset_programs(self) -> None:
         self._programs = {}

@@ -31,6 +31,8 @@ class Trainer(StepModel):
     """A layer that can be trained; the base of `Model`."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if args:
+            args = (self._prepared(args[0]), *args[1:])
         return calls.called(self, super().__call__, args, kwargs)
 
     # Compiling

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ...core import tree
+from ...core.graph import node_key
 from ...core.keras_tensor import KerasTensor
 from ...core.types import Array, Tree
+from ...layers.host import is_prepared
 from ..steps import StepModel
 
 NamedArray = tuple[str, Array, "KerasTensor | None"]  # an array, its name in errors, the input it is for, if known
@@ -24,8 +27,11 @@ def capitalized(name: str) -> str:
 
 def named_arrays(model: StepModel, x: Tree, y: Tree = None) -> Iterator[NamedArray]:
     """Yields each array of a batch, with its name in errors and the model's input that it is for, if known."""
+    if is_prepared(x):
+        yield from _named_entries(model, x)
+        x = None
     inputs = inputs_by_name(model)
-    leaves = tree.flatten_with_path(x)
+    leaves = tree.flatten_with_path(x) if x is not None else []
     by_order = list(inputs) if len(inputs) == len(leaves) else []
     for i, (path, leaf) in enumerate(leaves):
         name = str(path[0]) if isinstance(x, dict) else by_order[i] if by_order else None
@@ -34,6 +40,19 @@ def named_arrays(model: StepModel, x: Tree, y: Tree = None) -> Iterator[NamedArr
     for path, leaf in tree.flatten_with_path(y):
         if leaf is not None:
             yield _indexed("y", path), leaf, None
+
+
+def _named_entries(model: Any, prepared: dict[str, Tree]) -> Iterator[tuple[str, Array, KerasTensor | None]]:
+    """Yields the arrays that layers on the host have computed for a model, like `named_arrays`."""
+    part = model.host_part
+    for key, entry in part.entries.items():
+        if not isinstance(entry, KerasTensor):
+            yield from _named_entries(entry.operation, prepared[key])
+        elif prepared[key] is not None:
+            operation = node_key(entry).operation
+            is_input = any(entry is t for t in part.graph.inputs)
+            name = f"input '{operation.name}'" if is_input else f"the output of '{operation.name}'"
+            yield name, prepared[key], entry
 
 
 def inputs_by_name(model: StepModel) -> dict[str, KerasTensor]:

@@ -8,6 +8,7 @@ from ...core import config as settings
 from ...core import tree
 from ...data.adapt import check_rows
 from ...data.batches import ArrayBatches, Batch, Batches
+from ...layers.host import is_prepared
 from ..output_kinds import tables_of
 from ..padding import is_rowwise
 from ..prepare import prediction_spec
@@ -42,7 +43,7 @@ def check_batch(model: StepModel, batch: Batch, labels: bool = True) -> None:
                     check_integers(name, array)
                 if has_tables(model):
                     check_indices(name, array, tables_of(model, tensor))
-    if settings.get("check_shapes") and inputs_by_name(model):
+    if settings.get("check_shapes") and inputs_by_name(model) and not is_prepared(x):
         if model.input_spec is not None:
             check_inputs(model, x)
         elif not fit_inputs(model, x):  # a Sequential takes what its layers take, so they are asked

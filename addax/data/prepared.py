@@ -1,0 +1,94 @@
+"""Batches whose inputs are prepared on the host, by layers that run there, before a program takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from ..core.types import Tree
+from .batches import ArrayBatches, Batch, Batches
+
+_WHOLE = 256 << 20  # bytes of results up to which arrays are prepared once, not batch by batch
+
+
+class Preparation(Protocol):
+    """A function of the inputs of a batch, a pure one."""
+
+    def __call__(self, x: Tree) -> Any:
+        """Returns the inputs that a program takes."""
+
+    @property
+    def row_bytes(self) -> int | None:
+        """Bytes of a row of the results; None where the size of rows depends on the batch that they are in."""
+
+
+class PreparedBatches(Batches):
+    """Batches of another source, prepared as they are read: while the device computes the steps before.
+
+    Args:
+        source: The batches.
+        prepare: Prepares their inputs.
+    """
+
+    def __init__(self, source: Batches, prepare: Preparation):
+        self.source = source
+        self.prepare = prepare
+        self.steps = source.steps
+        self.one_pass = source.one_pass
+
+    def peek(self) -> Batch:
+        batch = self._prepared(self.source.peek())
+        self.batch_size = self.source.batch_size
+        return batch
+
+    def epoch(self) -> Iterator[Batch]:
+        self.passes += 1
+        return map(self._prepared, self.source.epoch())
+
+    def _prepared(self, batch: Batch) -> Batch:
+        x, y, sample_weight = batch
+        return self.prepare(x), y, sample_weight
+
+    def state(self) -> dict[str, Any]:
+        return self.source.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.source.restore(state)
+        self.passes = self.source.passes
+
+    def weigh(self, weighter: Callable[[Any, Any], Any]) -> None:
+        plain = self.source
+        self.source = _Weighed(plain, weighter)
+
+    def on_epoch_begin(self) -> None:
+        self.source.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        self.source.on_epoch_end()
+
+
+class _Weighed(PreparedBatches):
+    """Batches of another source, with sample weights."""
+
+    def __init__(self, source: Batches, weighter: Callable[[Any, Any], Any]):
+        super().__init__(source, None)  # type: ignore[arg-type]
+        self.weighter = weighter
+
+    def _prepared(self, batch: Batch) -> Batch:
+        x, y, sample_weight = batch
+        return x, y, self.weighter(y, sample_weight)
+
+
+def prepared_arrays(source: ArrayBatches, prepare: Preparation) -> Batches:
+    """Returns batches of arrays with prepared inputs: all prepared now where that takes little memory.
+
+    Args:
+        source: The batches.
+        prepare: Prepares their inputs.
+    """
+    prepare(source.peek()[0])  # errors are about the first batch; the size of rows is known after it
+    size = prepare.row_bytes
+    if size is None or size * source.rows > _WHOLE:
+        return PreparedBatches(source, prepare)
+    x, y, sample_weight = source.arrays
+    return ArrayBatches(prepare(x), y, sample_weight, source.batch_size, source.shuffle)

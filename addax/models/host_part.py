@@ -1,0 +1,194 @@
+"""The part of a graph that runs on the host, before the compiled program.
+
+Layers with `on_host` that depend on the inputs, or on other such layers, alone are its nodes. What they compute and the
+inputs that other layers take are the values that a program is given in place of the inputs: a dict with keys that
+begin with "host:". A model in the graph that has such a part itself is cut in the same way: the value for its call is
+the dict that its own part computes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..core import tree
+from ..core.dtypes import numpy_dtype
+from ..core.graph import Node, Operation
+from ..core.keras_tensor import KerasTensor
+from ..core.types import Tree
+from ..layers import host
+from ..layers.calling import call_signature
+from ..layers.layer import Layer
+from .feeding import feed
+from .graph import Graph
+
+
+class HostPart:
+    """The part of a graph that runs on the host.
+
+    Args:
+        graph: The graph.
+        name: Name of the model, for errors.
+
+    Attributes:
+        nodes: The calls of layers on the host, in order.
+        entries: Key -> the tensor that is computed on the host and used by the program, or the call of a model that is
+            cut itself.
+    """
+
+    def __init__(self, graph: Graph, name: str):
+        self.graph = graph
+        self.name = name
+        self.nodes: list[Node] = []
+        known = {id(t) for t in graph.inputs}
+        cut: list[Node] = []
+        used: dict[int, KerasTensor] = {}
+        for node in graph.nodes:
+            if node.is_input:
+                continue
+            is_known = all(id(t) in known for t in node.input_tensors)
+            if is_known and runs_on_host(node.operation):
+                self.nodes.append(node)
+                known |= {id(t) for t in node.outputs}
+            elif is_known and part_of(node.operation) is not None:
+                cut.append(node)
+            else:
+                _refuse_cut(node, name)
+                used.update({id(t): t for t in node.input_tensors if id(t) in known})
+        used.update({id(t): t for t in graph.outputs if id(t) in known})
+        self.is_empty = not self.nodes and not cut
+        self._skipped = {id(node) for node in self.nodes}
+        entries: list[KerasTensor | Node] = [*used.values(), *cut]
+        self.entries = {f"{host.PREFIX}{i}": entry for i, entry in enumerate(entries)}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the graph runs on the host."""
+        return all(node.is_input or id(node) in self._skipped for node in self.graph.nodes)
+
+    @property
+    def row_bytes(self) -> int | None:
+        """Bytes of a row of the values that it computes; None where their shapes are not known."""
+        total = 0
+        for entry in self.entries.values():
+            if isinstance(entry, Node):
+                inner = part_of(entry.operation)
+                more = inner.row_bytes if inner is not None else None
+            elif None in entry.shape[1:] or entry.dtype == "string":
+                more = None
+            else:
+                more = math.prod(d or 0 for d in entry.shape[1:]) * numpy_dtype(entry.dtype).itemsize
+            if more is None:
+                return None
+            total += more
+        return total
+
+    def prepare(self, inputs: Tree) -> dict[str, Any]:
+        """Computes the values that the program is given.
+
+        Args:
+            inputs: The inputs, in their structure: arrays, strings, or lists of them.
+
+        Returns:
+            Dict with NumPy arrays.
+
+        Raises:
+            ValueError: The inputs don't fit the graph.
+        """
+        values = feed(self.graph, _listed(self.graph, inputs), self.name, on_host=True)
+        found = {id(t): v for t, v in zip(self.graph.inputs, values)}
+        for node in self.nodes:
+            args, kwargs = _filled(node, found)
+            outputs = call_on_host(node.operation, args, kwargs)
+            found.update({id(t): v for t, v in zip(node.outputs, tree.flatten(outputs))})
+        return {key: self._value(entry, found) for key, entry in self.entries.items()}
+
+    def _value(self, entry: KerasTensor | Node, found: dict[int, Any]) -> Any:
+        if isinstance(entry, KerasTensor):
+            value = found[id(entry)]
+            if value is None or entry.dtype == "string":
+                return value
+            dtype = numpy_dtype(entry.dtype)
+            return value if value.dtype == dtype else value.astype(dtype)
+        inner = part_of(entry.operation)
+        assert inner is not None
+        return inner.prepare(_filled(entry, found)[0][0])
+
+    def run(self, prepared: dict[str, Any], call: Any) -> Any:
+        """Computes the outputs of the graph from what `prepare` returned; see `Graph.run`."""
+        found: dict[int, Any] = {}
+        replaced: dict[int, Any] = {}
+        for key, entry in self.entries.items():
+            (found if isinstance(entry, KerasTensor) else replaced)[id(entry)] = prepared[key]
+        return self.graph.run_nodes(found, call, self._skipped, replaced)
+
+
+class Preparing:
+    """Preparation of the inputs of a model on the host; see `data/prepared.py`.
+
+    Args:
+        model: The model. It is built where that is needed.
+    """
+
+    def __init__(self, model: Any):
+        self.model = model
+
+    def __call__(self, x: Tree) -> Any:
+        return self.model._prepared(x)
+
+    @property
+    def row_bytes(self) -> int | None:
+        """Bytes of a row of the prepared inputs; None where they are not known."""
+        part = self.model.host_part
+        return None if part is None else part.row_bytes
+
+
+def part_of(operation: Operation) -> HostPart | None:
+    """Returns the part of a model's graph that runs on the host; None where there is none."""
+    return getattr(operation, "host_part", None)
+
+
+def runs_on_host(operation: Operation) -> bool:
+    """Returns whether a layer runs on the host: it says so, or is a model of such layers only."""
+    if isinstance(operation, Layer) and operation.on_host:
+        return True
+    part = part_of(operation)
+    return part is not None and part.is_whole
+
+
+def call_on_host(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Tree:
+    """Calls a layer, or a model of such layers, on NumPy arrays."""
+    part = part_of(operation)
+    if part is not None and not operation.on_host:
+        return part.run(part.prepare(args[0]), None)
+    kwargs = {k: v for k, v in kwargs.items() if k in call_signature(operation).names}
+    return host.compute(operation, args, kwargs)
+
+
+def _filled(node: Node, found: dict[int, Any]) -> tuple[tuple, dict[str, Any]]:
+    def fill(x: object) -> Any:
+        return found[id(x)] if isinstance(x, KerasTensor) else x
+
+    return tree.map_structure(fill, node.args), {k: tree.map_structure(fill, v) for k, v in node.kwargs.items()}
+
+
+def _listed(graph: Graph, inputs: Tree) -> Any:
+    """Returns inputs as arrays; a list of arrays stays a list where the graph has several inputs."""
+    return inputs if host.is_prepared(inputs) else host.host_inputs(inputs, several=len(graph.inputs) > 1)
+
+
+def _refuse_cut(node: Node, name: str) -> None:
+    """Raises ValueError for a call that takes strings and can't run on the host."""
+    part = part_of(node.operation)
+    taken = next((t for t in node.input_tensors if t.dtype == "string"), None)
+    if taken is None:
+        return
+    if part is not None or runs_on_host(node.operation):
+        raise ValueError(
+            f"'{node.operation.name}' in model '{name}' takes strings together with what another layer computes. Its "
+            "inputs must be inputs of the model, or computed from them by layers that run on the host."
+        )
+    raise ValueError(
+        f"'{node.operation.name}' ({type(node.operation).__name__}) in model '{name}' computes with numbers, and "
+        f"received the strings '{taken.name}'."
+    )
