@@ -44,7 +44,7 @@ FUNCTIONS = ("keras.activations", "keras.losses", "keras.metrics", "keras.ops")
 # Functions without a public name that configs made from older files may hold.
 OLDER_FUNCTIONS = {"hard_sigmoid_of_keras_2": "addax.compat.activations"}
 # Public names of a family that are no members of it.
-ACCESS = ("get", "serialize", "deserialize", "schedules")
+ACCESS = ("get", "serialize", "deserialize", "schedules", "legacy")
 
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}

@@ -12,6 +12,8 @@ from .crossentropy import categorical_crossentropy as categorical_crossentropy
 from .crossentropy import categorical_focal_crossentropy as categorical_focal_crossentropy
 from .crossentropy import categorical_generalized_cross_entropy as categorical_generalized_cross_entropy
 from .crossentropy import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from .ctc import CTC as CTC
+from .ctc import ctc as ctc
 from .divergence import KLDivergence as KLDivergence
 from .divergence import Poisson as Poisson
 from .divergence import kl_divergence as kl_divergence
@@ -47,6 +49,8 @@ from .segmentation import dice as dice
 from .segmentation import tversky as tversky
 
 __all__ = [
+    "CTC",
+    "ctc",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",

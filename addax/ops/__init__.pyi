@@ -100,6 +100,8 @@ from .nn.convolution import conv_transpose as conv_transpose
 from .nn.convolution import depthwise_conv as depthwise_conv
 from .nn.convolution import max_pool as max_pool
 from .nn.convolution import separable_conv as separable_conv
+from .nn.ctc import ctc_decode as ctc_decode
+from .nn.ctc import ctc_loss as ctc_loss
 from .nn.encodings import binary_crossentropy as binary_crossentropy
 from .nn.encodings import categorical_crossentropy as categorical_crossentropy
 from .nn.encodings import multi_hot as multi_hot
@@ -340,6 +342,8 @@ from .numpy.shaping import vsplit as vsplit
 from .numpy.shaping import vstack as vstack
 
 __all__ = [
+    "ctc_decode",
+    "ctc_loss",
     "abs",
     "absolute",
     "adaptive_average_pool",

@@ -1,3 +1,4 @@
+from . import legacy as legacy
 from . import schedules as schedules
 from .adafactor import Adafactor as Adafactor
 from .adagrad import Adadelta as Adadelta
@@ -14,12 +15,18 @@ from .identifiers import get as get
 from .identifiers import serialize as serialize
 from .lion import Lion as Lion
 from .loss_scale import LossScaleOptimizer as LossScaleOptimizer
+from .multi import MultiOptimizer as MultiOptimizer
+from .multi import OptimizerMap as OptimizerMap
 from .muon import Muon as Muon
 from .optax_optimizer import OptaxOptimizer as OptaxOptimizer
 from .rmsprop import RMSprop as RMSprop
+from .schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
 from .sgd import SGD as SGD
 
 __all__ = [
+    "ScheduleFreeAdamW",
+    "MultiOptimizer",
+    "OptimizerMap",
     "Adadelta",
     "Adafactor",
     "Adagrad",
@@ -38,6 +45,7 @@ __all__ = [
     "SGD",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]

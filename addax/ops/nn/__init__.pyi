@@ -34,6 +34,8 @@ from .convolution import conv_transpose as conv_transpose
 from .convolution import depthwise_conv as depthwise_conv
 from .convolution import max_pool as max_pool
 from .convolution import separable_conv as separable_conv
+from .ctc import ctc_decode as ctc_decode
+from .ctc import ctc_loss as ctc_loss
 from .encodings import binary_crossentropy as binary_crossentropy
 from .encodings import categorical_crossentropy as categorical_crossentropy
 from .encodings import multi_hot as multi_hot
@@ -53,6 +55,8 @@ from .patches import space_to_depth as space_to_depth
 from .patches import unfold as unfold
 
 __all__ = [
+    "ctc_decode",
+    "ctc_loss",
     "adaptive_average_pool",
     "adaptive_max_pool",
     "average_pool",
