@@ -311,7 +311,11 @@ class _Converter:
             nodes = layer.get("inbound_nodes") or []
             kind, own = layer.get("class_name"), layer.get("name")
             if kind in ("TFOpLambda", "SlicingOpLambda"):
-                layers.append(present_op(layer, calls))
+                function = str(layer["config"].get("function", ""))
+                if function.startswith("keras.activations."):
+                    layers.append(self.activation_layer(layer, function.rpartition(".")[2], calls))
+                else:
+                    layers.append(present_op(layer, calls))
                 continue
             if not self.old and "trainable" not in layer["config"] and self.is_op(kind):
                 layers.append({**layer, "module": _op_module(kind), "registered_name": kind})
@@ -324,6 +328,18 @@ class _Converter:
             layers.append(made)
         ends = {key: _unwrapped(calls.ends(config[key])) for key in ("input_layers", "output_layers")}
         return {**config, "layers": layers, **ends}
+
+    def activation_layer(self, layer: Config, function: str, calls: _Calls) -> Config:
+        """A call of a function in `keras.activations`, which TensorFlow recorded as an op, as a layer."""
+        name = layer.get("name")
+        return {
+            "module": "keras.layers",
+            "class_name": "Activation",
+            "config": {"name": name, "activation": self.activation(function)},
+            "registered_name": None,
+            "name": name,
+            "inbound_nodes": [calls.node(node, "Activation") for node in layer.get("inbound_nodes", ())],
+        }
 
 
 class _Calls:

@@ -303,12 +303,13 @@ def _deserialize_instance(cls: type, config: dict[str, Any]) -> Any:
     return instance
 
 
-def load_lambda(config: dict[str, Any], what: str = "a Python lambda") -> Any:
+def load_lambda(config: dict[str, Any], what: str = "a Python lambda", remedy: str = "") -> Any:
     """Returns the function whose bytecode is in `config`, if the user has allowed code in files.
 
     Args:
         config: Config written by Keras or addax: `{"value": [code, defaults, closure]}`, or these three by name.
         what: Name of the object that has the function, for the error.
+        remedy: What else can be done, for the error.
 
     Raises:
         ValueError: Code in files is refused.
@@ -319,7 +320,7 @@ def load_lambda(config: dict[str, Any], what: str = "a Python lambda") -> Any:
             "thus it is disallowed by default. If you trust the source of the artifact, you can override this error by "
             "passing `safe_mode=False` to the loading function, or calling "
             "`keras.config.enable_unsafe_deserialization()`. If it is yours, write the function with `def`, decorate "
-            "it with `@keras.saving.register_keras_serializable()`, and save the model again."
+            f"it with `@keras.saving.register_keras_serializable()`, and save the model again.{remedy}"
         )
     return bytecode.decode(*(config["value"] if "value" in config else (config.get(k) for k in _LAMBDA_PARTS)))
 

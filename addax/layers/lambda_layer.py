@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ..core import bytecode, tree
+from ..core import bytecode, registry, tree
 from ..core.abstract import abstract_call
 from ..core.config import thread
 from ..core.keras_tensor import KerasTensor
@@ -113,11 +113,17 @@ class Lambda(Layer):
 
     @classmethod
     def _from_config(cls, config: dict[str, Any]) -> Lambda:
+        own = config.get("name")
         for name in ("function", "output_shape", "mask"):
             value = config.get(name)
             if isinstance(value, dict) and value.get("class_name") == LAMBDA_MARK:
-                what = f"a `Lambda` layer whose `{name}` is a Python lambda"
-                config[name] = load_lambda(value["config"], what)
+                given = registry.get_registered_object(own) if name == "function" and isinstance(own, str) else None
+                if callable(given) and not inspect.isclass(given):
+                    config[name] = given  # the program's own function for this layer
+                    continue
+                what = f"a `Lambda` layer whose `{name}` is a Python lambda, named '{own}'"
+                remedy = f" Or pass the function for the layer's name: `custom_objects={{{own!r}: ...}}`."
+                config[name] = load_lambda(value["config"], what, remedy if name == "function" else "")
             elif isinstance(value, dict):
                 config[name] = deserialize_keras_object(value)
         config["arguments"] = deserialize_keras_object(config.get("arguments"))

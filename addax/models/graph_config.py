@@ -126,7 +126,7 @@ class _GraphReader:
         self.waiting: list[tuple[Operation, deque]] = []
         self.made: dict[str, list[list[KerasTensor]]] = {}  # name of a layer -> the tensors of each of its calls
         for layer_config in config["layers"]:
-            operation = deserialize_layer(layer_config, custom_objects)
+            operation = deserialize_layer(layer_config, custom_objects, self.name)
             if layer_config.get("name"):
                 operation.name = layer_config["name"]
             self.operations[operation.name] = operation
@@ -212,12 +212,15 @@ class _GraphReader:
         return type(structure)(self.resolve(v) for v in structure)
 
 
-def deserialize_layer(layer: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize_layer(
+    layer: dict[str, Any], custom_objects: dict[str, Any] | None = None, model: str | None = None
+) -> Any:
     """Returns the layer in the config of a model; Keras 2 wrote it without the module of its class.
 
     Args:
         layer: Config of the layer.
         custom_objects: Dict from names to the user's classes and functions.
+        model: Name of the model, for errors.
 
     Raises:
         ValueError: It is no config, or of an unknown class.
@@ -236,10 +239,25 @@ def deserialize_layer(layer: dict[str, Any], custom_objects: dict[str, Any] | No
             if module is None:
                 raise ValueError(
                     f"Unknown layer: '{name}'. Please ensure you are using a `keras.utils.custom_object_scope` and "
-                    "that this object is included in the scope."
+                    f"that this object is included in the scope.{_place(layer, model)}"
                 )
             layer = {**layer, "module": module}
-    return deserialize_keras_object(layer, custom_objects=custom_objects)
+    try:
+        return deserialize_keras_object(layer, custom_objects=custom_objects)
+    except TypeError as error:
+        if not str(error).startswith("Could not locate") or _PLACE in str(error):
+            raise
+        raise TypeError(f"{error}{_place(layer, model)}") from None
+
+
+_PLACE = " The config is that of layer '"
+
+
+def _place(layer: dict[str, Any], model: str | None) -> str:
+    """Where an unknown class stands, for the error."""
+    inner = layer["config"]
+    name = layer.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
+    return f"{_PLACE}{name}' of model '{model}'."
 
 
 def _is_index(value: list) -> bool:

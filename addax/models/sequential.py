@@ -297,7 +297,7 @@ class Sequential(Model):
             raise ValueError(f"The config of a Sequential model must have `layers`. Got {describe(config)}.")
         model = cls(name=config.get("name"))
         for layer in config["layers"]:
-            model.add(deserialize_layer(layer, custom_objects), rebuild=False)
+            model.add(deserialize_layer(layer, custom_objects, model.name), rebuild=False)
         model._maybe_rebuild()
         shape = config.get("build_input_shape")
         if not model.built and shape and tree.is_shape(shape) and model._layers:
