@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import addax as keras
 from tests.saving.older import (
     correlate,
     gru,
@@ -20,8 +22,6 @@ from tests.saving.older import (
     write_h5,
     write_keras_0,
 )
-
-import addax as keras
 
 
 def close(found: Any, expected: Any) -> None:
@@ -324,7 +324,7 @@ def test_keras_1_recurrent_and_merge(tmp_path: Any) -> None:
 
 
 def test_keras_1_wrapped(tmp_path: Any) -> None:
-    inner = {k: v for k, v in keras_1_lstm("lstm_1", 2).items()}
+    inner = dict(keras_1_lstm("lstm_1", 2))
     config = {
         "class_name": "Sequential",
         "config": [
@@ -963,7 +963,7 @@ def test_losses_and_metrics_of_keras_2(tmp_path: Any) -> None:
     assert found["loss"] == pytest.approx(-np.mean(np.log(softmax(logits))[labels > 0]), rel=1e-5)
     assert found["accuracy"] == pytest.approx(np.mean(logits.argmax(1) == labels.argmax(1)))
     assert model.loss.from_logits is True
-    with pytest.raises(ValueError, match="(?s)my_loss") as error:
+    with pytest.raises(ValueError, match="my_loss") as error:
         two_layers(tmp_path, "m.h5", "2.4.0", training(ADAM, "my_loss"), [])
     assert any("compile=False" in note for note in error.value.__notes__)
 
