@@ -52,8 +52,9 @@ lint: $(VENV)/.made-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.made-test
+types: $(VENV)/.made-test  ## of the code, and as users' checkers see them
 	$(BIN)/mypy
+	$(BIN)/python -m tests.typed
 
 contracts: $(VENV)/.made-test  ## imports run one way only
 	$(BIN)/lint-imports

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from . import tree
 from .abstract import abstract_call
@@ -76,7 +76,7 @@ class Operation:
 
     _about: tuple[str, ...] = ("name", "_init_args", "_inbound_nodes", "_outbound_nodes")
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         instance = super().__new__(cls)
         instance.__dict__["_init_args"] = (args, kwargs)
         return instance

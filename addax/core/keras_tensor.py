@@ -20,7 +20,7 @@ class KerasHistory(NamedTuple):
     tensor_index: int
 
 
-class KerasTensor(TensorOperators):
+class KerasTensor(TensorOperators["KerasTensor"]):
     """A symbolic tensor: what `Input` returns and what layers and ops give when called on one.
 
     Args:
@@ -83,7 +83,7 @@ class KerasTensor(TensorOperators):
         return op("squeeze")(self, axis)
 
     # `==` compares identity, so that tensors can be found in lists and be keys of dicts.
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: object) -> bool:  # type: ignore[override]
         return self is other
 
     def __hash__(self) -> int:

@@ -10,7 +10,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Any, TypeVar, get_args, get_origin, overload
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_args, get_origin, overload
 
 from . import registry
 from .convert import to_tensor, unwrap
@@ -25,8 +25,14 @@ F = TypeVar("F", bound=Callable)
 # Annotations of the ops' parameters. TensorLike (also in a sequence or under an alias) marks values that are converted
 # to arrays; Argument marks values that are not, but are recorded among the arguments of a call (an index, a function).
 # All other parameters are settings of the op.
-Tensor = Annotated[Any, "Tensor"]
-TensorLike = Tensor
+if TYPE_CHECKING:
+    import jax
+
+    # What ops return for arrays; for KerasTensors it is a KerasTensor, which checkers take wherever an array belongs.
+    Tensor: TypeAlias = jax.Array
+    TensorLike: TypeAlias = Any
+else:
+    Tensor = TensorLike = Annotated[Any, "Tensor"]
 Argument = Annotated[Any, "Argument"]
 Axis = int | Sequence[int] | None
 

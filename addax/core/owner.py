@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class Owner(Configurable):
     _tracker: Tracker
     _variables: list[Variable]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         instance = super().__new__(cls, *args, **kwargs)
         lists: dict[str, list] = {name: [] for name in cls._lists}
         instance.__dict__.update(lists, _tracker=Tracker(cls._list_of, lists))

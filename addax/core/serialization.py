@@ -89,7 +89,7 @@ def _serialize(obj: object) -> Any:
     if isinstance(obj, np.ndarray) and obj.dtype.kind in "biuf":
         return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
     if is_jax_array(obj):
-        return _serialize_tensor(obj)
+        return _serialize_tensor(obj)  # type: ignore[arg-type]
     if isinstance(obj, type) and issubclass(obj, np.generic):
         return standardize_dtype(obj)
     if isinstance(obj, type) or not (hasattr(obj, "get_config") or hasattr(obj, "__name__")):

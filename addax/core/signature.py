@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import weakref
-from typing import Any
+from typing import Any, Self
 
 from .ours import is_ours
 
@@ -98,7 +98,7 @@ class Configurable:
 
     _about: tuple[str, ...] = ("_init_args",)
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         instance = super().__new__(cls)
         instance.__dict__["_init_args"] = (args, kwargs)
         return instance

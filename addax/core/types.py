@@ -23,6 +23,7 @@ ShapeTree: TypeAlias = Any  # a shape, or nested tuples, lists and dicts of shap
 ShapeLike: TypeAlias = Sequence[int | None] | int | None
 DTypeLike: TypeAlias = Any  # a name, a NumPy dtype, a Python or NumPy type; None for the default
 Config: TypeAlias = dict[str, Any]  # JSON-like description of an object
+Logs: TypeAlias = Any  # the loss, a list of loss and metrics, or a dict by name, as was asked for
 Data: TypeAlias = Any  # arrays, frames, generators, datasets: whatever `fit` takes
 SeedLike: TypeAlias = Any  # an int, a `SeedGenerator`, or None
 InitializerLike: TypeAlias = Any  # a name, a config, an `Initializer`, or a function of shape and dtype
@@ -40,6 +41,7 @@ __all__ = [
     "DTypeLike",
     "Data",
     "InitializerLike",
+    "Logs",
     "PolicyLike",
     "RegularizerLike",
     "SeedLike",

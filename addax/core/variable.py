@@ -17,11 +17,12 @@ from .late import provided
 from .lending import Loan
 from .naming import auto_name, scoped
 from .operators import TensorOperators
+from .types import Array
 
 _SMALL = 1 << 16  # bytes
 
 
-class Variable(TensorOperators):
+class Variable(TensorOperators[Array]):
     """A value that can be assigned, with a shape, a dtype and a path.
 
     The value is made when first needed: building and summarising a model does no numerics.

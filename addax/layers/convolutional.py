@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import activations
 from ..core.config import standardize_data_format
-from ..core.op import Tensor
+from ..core.op import Tensor, TensorLike
 from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..kernels.conv import Sizes
 from ..kernels.conv_transpose import transposed_length
@@ -160,7 +160,7 @@ class BaseConv(Convolution):
         self.compute_output_shape(static_shape(inputs))
         return self._finish(self.convolution_op(inputs, self.kernel))
 
-    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Any:
+    def convolution_op(self, inputs: Tensor, kernel: TensorLike) -> Any:
         """Convolves the inputs with a kernel; subclasses may override it, e.g. to change the kernel.
 
         Args:

@@ -92,7 +92,7 @@ class TimeDistributed(Wrapper):
 
     def _apply(self, inputs: Tensor, training: bool | None, mask: Tensor | None) -> Any:
         names = call_signature(self.layer).names
-        kwargs = {"training": training} if "training" in names else {}
+        kwargs: dict[str, Any] = {"training": training} if "training" in names else {}
         if mask is not None and "mask" in names:
             kwargs["mask"] = mask
         return self.layer(inputs, **kwargs)

@@ -21,7 +21,7 @@ def as_tensor(x: TensorLike, dtype: str | None = None) -> Tensor:
     """
     if not isinstance(x, KerasTensor):
         return to_tensor(x, dtype)
-    return x if dtype is None or x.dtype == dtype else cast(x, dtype)
+    return x if dtype is None or x.dtype == dtype else cast(x, dtype)  # type: ignore[return-value]
 
 
 def as_tensors(structure: Tree, dtype: str) -> Tree:

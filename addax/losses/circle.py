@@ -30,7 +30,7 @@ def _pairs(y_true: TensorLike, ref_labels: TensorLike, remove_diagonal: bool) ->
     same = equal(rows[:, None], columns[None, :])
     other = logical_not(same)
     if remove_diagonal:
-        same = logical_and(same, as_tensor(np.eye(*same.shape) == 0))
+        same = logical_and(same, as_tensor(np.eye(same.shape[0], same.shape[1]) == 0))
     return same, other
 
 

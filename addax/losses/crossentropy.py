@@ -100,8 +100,8 @@ def binary_focal_crossentropy(
     right = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
     values = power(1.0 - right, gamma) * crossentropy_of_bits(y_true, y_pred)
     if apply_class_balancing:
-        alpha = as_tensor(alpha, standardize_dtype(y_true.dtype))
-        values = values * (y_true * alpha + (1.0 - y_true) * (1.0 - alpha))
+        weight = as_tensor(alpha, standardize_dtype(y_true.dtype))
+        values = values * (y_true * weight + (1.0 - y_true) * (1.0 - weight))
     return mean(values, axis=axis)
 
 
@@ -170,8 +170,8 @@ def categorical_focal_crossentropy(
     if from_logits:
         y_pred = softmax(y_pred, axis=axis)
     y_pred = clip(y_pred / sum_(y_pred, axis=axis, keepdims=True), epsilon(), 1.0 - epsilon())
-    alpha = _along(alpha, y_pred, axis)
-    return sum_(power(1.0 - y_pred, gamma) * alpha * -y_true * log(y_pred), axis=axis)
+    weights = _along(alpha, y_pred, axis)
+    return sum_(power(1.0 - y_pred, gamma) * weights * -y_true * log(y_pred), axis=axis)
 
 
 @loss_function(labels="class", activation="softmax")
@@ -417,7 +417,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
             axis=axis,
         )
 
-    def compute_mask(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+    def compute_mask(self, y_true: Tensor, y_pred: Tensor) -> Tensor | None:
         return None if self.ignore_class is None else _is_valid(as_classes(y_true, y_pred), self.ignore_class)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Self, TypeAlias
 
 from ..compat.configs import parsed
 from ..core import tree
@@ -55,9 +55,10 @@ class Model(Trainer):
     _graph: Graph | None = None  # the calls in the model; None if unknown
     _graph_is_given = False  # whether the model was made from inputs and outputs
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         # As in Keras, `Model(inputs, outputs)` returns a Functional; subclasses keep their class.
-        return super().__new__(Functional if cls is Model and _is_of_graph(args, kwargs) else cls, *args, **kwargs)
+        made: type = Functional if cls is Model and _is_of_graph(args, kwargs) else cls
+        return super().__new__(made, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any):
         if _is_of_graph(args, kwargs):

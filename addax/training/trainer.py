@@ -10,7 +10,7 @@ from .. import optimizers
 from ..callbacks import Callback, History
 from ..core.late import late
 from ..core.serialization import deserialize_keras_object
-from ..core.types import Data, Tree
+from ..core.types import Data, Logs, Tree
 from ..core.warnings import warn
 from ..layers.layer_errors import shortens
 from ..metrics import Mean
@@ -281,7 +281,7 @@ class Trainer(StepModel):
         callbacks: Callback | list[Callback] | None = None,
         return_dict: bool = False,
         **kwargs: Any,
-    ) -> float | list | dict[str, Any]:
+    ) -> Logs:
         """Computes the loss and metrics of the model on data.
 
         Args:
@@ -336,7 +336,7 @@ class Trainer(StepModel):
         sample_weight: Tree = None,
         class_weight: dict | None = None,
         return_dict: bool = False,
-    ) -> float | list | dict[str, Any]:
+    ) -> Logs:
         """Runs one training step on a batch; returns its loss and metrics as `evaluate` does.
 
         Args:
@@ -348,9 +348,7 @@ class Trainer(StepModel):
         return logs if return_dict else flat_logs(self, logs)
 
     @shortens
-    def test_on_batch(
-        self, x: Tree, y: Tree = None, sample_weight: Tree = None, return_dict: bool = False
-    ) -> float | list | dict[str, Any]:
+    def test_on_batch(self, x: Tree, y: Tree = None, sample_weight: Tree = None, return_dict: bool = False) -> Logs:
         """Evaluates a batch; returns its loss and metrics as `evaluate` does.
 
         Args:
