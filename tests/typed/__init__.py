@@ -1,0 +1,1 @@
+"""Type checkers over programs of users."""

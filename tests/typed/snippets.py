@@ -1,0 +1,116 @@
+"""What type checkers see of addax: `python -m tests.typed` holds that they agree, and find what is marked `# error`.
+
+Nothing here is run.
+"""
+
+# ruff: noqa: B018
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+import jax
+import numpy as np
+
+import addax as keras
+from addax import layers, ops
+
+x, y = np.ones((8, 4), "float32"), np.ones((8, 1), "float32")
+
+
+# Layers and tensors
+inputs = keras.Input((4,))
+assert_type(inputs, keras.KerasTensor)
+assert_type(inputs.shape, tuple[int | None, ...])
+assert_type(inputs + 1, keras.KerasTensor)
+assert_type(2.0 * inputs, keras.KerasTensor)
+assert_type(inputs[:, 0], keras.KerasTensor)
+assert_type(-inputs, keras.KerasTensor)
+dense = layers.Dense(3, activation="relu")
+assert_type(dense, layers.Dense)
+assert_type(dense.units, int)
+assert_type(dense.kernel, keras.Variable)
+assert_type(dense.trainable_variables, list[keras.Variable])
+assert_type(dense.get_weights(), list[np.ndarray])
+assert_type(dense.name, str)
+assert_type(dense.count_params(), int)
+assert_type(dense.get_config(), dict[str, Any])
+assert_type(layers.LSTM(4, return_sequences=True), layers.LSTM)
+assert_type(layers.Conv2D(8, 3), layers.Conv2D)
+assert_type(layers.Bidirectional(layers.GRU(2)), layers.Bidirectional)
+dense.kernal  # error
+dense.units.upper()  # error
+layers.Dense()  # error
+layers.Dense(3, bias_initialiser="zeros") if False else None
+layers.Dense("three", activation=1.5)  # error
+layers.Dens(3)  # error
+
+# Variables
+variable = keras.Variable(np.ones(3), name="v")
+assert_type(variable, keras.Variable)
+assert_type(variable + 1, jax.Array)
+assert_type(2 - variable, jax.Array)
+assert_type(variable @ variable, jax.Array)
+assert_type(variable < 1, jax.Array)
+assert_type(abs(variable), jax.Array)
+assert_type(variable[0], jax.Array)
+assert_type(variable.numpy(), np.ndarray)
+assert_type(variable.path, str)
+
+# Ops
+assert_type(ops.exp(x), jax.Array)
+assert_type(ops.matmul(x, y), jax.Array)
+assert_type(ops.reshape(x, (-1,)), jax.Array)
+assert_type(ops.softmax(x), jax.Array)
+assert_type(ops.image.resize(x, (2, 2)), jax.Array)
+ops.exp()  # error
+ops.expp(x)  # error
+
+# Models
+model = keras.Model(inputs, dense(inputs))
+assert_type(model, keras.Model)
+assert_type(model.layers, list[layers.Layer])
+assert_type(model.get_layer("dense"), layers.Layer)
+assert_type(model.summary(), None)
+sequential = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+assert_type(sequential, keras.Sequential)
+assert_type(sequential.to_json(), str)
+history = sequential.fit(x, y, epochs=2)
+assert_type(history, keras.callbacks.History)
+assert_type(history.history, dict[str, list[Any]])
+loss, accuracy = sequential.evaluate(x, y)
+sequential.fit(x, y, epoch=2)  # error
+sequential.fit(x, y, epochs="2")  # error
+sequential.compil("adam")  # error
+sequential.save("m.keras", overwrite="yes")  # error
+
+# Losses, metrics, optimizers and the rest
+assert_type(keras.losses.MeanSquaredError(), keras.losses.MeanSquaredError)
+assert_type(keras.losses.mean_squared_error(x, y), jax.Array)
+assert_type(keras.metrics.AUC(), keras.metrics.AUC)
+adam = keras.optimizers.Adam(1e-3)
+assert_type(adam, keras.optimizers.Adam)
+assert_type(adam.variables, list[keras.Variable])
+assert_type(keras.optimizers.schedules.CosineDecay(0.1, 10), keras.optimizers.schedules.CosineDecay)
+assert_type(keras.initializers.GlorotUniform(), keras.initializers.GlorotUniform)
+assert_type(keras.regularizers.L2(0.1), keras.regularizers.L2)
+assert_type(keras.constraints.MaxNorm(2), keras.constraints.MaxNorm)
+assert_type(keras.callbacks.EarlyStopping(patience=2), keras.callbacks.EarlyStopping)
+assert_type(keras.random.normal((2,), seed=1), jax.Array)
+keras.optimizers.Adam(learning_rat=0.1)  # error
+keras.callbacks.EarlyStopping(patiense=2)  # error
+keras.losses.MeanSquaredErorr()  # error
+
+
+class Block(layers.Layer):
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.inner = layers.Dense(units)
+
+    def call(self, inputs: jax.Array) -> Any:
+        return self.inner(inputs) + ops.mean(inputs)
+
+
+block = Block(3, name="block")
+assert_type(block, Block)
+assert_type(block.inner, layers.Dense)
+Block(units="3")  # error
