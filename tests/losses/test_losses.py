@@ -29,6 +29,8 @@ def data(name: str) -> tuple[np.ndarray, np.ndarray]:
         return np.array([0, 1, 2, 1]), y_pred
     if name == "Circle":
         return np.array([0, 1, 0, 1]), y_pred
+    if name == "CTC":  # labels of two, logits of five times
+        return np.array([[1, 2], [2, 1], [1, 0], [2, 2]]), RNG.normal(size=(4, 5, 3)).astype("float32")
     return np.eye(3, dtype="float32")[[0, 1, 2, 1]], y_pred
 
 
@@ -73,7 +75,9 @@ def test_functions_of_symbols(name: str) -> None:
     settings = {"q": 0.5} if name.endswith("cross_entropy") else {}
     sparse = name in ("sparse_categorical_crossentropy", "categorical_generalized_cross_entropy")
     y_true = KerasTensor((None,), "int32") if sparse else KerasTensor((None, 3))
-    found = fn(y_true, KerasTensor((None, 3)), **settings)
+    if name == "ctc":
+        y_true = KerasTensor((None, 2), "int32")
+    found = fn(y_true, KerasTensor((None, 5, 3) if name == "ctc" else (None, 3)), **settings)
     assert found.shape == (() if name in ("dice", "tversky") else (None,))
     assert found.dtype == "float32"
 
