@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.op import DTypeLike, Tensor, TensorLike
-from ..ops import cast, full, not_equal, shape
+from ..ops import cast, full_like, not_equal, shape
 from ..ops import sum as sum_
 from ..ops.nn.ctc import ctc_loss
 from .alignment import as_float, as_tensor
@@ -39,9 +39,9 @@ def ctc(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
             "Logits `y_pred` are expected to be a tensor of shape `(batch_size, max_length, num_classes)`. "
             f"Received: y_pred.shape={tuple(y_pred.shape)}"
         )
-    batch, steps = shape(y_pred)[:2]
+    steps = shape(y_pred)[1]
     lengths = sum_(cast(not_equal(y_true, 0), "int32"), axis=1)
-    return ctc_loss(y_true, y_pred, lengths, full((batch,), steps, dtype="int32"), mask_index=0)
+    return ctc_loss(y_true, y_pred, lengths, full_like(lengths, steps), mask_index=0)
 
 
 class CTC(LossFunctionWrapper):
