@@ -15,6 +15,7 @@ from ..core.types import Data, Tree
 from ..core.variable import Variable
 from ..layers.host import host_array, is_one_array, is_text
 from .batches import ArrayBatches, Batch, Batches, IteratorBatches, to_host
+from .dataset import Dataset, DatasetBatches
 from .prepared import Preparation, PreparedBatches, prepared_arrays
 from .py_dataset import PyDataset, PyDatasetBatches
 
@@ -82,6 +83,8 @@ def _from_iterable(x: Data, standardize: Callable[[Data], Batch], shuffle: bool 
     """Makes batches of a dataset, generator, loader, or sequence of batches."""
     if isinstance(x, PyDataset):
         return PyDatasetBatches(x, standardize, shuffle=bool(shuffle))
+    if isinstance(x, Dataset):
+        return DatasetBatches(x, standardize)
     steps = _length(x)
     if isinstance(x, types.GeneratorType) or (hasattr(x, "__next__") and iter(x) is x):
         return IteratorBatches(lambda: iter(x), standardize, steps, one_pass=True)

@@ -1,5 +1,13 @@
 """Reading and preparing data: `keras.preprocessing`."""
 
-import lazy_loader as _lazy
+from ..utils.directories import image_dataset_from_directory, text_dataset_from_directory
+from ..utils.timeseries import timeseries_dataset_from_array
+from . import image, sequence
 
-__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
+__all__ = [
+    "image",
+    "image_dataset_from_directory",
+    "sequence",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
+]

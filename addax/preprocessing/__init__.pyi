@@ -1,2 +1,0 @@
-from . import image as image
-from . import sequence as sequence
