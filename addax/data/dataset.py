@@ -441,6 +441,10 @@ class DatasetBatches(IteratorBatches):
         self._number = self.passes
         return super().epoch()
 
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self._first.clear()  # what `peek` read is of another pass
+
 
 def new_seed() -> int:
     """Returns a seed from NumPy's global generator, which `set_random_seed` sets."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import addax as keras
+from addax.data.dataset import Dataset
 from addax.training.arguments import FitArguments
 from addax.training.feeding import training_data
 from addax.training.loop import Training
@@ -76,6 +77,7 @@ CASES = {
     "arrays, fewer steps": ((X, Y), {"batch_size": 5, "steps_per_epoch": 3}),
     "iterable": ((batches(), None), {}),
     "iterable, fewer steps": ((batches(), None), {"steps_per_epoch": 2}),
+    "dataset": ((Dataset.from_tensor_slices((X, Y)).shuffle(23, seed=1).batch(5).prefetch(), None), {}),
 }
 
 
