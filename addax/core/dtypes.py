@@ -13,7 +13,9 @@ FLOATS = ("bfloat16", "float16", "float32", "float64", "float8_e4m3fn", "float8_
 INTS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "int4", "uint4")
 ALLOWED = frozenset((*FLOATS, *INTS, "bool", "string", "complex64", "complex128"))
 _PYTHON = {bool: "bool", int: "int32", float: None, str: "string", complex: "complex64"}
-_AMBIGUOUS = ("float", "complex", "long")  # NumPy takes these names for 64 bits, the types of Python are 32 here
+# NumPy takes "float", "complex" and "long" for 64 bits, where the types of Python are 32 here: they are no names.
+_ALIASES = {"int": "int32", "bool_": "bool", "object": "string", "object_": "string"}
+_ALIASES |= dict.fromkeys(("float", "complex", "long"), "")
 
 
 def standardize_dtype(dtype: Any) -> str:
@@ -26,20 +28,14 @@ def standardize_dtype(dtype: Any) -> str:
         return dtype
     if dtype is None or dtype is float:
         return floatx()
-    if isinstance(dtype, str) and dtype == "int":
-        return "int32"
     if isinstance(dtype, type) and dtype in _PYTHON:
         return str(_PYTHON[dtype])
     name = getattr(dtype, "name", None)
     if not isinstance(name, str):
         name = str(getattr(dtype, "__name__", dtype))
-    if name.startswith("torch."):
-        name = name.removeprefix("torch.")
-    if name.startswith("str") or name in ("object", "object_"):
-        name = "string"
-    if name == "bool_":
-        name = "bool"
-    if name not in ALLOWED and name not in _AMBIGUOUS:
+    name = name.removeprefix("torch.")
+    name = "string" if name.startswith("str") else _ALIASES.get(name, name)
+    if name and name not in ALLOWED:
         with contextlib.suppress(TypeError):
             name = np.dtype(dtype).name
     if name not in ALLOWED:

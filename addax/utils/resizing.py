@@ -59,10 +59,11 @@ def resize(image: np.ndarray, size: tuple[int, int], method: str = "bilinear") -
         if method == "nearest":
             image = np.take(image, pixels[0], axis)
             continue
-        broadcast = (-1,) + (1,) * (-axis - 1)
-        image = sum(  # type: ignore[assignment]
-            np.take(image, pixels[i], axis) * weights[i].reshape(broadcast) for i in range(len(pixels))
-        )
+        lines = image.reshape(*image.shape[:axis], old, -1)  # what is weighed together lies together in memory
+        result = np.take(lines, pixels[0], -2) * weights[0][:, None]
+        for indices, weight in zip(pixels[1:], weights[1:]):
+            result += np.take(lines, indices, -2) * weight[:, None]
+        image = result.reshape(*image.shape[:axis], new, *image.shape[axis + 1 :])
     return image if method == "nearest" else image.astype(np.float32, copy=False)
 
 

@@ -37,11 +37,7 @@ def pad_sequences(
     >>> pad_sequences([[1], [2, 3], [4, 5, 6]], maxlen=2)
     array([[0, 1], [2, 3], [5, 6]], dtype=int32)
     """
-    if not hasattr(sequences, "__len__"):
-        raise ValueError("`sequences` must be iterable.")
-    for sequence in sequences:
-        if not hasattr(sequence, "__len__"):
-            raise ValueError(f"`sequences` must be a list of iterables. Found non-iterable: {sequence}")
+    _check_lengths(sequences)
     for name, side in (("Padding", padding), ("Truncating", truncating)):
         if side not in ("pre", "post"):
             raise ValueError(f'{name} type "{side}" not understood')
@@ -68,3 +64,11 @@ def pad_sequences(
         if padding == "post":
             result[i, :length] = kept
     return result
+
+
+def _check_lengths(sequences: Sequence[ArrayLike]) -> None:
+    if not hasattr(sequences, "__len__"):
+        raise ValueError("`sequences` must be iterable.")
+    for sequence in sequences:
+        if not hasattr(sequence, "__len__"):
+            raise ValueError(f"`sequences` must be a list of iterables. Found non-iterable: {sequence}")

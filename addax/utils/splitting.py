@@ -110,25 +110,15 @@ def _sizes(left: float | None, right: float | None, total: int) -> tuple[int, in
             "right_size=None"
         )
     for name, size in (("left_size", left), ("right_size", right)):
-        if size is None:
-            continue
-        if isinstance(size, bool) or not isinstance(size, (int, float, np.integer, np.floating)):
-            raise TypeError(
-                f"Invalid `{name}` Type. Expected: int or float or None, Received: type({name})={type(size)}. "
-            )
-        if size <= 0 or size >= (1 if isinstance(size, float) else total):
-            raise ValueError(
-                f"`{name}` should be either a positive integer smaller than {total}, or a float within the range "
-                f"`[0, 1]`. Received: {name}={size}"
-            )
+        if size is not None:
+            _check_size(name, size, total)
     if isinstance(left, float) and isinstance(right, float) and left + right > 1:
         raise ValueError(
             "The sum of `left_size` and `right_size` is greater than 1. It must be less than or equal to 1."
         )
-    first = None if left is None else round(left * total) if isinstance(left, float) else int(left)
-    last = None if right is None else round(right * total) if isinstance(right, float) else int(right)
-    first = total - last if first is None else first  # type: ignore[operator]
-    last = total - first if last is None else last
+    last = 0 if right is None else _count(right, total)
+    first = total - last if left is None else _count(left, total)
+    last = total - first if right is None else last
     if first + last > total:
         raise ValueError(
             f"The sum of `left_size` and `right_size` should be smaller than the {total} elements of `dataset`. "
@@ -141,3 +131,18 @@ def _sizes(left: float | None, right: float | None, total: int) -> tuple[int, in
                 "dataset split will be empty. Adjust any of the aforementioned parameters"
             )
     return first, last
+
+
+def _count(size: float, total: int) -> int:
+    return round(size * total) if isinstance(size, float) else int(size)
+
+
+def _check_size(name: str, size: float, total: int) -> None:
+    """Raises an error unless `size` is a fraction or number of elements of which some are left."""
+    if isinstance(size, bool) or not isinstance(size, (int, float, np.integer, np.floating)):
+        raise TypeError(f"Invalid `{name}` Type. Expected: int or float or None, Received: type({name})={type(size)}. ")
+    if size <= 0 or size >= (1 if isinstance(size, float) else total):
+        raise ValueError(
+            f"`{name}` should be either a positive integer smaller than {total}, or a float within the range `[0, 1]`. "
+            f"Received: {name}={size}"
+        )

@@ -251,6 +251,34 @@ def test_endless_data_need_a_number_of_steps(pictures: Path) -> None:
     assert len(history.epoch) == 2
 
 
+def test_layers_adapt_and_are_mapped(pictures: Path) -> None:
+    data = keras.utils.image_dataset_from_directory(
+        pictures, image_size=(4, 4), batch_size=5, shuffle=False, verbose=False
+    )
+    images = np.concatenate([x for x, _ in data])
+    normalization = keras.layers.Normalization()
+    normalization.adapt(data.map(lambda x, y: x))
+    np.testing.assert_allclose(normalization.mean.ravel(), images.mean((0, 1, 2)), rtol=1e-5)
+    rescale = keras.layers.Rescaling(1 / 255)
+    mapped = data.map(lambda x, y: (rescale(x), y), num_parallel_calls=2).prefetch(-1)
+    np.testing.assert_allclose(np.concatenate([x for x, _ in mapped]), images / 255, rtol=1e-6)
+
+
+def test_texts_train_a_model(tmp_path: Path) -> None:
+    for name, texts in (("bad", ("a poor film", "poor and dull")), ("good", ("a fine film", "fine and bright"))):
+        (tmp_path / name).mkdir()
+        for i, text in enumerate(texts):
+            (tmp_path / name / f"{i}.txt").write_text(text)
+    data = keras.utils.text_dataset_from_directory(tmp_path, batch_size=2, seed=1, verbose=False)
+    words = keras.layers.TextVectorization(output_mode="multi_hot")
+    words.adapt(data.map(lambda x, y: x))
+    assert {"fine", "poor"} <= set(words.get_vocabulary())
+    model = keras.Sequential([keras.Input((), dtype="string"), words, keras.layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(0.2), "binary_crossentropy")
+    losses = model.fit(data, epochs=10, verbose=0).history["loss"]
+    assert losses[-1] < 0.5 * losses[0]
+
+
 def test_windows_train_a_model() -> None:
     series = np.sin(np.arange(200) / 5).astype("float32")
     data = keras.utils.timeseries_dataset_from_array(series[:-8], series[8:], 8, batch_size=16, shuffle=True, seed=1)

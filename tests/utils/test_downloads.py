@@ -161,6 +161,30 @@ def test_two_threads_download_once(server: FileServer, tmp_path: Path) -> None:
     assert Path(paths[0]).read_bytes() == DATA
 
 
+def test_two_processes_download_once(server: FileServer, tmp_path: Path) -> None:
+    arrived = threading.Event()
+    server.before_answer = lambda: arrived.wait(20)
+    url, folder = server.url("data.bin"), str(tmp_path)
+    code = (
+        f"print('begins', flush=True); from addax.utils import get_file; get_file(origin={url!r}, cache_dir={folder!r})"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(2)
+    ]
+    for process in processes:
+        assert process.stdout is not None and process.stdout.readline() == "begins\n"
+    while not server.requests:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    arrived.set()
+    assert [process.wait(30) for process in processes] == [0, 0], [process.communicate() for process in processes]
+    for process in processes:
+        process.communicate()
+    assert Path(tmp_path, "datasets", "data.bin").read_bytes() == DATA
+    assert files(tmp_path / "datasets") == ["data.bin"] and len(server.requests) == 1
+
+
 def test_a_process_that_was_killed_leaves_nothing_in_the_way(server: FileServer, tmp_path: Path) -> None:
     held = threading.Event()
     server.before_answer = lambda: held.wait(20)
