@@ -61,6 +61,7 @@ class Dataset:
     Attributes:
         class_names: Names of the classes, in the order of their labels; None if there are none.
         file_paths: Paths of the files, if the elements are read from files.
+        passes: Number of passes begun so far, by iterating or in training.
 
     >>> dataset = Dataset.from_tensor_slices(np.arange(5)).map(lambda x: 2 * x).batch(2)
     >>> [batch.tolist() for batch in dataset], len(dataset)
@@ -81,7 +82,7 @@ class Dataset:
         self._length = length
         self._spec = spec
         self.batch_size = batch_size
-        self._passes = 0
+        self.passes = 0
 
     # Sources.
 
@@ -152,13 +153,13 @@ class Dataset:
 
     def __iter__(self) -> Iterator[Any]:
         """Begins the next pass."""
-        self._passes += 1
-        return (tree.map_structure(_as_host_array, element) for element in self._make(self._passes - 1))
+        self.passes += 1
+        return (tree.map_structure(_as_host_array, element) for element in self._make(self.passes - 1))
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """Returns an iterator over the elements of the next pass, as arrays of NumPy."""
-        self._passes += 1
-        return (tree.map_structure(np.asarray, element) for element in self._make(self._passes - 1))
+        self.passes += 1
+        return (tree.map_structure(np.asarray, element) for element in self._make(self.passes - 1))
 
     def __len__(self) -> int:
         if self._length is None or self._length == math.inf:
@@ -220,6 +221,8 @@ class Dataset:
         self,
         batch_size: int,
         drop_remainder: bool = False,
+        num_parallel_calls: int | None = None,
+        deterministic: bool | None = None,
         collate: Callable[[list], Any] | None = None,
     ) -> Dataset:
         """Joins elements to batches.
@@ -227,6 +230,7 @@ class Dataset:
         Args:
             batch_size: Elements per batch.
             drop_remainder: Whether to leave out a smaller last batch.
+            num_parallel_calls, deterministic: Not used: the order never changes.
             collate: Makes a batch of a list of elements; arrays are stacked when None.
         """
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
@@ -322,8 +326,14 @@ class Dataset:
         length = None if self._length is None else max(self._length - count, 0)
         return self._changed(lambda number: itertools.islice(self._make(number), count, None), length)
 
-    def cache(self) -> Dataset:
-        """Keeps the elements of the first pass in memory; later passes read them there."""
+    def cache(self, filename: str = "") -> Dataset:
+        """Keeps the elements of the first pass in memory; later passes read them there.
+
+        Args:
+            filename: Empty: nothing is written to files.
+        """
+        if filename:
+            raise ValueError(f"`cache` keeps elements in memory, not in files. Received: filename={filename!r}")
         kept: list[list[Any]] = []
 
         def make(number: int) -> Iterator[Any]:
@@ -431,18 +441,25 @@ class DatasetBatches(IteratorBatches):
     def __init__(self, dataset: Dataset, standardize: Callable[[Any], Batch]):
         length = dataset.cardinality()
         super().__init__(lambda: dataset.iterate(self._number), standardize, length if length >= 0 else None)
-        self._number = 0
+        self.dataset = dataset
+        self._first_pass = dataset.passes  # a second `fit` goes on with the passes that come next
+        self._number = self._first_pass
 
     def peek(self) -> Batch:
-        self._number = self.passes
+        self._number = self._first_pass + self.passes
         return super().peek()
 
     def epoch(self) -> Iterator[Batch]:
-        self._number = self.passes
+        self._number = self._first_pass + self.passes
+        self.dataset.passes = self._number + 1
         return super().epoch()
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "first_pass": self._first_pass}
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
+        self._first_pass = state["first_pass"]
         self._first.clear()  # what `peek` read is of another pass
 
 

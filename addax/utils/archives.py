@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -31,6 +31,7 @@ class _Member:
         kind: "file", "folder", "link" or "device".
         size: Bytes, as the archive declares them.
         modified: Time of the last change, in seconds since the epoch.
+        checksum: CRC-32 of its contents, or None.
         open: Opens its contents.
     """
 
@@ -38,11 +39,12 @@ class _Member:
     kind: str
     size: int
     modified: float
+    checksum: int | None
     open: Callable[[], IO[bytes] | None]
 
 
 def extract_archive(path: Path, folder: Path, archive_format: str | Sequence[str] | None = "auto") -> bool:
-    """Extracts an archive into a folder; files that are there already, of same size and age, stay.
+    """Extracts an archive into a folder; files that are there already, as they are in the archive, stay.
 
     Nothing is written outside of `folder`, links are left out with a warning, and what grows beyond 200 times the
     archive's size (and 100 MiB) is an error.
@@ -112,10 +114,8 @@ def _extract(path: Path, members: Iterator[_Member], folder: Path) -> None:
 
 def _write(member: _Member, target: Path, left: int, path: Path) -> int:
     """Writes a file unless it is there, and returns how many bytes it counts for."""
-    with contextlib.suppress(OSError):
-        there = target.stat()
-        if stat.S_ISREG(there.st_mode) and (there.st_size, int(there.st_mtime)) == (member.size, int(member.modified)):
-            return member.size
+    if _is_there(member, target):
+        return member.size
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.part")
     size = 0
@@ -138,13 +138,26 @@ def _write(member: _Member, target: Path, left: int, path: Path) -> int:
     return size
 
 
+def _is_there(member: _Member, target: Path) -> bool:
+    """Tests whether a file is the member: by its size, and its time or checksum."""
+    try:
+        there = target.stat()
+        if not stat.S_ISREG(there.st_mode) or there.st_size != member.size:
+            return False
+        if int(there.st_mtime) == int(member.modified):
+            return True
+        return member.checksum is not None and zlib.crc32(target.read_bytes()) == member.checksum
+    except OSError:
+        return False
+
+
 def _tar_members(path: Path) -> Iterator[_Member]:
     with tarfile.open(path) as archive:
         for info in archive:
             kind = "file" if info.isreg() else "folder" if info.isdir() else "device"
             kind = "link" if info.issym() or info.islnk() else kind
             modified = float(max(0, info.mtime))
-            yield _Member(info.name, kind, info.size, modified, lambda info=info: archive.extractfile(info))  # type: ignore[misc]
+            yield _Member(info.name, kind, info.size, modified, None, lambda info=info: archive.extractfile(info))  # type: ignore[misc]
 
 
 def _zip_members(path: Path) -> Iterator[_Member]:
@@ -153,7 +166,7 @@ def _zip_members(path: Path) -> Iterator[_Member]:
             mode = info.external_attr >> 16  # of Unix, where the archive was made there
             kind = "link" if stat.S_ISLNK(mode) else "folder" if info.is_dir() else "file"
             modified = time.mktime((*info.date_time, 0, 0, -1))
-            yield _Member(info.filename, kind, info.file_size, modified, lambda info=info: archive.open(info))  # type: ignore[misc]
+            yield _Member(info.filename, kind, info.file_size, modified, info.CRC, lambda info=info: archive.open(info))  # type: ignore[misc]
 
 
 _FORMATS: dict[str, tuple[Callable[[Path], bool], Callable[[Path], Iterator[_Member]]]] = {

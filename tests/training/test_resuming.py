@@ -77,24 +77,25 @@ CASES = {
     "arrays, fewer steps": ((X, Y), {"batch_size": 5, "steps_per_epoch": 3}),
     "iterable": ((batches(), None), {}),
     "iterable, fewer steps": ((batches(), None), {"steps_per_epoch": 2}),
-    "dataset": ((Dataset.from_tensor_slices((X, Y)).shuffle(23, seed=1).batch(5).prefetch(), None), {}),
+    "dataset": ((lambda: Dataset.from_tensor_slices((X, Y)).shuffle(23, seed=1).batch(5).prefetch(), None), {}),
 }
 
 
 @pytest.mark.parametrize("epoch, batch", [(0, 0), (1, 1), (2, 0)])
 @pytest.mark.parametrize("case", CASES)
 def test_goes_on_from_a_state(case, epoch, batch):
-    (x, y), options = CASES[case]
+    (data, y), options = CASES[case]
+    fresh = data if callable(data) else lambda: data
     whole = build()
-    whole.fit(x, y, epochs=3, verbose=0, **options)
+    whole.fit(fresh(), y, epochs=3, verbose=0, **options)
 
     stop = Stop(epoch, batch)
     with pytest.raises(KeyboardInterrupt):
-        build().fit(x, y, epochs=3, verbose=0, callbacks=[stop], **options)
+        build().fit(fresh(), y, epochs=3, verbose=0, callbacks=[stop], **options)
 
     resumed = build()
     given = fit_arguments(**options)
-    source, _ = training_data(resumed, x, y, None, given)
+    source, _ = training_data(resumed, fresh(), y, None, given)
     training = Training(resumed, given, source, None)
     np.random.seed(12345)  # no order may come from what the process draws
     for variable, value in zip(variables(resumed), stop.values, strict=True):

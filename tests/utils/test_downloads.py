@@ -291,6 +291,22 @@ def test_bombs_are_refused(make: Make, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @KINDS
+def test_what_keras_has_extracted_is_used(make: Make, tmp_path: Path) -> None:
+    """`zipfile` sets no times; the contents are the same all the same."""
+    make(tmp_path / "archive", {"a/b.txt": b"first"})
+    if make is zip_of:
+        with zipfile.ZipFile(tmp_path / "archive") as archive:
+            archive.extractall(tmp_path / "folder")
+    else:
+        with tarfile.open(tmp_path / "archive") as archive:
+            archive.extractall(tmp_path / "folder", filter="data")
+    before = (tmp_path / "folder" / "a" / "b.txt").stat()
+    archives.extract_archive(tmp_path / "archive", tmp_path / "folder")
+    after = (tmp_path / "folder" / "a" / "b.txt").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+@KINDS
 def test_what_is_extracted_is_repaired(make: Make, server: FileServer, tmp_path: Path) -> None:
     make(server.folder / "archive.x", {"a/b.txt": b"first", "c.txt": b"second"})
 
