@@ -46,6 +46,8 @@ def own_copy(arrays: Any) -> Any:
 def _copy(x: Any) -> Any:
     if not isinstance(x, np.ndarray):
         return x
+    if x.dtype == object:  # text, which JAX doesn't see
+        return x.copy()
     copy = empty(x.shape, x.dtype)
     np.copyto(copy, x)
     return copy

@@ -34,6 +34,8 @@ MODULES = {
     "keras.random": "addax.random",
     "keras.ops": "addax.ops",
     "keras.dtype_policies": "addax.dtype_policies",
+    "keras.utils": "addax.utils",
+    "keras.src.layers.preprocessing.feature_space": "addax.utils.feature_space",
     "keras.src.models.functional": "addax.models",
     "keras.src.models.sequential": "addax.models",
     "keras.src.models.model": "addax.models",

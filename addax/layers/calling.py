@@ -185,16 +185,20 @@ class Call:
         """Returns the arguments with the training flag, where `call` takes one."""
         return {**self.arguments, "training": self.training} if "training" in self.signature.names else self.arguments
 
-    def convert(self, dtype: str | None, path: str) -> None:
+    def convert(self, dtype: str | None, path: str, keeps_text: bool = False) -> None:
         """Makes arrays of the arguments that can be, floats in `dtype` (None: in their own).
 
         Args:
             dtype: The dtype.
             path: The layer's path, for the error.
+            keeps_text: Whether arrays of text stay as they are.
 
         Raises:
             ValueError: An argument is text.
         """
+        if keeps_text:
+            self.arguments = tree.map_structure(lambda x: x if is_text(x) else as_input(x, dtype), self.arguments)
+            return
         try:
             self.arguments = as_inputs(self.arguments, dtype)
         except ValueError:

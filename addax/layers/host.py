@@ -46,6 +46,13 @@ def is_text(x: Any) -> bool:
     return dtype.kind in "US" or (dtype.kind == "O" and _first_is_text(x))
 
 
+def begins_with_text(x: Tree) -> bool:
+    """Tests whether the first leaf of a structure is text."""
+    while isinstance(x, (list, tuple, dict)) and x:
+        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
+    return isinstance(x, (str, bytes)) or (isinstance(x, np.ndarray) and x.dtype.kind in "USO")
+
+
 def _first_is_text(x: np.ndarray) -> bool:
     """Whether the first element of an array of objects is a string, or None or NaN beside strings."""
     first = next((v for v in x.flat if v is not None and v == v), "")

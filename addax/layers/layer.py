@@ -399,7 +399,8 @@ class Layer(Owner, Operation):
             self.build(**building.match_shapes(type(self).build, call.shapes, call.mask_shapes, owner))
             return
         self._path_from_scope()
-        if any(not layer.built for layer in self._flatten_layers(include_self=False)):
+        holds_text = host.begins_with_text(call.first)  # which can't be evaluated abstractly: the call itself builds
+        if not holds_text and any(not layer.built for layer in self._flatten_layers(include_self=False)):
             # Nested layers are built when they are called: abstract evaluation calls them without data.
             specs = tree.map_structure(building.as_spec, call.arguments)
             self._evaluate(specs)
@@ -460,10 +461,7 @@ class Layer(Owner, Operation):
     def _call_in_context(self, context: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
         signature = call_signature(self)
         call = Call.bind(signature, args, kwargs, f"{type(self).__name__}.call() of layer '{self.path}'")
-        if self.on_host or self._takes_lists:
-            call.arguments = {k: host.host_inputs(v, self._several_inputs) for k, v in call.arguments.items()}
-        if not self.on_host and not host.is_prepared(call.first):
-            call.convert(self._cast_dtype, self.path)
+        self._convert(call)
         assert_input_compatibility(self.input_spec, call.first, self.name)
         self._maybe_build(call)
 
@@ -477,6 +475,14 @@ class Layer(Owner, Operation):
         finally:
             context.training = outer_training
         return outputs
+
+    def _convert(self, call: Call) -> None:
+        """Makes arrays of the arguments of a call: of NumPy where the layer, or one inside it, computes on the host."""
+        holds_text = host.begins_with_text(call.first) and any(layer.on_host for layer in self._flatten_layers())
+        if self.on_host or self._takes_lists or holds_text:
+            call.arguments = {k: host.host_inputs(v, self._several_inputs) for k, v in call.arguments.items()}
+        if not self.on_host and not host.is_prepared(call.first):
+            call.convert(self._cast_dtype, self.path, keeps_text=holds_text)
 
     def _run(self, call: Call) -> Tree:
         """Computes a call on arrays."""

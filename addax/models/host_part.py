@@ -67,6 +67,12 @@ class HostPart:
         return all(node.is_input or id(node) in self._skipped for node in self.graph.nodes)
 
     @property
+    def has_text_after(self) -> bool:
+        """Whether there is text in what is computed after this part, or in the outputs."""
+        after = [t for n in self.graph.nodes if not n.is_input and id(n) not in self._skipped for t in n.outputs]
+        return any(t.dtype == "string" for t in [*after, *self.graph.outputs])
+
+    @property
     def row_bytes(self) -> int | None:
         """Bytes of a row of the values that it computes; None where their shapes are not known."""
         total = 0

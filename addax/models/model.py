@@ -210,15 +210,26 @@ class Model(Trainer):
     @property
     def host_part(self) -> HostPart | None:
         """The part of the graph that runs on the host, before the compiled program; None where there is none."""
+        part = self._cut()
+        return None if part is None or part.is_empty else part
+
+    def _cut(self) -> HostPart | None:
+        """Returns the part of the graph that runs on the host, maybe an empty one; None where there is no graph."""
         graph = self._graph
         if graph is None or not is_ours(type(self).call):
             return None
         if graph.host_part is None:
             graph.host_part = HostPart(graph, self.name)
-        return None if graph.host_part.is_empty else graph.host_part
+        return graph.host_part
 
     def _refuse_text(self, call: Call) -> None:
         pass  # the layers inside say what they take
+
+    def _computes_with_text(self) -> bool:
+        part = self._cut()
+        if part is not None:
+            return part.has_text_after
+        return any(layer.on_host and layer.input_dtype == "string" for layer in self._flatten_layers())
 
     def _preparation(self) -> Preparing | None:
         return Preparing(self) if any(layer.on_host for layer in self._flatten_layers()) else None

@@ -44,7 +44,7 @@ class CompiledCall:
         self.layers = list(model._flatten_layers())
         self.variables = list(model.variables)
         self.description = self._describe()
-        self.is_pure = self.description.is_known and not model.run_eagerly
+        self.is_pure = self.description.is_known and not model.run_eagerly and not model._computes_with_text()
         self._executables = shared.of(self.description)
         self._adds_losses = True
         # Programs by what they are given, and whether they write to variables; None where that isn't known yet.

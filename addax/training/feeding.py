@@ -132,7 +132,7 @@ def _kinds(batch: Batch) -> Any:
 
 def _try_out(model: StepModel, batch: Batch) -> None:
     """Runs the test step on the specs of a batch, so that its errors are raised now, not after an epoch."""
-    if model.run_eagerly or not model.supports_jit:
+    if model.run_eagerly or not model.supports_jit or model._computes_with_text():
         return
     state = tuple([as_spec(v) for v in getattr(model, name)] for name in GROUPS["test"])
     abstract_call(model.test_step, (state, tree.map_structure(as_spec, packed(batch))), {})

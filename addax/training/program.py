@@ -64,7 +64,8 @@ class Program:
         self._step = getattr(model, f"{kind}_step") if custom is None else lambda s, data: custom(s, iter([data]))
         ours = all(is_ours(getattr(model, n)) for n in (f"{kind}_step", "compute_metrics"))
         builtin = kind != "predict" and custom is None and ours
-        self.eager = model.run_eagerly or not model.supports_jit or custom is not None
+        can_compile = model.supports_jit and custom is None and not model._computes_with_text()
+        self.eager = model.run_eagerly or not can_compile
         self.is_builtin = builtin and not self.eager
         self.may_pad = not self.eager and settings.get("pad_batches") and self._can_pad(builtin)
         self.sizes = Sizes()

@@ -78,6 +78,10 @@ class StepModel(Layer):
         """Returns what prepares the inputs of batches on the host; None where no layer runs there."""
         return None
 
+    def _computes_with_text(self) -> bool:
+        """Returns whether there is text in the computation besides its beginning, so that it can't be compiled."""
+        return False
+
     def _reset_programs(self) -> None:
         self._programs = {}
         self._prepared_for = None

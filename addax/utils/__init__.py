@@ -24,6 +24,7 @@ from .tensors import get_source_inputs, is_keras_tensor
 
 # Their modules are slow to import, so they are imported on first access.
 _LAZY = {
+    "FeatureSpace": "addax.utils.feature_space",
     "Progbar": "addax.callbacks.progbar",
     "PyDataset": "addax.data.py_dataset",
     "Sequence": "addax.data.py_dataset",
@@ -58,6 +59,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",

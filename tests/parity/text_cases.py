@@ -209,3 +209,54 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return value.item() if isinstance(value, np.generic) else value
+
+
+# FeatureSpace
+
+DATA = {
+    "plain": [0.0, 0.1, 0.2, 0.3],
+    "scaled": [1.0, 2.0, 3.0, 4.0],
+    "normal": [1.0, 2.0, 3.0, 4.0],
+    "bins": [1.0, 2.0, 3.0, 4.0],
+    "word": ["zero", "one", "two", "one"],
+    "number": [0, 1, 2, 2],
+    "hashed": ["a", "b", "c", "d"],
+    "hash": [1, 2, 3, 4],
+}
+SPACES = [{"output_mode": "concat"}, {"output_mode": "dict"}, {"output_mode": "concat", "crossing_dim": 8}]
+
+
+def make_space(utils: Any, layers: Any, options: dict[str, Any]) -> Any:
+    """Returns a feature space with features of all kinds, and a text."""
+    space = utils.FeatureSpace
+    features = {
+        "plain": "float",
+        "scaled": space.float_rescaled(scale=0.5, name="s"),
+        "normal": "float_normalized",
+        "bins": space.float_discretized(num_bins=3, name="b"),
+        "word": "string_categorical",
+        "number": space.integer_categorical(num_oov_indices=2, name="n"),
+        "hashed": space.string_hashed(num_bins=4, name="h"),
+        "hash": "integer_hashed",
+        "text": space.feature("string", layers.StringLookup(max_tokens=3, name="t"), "one_hot"),
+    }
+    return space(features, crosses=[("word", "number"), space.cross(("hashed", "hash"), 5)], **options, name="space")
+
+
+def space_data() -> dict[str, np.ndarray]:
+    """Returns data for `make_space`."""
+    found = {k: np.array(v)[:, None] for k, v in DATA.items()}
+    return {**found, "text": np.array([["a"], ["b"], [""], ["b"]])}
+
+
+def run_space(space: Any, data: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a feature space does, as JSON, after it was adapted."""
+    found = {"batch": space(data), "one": space({k: v[1][0] for k, v in data.items()})}
+    for key, value in found.items():
+        as_dict = value if isinstance(value, dict) else {"all": value}
+        found[key] = {k: [np.asarray(v).dtype.name, np.asarray(v).tolist()] for k, v in as_dict.items()}
+    encoded = space.get_encoded_features()
+    shapes = encoded if isinstance(encoded, dict) else {"all": encoded}
+    found["shapes"] = {k: [list(t.shape), t.dtype] for k, t in shapes.items()}
+    found["inputs"] = {k: [list(t.shape), t.dtype] for k, t in space.get_inputs().items()}
+    return found

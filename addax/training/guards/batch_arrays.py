@@ -10,6 +10,7 @@ from ...core.graph import node_key
 from ...core.keras_tensor import KerasTensor
 from ...core.types import Array, Tree
 from ...layers.host import is_prepared
+from ..prepare import as_spec
 from ..steps import StepModel
 
 NamedArray = tuple[str, Array, "KerasTensor | None"]  # an array, its name in errors, the input it is for, if known
@@ -76,7 +77,8 @@ def _indexed(root: str, path: tuple) -> str:
 
 def batch_specs(x: Tree) -> Tree:
     """Returns arrays as KerasTensors of their shapes and dtypes, with an unknown number of rows."""
-    return tree.map_structure(lambda a: None if a is None else KerasTensor((None, *a.shape[1:]), str(a.dtype)), x)
+    specs = tree.map_structure(as_spec, x)
+    return tree.map_structure(lambda t: None if t is None else KerasTensor((None, *t.shape[1:]), t.dtype), specs)
 
 
 def specs_key(specs: Tree) -> str:

@@ -11,6 +11,7 @@ from ...core import tree
 from ...core.engine import is_loaded, jax
 from ...core.keras_tensor import KerasTensor
 from ...core.types import Array, Tree
+from ...layers.host import is_text
 from ..array_facts import Scan
 from ..output_kinds import is_own_layer
 from ..steps import StepModel
@@ -35,7 +36,8 @@ def check_kinds(model: StepModel, named: Iterable[NamedArray], sample_weight: Tr
         return
     for name, array, tensor in named:
         if array.dtype.kind != "c" or not _may_be_complex(model, tensor, of_labels=name.startswith("`y`")):
-            _check_kind(name, array)
+            if name.startswith("`y`") or not is_text(array) or not model._computes_with_text():
+                _check_kind(name, array)
     for array in tree.flatten(sample_weight):
         if array is not None:
             _check_kind("`sample_weight`", array)
