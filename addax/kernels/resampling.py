@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from ..core.engine import jnp, promoted
-from ..core.types import Array
+from ..core.engine import jax, jnp, promoted
+from ..core.types import Array, DTypeLike
 
 # Filters with more taps are matrix products with a band matrix: each tap of a sum of shifted images is an operand of
 # one loop, and compile time grows with them.
@@ -36,7 +37,7 @@ def _taps(position: Array, size: int, order: int, fill_mode: str) -> list[tuple[
     """
     if order == 0:
         near = jnp.where(position >= 0, jnp.floor(position + 0.5), jnp.ceil(position - 0.5))  # halves away from 0
-        found = [(near.astype("int32"), None)]
+        found: list[tuple[Array, Array | None]] = [(near.astype("int32"), None)]
     else:
         floor = jnp.floor(position)
         upper = position - floor
@@ -49,7 +50,7 @@ def _taps(position: Array, size: int, order: int, fill_mode: str) -> list[tuple[
     return taps
 
 
-def _rounded(x: Array, dtype: object) -> Array:
+def _rounded(x: Array, dtype: DTypeLike) -> Array:
     """Casts to `dtype`; for integers halves are rounded away from 0."""
     if jnp.issubdtype(dtype, jnp.integer):
         x = jnp.where(x >= 0, jnp.floor(x + 0.5), jnp.ceil(x - 0.5))
@@ -75,13 +76,13 @@ def sample(images: Array, ys: Array, xs: Array, order: int, fill_mode: str, fill
     pixels = images.reshape(-1, channels)
     first = (jnp.arange(batch) * (height * width))[:, None, None]
     fill = jnp.asarray(fill_value, dtype)
-    total: Array = 0
+    total: Any = 0
     for y, weight_y, inside_y in _taps(ys, height, order, fill_mode):
         for x, weight_x, inside_x in _taps(xs, width, order, fill_mode):
             value = pixels.at[first + y * width + x].get(mode="promise_in_bounds").astype(dtype)
-            if inside_y is not None:
+            if inside_y is not None and inside_x is not None:
                 value = jnp.where((inside_y & inside_x)[..., None], value, fill)
-            if weight_y is not None:
+            if weight_y is not None and weight_x is not None:
                 value = value * (weight_y * weight_x)[..., None].astype(dtype)
             total = total + value
     return _rounded(total, images.dtype)
@@ -100,7 +101,7 @@ def sample_axis(images: Array, positions: Array, axis: int, order: int, fill_mod
         Array of the shape of `images`, but for `axis`.
     """
     fill = jnp.asarray(fill_value, images.dtype)
-    total: Array = 0
+    total: Any = 0
 
     def along(values: Array) -> Array:
         return values[:, :, None, None] if axis == 1 else values[:, None, :, None]
@@ -148,8 +149,8 @@ def quad_to_quad(start: Array, end: Array) -> Array:
     """
     (a, b, c, d, e, f, g, h, i), forward = _from_square(end), _from_square(start)
     # The adjugate is the inverse up to a factor, which the last step divides by.
-    inverse = (e * i - f * h, c * h - b * i, b * f - c * e, f * g - d * i, a * i - c * g, c * d - a * f)
-    inverse += (d * h - e * g, b * g - a * h, a * e - b * d)
+    inverse = [e * i - f * h, c * h - b * i, b * f - c * e, f * g - d * i, a * i - c * g, c * d - a * f]
+    inverse += [d * h - e * g, b * g - a * h, a * e - b * d]
     product = [
         sum(forward[3 * row + k] * inverse[3 * k + column] for k in range(3)) for row in range(3) for column in range(3)
     ]
@@ -171,11 +172,52 @@ def _from_square(points: Array) -> tuple[Array, ...]:
     return (*row_x, *row_y, g, h, area)
 
 
-def gaussian(size: int, sigma: float | Array, dtype: object) -> Array:
-    """Returns the `size` weights of a Gaussian filter, whose sum is 1; `sigma` in pixels."""
+def gaussian(size: int, sigma: float | Array, dtype: DTypeLike, reach: Array | None = None) -> Array:
+    """Returns the weights of a Gaussian filter, whose sum is 1.
+
+    Args:
+        size: Number of weights.
+        sigma: Standard deviation, in pixels.
+        dtype: Float dtype.
+        reach: Distance from the center beyond which weights are 0; None for the whole filter.
+    """
     offsets = jnp.arange(size, dtype=dtype) - jnp.asarray((size - 1) / 2, dtype)
     weights = jnp.exp(-0.5 * (offsets / jnp.asarray(sigma, dtype)) ** 2)
+    if reach is not None:
+        weights = jnp.where(jnp.abs(offsets) <= reach, weights, 0)
     return weights / weights.sum()
+
+
+def displace(
+    images: Array,
+    key: Array,
+    alpha: float | Array,
+    sigma: float | Array,
+    most_sigma: float,
+    order: int,
+    fill_mode: str,
+    fill_value: float,
+) -> Array:
+    """Distorts images by smooth random displacements (elastic transform).
+
+    Args:
+        images: `(batch, height, width, channels)`.
+        key: Random key.
+        alpha: Factor of the displacements.
+        sigma: Standard deviation of the noise and of the filter that smooths it, in pixels.
+        most_sigma: Upper bound of `sigma`, which the size of the filter follows from.
+        order, fill_mode, fill_value: As for `sample`.
+    """
+    batch, height, width, _ = images.shape
+    dtype = promoted(images.dtype, "float32")
+    # The same displacements along both axes, as Keras draws them.
+    noise = jax.random.normal(key, (batch, height, width), dtype) * jnp.asarray(sigma, dtype)
+    reach = jnp.floor(jnp.floor(6 * jnp.asarray(sigma, dtype)) / 2)
+    smooth = gaussian(int(6 * most_sigma) | 1, jnp.maximum(jnp.asarray(sigma, dtype), 1e-6), dtype, reach)
+    moved = separable_filter(noise[..., None], (smooth, smooth))[..., 0] * jnp.asarray(alpha, dtype)
+    xs = jnp.arange(width, dtype=dtype) + moved
+    ys = jnp.arange(height, dtype=dtype)[:, None] + moved
+    return sample(images, ys, xs, order, fill_mode, fill_value)
 
 
 def separable_filter(images: Array, filters: Sequence[Array], padding: str = "same") -> Array:
@@ -206,4 +248,7 @@ def _filter_axis(images: Array, weights: Array, axis: int, padding: str) -> Arra
     pads[axis] = (before, taps - 1 - before) if padding == "same" else (0, 0)
     padded = jnp.pad(images, pads)
     start: tuple = (slice(None),) * axis
-    return sum(weights[i] * padded[(*start, slice(i, i + out))] for i in range(taps))
+    total: Any = 0
+    for i in range(taps):
+        total = total + weights[i] * padded[(*start, slice(i, i + out))]
+    return total

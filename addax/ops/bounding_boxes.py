@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..core.convert import to_tensor
 from ..core.engine import jnp
@@ -82,7 +83,7 @@ def convert_format(
     height: Size = None,
     width: Size = None,
     dtype: DTypeLike = "float32",
-) -> Array | Boxes:
+) -> Any:
     """Converts bounding boxes from one format to another.
 
     Args:
@@ -397,7 +398,7 @@ def compute_ciou(
 
 def _variance(variance: Sequence[float] | None) -> Array:
     if variance is None:
-        return 1
+        return jnp.ones(4)
     numbers = to_tensor(variance, "float32")
     if numbers.shape[-1:] != (4,):
         raise ValueError(f"`variance` must be length 4, got {variance}")

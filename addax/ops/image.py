@@ -686,15 +686,8 @@ def _elastic_transform(
     if not sigma > 0:
         raise ValueError(f"`sigma` must be positive. Received: sigma={sigma}")
     x, restore = _batch(images, data_format)
-    batch, height, width, _ = x.shape
-    dtype = promoted(x.dtype, "float32")
-    # The same displacements along both axes, as Keras draws them.
-    noise = jax.random.normal(draw_key(seed), (batch, height, width), dtype) * jnp.asarray(sigma, dtype)
-    smooth = resampling.gaussian(int(6 * sigma) | 1, sigma, dtype)
-    moved = resampling.separable_filter(noise[..., None], (smooth, smooth))[..., 0] * jnp.asarray(alpha, dtype)
-    xs = jnp.arange(width, dtype=dtype) + moved
-    ys = jnp.arange(height, dtype=dtype)[:, None] + moved
-    return restore(resampling.sample(x, ys, xs, _ORDERS[interpolation], fill_mode, fill_value))
+    order = _ORDERS[interpolation]
+    return restore(resampling.displace(x, draw_key(seed), alpha, sigma, sigma, order, fill_mode, fill_value))
 
 
 elastic_transform.definition = _elastic_transform.definition  # type: ignore[attr-defined]
@@ -790,7 +783,9 @@ def scale_and_translate(
     """
     one_of("method", method, _METHODS)
     axes = tuple(spatial_dims)
-    lengths = [("output_shape", (len(output_shape),), (images.ndim,), "one size for each axis of `images`")]
+    lengths: list[tuple[str, tuple, tuple, str]] = [
+        ("output_shape", (len(output_shape),), (images.ndim,), "one size for each axis of `images`")
+    ]
     for name, vector in (("scale", scale), ("translation", translation)):
         lengths.append((name, jnp.shape(vector), (len(axes),), "one number for each of `spatial_dims`"))
     for name, given, expected, what in lengths:
