@@ -53,6 +53,8 @@ EXPLAINED_METHODS = {
     "*.build": _HOOK,
     "*.from_config": f"{_MORE}: `custom_objects`",
     "*.rematerialized_call": _HOOK,
+    "TorchModuleWrapper.call": "on JAX: any number of inputs, and `training`",
+    "TorchModuleWrapper.compute_output_shape": "as every layer's",
     "*.update_step": _HOOK,
 }
 
@@ -149,9 +151,11 @@ def method_signatures(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str,
         if not (inspect.isclass(cls) and inspect.isclass(mine)):
             continue
         for attribute in [*public(cls), "__call__"]:
-            owner = next((c for c in cls.__mro__ if attribute in vars(c)), cls)
+            owner = next((c for c in cls.__mro__ if attribute in vars(c)), None)
             value, other = getattr(cls, attribute, None), getattr(mine, attribute, None)
-            if inspect.isroutine(value) and other is not None and (owner, attribute) not in seen:
+            if owner is None or (owner, attribute) in seen:
+                continue
+            if inspect.isroutine(value) and other is not None:
                 seen.add((owner, attribute))
                 if parameters(value) != parameters(other):
                     found[f"{owner.__name__}.{attribute}"] = value, other

@@ -10,6 +10,9 @@ from .attention import Attention as Attention
 from .batch_normalization import BatchNormalization as BatchNormalization
 from .bidirectional import Bidirectional as Bidirectional
 from .category_encoding import CategoryEncoding as CategoryEncoding
+from .conv_lstm import ConvLSTM1D as ConvLSTM1D
+from .conv_lstm import ConvLSTM2D as ConvLSTM2D
+from .conv_lstm import ConvLSTM3D as ConvLSTM3D
 from .convolutional import Conv1D as Conv1D
 from .convolutional import Conv1DTranspose as Conv1DTranspose
 from .convolutional import Conv2D as Conv2D
@@ -39,6 +42,8 @@ from .geometric_augmentation import RandomRotation as RandomRotation
 from .geometric_augmentation import RandomShear as RandomShear
 from .geometric_augmentation import RandomTranslation as RandomTranslation
 from .geometric_augmentation import RandomZoom as RandomZoom
+from .foreign import TFSMLayer as TFSMLayer
+from .foreign import TorchModuleWrapper as TorchModuleWrapper
 from .gru import GRU as GRU
 from .gru import GRUCell as GRUCell
 from .hashing import HashedCrossing as HashedCrossing
@@ -50,6 +55,8 @@ from .image_sizes import Resizing as Resizing
 from .input_layer import Input as Input
 from .input_layer import InputLayer as InputLayer
 from .input_spec import InputSpec as InputSpec
+from .jax_layer import FlaxLayer as FlaxLayer
+from .jax_layer import JaxLayer as JaxLayer
 from .lambda_layer import Lambda as Lambda
 from .layer import Layer as Layer
 from .lookup import IntegerLookup as IntegerLookup
@@ -132,6 +139,7 @@ from .reshaping import Flatten as Flatten
 from .reshaping import Permute as Permute
 from .reshaping import RepeatVector as RepeatVector
 from .reshaping import Reshape as Reshape
+from .reversible_embedding import ReversibleEmbedding as ReversibleEmbedding
 from .rnn import RNN as RNN
 from .rnn_cells import StackedRNNCells as StackedRNNCells
 from .serialization import deserialize as deserialize

@@ -173,6 +173,10 @@ class RecurrentCell(Layer):
         """Returns the dropout mask of the state, a list if there are several gates; it is kept until it is reset."""
         return self._mask("_recurrent_dropout_mask", step_input, self.recurrent_dropout, self.gates)
 
+    def _mask_shapes(self, batch_size: int | None) -> tuple[tuple, tuple]:
+        """Returns the shapes of the inputs of one timestep and of a state."""
+        return (batch_size, self.kernel.shape[0]), (batch_size, self.units)
+
     def reset_dropout_mask(self) -> None:
         """Discards the dropout mask of the inputs, so that the next step draws a new one."""
         self.__dict__.pop("_dropout_mask", None)
@@ -360,7 +364,8 @@ def draw_masks(cell: Cell, batch_size: int | None) -> None:
     """Draws the dropout masks of `cell` and of nested cells ahead of a loop over timesteps, which share them."""
     for inner in inner_cells(cell):
         dtype = numpy_dtype(inner.compute_dtype)
+        input_shape, state_shape = inner._mask_shapes(batch_size)
         if inner.dropout:
-            inner.get_dropout_mask(jnp.ones((batch_size, inner.kernel.shape[0]), dtype))
+            inner.get_dropout_mask(jnp.ones(input_shape, dtype))
         if inner.recurrent_dropout:
-            inner.get_recurrent_dropout_mask(jnp.ones((batch_size, inner.units), dtype))
+            inner.get_recurrent_dropout_mask(jnp.ones(state_shape, dtype))
