@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="addax", description="The Keras API on JAX.")
-    parser.add_argument("--version", action="version", version=_versions())
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the versions of addax, JAX and Python")
     commands = parser.add_subparsers(metavar="command", required=True)
 
     run = commands.add_parser(
@@ -43,17 +43,39 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=lambda _: run.error("what to run is missing: a script, `-m module` or `-c code`"))
 
     summary = commands.add_parser("summary", help="show the layers of a saved model")
-    summary.add_argument("model", help="path of a .keras file")
+    summary.add_argument(
+        "model", help="path of a .keras file or folder, a legacy .h5 file, or a config in JSON or YAML"
+    )
     summary.add_argument("--style", choices=("rich", "classic"), help="the table's style")
     summary.add_argument("--expand-nested", action="store_true", help="show the layers of nested models")
     summary.add_argument("--show-trainable", action="store_true", help="show which layers are trainable")
     summary.set_defaults(command=_summary)
+
+    convert = commands.add_parser(
+        "convert",
+        help="write a model or weights in another format",
+        description="Reads A and writes B. The content of A and the name of B tell their formats: whole models (.keras, "
+        ".h5 of any version of Keras), weights (.weights.h5, .weights.json, .safetensors), configs (.json).",
+    )
+    convert.add_argument("source", metavar="A", help="the file to read")
+    convert.add_argument("target", metavar="B", help="the file to write")
+    convert.add_argument("--config", help="a file with the model's config, if A has weights alone")
+    convert.add_argument("--overwrite", action="store_true", help="replace B if it exists")
+    convert.set_defaults(command=_convert)
 
     demo = commands.add_parser("demo", help="train on handwritten digits, from data to picture")
     demo.add_argument("--out", default="addax-demo.png", help="path of the picture of the training curves")
     demo.add_argument("--epochs", type=int, help="number of epochs, for a shorter or longer run")
     demo.set_defaults(command=_demo)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the versions, which take a while to find out, when asked."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(_versions())
+        parser.exit()
 
 
 def _versions() -> str:
@@ -104,11 +126,30 @@ def _from_script_on(tb: TracebackType | None) -> TracebackType | None:
 
 
 def _summary(arguments: argparse.Namespace) -> int:
-    from .saving import load_model
+    from .saving.conversion import described
 
-    model = load_model(arguments.model, compile=False)
+    try:
+        model = described(arguments.model)
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        return _told("summary", error)
     model.summary(style=arguments.style, expand_nested=arguments.expand_nested, show_trainable=arguments.show_trainable)
     return 0
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from .saving.conversion import convert
+
+    try:
+        convert(arguments.source, arguments.target, arguments.config, arguments.overwrite)
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        return _told("convert", error)
+    return 0
+
+
+def _told(command: str, error: Exception) -> int:
+    notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+    print(f"addax {command}: {error}{notes}", file=sys.stderr)
+    return 1
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,15 +65,16 @@ def is_of_keras_2(config: Tree) -> bool:
 
 
 def parsed(text: str) -> Config:
-    """Returns the config of a model in JSON, in the form of today.
+    """Returns the config of a model in JSON or YAML, in the form of today.
 
     Args:
-        text: The JSON; in some files it is JSON text inside JSON.
+        text: The text. In some files it is JSON inside JSON; Keras 2 and older wrote YAML, too, which needs PyYAML.
 
     Raises:
-        ValueError: It is no JSON, or no config.
+        ValueError: It is neither.
+        ImportError: It is no JSON, and PyYAML is not installed.
     """
-    config = json.loads(text)
+    config = json.loads(text) if text.lstrip()[:1] in ("{", "[", '"') or not _YAML.search(text) else _of_yaml(text)
     config = json.loads(config) if isinstance(config, str) else config
     if not isinstance(config, dict):
         return config
@@ -104,6 +106,28 @@ def present_graph(config: Config) -> Config:
         config: A config of Keras 2, or one of today, which is returned as it is.
     """
     return _Converter(True).graph(config, "Functional") if is_of_keras_2(config) else config
+
+
+_YAML = re.compile(r"^(backend|class_name|config|keras_version|layers|loss|name): ?", re.MULTILINE)
+
+
+def _of_yaml(text: str) -> Any:
+    """The data in YAML as Keras wrote it: tuples and Python 2's texts are tagged, nothing else is."""
+    try:
+        import yaml
+    except ImportError:
+        raise ImportError("The config is YAML, for which PyYAML is needed: `pip install pyyaml`.") from None
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_constructor("tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node, True))
+    for tag in ("unicode", "str"):
+        Loader.add_constructor(f"tag:yaml.org,2002:python/{tag}", lambda loader, node: loader.construct_scalar(node))
+    try:
+        return yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"The config is no YAML that addax reads: {error}") from None
 
 
 class _Converter:

@@ -93,19 +93,22 @@ def read(
         compile: Whether to compile the model if the saved one was compiled.
         safe_mode: Whether to refuse code in the config.
     """
-    with opened(file) as folder:
-        with open(os.path.join(folder, CONFIG), encoding="utf-8") as text:
-            config = json.load(text)
+    with opened(file) as folder, custom_object_scope(custom_objects or {}):
+        config = read_config(folder)
         if not compile:
             config.pop("compile_config", None)
-        # This load's own choice of safe mode, also inside another one.
-        with custom_object_scope(custom_objects or {}), safe_mode_scope(None):
-            version = _version(folder)
-            if version is not None and is_old(version):
-                config = present_archive(config, version)
+        with safe_mode_scope(None):  # this load's own choice, also inside another one
             model = deserialize_keras_object(config, safe_mode=safe_mode)
             read_weights(model, folder)
     return model
+
+
+def read_config(folder: str) -> dict[str, Any]:
+    """Returns the config in an opened archive, in the form of today."""
+    with open(os.path.join(folder, CONFIG), encoding="utf-8") as text:
+        config = json.load(text)
+    version = _version(folder)
+    return present_archive(config, version) if version is not None and is_old(version) else config
 
 
 def _version(folder: str) -> str | None:
@@ -140,11 +143,12 @@ def read_weights(
 
 
 @contextmanager
-def opened(file: str | BinaryIO) -> Iterator[str]:
+def opened(file: str | BinaryIO, arrays: bool = True) -> Iterator[str]:
     """Unpacks an archive to a temporary folder; a folder is returned itself.
 
     Args:
         file: Path of a `.keras` file or folder, or a binary file open for reading.
+        arrays: Whether to unpack the arrays and assets, too.
 
     Raises:
         ValueError: It is no `.keras` file.
@@ -165,7 +169,7 @@ def opened(file: str | BinaryIO) -> Iterator[str]:
                 f"Not a `.keras` file: the archive {file} has no member `{CONFIG}`. It has {members[:10]}."
             )
         for name in members:
-            if name in (METADATA, CONFIG, WEIGHTS) or name.startswith(f"{ASSETS}/"):
+            if name in (METADATA, CONFIG) or (arrays and (name == WEIGHTS or name.startswith(f"{ASSETS}/"))):
                 _extract(archive, name, folder)
         yield folder
 

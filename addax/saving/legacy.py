@@ -71,9 +71,8 @@ def read_model(
         ValueError: The file has no model, or its arrays don't fit the model.
         TypeError: It names an unknown class or function.
     """
-    config, version = model_config(file)
     with registry.custom_object_scope(custom_objects or {}):
-        model = deserialize_keras_object(present_model(config, version), safe_mode=safe_mode)
+        model = deserialize_keras_object(present_config(file), safe_mode=safe_mode)
         groups, origin = read_groups(_root(file))
         if not model.built and isinstance(model, Sequential):
             _build(model, groups)
@@ -94,8 +93,8 @@ def read_model(
     return model
 
 
-def model_config(file: Any) -> tuple[Config, str | None]:
-    """Returns the config of the model in an open legacy file, and the version of Keras that wrote it.
+def present_config(file: Any) -> Config:
+    """Returns the config of the model in an open legacy file, in the form of today.
 
     Raises:
         ValueError: The file has weights alone.
@@ -103,7 +102,7 @@ def model_config(file: Any) -> tuple[Config, str | None]:
     text = file.attrs.get("model_config")
     if text is None:
         raise ValueError(_NO_CONFIG.format(file.filename))
-    return _json(text), _version(file)
+    return present_model(_json(text), _version(file))
 
 
 def load_weights(model: Layer, file: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
@@ -479,4 +478,4 @@ def _legacy_object(value: Any) -> Any:
     return {"class_name": registered if ">" in registered else value["class_name"], "config": value["config"]}
 
 
-__all__ = ["is_legacy", "load_weights", "model_config", "read_groups", "read_model", "write_model"]
+__all__ = ["is_legacy", "load_weights", "present_config", "read_groups", "read_model", "write_model"]

@@ -109,6 +109,11 @@ def own_variables(obj: Layer | Optimizer) -> list[Variable]:
     return obj.variables
 
 
+def _named(obj: Layer | Optimizer) -> list[Variable]:
+    """The variables whose names stay the same in another program: an optimizer's hold those of the model's layers."""
+    return own_variables(obj) if isinstance(obj, Layer) else []
+
+
 def save(root: Layer, writer: Writer, assets: str | None = None, skip: Sequence[Layer | Optimizer] = ()) -> None:
     """Writes the arrays of a model and of the objects in it.
 
@@ -122,7 +127,7 @@ def save(root: Layer, writer: Writer, assets: str | None = None, skip: Sequence[
     for path, obj in saveables(root, skip):
         arrays: dict[str, Any] = {}
         obj.save_own_variables(arrays)
-        writer.add(path, obj.name, arrays, own_variables(obj))
+        writer.add(path, obj.name, arrays, _named(obj))
         written.update(id(v) for v in own_variables(obj))
         if assets is not None and _overrides(obj, "save_assets"):
             folder = os.path.join(assets, *path.split("/"))
@@ -158,7 +163,7 @@ def load(
     before: list[_Value] = []
     failures: list[_Failure] = []
     for path, obj in saveables(root, skip):
-        arrays = reader.get(path, own_variables(obj))
+        arrays = reader.get(path, _named(obj))
         if _is_left_out(obj, arrays):
             continue
         if isinstance(root, Model) and obj is root.optimizer and root.built and not obj.built:

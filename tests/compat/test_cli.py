@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
+import zipfile
 
+import numpy as np
 import pytest
 
 import addax
 from addax import demo
 from addax.compat import install, uninstall
 from addax.compat.imports import KerasFinder
+from addax.saving.conversion import convert
 
 
 def command(*words: str, cwd=None, rc: int = 0) -> tuple[str, str]:
@@ -73,6 +77,54 @@ def test_summary_of_a_file(tmp_path):
     assert 'Model: "saved"' in out and "│ only (Dense)" in out and " Total params: 15 (60.00 B)" in out
     out, _ = command("summary", str(tmp_path / "model.keras"), "--style", "classic")
     assert "only (Dense)                 (None, 3)                 15        \n" in out
+
+
+def test_a_summary_needs_neither_jax_nor_the_weights(tmp_path):
+    model = addax.Sequential([addax.Input((4,)), addax.layers.Dense(3, name="only")], name="saved")
+    model.save(tmp_path / "a.keras")
+    model.save(tmp_path / "m.h5")
+    (tmp_path / "m.json").write_text(model.to_json())
+    with zipfile.ZipFile(tmp_path / "a.keras") as whole, zipfile.ZipFile(tmp_path / "m.keras", "w") as part:
+        part.writestr("config.json", whole.read("config.json"))
+        part.writestr("model.weights.h5", b"no weights")
+    code = "import sys; from addax.cli import main; sys.exit(main(['summary', sys.argv[1]]) or 'jax' in sys.modules)"
+    for name in ("m.keras", "m.h5", "m.json"):
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "only (Dense)" in done.stdout and "Total params: 15" in done.stdout
+    for name, words in {"none.keras": "File not found", "m.txt": "no file of a model that addax reads"}.items():
+        (tmp_path / "m.txt").write_text("hello")
+        _, error = command("summary", str(tmp_path / name), rc=1)
+        assert error.startswith("addax summary: ") and words in error and "Traceback" not in error
+
+
+def test_convert(tmp_path):
+    model = addax.Sequential([addax.Input((4,)), addax.layers.Dense(3, name="only"), addax.layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.train_on_batch(np.ones((2, 4)), np.ones((2, 1)))
+    model.save(tmp_path / "0.keras")
+    names = ["0.keras", "1.h5", "2.keras", "3.safetensors", "4.weights.h5", "5.keras", "6.h5"]
+    convert(str(tmp_path / "0.keras"), str(tmp_path / "m.json"))
+    for source, target in itertools.pairwise(names):
+        config = str(tmp_path / "m.json") if source[0] in "34" else None
+        convert(str(tmp_path / source), str(tmp_path / target), config)
+    for name in ("1.h5", "2.keras", "5.keras"):
+        loaded = addax.models.load_model(tmp_path / name)
+        for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        if name < "3":  # whole models all the way, with the optimizer's state
+            for a, b in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
+                np.testing.assert_array_equal(a.numpy(), b.numpy())
+    out, error = command("convert", "0.keras", "7.h5", cwd=tmp_path)
+    assert not out and not error and (tmp_path / "7.h5").exists()
+    for words, expected in {
+        ("0.keras", "7.h5"): "7.h5 exists already. Pass --overwrite",
+        ("0.keras", "8.onnx"): "names no format",
+        ("3.safetensors", "8.keras"): "--config model.json",
+        ("none.h5", "8.keras"): "File not found",
+    }.items():
+        _, error = command("convert", *words, cwd=tmp_path, rc=1)
+        assert error.startswith("addax convert: ") and expected in error
 
 
 def test_the_hook_leaves_no_trace():

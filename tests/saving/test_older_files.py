@@ -324,7 +324,7 @@ def test_keras_1_recurrent_and_merge(tmp_path: Any) -> None:
 
 
 def test_keras_1_wrapped(tmp_path: Any) -> None:
-    inner = dict(keras_1_lstm("lstm_1", 2))
+    inner = keras_1_lstm("lstm_1", 2)
     config = {
         "class_name": "Sequential",
         "config": [
@@ -963,7 +963,7 @@ def test_losses_and_metrics_of_keras_2(tmp_path: Any) -> None:
     assert found["loss"] == pytest.approx(-np.mean(np.log(softmax(logits))[labels > 0]), rel=1e-5)
     assert found["accuracy"] == pytest.approx(np.mean(logits.argmax(1) == labels.argmax(1)))
     assert model.loss.from_logits is True
-    with pytest.raises(ValueError, match="my_loss") as error:
+    with pytest.raises(ValueError, match=r"(?s)my_loss") as error:
         two_layers(tmp_path, "m.h5", "2.4.0", training(ADAM, "my_loss"), [])
     assert any("compile=False" in note for note in error.value.__notes__)
 
@@ -1009,3 +1009,32 @@ def test_a_partial_load_lists_what_did_not_match(tmp_path: Any) -> None:
     write_h5(tmp_path / "m.h5", groups[:2], config, "2.2.4", "tensorflow")
     with pytest.raises(ValueError, match=r"expected 2 layers, found 1 saved layers.*\['decoder'\]"):
         keras.models.load_model(tmp_path / "m.h5")
+
+
+YAML = """backend: tensorflow
+class_name: Sequential
+config:
+- class_name: Dense
+  config:
+    activation: relu
+    batch_input_shape: !!python/tuple [null, 3]
+    name: !!python/unicode 'dense_1'
+    trainable: true
+    units: 2
+    use_bias: true
+    kernel_initializer:
+      class_name: VarianceScaling
+      config: {distribution: uniform, mode: fan_avg, scale: 1.0, seed: null}
+keras_version: 2.1.0
+"""
+
+
+def test_yaml(tmp_path: Any) -> None:
+    pytest.importorskip("yaml")
+    model = keras.models.model_from_json(YAML)
+    write_h5(tmp_path / "w.h5", [weights_2("dense_1", values(3, 2), values(2))], None, "2.1.0", "tensorflow")
+    model.load_weights(tmp_path / "w.h5")
+    x = values(4, 3)
+    close(model.predict(x, verbose=0), relu(x @ values(3, 2) + values(2)))
+    with pytest.raises(ValueError, match="could not determine a constructor for the tag"):
+        keras.models.model_from_json(YAML.replace("true", "!!python/object/apply:os.getcwd []", 1))
