@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     convert = commands.add_parser(
         "convert",
         help="write a model or weights in another format",
-        description="Reads A and writes B. The content of A and the name of B tell their formats: whole models (.keras, "
+        description="Reads A and writes B. The content of A and the name of B tell their formats: models (.keras, "
         ".h5 of any version of Keras), weights (.weights.h5, .weights.json, .safetensors), configs (.json).",
     )
     convert.add_argument("source", metavar="A", help="the file to read")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ from .variable import Variable
 from .warnings import warn
 
 LAMBDA_MARK = "__lambda__"
-_LAMBDA_PARTS = ("code", "defaults", "closure")
+LAMBDA_PARTS = ("code", "defaults", "closure")
 # The names of the types of functions, which Keras's configs have as class names.
 _FUNCTION_TYPES = ("function", "builtin_function_or_method", "method", "PjitFunction", "ufunc")
 
@@ -178,7 +178,7 @@ def serialize_dict(config: dict[str, Any]) -> dict[str, Any]:
 
 def _serialize_function(fn: Any) -> dict[str, Any]:
     if fn.__name__ == "<lambda>":
-        return {"class_name": LAMBDA_MARK, "config": {"value": bytecode.encode(fn)}}
+        return {"class_name": LAMBDA_MARK, "config": write_lambda(fn)}
     # Keras's files have the type of a function (`builtins.function`), not the module that defines it.
     kind = type(fn).__name__
     return {
@@ -303,6 +303,17 @@ def _deserialize_instance(cls: type, config: dict[str, Any]) -> Any:
     return instance
 
 
+def write_lambda(fn: Callable, names: Sequence[str] = ()) -> bytecode.Code:
+    """Returns the config of a Python lambda. Warns that it is unsafe in a file, unless such files may be read here.
+
+    Args:
+        fn: The lambda.
+        names: Names of its code, defaults and closure in the config; default: one list of these.
+    """
+    parts = bytecode.encode(fn, warns=in_safe_mode())
+    return bytecode.Code(dict(zip(names, parts)) if names else {"value": parts}, fn)
+
+
 def load_lambda(config: dict[str, Any], what: str = "a Python lambda", remedy: str = "") -> Any:
     """Returns the function whose bytecode is in `config`, if the user has allowed code in files.
 
@@ -314,6 +325,8 @@ def load_lambda(config: dict[str, Any], what: str = "a Python lambda", remedy: s
     Raises:
         ValueError: Code in files is refused.
     """
+    if isinstance(config, bytecode.Code):  # it was never in a file
+        return config.function
     if in_safe_mode():
         raise ValueError(
             f"Requested the deserialization of {what}. This carries a potential risk of arbitrary code execution and "
@@ -322,7 +335,7 @@ def load_lambda(config: dict[str, Any], what: str = "a Python lambda", remedy: s
             "`keras.config.enable_unsafe_deserialization()`. If it is yours, write the function with `def`, decorate "
             f"it with `@keras.saving.register_keras_serializable()`, and save the model again.{remedy}"
         )
-    return bytecode.decode(*(config["value"] if "value" in config else (config.get(k) for k in _LAMBDA_PARTS)))
+    return bytecode.decode(*(config["value"] if "value" in config else (config.get(k) for k in LAMBDA_PARTS)))
 
 
 def is_own_message(error: Exception) -> bool:
@@ -397,6 +410,7 @@ _WRITERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (slice, _serialize_slice),
     (type(Ellipsis), lambda x: {"class_name": "__ellipsis__", "config": {}}),
     ((list, tuple), _serialize_sequence),
+    (bytecode.Code, lambda x: x),
     (dict, serialize_dict),
     ((np.integer, np.floating, np.bool_), lambda x: x.item()),
     (Variable, _serialize_tensor),

@@ -14,10 +14,12 @@ from ..core.op import Tensor
 from ..core.registry import custom_object_scope
 from ..core.serialization import (
     LAMBDA_MARK,
+    LAMBDA_PARTS,
     deserialize_keras_object,
     load_lambda,
     safe_mode_scope,
     serialize_keras_object,
+    write_lambda,
 )
 from ..core.types import ShapeTree, Tree
 from .layer import Layer, Shape
@@ -101,6 +103,17 @@ class Lambda(Layer):
         config["arguments"] = serialize_keras_object(self.arguments)
         return config
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A pickle finds functions by their names, which lambdas and those defined in functions don't have.
+        state = dict(super().__getstate__())
+        args, kwargs = state["_init_args"]
+        carry = bytecode.carried
+        state["_init_args"] = tuple(map(carry, args)), {k: carry(v) for k, v in kwargs.items()}
+        return {name: carry(value) for name, value in state.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({k: v.function if isinstance(v, bytecode.Carried) else v for k, v in state.items()})
+
     @classmethod
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None, safe_mode: bool | None = None
@@ -132,6 +145,5 @@ class Lambda(Layer):
 
 def _write(function: Callable) -> Any:
     if getattr(function, "__name__", None) == "<lambda>":
-        parts = zip(("code", "defaults", "closure"), bytecode.encode(function))
-        return {"class_name": LAMBDA_MARK, "config": dict(parts)}
+        return {"class_name": LAMBDA_MARK, "config": write_lambda(function, LAMBDA_PARTS)}
     return serialize_keras_object(function)

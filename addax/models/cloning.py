@@ -144,7 +144,8 @@ def _clone_functional(model: Model, graph: Graph, input_tensors: Tree | None, cl
     outputs = graph.run(new, call)
     inputs = tree.pack_sequence_as(graph.input_structure, new)
     if was_given_graph(model):
-        config = {k: v for k, v in model.get_config().items() if k not in GRAPH_KEYS}
+        with safe_mode_scope(False):
+            config = {k: v for k, v in model.get_config().items() if k not in GRAPH_KEYS}
         return model_of(type(model), inputs, outputs, config)
     return model_of(Functional, inputs, outputs, {"name": model.name, "trainable": model.trainable})
 

@@ -15,6 +15,7 @@ from . import archive, legacy, remote, safetensors, weights
 from .atomic import replacing
 from .formats import kind_of
 from .hdf5 import Reader, ShardedWriter, Writer, open_h5
+from .loadable import check_loadable
 
 PathLike = str | os.PathLike
 
@@ -37,7 +38,7 @@ def save_model(
         **kwargs: `include_optimizer=False` leaves out the optimizer and the other arguments of `compile`.
 
     Raises:
-        ValueError: Wrong extension or argument.
+        ValueError: Wrong extension or argument, or a layer whose config its class could not be made from.
         FileNotFoundError: The folder of `filepath` does not exist.
         FileExistsError: The file exists, and there is no terminal to ask on.
 
@@ -94,6 +95,7 @@ def save_model(
 
 
 def _write_model(model: Layer, file: str | BinaryIO, zipped: bool, include_optimizer: bool) -> None:
+    check_loadable(model)
     if isinstance(file, str) and file.endswith(_LEGACY):
         legacy.write_model(model, file, include_optimizer)
     else:

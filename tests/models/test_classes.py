@@ -86,7 +86,8 @@ def test_its_own_call_is_what_is_computed_and_recorded():
 def test_arguments_beside_the_graph_are_kept(make, tmp_path):
     model = make()
     cls = type(model)
-    model.save(tmp_path / "m.keras")
+    with pytest.warns(UserWarning, match=f"not registered: {cls.__name__}"):
+        model.save(tmp_path / "m.keras")
     copies = [
         cls.from_config(model.get_config()),
         addax.models.load_model(tmp_path / "m.keras", custom_objects={cls.__name__: cls}),
@@ -100,7 +101,8 @@ def test_arguments_beside_the_graph_are_kept(make, tmp_path):
 
 def test_a_class_that_makes_its_graph_itself_is_made_anew_from_its_arguments(tmp_path):
     model = Own(5, name="five")
-    model.save(tmp_path / "m.keras")
+    with pytest.warns(UserWarning, match="not registered: Own"):
+        model.save(tmp_path / "m.keras")
     for copy in (Own.from_config(model.get_config()), addax.models.load_model(tmp_path / "m.keras", {"Own": Own})):
         assert (type(copy), copy.width, copy.output_shape, copy.name) == (Own, 5, (None, 5), "five")
     np.testing.assert_array_equal(

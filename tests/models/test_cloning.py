@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
+import copy
+import json
+import pickle
 from typing import Any
 
 import numpy as np
@@ -137,9 +139,23 @@ def test_lambdas_are_cloned(recursive):
     inner = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x * 3)])
     i = keras.Input((2,))
     model = keras.Model(i, inner(keras.layers.Lambda(lambda x: x + 1)(i)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a lambda can't be loaded from a file
-        clone = keras.models.clone_model(model, recursive=recursive)
-        with pytest.raises(ValueError, match="arbitrary code execution"):
-            keras.Model.from_config(model.get_config())
-    np.testing.assert_array_equal(clone(np.ones((1, 2))), [[6.0, 6.0]])
+    clone = keras.models.clone_model(model, recursive=recursive)
+    with pytest.warns(UserWarning, match="includes a `lambda`"):
+        config = model.get_config()
+    again = keras.Model.from_config(config)  # in the process that has the function
+    for made in (clone, again, keras.Model.from_config(copy.deepcopy(config))):
+        np.testing.assert_array_equal(made(np.ones((1, 2))), [[6.0, 6.0]])
+    with pytest.raises(ValueError, match="arbitrary code execution"):
+        keras.Model.from_config(json.loads(json.dumps(config)))
+
+
+def test_lambdas_in_copies_and_pickles():
+    power, shift = 3, np.ones(2)
+    layers = [keras.layers.Lambda(lambda x, by=2: by * x**power), keras.layers.Lambda(lambda x: x + shift)]
+    model = keras.Sequential([keras.Input((2,)), *layers])
+    x = np.array([[1.0, 2.0]])
+    for made in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(made(x), [[3.0, 17.0]])
+        assert made.layers[0] is not model.layers[0]
+    assert copy.deepcopy(model).layers[0].function is model.layers[0].function
+    np.testing.assert_array_equal(copy.copy(model.layers[0])(x), [[2.0, 16.0]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -212,7 +213,8 @@ def test_lists_may_hold_themselves(writer, reader, tmp_path):
     x = np.ones((1, 3), "float32")
     m = round_model(writer)()
     wanted = np.asarray(m(x))
-    m.save(tmp_path / "m.keras")
+    with pytest.warns(UserWarning, match="not registered: Round") if writer is addax else contextlib.nullcontext():
+        m.save(tmp_path / "m.keras")
     loaded = reader.models.load_model(tmp_path / "m.keras", custom_objects={"Round": round_model(reader)})
     np.testing.assert_allclose(np.asarray(loaded(x)), wanted, rtol=1e-6)
 

@@ -160,6 +160,7 @@ def test_no_terminal_to_ask_on(model: Any, tmp_path: pathlib.Path, monkeypatch: 
         assert path.read_text() == "old"
 
 
+@keras.saving.register_keras_serializable("saving")
 class Broken(keras.layers.Dense):
     """Fails while its weights are written or read."""
 
@@ -447,6 +448,7 @@ def test_layers_in_sets_are_mentioned(tmp_path: pathlib.Path) -> None:
         model.save_weights(tmp_path / "w.weights.h5")
 
 
+@keras.saving.register_keras_serializable("saving")
 class Vocabulary(keras.layers.Layer):
     """Keeps words in the assets, and an array of its own making."""
 
@@ -618,3 +620,64 @@ def test_every_nested_model_is_written(tmp_path):
     model.load_weights(tmp_path / "m.weights.h5")
     for a, b in zip(before, model.get_weights()):
         np.testing.assert_array_equal(a, b)
+
+
+# Whether it could be loaded again
+
+
+def test_classes_that_are_not_registered_are_mentioned(tmp_path: pathlib.Path) -> None:
+    class Mine(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x
+
+    model = keras.Sequential([keras.Input((4,)), Mine(name="own")], name="m")
+    text = r"model 'm' names classes that are not registered: Mine \(layer 'own'\).*custom_objects={'Mine': Mine}"
+    for path in (tmp_path / "m.keras", tmp_path / "m.h5"):
+        with pytest.warns(UserWarning, match=text):
+            model.save(path)
+        with keras.saving.custom_object_scope({"Mine": Mine}):
+            model.save(path)
+            np.testing.assert_array_equal(keras.saving.load_model(path)(X), X)
+
+
+def test_configs_that_do_not_fit_their_class_are_refused_when_saved(tmp_path: pathlib.Path) -> None:
+    @keras.saving.register_keras_serializable("fit")
+    class Lacking(keras.layers.Layer):
+        def __init__(self, width: int, **kwargs: Any):
+            super().__init__(**kwargs)
+            self.width = width
+
+        def call(self, x: Any) -> Any:
+            return x
+
+        def get_config(self) -> dict:
+            return {"name": self.name}
+
+    @keras.saving.register_keras_serializable("fit")
+    class Strict(keras.layers.Layer):
+        def __init__(self, width: int = 2):
+            super().__init__()
+            self.width = width
+
+        def call(self, x: Any) -> Any:
+            return x
+
+        def get_config(self) -> dict:
+            return {**super().get_config(), "width": self.width}
+
+    @keras.saving.register_keras_serializable("fit")
+    class Own(Lacking):
+        @classmethod
+        def from_config(cls, config: dict) -> Any:
+            return cls(3, **config)
+
+    cases = {
+        Lacking(3, name="a"): r"Layer 'a' \(Lacking\) could not be loaded again.*no \['width'\].*'width': self\.width",
+        Strict(): r"\(Strict\) could not be loaded again.*'name'.*doesn't take.*\*\*kwargs",
+    }
+    for layer, text in cases.items():
+        with pytest.raises(ValueError, match=text):
+            keras.Sequential([keras.Input((4,)), layer]).save(tmp_path / "m.keras")
+        assert not (tmp_path / "m.keras").exists()
+    keras.Sequential([keras.Input((4,)), Own(3)]).save(tmp_path / "m.keras")
+    assert keras.saving.load_model(tmp_path / "m.keras").layers[0].width == 3
