@@ -35,6 +35,8 @@ from .depthwise import SeparableConvolution2D as SeparableConvolution2D
 from .discretization import Discretization as Discretization
 from .einsum_dense import EinsumDense as EinsumDense
 from .embedding import Embedding as Embedding
+from .foreign import TFSMLayer as TFSMLayer
+from .foreign import TorchModuleWrapper as TorchModuleWrapper
 from .geometric_augmentation import RandomElasticTransform as RandomElasticTransform
 from .geometric_augmentation import RandomFlip as RandomFlip
 from .geometric_augmentation import RandomPerspective as RandomPerspective
@@ -42,8 +44,6 @@ from .geometric_augmentation import RandomRotation as RandomRotation
 from .geometric_augmentation import RandomShear as RandomShear
 from .geometric_augmentation import RandomTranslation as RandomTranslation
 from .geometric_augmentation import RandomZoom as RandomZoom
-from .foreign import TFSMLayer as TFSMLayer
-from .foreign import TorchModuleWrapper as TorchModuleWrapper
 from .gru import GRU as GRU
 from .gru import GRUCell as GRUCell
 from .hashing import HashedCrossing as HashedCrossing
