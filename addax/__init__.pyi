@@ -27,8 +27,8 @@ from .core.policy import DTypePolicy as DTypePolicy
 from .core.policy import FloatDTypePolicy as FloatDTypePolicy
 from .core.remat import RematScope as RematScope
 from .core.remat import remat as remat
-from .core.state import StatelessScope as StatelessScope
-from .core.state import SymbolicScope as SymbolicScope
+from .core.scopes import StatelessScope as StatelessScope
+from .core.scopes import SymbolicScope as SymbolicScope
 from .core.variable import Variable as Variable
 from .initializers import Initializer as Initializer
 from .layers import Input as Input

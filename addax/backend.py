@@ -17,7 +17,8 @@ from .core.dtypes import numpy_dtype, standardize_dtype
 from .core.engine import has_float64, jnp
 from .core.keras_tensor import KerasTensor
 from .core.naming import get_uid, name_scope
-from .core.state import StatelessScope, in_stateless_scope
+from .core.scopes import StatelessScope
+from .core.state import in_stateless_scope
 from .core.variable import Variable
 from .ops import cast, convert_to_numpy, convert_to_tensor, is_tensor, shape
 from .utils import clear_session
