@@ -91,9 +91,9 @@ class Dataset:
         """Makes a dataset of the rows of arrays.
 
         Args:
-            tensors: Nested arrays with equal sizes of the first axis.
+            tensors: Arrays (or lists of numbers) with equal sizes of the first axis, in tuples and dicts.
         """
-        arrays = tree.map_structure(np.asarray, tensors)
+        arrays = _as_arrays(tensors)
         sizes = {len(a) for a in tree.flatten(arrays)}
         if len(sizes) != 1:
             raise ValueError(f"Arrays must have equal sizes of the first axis. Received sizes: {sorted(sizes)}")
@@ -500,6 +500,15 @@ def _results(pool: Executor, calls: Iterator[Callable[[], Any]], ahead: int) -> 
     finally:
         for future in waiting:
             future.cancel()
+
+
+def _as_arrays(tensors: Tree) -> Tree:
+    """Converts the leaves to arrays; a list is one, as in tf.data."""
+    if isinstance(tensors, tuple):
+        return tuple(_as_arrays(part) for part in tensors)
+    if isinstance(tensors, dict):
+        return {name: _as_arrays(part) for name, part in tensors.items()}
+    return np.asarray(tensors)
 
 
 def _stack(rows: list[Any]) -> Any:

@@ -1,7 +1,7 @@
 """Utilities around models: `keras.utils`."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
 from ..core.dtypes import standardize_dtype
@@ -21,6 +21,18 @@ from .numeric import normalize, to_categorical
 from .sequences import pad_sequences
 from .session import clear_session
 from .tensors import get_source_inputs, is_keras_tensor
+
+if TYPE_CHECKING:
+    from ..callbacks.progbar import Progbar
+    from ..data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
+    from ..data.py_dataset import PyDataset, Sequence
+    from ..inspect.plotting import model_to_dot, plot_model
+    from ..training.profile import profile
+    from .directories import audio_dataset_from_directory, image_dataset_from_directory, text_dataset_from_directory
+    from .downloads import get_file
+    from .images import array_to_img, img_to_array, load_img, save_img
+    from .splitting import split_dataset
+    from .timeseries import timeseries_dataset_from_array
 
 # Their modules are slow to import, so they are imported on first access.
 _LAZY = {

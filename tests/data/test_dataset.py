@@ -112,9 +112,22 @@ def test_structures_and_specs() -> None:
     assert next(iter(texts)).tolist() == ["a", "b"]
 
 
+def test_lists_are_arrays() -> None:
+    dataset = Dataset.from_tensor_slices(([[1, 2], [3, 4]], {"a": [5, 6]}))
+    assert [(x.tolist(), int(y["a"])) for x, y in dataset] == [([1, 2], 5), ([3, 4], 6)]
+
+
 def test_arrays_have_the_method_of_tensors() -> None:
-    x = next(iter(numbers(4).batch(4)))
+    x = next(iter(Dataset.from_tensor_slices(np.ones((4, 3), "float32")).batch(4)))
     assert isinstance(x, HostArray) and type(x.numpy()) is np.ndarray
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    for result in (
+        model(x),
+        model.predict(x, verbose=0),
+        model.predict_on_batch(x),
+        keras.ops.sum(x, 1, keepdims=True),
+    ):
+        np.testing.assert_array_equal(result, np.full((4, 1), 3))
     assert type(next(numbers(4).batch(4).as_numpy_iterator())) is np.ndarray
 
 
