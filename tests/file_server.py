@@ -16,16 +16,18 @@ class FileServer:
         folder: The folder.
         ranges: Whether it serves parts of files.
         tags: Whether it tells an ETag.
+        lengths: Whether it tells how long the answers are.
 
     Attributes:
         requests: `(path, Range header or None)` of each request.
         cuts: Numbers of bytes after which the next answers break off, taken from the front.
     """
 
-    def __init__(self, folder: Path, ranges: bool = True, tags: bool = True):
+    def __init__(self, folder: Path, ranges: bool = True, tags: bool = True, lengths: bool = True):
         self.folder = folder
         self.ranges = ranges
         self.tags = tags
+        self.lengths = lengths
         self.requests: list[tuple[str, str | None]] = []
         self.cuts: list[int] = []
         self.before_answer: Any = None  # called before each answer
@@ -77,7 +79,8 @@ class FileServer:
             request.send_response(200)
         if self.tags:
             request.send_header("ETag", tag)
-        request.send_header("Content-Length", str(len(data) - start))
+        if self.lengths:
+            request.send_header("Content-Length", str(len(data) - start))
         request.end_headers()
         end = start + self.cuts.pop(0) if self.cuts else len(data)
         request.wfile.write(data[start:end])

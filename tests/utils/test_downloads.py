@@ -87,6 +87,17 @@ def test_a_server_without_ranges_sends_the_whole_file_again(server: FileServer, 
     assert Path(path).read_bytes() == DATA
 
 
+def test_a_server_may_keep_the_length_to_itself(
+    server: FileServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.lengths = False
+    assert Path(get_file(origin=server.url("data.bin"), cache_dir=tmp_path)).read_bytes() == DATA
+    assert "0/Unknown" in (shown := capsys.readouterr().out) and "1048576/1048576" in shown
+    server.cuts = [1000]
+    with pytest.raises(ValueError, match="Incomplete or corrupted file"):
+        get_file("again", server.url("data.bin"), cache_dir=tmp_path, file_hash=SHA)
+
+
 def test_a_complete_part_is_fetched_anew(server: FileServer, tmp_path: Path) -> None:
     """The server answers 416: nothing comes after the end."""
     (tmp_path / "datasets").mkdir()
