@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.server
 import threading
@@ -83,4 +84,5 @@ class FileServer:
             request.send_header("Content-Length", str(len(data) - start))
         request.end_headers()
         end = start + self.cuts.pop(0) if self.cuts else len(data)
-        request.wfile.write(data[start:end])
+        with contextlib.suppress(ConnectionError):  # whoever asked may be gone
+            request.wfile.write(data[start:end])
