@@ -82,7 +82,7 @@ def _create(lock: Path) -> int | None:
     try:
         return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # Windows keeps a file that a process has open
             if time.time() - lock.stat().st_mtime > _STALE:
                 lock.unlink()
         return None
