@@ -36,6 +36,8 @@ MODULES = {
     "keras.dtype_policies": "addax.dtype_policies",
     "keras.utils": "addax.utils",
     "keras.src.layers.preprocessing.feature_space": "addax.utils.feature_space",
+    "keras.src.applications.convnext": "addax.applications.convnext",
+    "keras.src.applications.inception_resnet_v2": "addax.applications.inception_resnet_v2",
     "keras.src.models.functional": "addax.models",
     "keras.src.models.sequential": "addax.models",
     "keras.src.models.model": "addax.models",

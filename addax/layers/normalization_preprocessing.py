@@ -64,6 +64,11 @@ class Rescaling(HostPreprocessing):
         return input_shape
 
 
+def _as_list(value: ArrayLike | None) -> Any:
+    """Returns a number, or numbers in nested lists."""
+    return None if value is None else np.asarray(value).tolist()
+
+
 def _check_numbers(layer: Layer, name: str, value: ArrayLike) -> None:
     """Raises ValueError unless `value` is a number or an array of them."""
     try:
@@ -117,6 +122,8 @@ class Normalization(HostPreprocessing):
             if value is not None:
                 _check_numbers(self, name, value)
         flags(self, invert=invert)
+        # As they were given, for the config: in it, 0.1 stays 0.1.
+        self._in_config = {"mean": _as_list(mean), "variance": _as_list(variance)}
         self.input_mean: Any
         self.input_variance: Any
         self.input_mean, self.input_variance = (
@@ -249,6 +256,4 @@ class Normalization(HostPreprocessing):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        given = {"mean": self.input_mean, "variance": self.input_variance}
-        return {**config, **{k: None if v is None else v.tolist() for k, v in given.items()}}
+        return {**super().get_config(), **self._in_config}
