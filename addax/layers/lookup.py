@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -247,10 +247,15 @@ class IndexLookup(HostLayer):
         array = text.host_array(data)
         terms = self._terms(array)
         count = array.shape[-1] if array.ndim > 1 else 1
-        self.update_counts(terms, (terms[i : i + count] for i in range(0, len(terms), max(count, 1))))
+        self.update_counts(terms, lambda: [terms[i : i + count] for i in range(0, len(terms), max(count, 1))])
 
-    def update_counts(self, terms: Sequence, documents: Any) -> None:
-        """Counts terms, and the documents they occur in."""
+    def update_counts(self, terms: Sequence, documents: Callable[[], Iterable[Sequence]]) -> None:
+        """Counts terms, and the documents they occur in.
+
+        Args:
+            terms: All terms.
+            documents: Returns the terms of each document.
+        """
         if self._counts is None:
             self._counts = TermCounts(self.output_mode == "tf_idf")
         self._counts.add(terms, documents)
@@ -527,18 +532,23 @@ class StringLookup(IndexLookup):
         return text.decoded(text.strings_of(array, f"Layer '{self.path}' (StringLookup)"), self.encoding)
 
     def _indices(self, array: np.ndarray) -> np.ndarray:
-        return self.indices(text.strings_of(array, f"Layer '{self.path}' (StringLookup)"))
+        return self.indices(text.strings_of(array, f"Layer '{self.path}' (StringLookup)"), self.encoding)
 
-    def indices(self, strings: list) -> np.ndarray:
-        """Returns the indices of strings; -1 for the mask token where it has no index."""
-        indices = self._vocabulary.indices_of_text(strings, self.encoding)
+    def indices(self, strings: list, encoding: str) -> np.ndarray:
+        """Returns the indices of strings; -1 for the mask token where it has no index.
+
+        Args:
+            strings: The strings.
+            encoding: Encoding of those that are bytes.
+        """
+        indices = self._vocabulary.indices_of_text(strings, encoding)
         masked = None
         if self.mask_token is not None and len(indices) and (indices < 0).any():
             mask = self.mask_token, self.mask_token.encode()
             masked = np.fromiter((s in mask for s in strings), bool, len(strings))
 
         def buckets(places: np.ndarray) -> np.ndarray:
-            unknown = text.encoded((strings[i] for i in places), self.encoding)
+            unknown = text.encoded((strings[i] for i in places), encoding)
             return bucket(unknown, self.num_oov_indices, self.salt)
 
         return self.with_oov(indices, masked, buckets, strings)

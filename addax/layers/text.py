@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ import numpy as np
 from .host import host_array
 
 Text = str | bytes
-Rows = list[list[Text]]  # the tokens of each text
 
 _PUNCTUATION = b"!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"
 _LOWER = bytes(range(256)).lower()
@@ -26,7 +26,36 @@ STANDARDIZATIONS: dict[str, tuple[bytes | None, bytes]] = {
     "strip_punctuation": (None, _PUNCTUATION),
 }
 SPLITS = ("whitespace", "character")
-_BETWEEN = b"\xff"  # occurs in no text in UTF-8
+_BETWEEN, _BETWEEN_STR = b"\xff", "\udcff"  # occurs in no text in UTF-8; its `str` with the handler "surrogateescape"
+_SPACES = np.isin(np.arange(256), [*b" \t\n\r\x0b\x0c", *_BETWEEN])
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens of several texts.
+
+    Attributes:
+        flat: The tokens of all texts, in order. One list of strings is made and collected much faster than many.
+        lengths: The number of tokens of each text.
+    """
+
+    flat: list[Any]
+    lengths: np.ndarray
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Sequence[Text]]) -> Tokens:
+        """Makes tokens of the list of each text's."""
+        return cls(list(itertools.chain.from_iterable(rows)), np.fromiter(map(len, rows), np.int64, len(rows)))
+
+    def rows(self) -> list[list[Text]]:
+        """Returns the list of each text's tokens."""
+        ends = np.cumsum(self.lengths).tolist()
+        return [self.flat[end - length : end] for end, length in zip(ends, self.lengths.tolist())]
+
+    @property
+    def row_numbers(self) -> np.ndarray:
+        """The number of the text of each token."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
 
 def strings_of(array: np.ndarray, who: str) -> list[Text]:
@@ -56,16 +85,28 @@ def strings_of(array: np.ndarray, who: str) -> list[Text]:
     )
 
 
-def encoded(strings: Iterable[Text], encoding: str) -> list[bytes]:
+def is_utf8(encoding: str) -> bool:
+    """Tests whether an encoding is UTF-8, under any of its names."""
+    return encoding.lower().replace("-", "").replace("_", "") == "utf8"
+
+
+def encoded(strings: Iterable[Text], encoding: str = "utf-8") -> list[bytes]:
     """Returns strings as bytes in UTF-8.
 
     Args:
         strings: The strings.
         encoding: Encoding of those that are bytes.
     """
-    if encoding.lower().replace("-", "").replace("_", "") == "utf8":
-        return [s if isinstance(s, bytes) else s.encode("utf-8", "surrogatepass") for s in strings]
-    return [(s.decode(encoding) if isinstance(s, bytes) else s).encode("utf-8", "surrogatepass") for s in strings]
+    if is_utf8(encoding):
+        return [s if isinstance(s, bytes) else _in_utf8(s) for s in strings]
+    return [_in_utf8(s.decode(encoding) if isinstance(s, bytes) else s) for s in strings]
+
+
+def _in_utf8(s: str) -> bytes:
+    try:
+        return s.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that doesn't stand for a byte
+        return s.encode("utf-8", "surrogatepass")
 
 
 def decoded(strings: Iterable[Text], encoding: str = "utf-8") -> list[str]:
@@ -73,39 +114,72 @@ def decoded(strings: Iterable[Text], encoding: str = "utf-8") -> list[str]:
     return [s.decode(encoding, "replace") if isinstance(s, bytes) else str(s) for s in strings]
 
 
-def standardized(texts: list[bytes], how: str | None) -> list[bytes]:
+def _joined(texts: Sequence[Text]) -> bytes | None:
+    """Returns texts in UTF-8 with separators between them; None where a text holds bytes like the separator."""
+    joined: bytes | None = None
+    if not any(isinstance(text, bytes) for text in texts):
+        try:
+            joined = _BETWEEN_STR.join(texts).encode("utf-8", "surrogateescape")  # type: ignore[arg-type]
+        except UnicodeEncodeError:
+            joined = None
+    if joined is None:
+        joined = _BETWEEN.join(encoded(texts))
+    return joined if joined.count(_BETWEEN) == len(texts) - 1 else None
+
+
+def standardized(texts: Sequence[Text], how: str | None) -> list[Any]:
     """Applies one of the built-in standardizations to texts."""
     if how is None or not texts:
-        return texts
+        return list(texts)
     table, delete = STANDARDIZATIONS[how]
-    joined = _BETWEEN.join(texts)
-    if joined.count(_BETWEEN) != len(texts) - 1:  # some bytes are no UTF-8
-        return [text.translate(table, delete) for text in texts]
+    joined = _joined(texts)
+    if joined is None:
+        return [text.translate(table, delete) for text in encoded(texts)]
     return joined.translate(table, delete).split(_BETWEEN)
 
 
-def standardized_by(function: Callable, texts: Sequence[Text], shape: tuple, encoding: str) -> list[Text]:
+def standardized_by(function: Callable, texts: Sequence[Text], shape: tuple) -> list[Text]:
     """Applies a user's standardization to texts in an array of dtype `str` and of this shape."""
-    found = function(np.array(decoded(texts, encoding), dtype=str).reshape(shape))
+    found = function(np.array(decoded(texts), dtype=str).reshape(shape))
     return host_array(found).ravel().tolist()
 
 
-def split_texts(texts: list, how: str) -> Any:
-    """Splits texts by one of the built-in splits, "whitespace" (of ASCII) or "character"."""
-    if how == "whitespace":
-        return [text.split() for text in encoded(texts, "utf-8")]
-    return [list(text) for text in decoded(texts)]
+def split_characters(texts: Sequence[Text]) -> Tokens:
+    """Splits texts at each character."""
+    return Tokens.of_rows([list(text) for text in decoded(texts)])
 
 
-def split_by(function: Callable, texts: Sequence[Text], encoding: str) -> Rows:
+def split_words(texts: Sequence[Text], how: str | None) -> Tokens:
+    """Splits texts at ASCII whitespace, after one of the built-in standardizations.
+
+    Args:
+        texts: The texts.
+        how: Name of the standardization, or None.
+    """
+    table, delete = (None, b"") if how is None else STANDARDIZATIONS[how]
+    joined = _joined(texts) if texts else None
+    if joined is None:
+        return Tokens.of_rows([text.translate(table, delete).split() for text in encoded(texts)])
+    joined = joined.translate(table, delete)
+    # A word begins where no space is and one was before. The words of a text are those that begin before its end.
+    array = np.frombuffer(joined, np.uint8)
+    is_space = _SPACES[array]
+    begins = np.flatnonzero(~is_space & np.concatenate([[True], is_space[:-1]]))
+    ends = np.searchsorted(begins, np.flatnonzero(array == _BETWEEN[0]))
+    lengths = np.diff(ends, prepend=0, append=len(begins))
+    return Tokens(joined.replace(_BETWEEN, b" ").split(), lengths)
+
+
+def split_by(function: Callable, texts: Sequence[Text]) -> Tokens:
     """Applies a user's split to texts in an array of dtype `str`, `(count,)`; it returns the tokens of each."""
-    found = function(np.array(decoded(texts, encoding), dtype=str))
+    found = function(np.array(decoded(texts), dtype=str))
     if hasattr(found, "to_list"):  # a ragged tensor of TensorFlow
         found = found.to_list()
-    return [list(row) if isinstance(row, (list, tuple)) else host_array(row).ravel().tolist() for row in found]
+    rows = [list(row) if isinstance(row, (list, tuple)) else host_array(row).ravel().tolist() for row in found]
+    return Tokens.of_rows(rows)
 
 
-def with_ngrams(rows: Rows, widths: Sequence[int]) -> Rows:
+def with_ngrams(tokens: Tokens, widths: Sequence[int]) -> Tokens:
     """Replaces the tokens of each text by its n-grams of these widths, tokens joined by a space; width by width."""
 
     def ngrams(row: list) -> list:
@@ -115,32 +189,25 @@ def with_ngrams(rows: Rows, widths: Sequence[int]) -> Rows:
             found += row if width == 1 else map(between.join, zip(*(row[i:] for i in range(width))))
         return found
 
-    return [ngrams(row) for row in rows]
+    return Tokens.of_rows([ngrams(row) for row in tokens.rows()])
 
 
-def padded(rows: Sequence[Sequence], ids: np.ndarray, width: int | None) -> np.ndarray:
-    """Returns the ids of texts as rows of one array, with zeros after them.
+def padded(lengths: np.ndarray, ids: np.ndarray, width: int | None) -> np.ndarray:
+    """Returns the ids of texts as rows of one array, cut or with zeros after them.
 
     Args:
-        rows: The tokens of each text, at most `width`.
-        ids: Their ids, flat.
-        width: Length of the rows; that of the longest when None.
+        lengths: The number of tokens of each text.
+        ids: The ids of all tokens, flat.
+        width: Length of the rows; that of the longest text when None.
 
     Returns:
-        Array of shape `(len(rows), width)` and dtype int64.
+        Array of shape `(len(lengths), width)` and dtype int64.
     """
-    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    width = int(lengths.max(initial=0)) if width is None else width
-    result = np.zeros((len(rows), width), np.int64)
+    longest = int(lengths.max(initial=0))
+    width = longest if width is None else width
+    result = np.zeros((len(lengths), width), np.int64)
+    if width < longest:
+        starts = np.cumsum(lengths) - lengths
+        ids = ids[np.arange(len(ids)) - np.repeat(starts, lengths) < width]
     result[np.arange(width) < lengths[:, None]] = ids
     return result
-
-
-def row_numbers(rows: Sequence[Sequence]) -> np.ndarray:
-    """Returns the number of the row of each token."""
-    return np.repeat(np.arange(len(rows)), np.fromiter(map(len, rows), np.int64, len(rows)))
-
-
-def flat(rows: Rows) -> list[Text]:
-    """Returns the tokens of all texts, in order."""
-    return list(itertools.chain.from_iterable(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -173,8 +174,8 @@ class TextVectorization(HostLayer):
         Args:
             data: Array of texts.
         """
-        rows, _ = self._rows(text.host_array(data))
-        self._lookup_layer.update_counts(text.flat(rows), rows)
+        tokens, _ = self._tokens(text.host_array(data))
+        self._lookup_layer.update_counts(tokens.flat, tokens.rows)
 
     def finalize_state(self) -> None:
         """Makes the vocabulary of the tokens that `update_state` has counted; without any it stays as it is."""
@@ -189,14 +190,14 @@ class TextVectorization(HostLayer):
                 f"Layer '{self.path}' (TextVectorization) has no vocabulary. Call `adapt` on texts or "
                 "`set_vocabulary`, or construct the layer with a `vocabulary`, before it is called."
             )
-        rows, shape = self._rows(inputs)
+        tokens, shape = self._tokens(inputs)
+        indices = lookup.indices(tokens.flat, "utf-8")
         width = self.output_sequence_length
         if self.output_mode == "int":
-            if width is not None:
-                rows = [row[:width] for row in rows]
-            found = text.padded(rows, lookup.indices(text.flat(rows)), width)
+            is_whole = self.split is None and self._widths is None and inputs.ndim > 1
+            found = text.padded(tokens.lengths, indices, inputs.shape[-1] if is_whole and width is None else width)
         else:
-            found = lookup.encoded(text.row_numbers(rows), lookup.indices(text.flat(rows)), len(rows))
+            found = lookup.encoded(tokens.row_numbers, indices, len(tokens.lengths))
         if shape is not None:
             return found.reshape((*shape, found.shape[-1]))
         # Texts that aren't split are the tokens of one row.
@@ -204,37 +205,35 @@ class TextVectorization(HostLayer):
             return found[0]
         return found[0].reshape(inputs.shape)
 
-    def _rows(self, array: np.ndarray) -> tuple[text.Rows, tuple | None]:
+    def _tokens(self, array: np.ndarray) -> tuple[text.Tokens, tuple | None]:
         """Returns the tokens of texts, and the shape of an array with one element for each row of tokens.
 
         The shape is None where the texts aren't split and have no axis for the rows: they are one row.
         """
-        who = f"Layer '{self.path}' (TextVectorization)"
-        texts: list = text.strings_of(array, who)
-        shape = array.shape
-        how = self.standardize
+        texts: list = text.strings_of(array, f"Layer '{self.path}' (TextVectorization)")
+        if not text.is_utf8(self.encoding):
+            texts = text.encoded(texts, self.encoding)
+        shape, how = array.shape, self.standardize
         if callable(how):
-            texts = text.standardized_by(how, texts, array.shape, self.encoding)
-        elif how is not None:
-            texts = text.standardized(text.encoded(texts, self.encoding), how)
+            texts, how = text.standardized_by(how, texts, shape), None
         if self.split is None:
-            if array.ndim < 2:
-                rows, outer = [texts], None
-            else:
-                size = shape[-1]
-                rows, outer = [texts[i : i + size] for i in range(0, len(texts), max(size, 1))], shape[:-1]
+            tokens, outer = _unsplit(text.standardized(texts, how), shape)
         else:
-            if len(shape) > 1 and shape[-1] != 1:
-                raise ValueError(
-                    "When using `TextVectorization` to tokenize strings, the input rank must be 1 or the last shape "
-                    f"dimension must be 1. Received: inputs.shape={shape} with rank={len(shape)} (layer '{self.path}')"
-                )
-            outer = shape[:-1] if len(shape) > 1 else shape
-            if callable(self.split):
-                rows = text.split_by(self.split, texts, self.encoding)
-            else:
-                rows = text.split_texts(text.encoded(texts, self.encoding), self.split)
-        return (rows if self._widths is None else text.with_ngrams(rows, self._widths)), outer
+            tokens, outer = self._split(texts, how, shape), shape[:-1] if len(shape) > 1 else shape
+        return (tokens if self._widths is None else text.with_ngrams(tokens, self._widths)), outer
+
+    def _split(self, texts: list, how: str | None, shape: tuple) -> text.Tokens:
+        if len(shape) > 1 and shape[-1] != 1:
+            raise ValueError(
+                "When using `TextVectorization` to tokenize strings, the input rank must be 1 or the last shape "
+                f"dimension must be 1. Received: inputs.shape={shape} with rank={len(shape)} (layer '{self.path}')"
+            )
+        if self.split == "whitespace":
+            return text.split_words(texts, how)
+        texts = text.standardized(texts, how)
+        if callable(self.split):
+            return text.split_by(self.split, texts)
+        return text.split_characters(texts)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = tuple(input_shape)
@@ -292,6 +291,13 @@ class TextVectorization(HostLayer):
 
     def load_assets(self, dir_path: str) -> None:
         self._lookup_layer.load_assets(dir_path)
+
+
+def _unsplit(texts: list, shape: tuple) -> tuple[text.Tokens, tuple | None]:
+    """Returns texts as the tokens of the rows along their last axis; see `TextVectorization._tokens`."""
+    if len(shape) < 2:
+        return text.Tokens(texts, np.array([len(texts)])), None
+    return text.Tokens(texts, np.full(math.prod(shape[:-1]), shape[-1])), shape[:-1]
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

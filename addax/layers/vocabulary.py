@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,9 +51,9 @@ class Vocabulary:
             encoding: Encoding of `bytes`.
         """
         kinds = set(map(type, strings))
-        if kinds - {str, bytes} or len(kinds) > 1 or (bytes in kinds and encoding != "utf-8"):
+        if len(kinds) > 1 or (bytes in kinds and encoding != "utf-8"):
             strings, kinds = encoded(strings, encoding), {bytes}
-        find = self._table(bytes if bytes in kinds else str).get
+        find = self._table(bytes if kinds == {bytes} else str).get
         return np.fromiter(map(find, strings, itertools.repeat(-1)), np.int64, len(strings))
 
     def _table(self, kind: type) -> dict:
@@ -91,16 +91,16 @@ class TermCounts:
         self.in_documents: Counter | None = Counter() if documents else None
         self.documents = 0
 
-    def add(self, terms: Sequence, documents: Iterable[Sequence]) -> None:
+    def add(self, terms: Sequence, documents: Callable[[], Iterable[Sequence]]) -> None:
         """Adds the terms of a batch.
 
         Args:
             terms: All terms.
-            documents: The terms of each document.
+            documents: Returns the terms of each document.
         """
         self.counts.update(terms)
         if self.in_documents is not None:
-            for document in documents:
+            for document in documents():
                 self.documents += 1
                 self.in_documents.update(set(document))
 
