@@ -5,6 +5,7 @@ from . import callbacks as callbacks
 from . import config as config
 from . import constraints as constraints
 from . import datasets as datasets
+from . import distillation as distillation
 from . import dtype_policies as dtype_policies
 from . import initializers as initializers
 from . import layers as layers
@@ -20,6 +21,7 @@ from . import regularizers as regularizers
 from . import saving as saving
 from . import tree as tree
 from . import utils as utils
+from . import wrappers as wrappers
 from .core.device import device as device
 from .core.graph import Operation as Operation
 from .core.keras_tensor import KerasTensor as KerasTensor

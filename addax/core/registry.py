@@ -33,6 +33,7 @@ MODULES = {
     "keras.optimizers.schedules": "addax.optimizers.schedules",
     "keras.random": "addax.random",
     "keras.ops": "addax.ops",
+    "keras.distillation": "addax.distillation",
     "keras.dtype_policies": "addax.dtype_policies",
     "keras.utils": "addax.utils",
     "keras.src.layers.preprocessing.feature_space": "addax.utils.feature_space",

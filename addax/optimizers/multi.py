@@ -57,6 +57,14 @@ class OptimizerMap(MutableMapping):
             )
         return self._optimizer_map[found[0]] if found else self._default_optimizer
 
+    def __call__(self, variable: Variable) -> Optimizer:
+        """Returns the optimizer of a variable.
+
+        Args:
+            variable: The variable.
+        """
+        return self[variable.path]
+
     def __setitem__(self, key: str, optimizer: Optimizer) -> None:
         if not isinstance(key, str):
             raise ValueError(f"key must be a string. Received: {key}")
@@ -120,7 +128,7 @@ class MultiOptimizer(Optimizer):
     ):
         if isinstance(optimizer_map, dict):
             optimizer_map = deserialize_keras_object(optimizer_map)
-        if not isinstance(optimizer_map, OptimizerMap) and not callable(optimizer_map):
+        if not callable(optimizer_map):
             raise TypeError(
                 "`optimizer_map` must be an `OptimizerMap`, or a function that returns the optimizer of a variable. "
                 f"Received: optimizer_map={optimizer_map!r}"
@@ -144,8 +152,6 @@ class MultiOptimizer(Optimizer):
         return self._places[-1]
 
     def _of(self, variable: Variable) -> Optimizer:
-        if isinstance(self.optimizer_map, OptimizerMap):
-            return self.optimizer_map[variable.path]
         optimizer = self.optimizer_map(variable)
         if not isinstance(optimizer, Optimizer):
             raise ValueError(f"Optimizer for variable {variable} is not an Optimizer instance.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import optimizers
 from ..callbacks import Callback, History
 from ..core.late import late
+from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object
 from ..core.types import Data, Logs, Tree
 from ..core.warnings import warn
@@ -117,7 +118,7 @@ class Trainer(StepModel):
         Args:
             config: Their config.
         """
-        if type(self).compile is not Trainer.compile:
+        if not is_ours(type(self).compile):
             # Neither its arguments are known, nor its effects on a model that is being loaded.
             warn(
                 "`compile()` was not called as part of model loading because the model's `compile()` method is custom. "

@@ -1,0 +1,5 @@
+"""Distillation: training a small model on the outputs of a large one."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
