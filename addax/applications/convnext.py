@@ -24,7 +24,7 @@ from ..models import Sequential
 from ..models.model import Functional
 from .architecture import Family, Given, architectures
 from .blocks import channels, conv, pool
-from .imagenet_utils import RGB_DEVIATION, RGB_MEAN, preprocessing
+from .imagenet_utils import RGB_DEVIATION, RGB_MEAN, decode_predictions, preprocessing
 
 
 class LayerScale(Layer):
@@ -169,6 +169,13 @@ ConvNeXtTiny, ConvNeXtSmall, ConvNeXtBase, ConvNeXtLarge, ConvNeXtXLarge = archi
 preprocess_input = preprocessing(__name__, _FAMILY.mode)
 
 __all__ = [
-    *("ConvNeXtTiny", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge"),
-    *("LayerScale", "StochasticDepth", "decode_predictions", "preprocess_input"),
+    "ConvNeXtBase",
+    "ConvNeXtLarge",
+    "ConvNeXtSmall",
+    "ConvNeXtTiny",
+    "ConvNeXtXLarge",
+    "LayerScale",
+    "StochasticDepth",
+    "decode_predictions",
+    "preprocess_input",
 ]
