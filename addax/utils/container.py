@@ -78,7 +78,7 @@ class Config:
 
     @property
     def frozen(self) -> bool:
-        """Whether the config can't be changed."""
+        """True once the config can't be changed."""
         return self._frozen
 
     def freeze(self) -> None:

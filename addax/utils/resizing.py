@@ -59,7 +59,7 @@ def resize(image: np.ndarray, size: tuple[int, int], method: str = "bilinear") -
         if method == "nearest":
             image = np.take(image, pixels[0], axis)
             continue
-        lines = image.reshape(*image.shape[:axis], old, -1)  # what is weighed together lies together in memory
+        lines = image.reshape(*image.shape[:axis], old, -1)  # values with one weight lie together in memory
         result = np.take(lines, pixels[0], -2) * weights[0][:, None]
         for indices, weight in zip(pixels[1:], weights[1:]):
             result += np.take(lines, indices, -2) * weight[:, None]

@@ -10,7 +10,7 @@ from ..core.keras_tensor import KerasTensor
 
 
 def is_keras_tensor(x: object) -> bool:
-    """Whether `x` is a symbolic tensor.
+    """Tests whether `x` is a symbolic tensor.
 
     Args:
         x: Anything.
