@@ -156,6 +156,11 @@ _forked = False
 _has_started = False
 
 
+def is_forked() -> bool:
+    """Whether this process was forked when JAX had its threads, so that it can't compute with JAX."""
+    return _forked
+
+
 def refuse_if_forked() -> None:
     """Raises RuntimeError in a process that was forked when JAX had its threads."""
     if _forked:

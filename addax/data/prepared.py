@@ -35,6 +35,7 @@ class PreparedBatches(Batches):
         self.prepare = prepare
         self.steps = source.steps
         self.one_pass = source.one_pass
+        self._weighter: Callable[[Any, Any], Any] | None = None
 
     def peek(self) -> Batch:
         batch = self._prepared(self.source.peek())
@@ -47,7 +48,7 @@ class PreparedBatches(Batches):
 
     def _prepared(self, batch: Batch) -> Batch:
         x, y, sample_weight = batch
-        return self.prepare(x), y, sample_weight
+        return self.prepare(x), y, sample_weight if self._weighter is None else self._weighter(y, sample_weight)
 
     def state(self) -> dict[str, Any]:
         return self.source.state()
@@ -56,27 +57,14 @@ class PreparedBatches(Batches):
         self.source.restore(state)
         self.passes = self.source.passes
 
-    def weigh(self, weighter: Callable[[Any, Any], Any]) -> None:
-        plain = self.source
-        self.source = _Weighed(plain, weighter)
+    def apply_weights(self, weighter: Callable[[Any, Any], Any]) -> None:
+        self._weighter = weighter
 
     def on_epoch_begin(self) -> None:
         self.source.on_epoch_begin()
 
     def on_epoch_end(self) -> None:
         self.source.on_epoch_end()
-
-
-class _Weighed(PreparedBatches):
-    """Batches of another source, with sample weights."""
-
-    def __init__(self, source: Batches, weighter: Callable[[Any, Any], Any]):
-        super().__init__(source, None)  # type: ignore[arg-type]
-        self.weighter = weighter
-
-    def _prepared(self, batch: Batch) -> Batch:
-        x, y, sample_weight = batch
-        return x, y, self.weighter(y, sample_weight)
 
 
 def prepared_arrays(source: ArrayBatches, prepare: Preparation) -> Batches:

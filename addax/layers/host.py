@@ -14,7 +14,7 @@ import numpy as np
 from ..core import tree
 from ..core.convert import to_tensor
 from ..core.dtypes import standardize_dtype
-from ..core.engine import is_jax_array, is_tracer, jax
+from ..core.engine import is_forked, is_jax_array, is_tracer, jax
 from ..core.errors import describe
 from ..core.graph import Operation
 from ..core.keras_tensor import KerasTensor
@@ -136,12 +136,15 @@ def compute(layer: Operation, args: tuple, kwargs: dict[str, Any]) -> Tree:
 
 
 def tensors(outputs: Tree) -> Any:
-    """Returns the outputs of a layer on the host as tensors; text stays in NumPy arrays."""
-    return tree.map_structure(lambda x: x if isinstance(x, np.ndarray) and is_text(x) else _tensor(x), outputs)
+    """Returns the outputs of a layer on the host as tensors.
+
+    Text stays in NumPy arrays, and so do all outputs in processes that were forked, where JAX can't compute.
+    """
+    return tree.map_structure(_tensor, outputs)
 
 
 def _tensor(x: Any) -> Any:
-    return to_tensor(x) if isinstance(x, np.ndarray) else x
+    return x if not isinstance(x, np.ndarray) or is_text(x) or is_forked() else to_tensor(x)
 
 
 def _from_program(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Tree:

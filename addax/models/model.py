@@ -232,7 +232,11 @@ class Model(Trainer):
         return any(layer.on_host and layer.input_dtype == "string" for layer in self._flatten_layers())
 
     def _preparation(self) -> Preparing | None:
-        return Preparing(self) if any(layer.on_host for layer in self._flatten_layers()) else None
+        if not any(layer.on_host for layer in self._flatten_layers()):
+            return None
+        is_ready = self._cut() is not None or self.built  # a Sequential is cut when it is built for the first data
+        needs_it = self.host_part is not None or self._computes_with_text()
+        return Preparing(self) if needs_it or not is_ready else None
 
     def _prepared(self, inputs: Tree) -> Any:
         part = self.host_part

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import string
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -341,3 +344,20 @@ def test_boundaries_are_quantiles():
     np.testing.assert_array_equal(again(data), layer(data))
     again.adapt(data[:10])  # it is still one that adapts
     assert again.bin_boundaries != layer.bin_boundaries
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked on Unix alone")
+def test_a_process_that_loads_data_can_use_them():
+    code = (
+        "import os, warnings, numpy as np, addax as keras\n"
+        "warnings.simplefilter('ignore')\n"
+        "layer = keras.layers.TextVectorization(vocabulary=['a', 'b'])\n"
+        "expected = np.asarray(layer(['a b']))  # JAX has computed\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    found = layer(['a b'])\n"
+        "    os._exit(0 if isinstance(found, np.ndarray) and (found == expected).all() else 1)\n"
+        "assert os.waitpid(pid, 0)[1] == 0\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -105,6 +105,24 @@ def test_data_of_every_kind_train_alike(data):
     np.testing.assert_allclose(found.history["loss"], expected, rtol=1e-5)
 
 
+def test_texts_in_files(tmp_path):
+    for i, (line, label) in enumerate(zip(TEXTS, Y)):
+        (tmp_path / str(int(label))).mkdir(exist_ok=True)
+        (tmp_path / str(int(label)) / f"{i}.txt").write_text(line)
+    files = keras.utils.text_dataset_from_directory(tmp_path, batch_size=4, shuffle=False, verbose=False)
+    layer = layers.TextVectorization(output_sequence_length=3)
+    layer.adapt(files.map(lambda x, y: x))
+    known = layers.TextVectorization(output_sequence_length=3)
+    known.adapt(TEXTS)
+    assert layer.get_vocabulary() == known.get_vocabulary()
+    behind = [layers.Embedding(20, 2), layers.Flatten(), layers.Dense(1)]
+    model = keras.Sequential([keras.Input((1,), dtype="string"), layer, *behind])
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.fit(files, validation_data=files, verbose=0).history["val_loss"][0])
+    mapped = files.map(lambda x, y: (layer(x), y))
+    np.testing.assert_array_equal(next(iter(mapped))[0], layer(next(iter(files))[0]))
+
+
 def test_what_fit_can_do_beside_training():
     model = classifier()
     history = model.fit(TEXTS, Y, validation_split=0.25, class_weight={0: 1.0, 1: 2.0}, verbose=0).history
