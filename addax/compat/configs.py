@@ -96,7 +96,32 @@ def present_model(config: Config, version: str | None = None) -> Config:
     """
     if "class_name" not in config and isinstance(config.get("layers"), list):
         config = _of_keras_0(config)
-    return _Converter(is_old(version)).layer(config)
+    old = is_old(version)
+    return _Converter(old).layer(_without_slashes(config) if old else config)
+
+
+def _without_slashes(config: Config) -> Config:
+    """The config with layers' names that are valid today: TensorFlow's Keras allowed `/` in them."""
+    found: set[str] = set()
+
+    def search(x: Tree) -> None:
+        if isinstance(x, dict):
+            inner = x.get("config")
+            name = inner.get("name") if isinstance(inner, dict) and "class_name" in x else None
+            if isinstance(name, str) and "/" in name:
+                found.add(name)
+        for value in x.values() if isinstance(x, dict) else x if isinstance(x, list) else ():
+            search(value)
+
+    def rename(x: Tree) -> Any:
+        if isinstance(x, str):
+            return x.replace("/", "_") if x in found else x
+        if isinstance(x, dict):
+            return {k: rename(v) for k, v in x.items()}
+        return [rename(v) for v in x] if isinstance(x, list) else x
+
+    search(config)
+    return rename(config) if found else config
 
 
 def present_graph(config: Config) -> Config:
@@ -158,6 +183,8 @@ class _Converter:
             name, inner = _merge(own)
         elif isinstance(inner, dict):
             name, inner = self.plain(name, inner, config)
+            if self.old:
+                beside.pop("build_config", None)  # its calls build a layer; what `build` takes has changed
         return {**self.place(name, config), "config": inner, **beside}
 
     def place(self, name: str, config: Config) -> Config:
@@ -244,6 +271,8 @@ class _Converter:
         """The value of the argument `key` in the form of today."""
         if isinstance(value, dict) and value.get("type") == "ndarray" and "value" in value:
             return value["value"]
+        if key == "dtype" and isinstance(value, dict) and value.get("class_name") in ("Policy", "PolicyV1"):
+            return value["config"].get("name")
         if isinstance(value, (str, bool)) and value in names.VALUES.get(key, {}):
             value = names.VALUES[key][value]
         if key in _ACTIVATIONS:
@@ -329,7 +358,7 @@ class _Converter:
         config = dict(config)
         if config.get("name") is None:
             config["name"] = name
-        calls = _Calls(config["layers"])
+        calls = _Calls(config["layers"], config["output_layers"])
         layers = []
         for layer in config["layers"]:
             nodes = layer.get("inbound_nodes") or []
@@ -371,10 +400,12 @@ class _Calls:
 
     Args:
         layers: The layers of the config.
+        outputs: Its outputs.
     """
 
-    def __init__(self, layers: list[Config]):
+    def __init__(self, layers: list[Config], outputs: Tree):
         self.names = {layer.get("name") for layer in layers}
+        self.counts = {layer.get("name"): len(layer.get("inbound_nodes") or ()) for layer in layers}
         self.lists = any(isinstance(n, list) for layer in layers for n in layer.get("inbound_nodes") or ())
         self.graphs = {
             layer.get("name")
@@ -382,9 +413,10 @@ class _Calls:
             if isinstance(layer.get("config"), dict) and "input_layers" in layer["config"]
         }
         models = self.graphs | {layer.get("name") for layer in layers if layer.get("class_name") == "Sequential"}
-        # A model's construction counted as its first call in Keras 2, so calls begin at 1, where none refers to 0.
+        # A model's construction counted as its first call in Keras 2, so calls begin at 1, where none refers to 0:
+        # each call in a config leads to an output.
         self.first: dict[Any, int] = {}
-        for name, call, _ in self._references(layers):
+        for name, call, _ in self._references([*layers, outputs]):
             if name in models:
                 self.first[name] = min(self.first.get(name, 1), call)
 
@@ -416,9 +448,15 @@ class _Calls:
         )
 
     def tensor(self, reference: list) -> Config:
+        return {"class_name": "__keras_tensor__", "config": {"keras_history": self.numbered(reference)}}
+
+    def numbered(self, reference: Any) -> list:
+        """A reference whose calls are counted from 0."""
         name, call, index = reference[:3]
         call -= self.first.get(name, 0)
-        return {"class_name": "__keras_tensor__", "config": {"keras_history": [name, call, index]}}
+        if self.first.get(name) == 0 and call >= self.counts[name]:  # some count so in outputs alone
+            call -= 1
+        return [name, call, index]
 
     def fill(self, x: Tree) -> Any:
         """The references in `x` as tensors."""
@@ -463,9 +501,8 @@ class _Calls:
         if not self.lists:
             return x
         if self.is_reference(x, known=False):
-            name, call, index = x[:3]  # type: ignore[index]
-            first = self.first.get(name, min(call, 1) if name in self.graphs else 0)
-            return [name, call - first + (name in self.graphs), index]
+            name, call, index = self.numbered(x)
+            return [name, call + (name in self.graphs), index]
         if isinstance(x, dict):
             return {k: self.ends(v) for k, v in x.items()}
         return [self.ends(v) for v in x] if isinstance(x, (list, tuple)) else x

@@ -129,10 +129,12 @@ class Lambda(Layer):
         own = config.get("name")
         for name in ("function", "output_shape", "mask"):
             value = config.get(name)
-            if isinstance(value, dict) and value.get("class_name") == LAMBDA_MARK:
+            if _is_code(value):
                 given = registry.get_registered_object(own) if name == "function" and isinstance(own, str) else None
                 if callable(given) and not inspect.isclass(given):
                     config[name] = given  # the program's own function for this layer
+                    if _is_code(config.get("output_shape")):  # it follows from the function
+                        config["output_shape"] = None
                     continue
                 what = f"a `Lambda` layer whose `{name}` is a Python lambda, named '{own}'"
                 remedy = f" Or pass the function for the layer's name: `custom_objects={{{own!r}: ...}}`."
@@ -141,6 +143,10 @@ class Lambda(Layer):
                 config[name] = deserialize_keras_object(value)
         config["arguments"] = deserialize_keras_object(config.get("arguments"))
         return super().from_config(config)
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("class_name") == LAMBDA_MARK
 
 
 def _write(function: Callable) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 import zlib
 from typing import Any, NamedTuple
 
@@ -231,7 +232,74 @@ def test_files_go_both_ways(tmp_path_factory, graph):
             check(reader.models.load_model(path), inputs, wanted, set_weights=False)
 
 
+@over_graphs
+def test_legacy_files_go_both_ways(tmp_path_factory, graph):
+    inputs, wanted = case(graph)
+    folder = tmp_path_factory.mktemp("graphs")
+    for writer, readers in ((addax, (addax, keras)), (keras, (addax,))):
+        model = build(writer, graph)
+        check(model, inputs, wanted)
+        path = folder / f"{writer.__name__}.h5"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras's own, of NumPy
+            model.save(path)
+        for reader in readers:
+            check(reader.models.load_model(path), inputs, wanted, set_weights=False)
+
+
 # Keras 2
+
+
+def keras_2_form(config: dict, first: int) -> dict:
+    """A functional config as TensorFlow's Keras wrote it, with the calls of nested models counted from `first` on."""
+    kinds = {layer["name"]: layer["class_name"] for layer in config["layers"]}
+
+    def reference(name: str, call: int, tensor: int) -> list:
+        return [name, call + (first if kinds[name] in ("Functional", "Sequential") else 0), tensor]
+
+    def call(node: dict) -> list:
+        (given, *others), keywords = node["args"], {}
+        if others:  # an op of two tensors
+            keywords = {"y": reference(*others[0]["config"]["keras_history"]), "name": None}
+            return [*reference(*given["config"]["keras_history"]), keywords]
+        given = given if isinstance(given, list) else [given]
+        return [[*reference(*t["config"]["keras_history"]), {}] for t in given]
+
+    def layer(x: dict) -> dict:
+        name, own, kind = x["name"], dict(x["config"]), x["class_name"]
+        nodes = [call(node) for node in x["inbound_nodes"]]
+        if kind in ("Add", "Multiply"):
+            kind, own = "TFOpLambda", {"name": name, "function": f"math.{kind.lower()}", "dtype": "float32"}
+        elif kind == "Functional":
+            own = keras_2_form(own, first)
+        elif kind == "Sequential":
+            shape = own["layers"][0]["config"]["batch_shape"]
+            inner = {**own["layers"][1]["config"], "batch_input_shape": shape, "dtype": "float32"}
+            own = {"name": name, "layers": [{"class_name": "Dense", "config": inner}]}
+        elif kind == "InputLayer":
+            own = {"name": name, "batch_input_shape": own["batch_shape"], "dtype": "float32", "ragged": False}
+        return {"class_name": kind, "name": name, "config": own, "inbound_nodes": nodes}
+
+    def end(x: Any) -> Any:
+        if isinstance(x, list) and len(x) == 3 and isinstance(x[0], str):
+            name, call, tensor = x
+            return reference(name, call - (kinds[name] == "Functional"), tensor)
+        return {k: end(v) for k, v in x.items()} if isinstance(x, dict) else [end(v) for v in x]
+
+    def listed(x: Any) -> Any:
+        return [x] if isinstance(x, list) and isinstance(x[0], str) else x
+
+    ends = {k: listed(end(config[k])) for k in ("input_layers", "output_layers")}
+    return {"name": config["name"], "trainable": True, "layers": [layer(x) for x in config["layers"]], **ends}
+
+
+@over_graphs
+def test_random_configs_of_keras_2_compute_the_same(graph):
+    inputs, wanted = case(graph)
+    config = json.loads(json.dumps(build(addax, graph).get_config()))
+    for first in (0, 1):
+        older = {"class_name": "Functional", "config": keras_2_form(config, first), "keras_version": "2.9.0"}
+        check(addax.models.model_from_json(json.dumps(older)), inputs, wanted)
 
 
 def keras_2_config() -> dict:

@@ -736,6 +736,7 @@ def test_archives_before_keras_3(version: str, separator: str, tmp_path: Any) ->
         placed({**dense_2("dense", 3, "relu"), "name": "dense", "inbound_nodes": [[["lstm", 0, 0, {}]]]}),
         placed({**dense_2("dense_1", 1), "name": "dense_1", "inbound_nodes": [[["dense", 0, 0, {}]]]}),
     ]
+    layers[1]["build_config"] = {"input_shape": [None, 4, 3]}
     config = keras_2_archive("Functional", layers)
     config["module"], config["registered_name"] = "keras.src.engine.functional", "Functional"
     config["config"] |= {"trainable": True, "input_layers": [["x", 0, 0]], "output_layers": [["dense_1", 0, 0]]}
@@ -968,6 +969,17 @@ def test_losses_and_metrics_of_keras_2(tmp_path: Any) -> None:
     assert any("compile=False" in note for note in error.value.__notes__)
 
 
+def test_names_and_policies_of_tensorflow(tmp_path: Any) -> None:
+    first = dense_2("block/dense", 2, batch_input_shape=[None, 3])
+    first["config"]["dtype"] = {"class_name": "Policy", "config": {"name": "mixed_bfloat16"}}
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [first]}}
+    groups = [weights_2("block/dense", values(3, 2), values(2))]
+    write_h5(tmp_path / "m.h5", groups, config, "2.6.0", "tensorflow")
+    model = keras.models.load_model(tmp_path / "m.h5")
+    assert model.layers[0].name == "block_dense" and model.layers[0].dtype_policy.name == "mixed_bfloat16"
+    np.testing.assert_array_equal(model.get_weights()[0], values(3, 2))
+
+
 # What can't be read
 
 
@@ -983,8 +995,8 @@ def test_bytecode_is_not_run(tmp_path: Any) -> None:
                     function=[text, None, None],
                     function_type="lambda",
                     batch_input_shape=[None, 2],
-                    output_shape=None,
-                    output_shape_type="raw",
+                    output_shape=[text, None, None] if kind == "base64" else None,
+                    output_shape_type="lambda" if kind == "base64" else "raw",
                     arguments={},
                 )
             ],
