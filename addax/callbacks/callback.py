@@ -49,11 +49,18 @@ class Callback:
         return self._model
 
     def state(self) -> dict[str, Any]:
-        """Returns the state to `restore` in another process that continues the training; override both together."""
+        """Returns what this callback must know to continue a training in another process.
+
+        Override it together with `restore` in a callback that keeps something from batch to batch or from epoch to
+        epoch. `fit(..., resume=...)` and `BackupAndRestore` write it to each checkpoint.
+
+        Returns:
+            Dict of numbers, text, bytes, arrays, and lists, tuples and dicts of them.
+        """
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continues from a state.
+        """Continues from a state; called after `on_train_begin`, and after `on_epoch_begin` of an epoch under way.
 
         Args:
             state: What `state` returned.

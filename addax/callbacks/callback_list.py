@@ -57,12 +57,18 @@ class CallbackList(Callback):
         self.callbacks.append(_checked(callback))
 
     def state(self) -> dict[str, Any]:
-        # A user's callback may have an attribute of that name.
-        return {"callbacks": [callback.state() if callable(callback.state) else {} for callback in self.callbacks]}
+        # A user's callback may have an attribute of that name, and those of other libraries have none.
+        methods = [(type(c).__name__, getattr(c, "state", None)) for c in self.callbacks]
+        found = [(kind, method() if callable(method) else None) for kind, method in methods]
+        return {"callbacks": [[kind, state] for kind, state in found if state]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        for callback, its in zip(self.callbacks, state["callbacks"]):
-            if its:
+        left = list(self.callbacks)
+        for kind, its in state["callbacks"]:
+            # Callbacks without a state may have come or gone.
+            callback = next((c for c in left if type(c).__name__ == kind), None)
+            if callback is not None:
+                left.remove(callback)
                 callback.restore(its)
 
     def set_params(self, params: dict[str, Any]) -> None:

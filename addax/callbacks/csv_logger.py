@@ -33,11 +33,33 @@ class CSVLogger(Callback):
         self.keys: list[str] | None = None
         self.append_header = True
         self._file: Any = None
+        self._start = 0  # bytes of the file when the training began
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.append_header = not (self.append and os.path.exists(self.filename) and os.path.getsize(self.filename))
         self.keys = None
+        # A training that is resumed writes what was there when it began, and the rows so far, again: none is lost or
+        # comes twice, whatever was written between the checkpoint and the end of the run before.
+        self._start = os.path.getsize(self.filename) if self.append and os.path.exists(self.filename) else 0
         self._file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115
+
+    def state(self) -> dict[str, Any]:
+        with open(self.filename, "rb") as file:
+            file.seek(self._start)
+            return {"start": self._start, "written": file.read(), "keys": self.keys, "header": self.append_header}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._start, self.keys, self.append_header = state["start"], state["keys"], state["header"]
+        if self._file is None or self._file.closed:  # the training has ended: the file is whole
+            return
+        with open(self.filename, "rb+") as file:
+            file.truncate(min(self._start, os.path.getsize(self.filename)))
+            file.seek(0, os.SEEK_END)
+            file.write(state["written"])
+        self._file.close()
+        self._file = open(self.filename, "a", newline="")  # noqa: SIM115
+        if self.keys is not None:
+            self._writer = self._make_writer()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs = logs or {}
@@ -45,13 +67,15 @@ class CSVLogger(Callback):
             self.keys = sorted(logs)
             if not any(k.startswith("val_") for k in self.keys):
                 self.keys += [f"val_{k}" for k in self.keys]
-            self._writer = csv.DictWriter(
-                self._file, ["epoch", *self.keys], delimiter=self.sep, lineterminator="\n", extrasaction="ignore"
-            )
+            self._writer = self._make_writer()
             if self.append_header:
                 self._writer.writeheader()
         self._writer.writerow({"epoch": epoch, **{k: _text(logs.get(k, "NA")) for k in self.keys}})
         self._file.flush()
+
+    def _make_writer(self) -> csv.DictWriter:
+        names = ["epoch", *(self.keys or ())]
+        return csv.DictWriter(self._file, names, delimiter=self.sep, lineterminator="\n", extrasaction="ignore")
 
     def on_train_end(self, logs: Logs = None) -> None:
         self._file.close()

@@ -8,6 +8,8 @@ from .callback import Logs
 from .monitor import MonitorCallback
 from .output import print_msg
 
+_STATE = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
+
 
 class EarlyStopping(MonitorCallback):
     """Stops training when a logged quantity has stopped improving.
@@ -55,6 +57,12 @@ class EarlyStopping(MonitorCallback):
     def on_train_begin(self, logs: Logs = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = self.best_weights = None
+
+    def state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _STATE}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({name: state[name] for name in _STATE})
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         current = self.get_monitor_value(logs)

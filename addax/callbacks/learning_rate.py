@@ -119,6 +119,12 @@ class ReduceLROnPlateau(MonitorCallback):
         self.best = None
         self.cooldown_counter = self.wait = 0
 
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best, "wait": self.wait, "cooldown_counter": self.cooldown_counter}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.best, self.wait, self.cooldown_counter = state["best"], state["wait"], state["cooldown_counter"]
+
     def in_cooldown(self) -> bool:
         """Returns whether the last reduction is too recent for another."""
         return self.cooldown_counter > 0

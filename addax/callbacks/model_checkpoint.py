@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from ..core.warnings import warn
 from .callback import Logs
@@ -74,6 +75,13 @@ class ModelCheckpoint(MonitorCallback):
 
     def needs_batches(self, phase: str) -> bool:
         return phase == "train" and self._points.by_batch
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best, "epoch": self._epoch, "points": self._points.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.best, self._epoch = state["best"], state["epoch"]
+        self._points.restore(state["points"])
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch

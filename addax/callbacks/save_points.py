@@ -20,6 +20,14 @@ class SavePoints:
         """Whether to save after batches, not after epochs."""
         return self.save_freq != "epoch" and self.save_freq is not False
 
+    def state(self) -> list[int | None]:
+        """Returns what `restore` needs to go on counting."""
+        return [self._counted, self._last_batch]
+
+    def restore(self, state: list) -> None:
+        """Goes on counting from what `state` returned."""
+        self._counted, self._last_batch = state
+
     def reached(self, batch: int) -> bool:
         """Counts the batches up to number `batch` of the epoch, skipped ones too; returns whether to save now."""
         if not self.by_batch or isinstance(self.save_freq, str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.engine import put
 from .callback import Callback, Logs
 
 
@@ -45,6 +46,13 @@ class SwapEMAWeights(Callback):
             for variable, value in zip(self._optimizer()._trainable_variables, self._weights):
                 variable.replace_value(value)
             self._weights = None
+
+    def state(self) -> dict[str, Any]:
+        return {"weights": self._weights}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        weights, variables = state["weights"], self._optimizer()._trainable_variables
+        self._weights = None if weights is None else [put(w, v.placement) for w, v in zip(weights, variables)]
 
     def on_train_begin(self, logs: Logs = None) -> None:
         optimizer = self._optimizer()

@@ -105,6 +105,14 @@ class TensorBoard(Callback):
         if self._profiling:  # the last training was interrupted
             self._stop_profile()
 
+    def state(self) -> dict[str, Any]:
+        return {"step": self._step, "before": self._before, "profiled": self._profiled is None}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._step, self._before = state["step"], state["before"]
+        if state["profiled"]:
+            self._profiled = None
+
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._before = self._step
         self._epoch_began = time.perf_counter()

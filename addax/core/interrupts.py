@@ -14,14 +14,15 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 # The functions of `signal` look up the names of numbers; those behind them take a tenth of the time.
 _plain: Any = importlib.import_module("_signal" if "_signal" in sys.builtin_module_names else "signal")
 _signal, _getsignal, _default = _plain.signal, _plain.getsignal, signal.default_int_handler
-_INTERRUPT = int(signal.SIGINT)
+_DEFAULT = int(signal.SIG_DFL)  # what the system does with a signal
+_INTERRUPT, _TERMINATION = int(signal.SIGINT), int(signal.SIGTERM)
 _MAIN = threading.main_thread().ident
 
 
@@ -99,4 +100,40 @@ class Held:
             _raise_pending()
 
 
-__all__ = ["Held", "guarded"]
+class Termination:
+    """Puts off SIGTERM inside a `with` block: whoever is in it asks `requested`, finishes, and calls `follow`.
+
+    The signal is left to whoever handles it already. One that came is followed at the end of the block at the latest.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._installed = False
+
+    def __enter__(self) -> Termination:
+        if threading.get_ident() == _MAIN and _getsignal(_TERMINATION) == _DEFAULT:
+            _signal(_TERMINATION, self._note)
+            self._installed = True
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._installed:
+            if _getsignal(_TERMINATION) == self._note:
+                _signal(_TERMINATION, _DEFAULT)
+            self._installed = False
+        if self.requested:
+            self.follow()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+
+    def follow(self) -> None:
+        """Ends the process as the signal would have: for whoever started it, it was ended by SIGTERM (128 + 15)."""
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):  # there may be none
+                stream.flush()
+        _signal(_TERMINATION, _DEFAULT)
+        signal.raise_signal(_TERMINATION)
+
+
+__all__ = ["Held", "Termination", "guarded"]

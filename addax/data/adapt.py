@@ -87,11 +87,11 @@ def _from_iterable(x: Data, standardize: Callable[[Data], Batch], shuffle: bool 
         return DatasetBatches(x, standardize)
     steps = _length(x)
     if isinstance(x, types.GeneratorType) or (hasattr(x, "__next__") and iter(x) is x):
-        return IteratorBatches(lambda: iter(x), standardize, steps, one_pass=True)
+        return IteratorBatches(x, lambda: iter(x), standardize, steps, one_pass=True)
     if hasattr(x, "__iter__"):
-        return IteratorBatches(lambda: iter(x), standardize, steps)
+        return IteratorBatches(x, lambda: iter(x), standardize, steps)
     if hasattr(x, "__getitem__") and steps is not None:
-        return IteratorBatches(lambda: (x[i] for i in range(steps)), standardize, steps)
+        return IteratorBatches(x, lambda: (x[i] for i in range(steps)), standardize, steps)
     raise ValueError(
         f"Unrecognized data type for `{argument}`: {describe(x)}. Expected arrays (NumPy, JAX, pandas, polars, torch), "
         "dicts or lists of arrays, a generator, a `PyDataset`, or an iterable of batches."

@@ -12,6 +12,7 @@ from ..core import tree
 from ..core.config import floatx
 from ..core.dtypes import numpy_dtype
 from ..core.engine import is_jax_array
+from ..core.streams import set_streams, streams
 from ..core.types import ArrayLike, Data, Tree
 from ..core.warnings import warn
 
@@ -31,6 +32,8 @@ class Batches:
         one_pass: Whether the source can be read only once (a generator), so that each epoch continues the last one.
         limit: Name of the argument that limits the number of batches, for warnings.
         passes: Number of passes over the data begun so far.
+        like: The first batch that was seen, by which others are taken to be of the usual kind.
+        tracked: Whether what a later `state` needs is recorded, which costs a little for each pass.
     """
 
     steps: int | None = None
@@ -38,6 +41,8 @@ class Batches:
     batch_size: int | None = None
     one_pass: bool = False
     passes: int = 0
+    like: Batch | None = None
+    tracked: bool = False
 
     _standardize: Callable[[Any], Batch]
 
@@ -63,17 +68,27 @@ class Batches:
         """Returns the first batch without consuming it."""
         raise NotImplementedError
 
-    def epoch(self) -> Iterator[Batch]:
-        """Yields the batches of one epoch."""
+    def epoch(self, start: int = 0) -> Iterator[Batch]:
+        """Yields the batches of one pass over the data.
+
+        Args:
+            start: Number of the first batch to yield; not 0 only after `restore` was given it.
+        """
         raise NotImplementedError
 
     def state(self) -> dict[str, Any]:
-        """Returns the state from which `restore` begins the next pass over the data exactly as it would begin now."""
+        """Returns the state from which `restore` continues exactly as the data would continue now."""
         return {"passes": self.passes}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Restores a state that `state` returned."""
-        self.passes = state["passes"]
+    def restore(self, state: dict[str, Any], taken: int = 0) -> None:
+        """Restores a state that `state` returned.
+
+        Args:
+            state: The state.
+            taken: Number of batches that were taken of the pass under way; the next call of `epoch` is given it. 0
+                where the next pass begins anew.
+        """
+        self.passes = state["passes"] - (taken > 0)
 
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""
@@ -129,14 +144,14 @@ class ArrayBatches(Batches):
     def state(self) -> dict[str, Any]:
         return {**super().state(), "seed": self.seed}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        super().restore(state)
+    def restore(self, state: dict[str, Any], taken: int = 0) -> None:
+        super().restore(state, taken)
         self.seed = state["seed"]
 
-    def epoch(self) -> Iterator[Batch]:
+    def epoch(self, start: int = 0) -> Iterator[Batch]:
         order = self.next_order()
-        for start in range(0, self.rows, self.batch_size):
-            rows = slice(start, min(start + self.batch_size, self.rows))
+        for first in range(start * self.batch_size, self.rows, self.batch_size):
+            rows = slice(first, min(first + self.batch_size, self.rows))
             yield self.rows_of(rows if order is None else order[rows])
 
     def rows_of(self, index: slice | np.ndarray) -> Batch:
@@ -158,6 +173,7 @@ class IteratorBatches(Batches):
     """Batches from any iterable: generators, loaders, datasets.
 
     Args:
+        data: The iterable.
         make_iterator: Returns an iterator over the raw batches of one epoch.
         standardize: Converts a raw batch to an `(x, y, sample_weight)` of arrays.
         steps: Number of batches per epoch, if known.
@@ -165,21 +181,29 @@ class IteratorBatches(Batches):
 
     Batches are read as steps are dispatched, never beyond those of an epoch. Steps are dispatched without waiting for
     their results, so the next batch is prepared while the device computes.
+
+    Where the iterator, or the iterable, has `get_state` and `set_state` (or `state_dict` and `load_state_dict`), a
+    training that is resumed goes on from its state. Else the batches that were read before are read again.
     """
 
     def __init__(
         self,
+        data: Data,
         make_iterator: Callable[[], Iterator],
         standardize: Callable[[Any], Batch],
         steps: int | None = None,
         one_pass: bool = False,
     ):
+        self.data = data
         self.steps = steps
         self._make = make_iterator
         self._standardize = standardize
         self.one_pass = one_pass
         self._iterator: Iterator | None = None
+        self._restored = False  # whether the next pass goes on with the iterator that there is
         self._first: list = []
+        self._read = 0  # raw batches that were read of the iterator
+        self._streams: dict[str, Any] | None = None  # the random streams when the pass began
 
     def peek(self) -> Batch:
         if not self._first:
@@ -188,25 +212,91 @@ class IteratorBatches(Batches):
                 self._first = [next(self._iterator)]
             except StopIteration:
                 raise ValueError("The data are empty: there is no first batch. Pass at least one batch.") from None
+            self._read = 1
         batch = self._standardized(self._first[0], 0)
         first = next((a for a in tree.flatten(batch[0]) if a is not None), None)
         if self.batch_size is None and first is not None and np.ndim(first) > 0:
             self.batch_size = int(first.shape[0])
+        self.like = self.like or batch
         return batch
 
-    def epoch(self) -> Iterator[Batch]:
+    def epoch(self, start: int = 0) -> Iterator[Batch]:
         self.passes += 1
-        start = 0
+        if self.tracked and not self._restored and not (self.one_pass and self._streams):
+            self._streams = streams()
         if self._first:  # what `peek` read belongs to the first epoch
             yield self._standardized(self._first.pop(), 0)
             start = 1
-        elif self._iterator is None or not self.one_pass:
-            self._iterator = self._make()
+        elif self._iterator is None or not (self.one_pass or self._restored):
+            self._iterator, self._read = self._make(), 0
+        self._restored = False
         assert self._iterator is not None
         for number, raw in enumerate(self._iterator, start):
+            self._read += 1
             yield self._standardized(raw, number)
         if not self.one_pass:
             self._iterator = None
+
+    def state(self) -> dict[str, Any]:
+        used = self._read - len(self._first)
+        found = {**super().state(), "read": used, "streams": self._streams, "of": None, "inner": None}
+        if self._first:  # nothing was used yet, and whoever begins anew reads it anew
+            return found
+        for of, owner in (("iterator", self._iterator), ("data", self.data)):
+            if (methods := state_methods(owner)) is not None:
+                return {**found, "of": of, "inner": methods[0]()}
+        return found
+
+    def restore(self, state: dict[str, Any], taken: int = 0) -> None:
+        super().restore(state, taken)
+        self._streams = state["streams"]
+        goes_on = taken > 0 or (self.one_pass and state["read"] > 0)
+        if state["of"] is None and goes_on:
+            self._wind(state["read"])
+        elif state["passes"]:  # what `peek` read was of the first pass
+            self._first.clear()
+            if state["of"] == "data":
+                self._set_state(self.data, state["inner"])
+            self._iterator = self._make() if goes_on else None
+            if state["of"] == "iterator" and goes_on:
+                self._set_state(self._iterator, state["inner"])
+            self._read = state["read"]
+        self._restored = goes_on
+
+    def _wind(self, count: int) -> None:
+        """Reads `count` batches again that were read before."""
+        if self._iterator is None or (self.passes > 0 and not self.one_pass):  # `peek` has read of the first pass
+            self._iterator, self._read = None, 0
+        self._first.clear()
+        if self._streams is not None:
+            set_streams(self._streams)
+        if self._iterator is None:
+            self._iterator = self._make()
+        if count > self._read:
+            warn(
+                f"To resume, {count} batches of the {type(self.data).__name__} are read again and dropped, as it has "
+                "no state. Data with `get_state` and `set_state` (or `state_dict` and `load_state_dict`) go on at once."
+            )
+        while self._read < count:
+            next(self._iterator, None)
+            self._read += 1
+
+    def _set_state(self, owner: Any, state: Any) -> None:
+        methods = state_methods(owner)
+        if methods is None:
+            raise ValueError(
+                f"The data had a state when the checkpoint was written, and {type(owner).__name__} has none."
+            )
+        methods[1](state)
+
+
+def state_methods(owner: Any) -> tuple[Callable[[], Any], Callable[[Any], Any]] | None:
+    """Returns the methods of an iterable or iterator that return and set its state, or None."""
+    for names in (("get_state", "set_state"), ("state_dict", "load_state_dict")):
+        get, put = (getattr(owner, name, None) for name in names)
+        if callable(get) and callable(put):
+            return get, put
+    return None
 
 
 class EpochSteps:
@@ -220,6 +310,7 @@ class EpochSteps:
         exhausted: Whether the last epoch found fewer batches than `steps`. As in Keras it is a short epoch then, and
             the next one begins from the start.
         start: Number of the step with which the next epoch begins; not 0 only after `restore`.
+        marking: Whether to note the state before each batch is read, for a `state` without the batches read ahead.
     """
 
     def __init__(self, source: Batches, steps: int | None):
@@ -227,8 +318,10 @@ class EpochSteps:
         self.steps = steps
         self.exhausted = False
         self.start = 0
+        self.marking = False
         self._iterator: Iterator | None = None
         self._taken = self._before = 0  # batches of the pass under way: now, and when the epoch began
+        self._mark: tuple[int, dict[str, Any], dict[str, Any]] | None = None
         self._told = False
 
     def state(self, step: int) -> dict[str, Any]:
@@ -237,7 +330,18 @@ class EpochSteps:
         Args:
             step: Number of steps of the current epoch that were run; batches may have been read beyond them.
         """
-        return {"taken": self._before + step if step else self._taken, **self.source.state()}
+        taken = self._before + step if step else self._taken
+        mark = self._mark_at(step)
+        source, random = mark[1:] if mark is not None else (self.source.state(), streams())
+        return {"taken": taken, "source": source, "streams": random}
+
+    def is_exact(self, step: int) -> bool:
+        """Whether `state` is exact now: no batch was read beyond `step`, or the state before it is noted."""
+        return self._taken == (self._before + step if step else self._taken) or self._mark_at(step) is not None
+
+    def _mark_at(self, step: int) -> Any:
+        mark, taken = self._mark, self._before + step
+        return mark if step and self._taken != taken and mark is not None and mark[0] == taken else None
 
     def restore(self, state: dict[str, Any], step: int) -> None:
         """Restores a state that `state` returned.
@@ -247,11 +351,11 @@ class EpochSteps:
             step: Number of steps of the epoch that were done then.
         """
         self.start, taken = step, state["taken"]
-        self.source.restore({**state, "passes": state["passes"] - (taken > 0)})
+        self.source.restore(state["source"], taken)
         if taken:
-            self._iterator = self._pass()
-            for _ in range(taken):
-                next(self._iterator, None)
+            self._iterator = self._pass(taken)
+            self._taken = taken
+        set_streams(state["streams"])
 
     def epoch(self) -> Iterator[Batch]:
         """Yields the batches of the next epoch."""
@@ -259,6 +363,8 @@ class EpochSteps:
         self.exhausted = False
         step = start
         while self.steps is None or step < self.steps:
+            if self.marking:
+                self._mark = self._taken, self.source.state(), streams()
             batch = next(self._iterator, None) if self._iterator is not None else None
             if batch is None and step == 0:  # the last epoch took all there was
                 self._iterator = self._pass()
@@ -272,12 +378,12 @@ class EpochSteps:
             step += 1
             yield batch
 
-    def _pass(self) -> Iterator[Batch]:
+    def _pass(self, start: int = 0) -> Iterator[Batch]:
         """Yields all batches of the source; warns once if their number is unknown and there may be no end."""
         endless = self.steps is None and self.source.steps is None
         began = time.perf_counter()
-        self._taken = 0
-        for number, batch in enumerate(self.source.epoch(), 1):
+        self._taken = start
+        for number, batch in enumerate(self.source.epoch(start), start + 1):
             if endless and not self._told and (number >= MANY_BATCHES or time.perf_counter() - began > _LONG):
                 self._told = True
                 warn(

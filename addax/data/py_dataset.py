@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .batches import Batch, Batches, count_rows
+from ..core.streams import same_streams, set_streams, streams
+from .batches import Batch, Batches, count_rows, state_methods
 
 
 class PyDataset:
@@ -60,6 +61,9 @@ class PyDataset:
 class PyDatasetBatches(Batches):
     """The batches of a `PyDataset`.
 
+    A training that is resumed goes on with the next index. What the hooks of the dataset did before is done again: each
+    is called as often, with the random streams of then; or the dataset has `get_state` and `set_state`.
+
     Args:
         dataset: The dataset.
         standardize: Converts a raw batch to an `(x, y, sample_weight)` of arrays.
@@ -76,6 +80,8 @@ class PyDatasetBatches(Batches):
         self._pool: concurrent.futures.Executor | None = None
         self._first: list = []  # the batch that `peek` read: each batch is loaded once per epoch
         self._begun = False  # whether `on_epoch_begin` was called for the current epoch
+        self.seed: int | None = None  # of the orders; drawn from NumPy's global generator when first needed
+        self._calls: list[tuple[str, dict[str, Any] | None]] = []  # of hooks, each with the streams that it drew from
 
     def peek(self) -> Batch:
         if not self._first:
@@ -83,19 +89,50 @@ class PyDatasetBatches(Batches):
             self._first = [self._item(0)]
         batch = self._standardized(self._first[0], 0)
         self.batch_size = count_rows(batch[0])
+        self.like = self.like or batch
         return batch
 
-    def epoch(self) -> Iterator[Batch]:
-        if self.steps is None:
-            order: Iterable = itertools.count()
-        else:
-            order = np.random.permutation(self.steps).tolist() if self.shuffle else range(self.steps)
+    def epoch(self, start: int = 0) -> Iterator[Batch]:
+        self.passes += 1
+        order = itertools.islice(self._order(self.passes - 1), start, None)
         if self._workers <= 1:
             for i in order:
                 yield self._standardized(self._first.pop() if self._is_read(i) else self._item(i), i)
         else:
             for i, raw in self._ahead(order):
                 yield self._standardized(raw, i)
+
+    def _order(self, number: int) -> Iterable[int]:
+        """Returns the order of the batches in a pass over the data. It depends on seed and pass number only."""
+        if self.steps is None:
+            return itertools.count()
+        if not self.shuffle:
+            return range(self.steps)
+        if self.seed is None:
+            self.seed = int(np.random.randint(1 << 31))
+        return np.random.Generator(np.random.Philox(key=[self.seed, number])).permutation(self.steps).tolist()
+
+    def state(self) -> dict[str, Any]:
+        methods = state_methods(self.dataset)
+        inner = None if methods is None else methods[0]()
+        calls = [list(call) for call in self._calls] if methods is None else []
+        own = {"seed": self.seed, "begun": self._begun, "unused": bool(self._first)}
+        return {**super().state(), **own, "calls": calls, "inner": inner}
+
+    def restore(self, state: dict[str, Any], taken: int = 0) -> None:
+        super().restore(state, taken)
+        self.seed = state["seed"]
+        for name, given in state["calls"][len(self._calls) :]:  # `peek` has called the first
+            if given is not None:
+                set_streams(given)
+            self._call_hook(name)
+            self._calls[-1] = name, given
+        methods = state_methods(self.dataset)
+        if methods is not None:
+            methods[1](state["inner"])
+        self._begun = state["begun"]
+        if not state["unused"]:
+            self._first.clear()
 
     def _item(self, i: int) -> Any:
         try:
@@ -167,7 +204,11 @@ class PyDatasetBatches(Batches):
     def _call_hook(self, name: str) -> None:
         hook = getattr(self.dataset, name, None)
         if hook is not None and getattr(hook, "__func__", None) is not getattr(PyDataset, name):
+            before = streams() if self.tracked else None
             hook()
+            if self.tracked or not self._calls:
+                drew = before is not None and not same_streams(before, streams())
+                self._calls.append((name, before if drew else None))
             self._first.clear()  # the hook may have changed the batches
             if isinstance(self._pool, concurrent.futures.ProcessPoolExecutor):
                 self._pool.shutdown(wait=False, cancel_futures=True)  # its processes hold a copy from before the hook

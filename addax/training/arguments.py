@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
 from ..callbacks import Callback, CallbackList
+from ..checkpoints import Checkpoints
 from ..core import config as settings
 from ..core.errors import describe
 from .steps import StepModel
@@ -141,6 +143,7 @@ class FitArguments:
     validation_batch_size: int | None
     validation_freq: int | Collection[int]
     debug_nans: bool
+    resume: Checkpoints | None = None
 
     @classmethod
     def checked(
@@ -159,6 +162,7 @@ class FitArguments:
         validation_batch_size: int | None,
         validation_freq: int | Collection[int],
         debug_nans: bool,
+        resume: str | os.PathLike | Checkpoints | None = None,
     ) -> FitArguments:
         """Returns the arguments as the types of the attributes.
 
@@ -180,6 +184,7 @@ class FitArguments:
             validation_batch_size=_batch_size("validation_batch_size", validation_batch_size),
             validation_freq=_frequency(validation_freq),
             debug_nans=bool(debug_nans),
+            resume=None if resume is None else Checkpoints.of(resume),
         )
 
     def validates(self, epoch: int) -> bool:

@@ -55,7 +55,8 @@ class Gathered:
             for number, batch in enumerate(self.steps.epoch(), start):
                 self.check(batch, number)
                 if number == start:
-                    self._stack = self._stack_for(batch)
+                    # By the first batch of all, so that it doesn't depend on where an epoch begins or goes on.
+                    self._stack = self._stack_for(self.steps.source.like or batch)
                     self._began = time.perf_counter()
                 yield from self._take(batch)
         except Exception as e:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ..callbacks import CallbackList, History, TerminateOnNaN, check_monitors
+from ..checkpoints.folder import Saved
 from ..core.interrupts import guarded
 from ..core.types import Data, Tree
 from ..data.adapt import adapt
@@ -13,8 +15,10 @@ from ..data.batches import Batches
 from . import feeding
 from .arguments import FitArguments, LoopArguments, callback_list, limit_steps
 from .epoch_metrics import accumulating, set_aside
+from .exclusive import exclusively
 from .logs import log_names, numpy_logs
 from .nans import NanFinder
+from .resuming import Saver, checkpoints_for
 from .runner import Observer, Runner
 from .steps import StepModel
 
@@ -38,6 +42,19 @@ def fit(
         observers: Observers of the dispatches.
     """
     feeding.check_has_optimizer(model)
+    with exclusively(model):
+        return _fit(model, x, y, sample_weight, validation_data, given, observers)
+
+
+def _fit(
+    model: StepModel,
+    x: Data,
+    y: Tree,
+    sample_weight: Tree,
+    validation_data: Data,
+    given: FitArguments,
+    observers: Sequence[Observer],
+) -> History:
     if given.validation_split and validation_data is None:
         (x, y, sample_weight), validation_data = feeding.split_off(model, x, y, sample_weight, given.validation_split)
     source, first = feeding.training_data(model, x, y, sample_weight, given)
@@ -63,7 +80,10 @@ class Training:
         epoch: Number of the epoch under way, or of the next one.
         callbacks: The callbacks.
         runner: Runner of the training steps; it holds the position in the data.
+        saver: Writer of the checkpoints; None where there are none.
     """
+
+    saver: Saver | None = None
 
     def __init__(
         self,
@@ -91,41 +111,91 @@ class Training:
         names = log_names(model, validation is not None)
         if names is not None:
             check_monitors(self.callbacks, names)
+        self._logs: dict[str, Any] = {}  # of the last epoch
+        self._step_logs: dict[str, Any] | None = None  # of the epoch under way, where it is resumed
 
     def state(self) -> dict[str, Any]:
         """Returns the position of the training, for `restore`; the variables are not in it."""
-        return {"epoch": self.epoch, "data": self.runner.state(), "callbacks": self.callbacks.state()}
+        return {
+            "epoch": self.epoch,
+            "data": self.runner.state(),
+            "validation": None if self.validation is None else self.validation.source.state(),
+            "callbacks": self.callbacks.state(),
+            "stop_training": bool(self.model.stop_training),
+            "last_logs": self._logs,
+            "logs": None,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continues from `state`, once the variables have the values that they had then."""
-        self.epoch = state["epoch"]
+        """Continues from `state`, once the variables have the values that they had then.
+
+        Args:
+            state: What `state` returned. As its `logs` it may have those of the last step that was run; where that is
+                the last of an epoch, validation and callbacks follow.
+        """
+        self.epoch, self._logs, self._step_logs = state["epoch"], state["last_logs"], state["logs"]
+        if self.validation is not None:
+            self.validation.source.restore(state["validation"])
         self.runner.restore(state["data"])
         self.callbacks.restore(state["callbacks"])
+        self.model.stop_training = state["stop_training"]
 
     def run(self) -> History:
         """Trains; returns the model's `History`."""
         model = self.model
         model.stop_training = False
         model.history = self.callbacks.history
-        model.__dict__.update(_training=self, _nan_finder=self.finder)
-        self.callbacks.on_train_begin()
-        try:
-            with guarded():
-                logs = self._epochs()
-        finally:
-            for name in ("_training", "_nan_finder"):
-                model.__dict__.pop(name, None)
-            for used in (self.runner, self.validation):
-                if used is not None:
-                    used.release()
-            if model.optimizer is not None and int(model.optimizer.iterations) > 0:
-                model.optimizer.finalize_variable_values(model.trainable_weights)
-        self.callbacks.on_train_end(logs)
+        checkpoints = checkpoints_for(self.given, self.callbacks)
+        if checkpoints is None:
+            self._run()
+            return model.history
+        with Saver(self, checkpoints) as self.saver:
+            saved = self.saver.read()
+            if saved is not None and self.saver.has_ended(saved):
+                self.saver.restore(saved)
+            else:
+                self._run(saved)
         return model.history
 
-    def _epochs(self) -> dict[str, Any]:
-        """Runs the epochs; returns the logs of the last one."""
-        model, logs = self.model, {}
+    def _run(self, saved: Saved | None = None) -> None:
+        with self._known_to_model():
+            self.callbacks.on_train_begin()
+            values: list[Any] = []
+            try:
+                if self.saver is not None:
+                    self.saver.begin(saved)
+                with guarded():
+                    self._epochs()
+                if self.saver is not None:
+                    values = self.saver.values()
+            finally:
+                for used in (self.runner, self.validation):
+                    if used is not None:
+                        used.release()
+                if self.model.optimizer is not None and int(self.model.optimizer.iterations) > 0:
+                    self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
+        self.callbacks.on_train_end(self._logs)
+        if self.saver is not None:
+            self.saver.ended(values)
+
+    @contextmanager
+    def _known_to_model(self) -> Iterator[None]:
+        """Tells callbacks of the training, by attributes of the model."""
+        attributes = self.model.__dict__
+        outer = {name: attributes.get(name) for name in ("_training", "_nan_finder")}
+        attributes.update(_training=self, _nan_finder=self.finder)
+        try:
+            yield
+        finally:
+            for name, value in outer.items():  # of the `fit` in a callback of which this one runs
+                if value is None:
+                    attributes.pop(name, None)
+                else:
+                    attributes[name] = value
+
+    def _epochs(self) -> None:
+        """Runs the epochs."""
+        model = self.model
         while self.epoch < self.given.epochs:
             device_logs = self._steps()
             if device_logs is None:
@@ -134,23 +204,29 @@ class Training:
             if self.runner.limited.exhausted:
                 feeding.warn_of_end()
                 model.stop_training |= self.runner.source.one_pass
+            if self.saver is not None:
+                self.saver.steps_ended(device_logs)
             epoch_logs = numpy_logs(device_logs)
             if self.validation is not None and self.given.validates(self.epoch):
-                results = _run_test(self.validation, self.callbacks)
+                results = _run_test(self.validation, self.callbacks, self.saver)
                 epoch_logs.update({f"val_{k}": v for k, v in results.items()})
-            logs = dict(sorted(epoch_logs.items()))
-            self.callbacks.on_epoch_end(self.epoch, logs)
+            self._logs = dict(sorted(epoch_logs.items()))
+            self.callbacks.on_epoch_end(self.epoch, self._logs)
             self.epoch += 1
             if model.stop_training:
                 break
-        return logs
+            if self.saver is not None and self.epoch < self.given.epochs:
+                self.saver.epoch_ended()
 
     def _steps(self) -> dict[str, Any] | None:
         """Runs the steps of an epoch; returns its logs, on the device, or None if there was no batch."""
         model, callbacks, batch_hooks = self.model, self.callbacks, self.runner.batch_hooks
         if self.finder is not None:
             self.finder.epoch = self.epoch
+        before, self._step_logs = self._step_logs, None
         resumed = self.runner.limited.start > 0
+        if before is not None and not resumed:  # all steps were done
+            return before
         with accumulating(model):
             if not resumed:
                 model.reset_metrics()
@@ -158,11 +234,19 @@ class Training:
             logs = self.runner.epoch(
                 lambda step: callbacks.on_train_batch_begin(step) if batch_hooks else None,
                 callbacks.on_train_batch_end,
-                lambda: model.stop_training and batch_hooks,
+                self._leave,
             )
         if logs is None and resumed:  # it was interrupted after its last step
-            return model._logs_of([v.value for v in model.metrics_variables])
+            return model._logs_of([v.value for v in model.metrics_variables]) if before is None else before
         return logs
+
+    def _leave(self, logs: Any) -> bool:
+        """Called after each dispatch; returns whether to leave the epoch."""
+        if self.model.stop_training and self.runner.batch_hooks:
+            return True
+        if self.saver is not None:
+            self.saver.stepped(logs)
+        return False
 
 
 def _is_shown(verbose: int, steps: int | None) -> bool:
@@ -170,9 +254,15 @@ def _is_shown(verbose: int, steps: int | None) -> bool:
     return verbose == 1 or (verbose == 2 and steps is None)
 
 
-def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
-    """Runs an evaluation; returns its logs."""
+def _run_test(runner: Runner, callbacks: CallbackList, saver: Saver | None = None) -> dict[str, Any]:
+    """Runs an evaluation; returns its logs. `saver` is that of the training whose validation this is."""
     model = runner.model
+
+    def leave(logs: Any) -> bool:
+        if saver is not None:
+            saver.validated()
+        return model.stop_evaluating
+
     model.stop_evaluating = False
     runner.batch_hooks = callbacks.has_test_batch_hooks
     with accumulating(model):
@@ -181,7 +271,7 @@ def _run_test(runner: Runner, callbacks: CallbackList) -> dict[str, Any]:
         device_logs = runner.epoch(
             lambda step: callbacks.on_test_batch_begin(step) if runner.batch_hooks else None,
             callbacks.on_test_batch_end,
-            lambda: model.stop_evaluating,
+            leave,
         )
     if device_logs is None:
         raise ValueError("The data to evaluate gave no batch.")

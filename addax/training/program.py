@@ -137,6 +137,12 @@ class Program:
             lending.write(self.groups, state)
         lending.done(self)
 
+    def latest(self, variables: list[Variable]) -> list[Any]:
+        """The values of variables after this thread's last step, which the next step may take over."""
+        if self._loan is None:
+            self.write_back()
+        return lending.latest(variables)
+
     # Finding and running what is compiled
 
     @property

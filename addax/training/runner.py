@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ..core.streams import set_streams, streams
 from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps
 from . import guards
 from .device_loops import why_off
@@ -84,13 +85,13 @@ class Runner:
         """Frees the arrays on the device now, not when the cycles of callbacks and models are collected."""
         self.arrays = self.plan = None
 
-    def epoch(self, begin: Callable[[int], None], end: Callable[[int, Any], None], stop: Callable[[], bool]) -> Any:
+    def epoch(self, begin: Callable[[int], None], end: Callable[[int, Any], None], leave: Callable[[Any], bool]) -> Any:
         """Runs one epoch.
 
         Args:
             begin: Called with the number of the first step of a dispatch.
             end: Called with the number of the last step of a dispatch and its logs.
-            stop: Returns whether to leave the epoch now.
+            leave: Called after each dispatch with its logs, on the device; returns whether to leave the epoch now.
 
         Returns:
             The last logs, on the device.
@@ -116,7 +117,7 @@ class Runner:
                     program.write_back()
                 if self.batch_hooks or self.shown:
                     end(dispatch.last, LazyLogs(logs))
-                if stop():
+                if leave(logs):
                     break
         finally:
             program.write_back()  # also after an error or Ctrl-C: never donated buffers
@@ -129,13 +130,23 @@ class Runner:
 
     def state(self) -> dict[str, Any]:
         """Returns the position in the data, for `restore`."""
+        if self.arrays is not None:
+            return {"step": self.step, "source": self.source.state(), "streams": streams()}
         return {"step": self.step, **self.limited.state(self.step)}
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether `state` is exact now; see `EpochSteps.is_exact`."""
+        return self.arrays is not None or self.limited.is_exact(self.step)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Makes the next epoch begin with the step that was next when `state` was taken."""
-        if self.arrays is not None and state["step"]:  # an interrupted pass is begun again, in the same order
-            state = {**state, "passes": state["passes"] - 1, "taken": 0}
-        self.limited.restore(state, state["step"])
+        if self.arrays is None:
+            self.limited.restore(state, state["step"])
+            return
+        self.limited.start = state["step"]
+        self.source.restore(state["source"], state["step"])
+        set_streams(state["streams"])
 
     def _dispatches(self) -> Iterator[Dispatch]:
         """Yields the dispatches of an epoch; tells the observers when data are made."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .. import optimizers
 from ..callbacks import Callback, History
+from ..checkpoints import Checkpoints
 from ..core.late import late
 from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object
@@ -211,6 +213,7 @@ class Trainer(StepModel):
         validation_freq: int | Collection[int] = 1,
         debug_nans: bool = False,
         profile: bool = False,
+        resume: str | os.PathLike | Checkpoints | None = None,
     ) -> History:
         """Trains the model.
 
@@ -238,6 +241,9 @@ class Trainer(StepModel):
             profile: Whether to measure where the time goes, and print it at the end unless `verbose` is 0; see
                 `utils.profile`. The result is the `profile` of the returned `History`. Each dispatch is waited for,
                 which takes some time.
+            resume: Path of a folder for checkpoints of this training, or `Checkpoints`. Where the folder has some, the
+                training goes on from the last one and ends as if it had never been interrupted; one that had ended
+                returns its `History` at once.
 
         Returns:
             A `History`, whose `history` is a dict from log name to a list with one value per epoch.
@@ -266,6 +272,7 @@ class Trainer(StepModel):
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
             debug_nans=debug_nans,
+            resume=resume,
         )
         with profiling.profiling(self, profile, callbacks, verbose) as observers:
             return loop.fit(self, x, y, sample_weight, validation_data, given, observers)

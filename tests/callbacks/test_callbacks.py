@@ -240,6 +240,21 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+class Epochs(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.found.append(epoch)
+
+    def state(self):
+        return {"none of": "them"}
+
+    def restore(self, state):
+        pass
+
+
 @pytest.mark.parametrize("damage", [False, True])
 def test_backup_and_restore_goes_on_as_if_nothing_had_happened(tmp_path, damage):
     arguments = {"epochs": 4, "batch_size": 4, "verbose": 0, "shuffle": False}
@@ -252,15 +267,21 @@ def test_backup_and_restore_goes_on_as_if_nothing_had_happened(tmp_path, damage)
 
     model, x, y = model_and_data(optimizer="adam")
     with pytest.raises(KeyboardInterrupt):
-        model.fit(x, y, callbacks=[backup(), Interrupt()], **arguments)
-    assert json.loads((folder / "training_metadata.json").read_text()) == {"epoch": 2, "batch": 0}
-    if damage:
-        (folder / "latest.weights.h5").write_bytes(b"not a file of weights")
+        model.fit(x, y, callbacks=[backup(), Epochs(), Interrupt()], **arguments)
+    last = max(folder.glob("checkpoint-*"))
+    assert json.loads((last / "index.json").read_text())["content"]["epoch"] == 2
+    trained = Epochs()
     model, x, y = model_and_data(optimizer="adam")
-    history = model.fit(x, y, callbacks=[backup()], **arguments)
-    assert history.epoch == ([1, 2, 3] if damage else [2, 3])
+    if damage:
+        (last / "small.bin").write_bytes(b"not what was written")
+        with pytest.warns(UserWarning, match="is damaged, so training goes back to the one before"):
+            history = model.fit(x, y, callbacks=[backup(), trained], **arguments)
+    else:
+        history = model.fit(x, y, callbacks=[backup(), trained], **arguments)
+    assert trained.found == ([1, 2, 3] if damage else [2, 3])
+    assert history.epoch == [0, 1, 2, 3]
     for a, b in zip(model.get_weights(), whole.get_weights()):
-        np.testing.assert_allclose(a, b, rtol=1e-6)
+        np.testing.assert_array_equal(a, b)
     assert not folder.exists()
 
 

@@ -9,7 +9,10 @@ from addax.training.arguments import FitArguments
 from addax.training.feeding import training_data
 from addax.training.loop import Training
 
-pytestmark = pytest.mark.filterwarnings("ignore:Your input ran out of data")  # epochs end early on purpose
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Your input ran out of data"),  # epochs end early on purpose
+    pytest.mark.filterwarnings("ignore:To resume, . batches of the Data are read again"),
+]
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(23, 4)).astype("float32")

@@ -1,0 +1,3 @@
+from .options import Checkpoints as Checkpoints
+
+__all__ = ["Checkpoints"]

@@ -1,0 +1,202 @@
+"""Folder: checkpoints on disk, each whole or not there at all.
+
+```
+run/checkpoint-00000007/index.json     what is saved, and where its arrays are; written last
+                        small.bin      small arrays, one after the other
+                        00012.npy      a large array
+```
+
+A checkpoint is written to a folder of another name, which is renamed when everything is on the disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..core.warnings import warn
+from .arrays import Damaged, read_arrays, sync, sync_folder, write_arrays
+from .encoding import dumps
+
+_INDEX, _LOCK, _PARTIAL = "index.json", ".lock", ".partial-"
+_FORMAT = 1
+_NAME = re.compile(r"checkpoint-(\d{8,})")
+
+
+class Saved(NamedTuple):
+    """A checkpoint that was read and verified.
+
+    Attributes:
+        path: Its folder.
+        content: What was written besides the arrays, made of what JSON has.
+        arrays: The arrays, in order.
+        names: Their names.
+    """
+
+    path: Path
+    content: dict[str, Any]
+    arrays: list[Any]
+    names: list[str]
+
+
+class Folder:
+    """The checkpoints of one training.
+
+    Args:
+        path: Path of the folder.
+        keep: Number of checkpoints that are kept.
+    """
+
+    def __init__(self, path: str | os.PathLike, keep: int):
+        self.path = Path(path)
+        self.keep = keep
+        self._lock: Any = None
+        self._damaged: list[Path] = []
+
+    def open(self) -> None:
+        """Makes the folder, removes what an interrupted run left half written, and keeps other processes out.
+
+        Raises:
+            RuntimeError: Another training uses the folder.
+            NotADirectoryError: The path is that of a file.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(
+                f"Checkpoints need a folder, and '{self.path}' is a file: pass another path."
+            ) from None
+        self._take_lock()
+        for left in self.path.glob(f"{_PARTIAL}*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def close(self) -> None:
+        """Lets other processes use the folder."""
+        if self._lock is not None:
+            self._lock.close()  # which unlocks it
+            self._lock = None
+
+    def _take_lock(self) -> None:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            return
+        lock = open(self.path / _LOCK, "a")  # noqa: SIM115
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                return  # a file system without locks
+            raise RuntimeError(
+                f"Another training uses the checkpoints in '{self.path}': wait until it has ended, or pass another "
+                "folder. Each training needs a folder of its own."
+            ) from None
+        self._lock = lock
+
+    def names(self) -> list[Path]:
+        """Returns the folders of the checkpoints, the last one first."""
+        found = [(int(m[1]), path) for path in self.path.iterdir() if (m := _NAME.fullmatch(path.name))]
+        return [path for _, path in sorted(found, reverse=True)]
+
+    def write(self, content: dict[str, Any], arrays: list[tuple[str, Any]]) -> Path:
+        """Writes a checkpoint; older ones than are kept are removed after it.
+
+        Args:
+            content: What JSON has.
+            arrays: Pairs of name and array.
+
+        Returns:
+            Its folder.
+
+        Raises:
+            OSError: It could not be written; the others are as they were.
+        """
+        before = self.names()
+        number = int(_NAME.fullmatch(before[0].name)[1]) + 1 if before else 0  # type: ignore[index]
+        path = self.path / f"checkpoint-{number:08d}"
+        partial = self.path / f"{_PARTIAL}{path.name}"
+        try:
+            partial.mkdir()
+            whole = {"content": content, "arrays": write_arrays(partial, arrays)}
+            text = dumps(whole)
+            with open(partial / _INDEX, "w") as file:
+                file.write(dumps({"addax_checkpoint": _FORMAT, "crc32": zlib.crc32(text.encode()), **whole}))
+                sync(file)
+            sync_folder(partial)
+            os.rename(partial, path)
+            sync_folder(self.path)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        whole_ones = [old for old in before if old not in self._damaged]
+        for old in (*whole_ones[self.keep - 1 :], *self._damaged):
+            shutil.rmtree(old, ignore_errors=True)
+        self._damaged.clear()
+        return path
+
+    def read(self) -> Saved | None:
+        """Reads and verifies the last checkpoint; one that is damaged is left out, with a warning.
+
+        Returns:
+            The checkpoint; None where there is none.
+
+        Raises:
+            ValueError: There are checkpoints, and all of them are damaged.
+        """
+        self._damaged.clear()
+        reasons = []
+        for path in self.names():
+            try:
+                found = _read(path)
+            except Damaged as error:
+                reasons.append(f"{path.name}: {error}")
+                self._damaged.append(path)
+                continue
+            if reasons:
+                warn(
+                    f"A checkpoint in '{self.path}' is damaged, so training goes back to the one before, "
+                    f"{path.name}. {'; '.join(reasons)}."
+                )
+            return found
+        if reasons:
+            raise ValueError(
+                f"No checkpoint in '{self.path}' can be read. {'; '.join(reasons)}. Training can't go on from there: "
+                "remove the folder, or pass another, to begin anew."
+            )
+        return None
+
+    def remove(self) -> None:
+        """Removes all checkpoints, and the folder if nothing else is in it."""
+        for path in (*self.names(), *self.path.glob(f"{_PARTIAL}*")):
+            shutil.rmtree(path, ignore_errors=True)
+        self.close()
+        with suppress(OSError):
+            (self.path / _LOCK).unlink(missing_ok=True)
+            self.path.rmdir()
+
+
+def _read(path: Path) -> Saved:
+    try:
+        index = json.loads((path / _INDEX).read_bytes())
+        if index["addax_checkpoint"] != _FORMAT:
+            raise Damaged(f"its format is {index['addax_checkpoint']!r}, and this version of addax reads {_FORMAT}")
+        whole = {"content": index["content"], "arrays": index["arrays"]}
+        if zlib.crc32(dumps(whole).encode()) != index["crc32"]:
+            raise Damaged(f"'{_INDEX}' has another checksum than when it was written")
+        entries = whole["arrays"]
+        return Saved(path, whole["content"], read_arrays(path, entries), [entry["name"] for entry in entries])
+    except FileNotFoundError as error:
+        raise Damaged(f"'{Path(error.filename).name}' is missing") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise Damaged(f"'{_INDEX}' can't be read ({type(error).__name__}: {error})") from error
+
+
+__all__ = ["Folder", "Saved"]

@@ -1,0 +1,340 @@
+"""Resuming: what a checkpoint of a training has in it, when one is written, and how a training goes on from it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..callbacks import BackupAndRestore
+from ..checkpoints import Checkpoints
+from ..checkpoints.encoding import decode, encode
+from ..checkpoints.folder import Folder, Saved
+from ..checkpoints.snapshot import copies
+from ..core.engine import jax
+from ..core.interrupts import Termination
+from ..core.streams import set_streams
+from ..core.variable import Variable
+from ..core.warnings import warn
+from ..optimizers import Optimizer
+from ..version import __version__
+from .arguments import FitArguments
+from .sameness import differences, facts_of, forgotten
+from .steps import StepModel
+
+if TYPE_CHECKING:
+    from .loop import Training
+
+
+class Snapshot(NamedTuple):
+    """A training at one moment.
+
+    Attributes:
+        content: All but the arrays, made of what JSON has.
+        names: Names of the arrays.
+        arrays: The arrays, whose buffers the next step may take over: `copies` keeps them.
+    """
+
+    content: dict[str, Any]
+    names: list[str]
+    arrays: list[Any]
+
+
+def checkpoints_for(given: FitArguments, callbacks: Any) -> Checkpoints | None:
+    """Returns the checkpoints that a `fit` asks for by `resume` or by a `BackupAndRestore`; None for none.
+
+    Raises:
+        ValueError: It asks for two.
+    """
+    found = [c.checkpoints() for c in callbacks.callbacks if isinstance(c, BackupAndRestore)]
+    if given.resume is not None:
+        found.append(given.resume)
+    if len(found) > 1:
+        raise ValueError(
+            "`fit` was given two folders of checkpoints: pass either `resume` or one `BackupAndRestore`. Received: "
+            f"{', '.join(repr(c.folder) for c in found)}"
+        )
+    return found[0] if found else None
+
+
+def variables_of(model: StepModel) -> list[Variable]:
+    """Returns all variables that training may change: of the model, its metrics and its optimizers."""
+    optimizers = [v for v in (model.optimizer, *vars(model).values()) if isinstance(v, Optimizer)]
+    groups = [model.variables, model.metrics_variables, *(o.variables for o in optimizers)]
+    return list({id(v): v for group in groups for v in group}.values())
+
+
+class Saver:
+    """Writes the checkpoints of a training, and takes the training up from the last one.
+
+    Args:
+        training: The training, before its first step.
+        checkpoints: Where they go, and how often.
+    """
+
+    def __init__(self, training: Training, checkpoints: Checkpoints):
+        self.training = training
+        self.checkpoints = checkpoints
+        self.folder = Folder(checkpoints.folder, checkpoints.keep)
+        self.facts = facts_of(training)
+        self.variables = variables_of(training.model)
+        self.termination = Termination()
+        for runner in (training.runner, training.validation):
+            if runner is not None:
+                runner.source.tracked = True
+        self._thread: threading.Thread | None = None
+        self._error: OSError | None = None
+        self._has_one = False  # whether there is a checkpoint on the disk
+        self._last = time.monotonic()
+        self._steps = self._steps_then = 0  # steps so far, and when the last checkpoint was written
+        self._in_epoch = 0  # steps of the epoch that are among them
+        self._before_validation: Snapshot | None = None
+        self._forgotten = forgotten(training.callbacks)
+
+    def __enter__(self) -> Saver:
+        self.folder.open()
+        self.termination.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        try:
+            self._wait()
+        finally:
+            self.folder.close()
+            self.termination.__exit__(*exc)
+
+    # Going on
+
+    def read(self) -> Saved | None:
+        """Returns the last checkpoint; None where there is none.
+
+        Raises:
+            ValueError: It is of a training with another model, other data or other arguments.
+        """
+        saved = self.folder.read()
+        if saved is None:
+            return None
+        found = differences(saved.content["facts"], self.facts) or self._of_variables(saved)
+        epochs = self.training.given.epochs
+        if epochs < saved.content["epochs"] and (saved.content["ended"] or epochs <= saved.content["epoch"]):
+            found.append(f"epochs was {saved.content['epochs']} and is now {epochs} (more can be asked for, not fewer)")
+        if saved.content["changed_at_end"] and epochs > saved.content["epochs"] and not saved.content["stopped"]:
+            found.append(
+                f"epochs was {saved.content['epochs']} and is now {epochs}, and the weights were replaced when the "
+                "training ended (by averages, or by those of the best epoch)"
+            )
+        if found:
+            raise ValueError(
+                f"The training in '{self.folder.path}' can't go on: it was another one. {'; '.join(found)}. Start it as "
+                "it was, pass another folder, or remove this one to begin anew."
+            )
+        _compare_versions(saved.content["versions"])
+        self._has_one = True
+        return saved
+
+    def _of_variables(self, saved: Saved) -> list[str]:
+        """Returns in what the variables differ from those that were saved."""
+        then = saved.arrays[: saved.content["variables"]]
+        if len(then) != len(self.variables):
+            return [f"the model and its optimizer had {len(then)} variables and have {len(self.variables)}"]
+        return [
+            f"{name} had shape {value.shape} and dtype {value.dtype.name}, and {v.path} has {v.shape} and {v._dtype}"
+            for name, value, v in zip(saved.names, then, self.variables)
+            if value.shape != v.shape or value.dtype.name != v._dtype
+        ][:1]
+
+    def has_ended(self, saved: Saved) -> bool:
+        """Whether the training had ended, so that nothing is left to do."""
+        content = saved.content
+        return content["ended"] and (content["stopped"] or self.training.given.epochs <= content["epochs"])
+
+    def restore(self, saved: Saved) -> None:
+        """Makes the training what it was when `saved` was written."""
+        count = saved.content["variables"]
+        state = decode(saved.content["training"], saved.arrays[count:])
+        if not saved.content["ended"] and (state["data"]["step"] or state["logs"] is not None):
+            # What this changes in callbacks that have no state is as it would be; all else is restored below.
+            self.training.callbacks.on_epoch_begin(state["epoch"])
+        for variable, value in zip(self.variables, saved.arrays):
+            variable.assign(value)
+        self.training.restore(state)
+        set_streams(state["data"]["streams"])
+        self._in_epoch = state["data"]["step"]
+        if saved.content["forgotten"]:
+            names = "; ".join(f"{c}: {', '.join(a)}" for c, a in saved.content["forgotten"].items())
+            warn(
+                "Callbacks had attributes that changed in training and are in no checkpoint, so they begin anew. Define "
+                f"`state()` and `restore(state)` in these classes to keep them. {names}."
+            )
+
+    # Safe points
+
+    def begin(self, saved: Saved | None) -> None:
+        """Goes on from a checkpoint, or writes a first one: a folder that can't be written to is known early."""
+        if saved is None:
+            self._save(self._snapshot())
+        else:
+            self.restore(saved)
+
+    def stepped(self, logs: Any) -> None:
+        """A dispatch has ended.
+
+        Args:
+            logs: Its logs, on the device.
+        """
+        runner = self.training.runner
+        self._steps += runner.step - self._in_epoch
+        self._in_epoch = runner.step
+        if not (self.termination.requested or self._is_due()):
+            return
+        if runner.is_exact:
+            runner.limited.marking = False
+            self._save(self._snapshot(logs))
+        else:  # a batch was read ahead: after one of the next dispatches
+            runner.limited.marking = True
+
+    def steps_ended(self, logs: Any) -> None:
+        """The steps of an epoch have ended; its validation and the callbacks follow.
+
+        Args:
+            logs: The logs of the last dispatch.
+        """
+        self._in_epoch = 0
+        if not self._has_one:  # else what callbacks write now would be written again
+            self._wait()
+        validates = self.training.validation is not None
+        if validates or self.termination.requested or self._is_due():
+            snapshot = self._snapshot(logs)
+            if self.termination.requested or self._is_due():
+                self._save(snapshot)
+            self._before_validation = snapshot if validates else None
+
+    def validated(self) -> None:
+        """A dispatch of a validation has ended."""
+        # Nothing takes over the buffers of the weights meanwhile.
+        if self.termination.requested and self._before_validation is not None:
+            self._save(self._before_validation)
+
+    def epoch_ended(self) -> None:
+        """An epoch has ended, and another one follows."""
+        self._before_validation = None
+        if self.termination.requested or self._is_due() or self.checkpoints.every_epoch:
+            self._save(self._snapshot())
+
+    def values(self) -> list[Any]:
+        """Returns the values of all variables, to compare with those after the training has ended."""
+        self._before_validation = None
+        return self.training.runner.program.latest(self.variables)
+
+    def ended(self, before: list[Any]) -> None:
+        """The training has ended.
+
+        Args:
+            before: What `values` returned after its last epoch.
+        """
+        self._wait()
+        if self.checkpoints.delete_at_end:
+            self.folder.remove()
+            return
+        now = self.training.runner.program.latest(self.variables)
+        changed = any(a is not b for a, b in zip(before, now))
+        snapshot = self._snapshot()
+        content = {**snapshot.content, "ended": True, "changed_at_end": changed}
+        self._start(snapshot._replace(content=content))
+        self._wait()
+
+    # Writing
+
+    def _is_due(self) -> bool:
+        every = self.checkpoints
+        if every.every_steps is not None and self._steps - self._steps_then >= every.every_steps:
+            return True
+        if every.every_seconds is None or (self._thread is not None and self._thread.is_alive()):
+            return False
+        return time.monotonic() - self._last >= every.every_seconds
+
+    def _snapshot(self, logs: Any = None) -> Snapshot:
+        training, arrays = self.training, []  # type: ignore[var-annotated]
+        state = training.state() if logs is None else {**training.state(), "logs": dict(logs)}
+        content = {
+            "epoch": training.epoch,
+            "epochs": training.given.epochs,
+            "stopped": bool(training.model.stop_training),
+            "ended": False,
+            "changed_at_end": False,
+            "versions": _versions(),
+            "facts": self.facts,
+            "forgotten": self._forgotten(),
+            "variables": len(self.variables),
+            "training": _encoded(state, arrays, training),
+        }
+        values = training.runner.program.latest(self.variables)
+        names = [v.path for v in self.variables] + ["a state"] * len(arrays)
+        return Snapshot(content, names, [*values, *arrays])
+
+    def _save(self, snapshot: Snapshot) -> None:
+        """Copies a snapshot and has it written; after SIGTERM waits for it and ends the process."""
+        self._wait()
+        if self.termination.requested:
+            self._start(snapshot)
+            self._wait()
+            self.termination.follow()
+        self._start(snapshot._replace(arrays=copies(snapshot.arrays)))
+        self._last, self._steps_then = time.monotonic(), self._steps
+
+    def _start(self, snapshot: Snapshot) -> None:
+        self._thread = threading.Thread(target=self._write, args=(snapshot,), name="addax-checkpoints")
+        self._thread.start()
+
+    def _write(self, snapshot: Snapshot) -> None:
+        try:
+            self.folder.write(snapshot.content, list(zip(snapshot.names, snapshot.arrays)))
+            self._has_one = True
+        except OSError as error:
+            self._error = error
+
+    def _wait(self) -> None:
+        """Waits until what is being written is written.
+
+        Raises:
+            OSError: It could not be written, and there is no other checkpoint.
+        """
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        error, self._error = self._error, None
+        if error is None:
+            return
+        text = f"A checkpoint could not be written to '{self.folder.path}': {error}"
+        if not self._has_one and not self.termination.requested:
+            raise OSError(f"{text}. There is none yet to go back to.") from error
+        if self.termination.requested:
+            print(text, file=sys.stderr)
+        else:
+            warn(f"{text}. Training goes on, and the last one that was written is kept.")
+
+
+def _encoded(state: dict[str, Any], arrays: list[Any], training: Training) -> Any:
+    """Encodes the state of a training; errors name the callback whose state can't be written."""
+    text = {k: encode(v, arrays, k) for k, v in state.items() if k != "callbacks"}
+    found = [[kind, encode(s, arrays, f"{kind}.state()")] for kind, s in state["callbacks"]["callbacks"]]
+    return {**text, "callbacks": {"callbacks": found}}
+
+
+def _versions() -> dict[str, str]:
+    device = jax.devices()[0]
+    found = {"addax": __version__, "jax": jax.__version__, "numpy": np.__version__}
+    return {**found, "device": f"{device.platform}: {device.device_kind}"}
+
+
+def _compare_versions(then: dict[str, str]) -> None:
+    now = _versions()
+    found = [f"{name} was {then.get(name)} and is {now[name]}" for name in now if then.get(name) != now[name]]
+    if found:
+        warn(f"Training goes on, but perhaps not bit for bit as it would have: {'; '.join(found)}.")
+
+
+__all__ = ["Saver", "checkpoints_for", "variables_of"]
