@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.types import Tree
-from .batches import Batch, IteratorBatches
+from .batches import Batch, Batches, IteratorBatches
 
 AUTOTUNE = -1  # for sizes of buffers: a few elements
 INFINITE, UNKNOWN = -1, -2  # what `cardinality` returns in place of a number
@@ -440,27 +440,32 @@ class DatasetBatches(IteratorBatches):
 
     def __init__(self, dataset: Dataset, standardize: Callable[[Any], Batch]):
         length = dataset.cardinality()
-        super().__init__(lambda: dataset.iterate(self._number), standardize, length if length >= 0 else None)
-        self.dataset = dataset
         self._first_pass = dataset.passes  # a second `fit` goes on with the passes that come next
         self._number = self._first_pass
+        steps = length if length >= 0 else None
+        super().__init__(dataset, lambda: dataset.iterate(self._number), standardize, steps)
+        self.dataset = dataset
 
     def peek(self) -> Batch:
         self._number = self._first_pass + self.passes
         return super().peek()
 
-    def epoch(self) -> Iterator[Batch]:
+    def epoch(self, start: int = 0) -> Iterator[Batch]:
         self._number = self._first_pass + self.passes
         self.dataset.passes = self._number + 1
-        return super().epoch()
+        return super().epoch(start)
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "first_pass": self._first_pass}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        super().restore(state)
+    def restore(self, state: dict[str, Any], taken: int = 0) -> None:
+        Batches.restore(self, state, taken)
         self._first_pass = state["first_pass"]
+        self._number = self._first_pass + self.passes
         self._first.clear()  # what `peek` read is of another pass
+        self._iterator = itertools.islice(self.dataset.iterate(self._number), taken, None) if taken else None
+        self._restored = taken > 0
+        self._read = taken
 
 
 def new_seed() -> int:

@@ -42,9 +42,9 @@ class PreparedBatches(Batches):
         self.batch_size = self.source.batch_size
         return batch
 
-    def epoch(self) -> Iterator[Batch]:
+    def epoch(self, start: int = 0) -> Iterator[Batch]:
         self.passes += 1
-        return map(self._prepared, self.source.epoch())
+        return map(self._prepared, self.source.epoch(start))
 
     def _prepared(self, batch: Batch) -> Batch:
         x, y, sample_weight = batch
@@ -53,8 +53,8 @@ class PreparedBatches(Batches):
     def state(self) -> dict[str, Any]:
         return self.source.state()
 
-    def restore(self, state: dict[str, Any]) -> None:
-        self.source.restore(state)
+    def restore(self, state: dict[str, Any], taken: int = 0) -> None:
+        self.source.restore(state, taken)
         self.passes = self.source.passes
 
     def apply_weights(self, weighter: Callable[[Any, Any], Any]) -> None:

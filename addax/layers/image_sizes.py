@@ -257,9 +257,8 @@ class RandomCrop(Cropping):
         seed = self.generator if seed is None else seed
         spare = (height - self.height, width - self.width)
         if min(spare) > 0:
-            window = window._replace(
-                **{name: (uniform((), seed=seed) * (n + 1)).astype("int32") for name, n in zip(("top", "left"), spare)}
-            )
+            top, left = ((uniform((), seed=seed) * (n + 1)).astype("int32") for n in spare)
+            window = window._replace(top=top, left=left)
         return window._replace(height=min(height, self.height), width=min(width, self.width))
 
     def _window(self, transformation: Transformation, height: int, width: int) -> Window:

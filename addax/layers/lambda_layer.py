@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..core import bytecode, registry, tree
 from ..core.abstract import abstract_call
@@ -145,7 +145,7 @@ class Lambda(Layer):
         return super().from_config(config)
 
 
-def _is_code(value: Any) -> bool:
+def _is_code(value: Any) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict) and value.get("class_name") == LAMBDA_MARK
 
 

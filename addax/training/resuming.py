@@ -128,8 +128,8 @@ class Saver:
             )
         if found:
             raise ValueError(
-                f"The training in '{self.folder.path}' can't go on: it was another one. {'; '.join(found)}. Start it as "
-                "it was, pass another folder, or remove this one to begin anew."
+                f"The training in '{self.folder.path}' can't go on: it was another one. {'; '.join(found)}. Start it "
+                "as it was, pass another folder, or remove this one to begin anew."
             )
         _compare_versions(saved.content["versions"])
         self._has_one = True
