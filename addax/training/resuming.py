@@ -166,8 +166,8 @@ class Saver:
         if saved.content["forgotten"]:
             names = "; ".join(f"{c}: {', '.join(a)}" for c, a in saved.content["forgotten"].items())
             warn(
-                "Callbacks had attributes that changed in training and are in no checkpoint, so they begin anew. Define "
-                f"`state()` and `restore(state)` in these classes to keep them. {names}."
+                "Callbacks had attributes that changed in training and are in no checkpoint, so they begin anew. "
+                f"Define `state()` and `restore(state)` in these classes to keep them. {names}."
             )
 
     # Safe points
