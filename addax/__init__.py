@@ -3,16 +3,16 @@
 Public names load when first used, so that importing addax costs almost nothing.
 """
 
-import lazy_loader as _lazy
-
 from .core import late as _late
+from .core.public import attach as _attach
 
-__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = _attach(__name__, __file__)
 
 # What stands above those that need it: here everything is in sight.
 _late.provide(
     saving="addax.saving.api",
     summary="addax.inspect.summary",
+    export="addax.export.archive",
     ops="addax.ops",
     initializers="addax.initializers",
     tuning="addax.core.tuning",

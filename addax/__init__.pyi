@@ -8,8 +8,10 @@ from . import constraints as constraints
 from . import datasets as datasets
 from . import distillation as distillation
 from . import dtype_policies as dtype_policies
+from . import export as export
 from . import initializers as initializers
 from . import layers as layers
+from . import legacy as legacy
 from . import losses as losses
 from . import metrics as metrics
 from . import mixed_precision as mixed_precision
@@ -22,6 +24,7 @@ from . import regularizers as regularizers
 from . import saving as saving
 from . import tree as tree
 from . import utils as utils
+from . import visualization as visualization
 from . import wrappers as wrappers
 from .core.device import device as device
 from .core.graph import Operation as Operation

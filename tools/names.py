@@ -1,7 +1,7 @@
 """Public names that Keras has and addax hasn't, and signatures that differ, found by importing both.
 
     python tools/names.py            prints the report
-    python tools/names.py --write    writes the names that are missing to tools/missing_names.txt
+    python tools/names.py --write    writes the names that are missing to addax/core/missing_names.txt
 
 Only what `dir()`, `__all__` and `inspect.signature` of imported modules and classes tell counts; no source is read.
 """
@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 INTERNAL = {"src"}  # of Keras: nothing is promised below it
 DEEPEST = 4  # modules within modules
-MISSING = ROOT / "tools" / "missing_names.txt"
+MISSING = ROOT / "addax" / "core" / "missing_names.txt"
 
 _LORA = "low-rank updates and quantized kernels stand beside the layer"
 _MORE = "takes more"
@@ -51,6 +52,8 @@ EXPLAINED_METHODS = {
     "SimpleRNNCell.call": "its first argument is `inputs`, as in the other cells",
     "*.compute_output_spec": _HOOK,
     "*.build": _HOOK,
+    "*.compute_output_shape": "takes the arguments of a call, as every layer's",
+    "*.transform_*": _HOOK,
     "*.from_config": f"{_MORE}: `custom_objects`",
     "*.rematerialized_call": _HOOK,
     "TorchModuleWrapper.call": "on JAX: any number of inputs, and `training`",
@@ -164,7 +167,8 @@ def method_signatures(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str,
 
 def why(name: str) -> str | None:
     """The reason for which the signature of a name, or of a method, differs; None where there is none."""
-    return EXPLAINED.get(name) or EXPLAINED_METHODS.get(name) or EXPLAINED_METHODS.get("*." + name.rpartition(".")[2])
+    known = EXPLAINED | EXPLAINED_METHODS
+    return known.get(name) or next((reason for pattern, reason in known.items() if fnmatch(name, pattern)), None)
 
 
 def both() -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,5 +1,5 @@
 """Networks for images, with weights trained on ImageNet: `keras.applications`."""
 
-import lazy_loader as _lazy
+from ..core.public import attach as _attach
 
-__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = _attach(__name__, __file__)

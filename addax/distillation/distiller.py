@@ -48,6 +48,7 @@ class Distiller(Model):
     keras_module = "keras.distillation"
     _about = (*Model._about, "_features", "_extractors")
     _untracked = Model._untracked | {"_features", "_extractors"}
+    _extractors: tuple[Model | None, Model | None]
 
     def __init__(
         self,
@@ -65,8 +66,7 @@ class Distiller(Model):
                 raise ValueError(f"{role} must be a keras.Model, got {type(model)}")
         if not 0.0 <= student_loss_weight <= 1.0:
             raise ValueError(f"student_loss_weight must be between 0.0 and 1.0, got {student_loss_weight}")
-        listed = isinstance(distillation_losses, (list, tuple))
-        losses = list(distillation_losses) if listed else [distillation_losses]  # type: ignore[arg-type]
+        losses: list[Any] = tree.flatten(distillation_losses)
         weights = [1.0] * len(losses) if distillation_loss_weights is None else list(distillation_loss_weights)
         if len(weights) != len(losses):
             raise ValueError(
@@ -80,19 +80,20 @@ class Distiller(Model):
         teacher.trainable = False
         self.teacher = teacher
         self.student = student
-        self.distillation_losses = losses
+        self.distillation_losses: list[Any] = losses
         self.distillation_loss_weights = weights
         self.student_loss_weight = student_loss_weight
         self.student_loss_tracker = Mean(name="student_loss")
         self.distillation_loss_tracker = Mean(name="distillation_loss")
         self.total_loss_tracker = Mean(name="total_loss")
         names = [
-            {name for loss in losses if (name := getattr(loss, f"{role}_layer_name", None)) is not None}
-            for role in ("teacher", "student")
+            {getattr(loss, f"{role}_layer_name", None) for loss in losses} - {None} for role in ("teacher", "student")
         ]
         self.__dict__["_extractors"] = _extractor(teacher, names[0]), _extractor(student, names[1])
 
-    def compile(self, optimizer: Any = "adam", loss: Tree = None, metrics: Tree = None, **kwargs: Any) -> None:
+    def compile(  # type: ignore[override]
+        self, optimizer: Any = "adam", loss: Tree = None, metrics: Tree = None, **kwargs: Any
+    ) -> None:
         """Configures the training of the student; see `Model.compile`.
 
         Args:
@@ -106,7 +107,9 @@ class Distiller(Model):
             raise ValueError("'loss' cannot be `None`.")
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
-    def call(self, inputs: Tree, training: bool | None = None, **kwargs: Any) -> Any:
+    def call(  # type: ignore[override]
+        self, inputs: Tree, training: bool | None = None, **kwargs: Any
+    ) -> Any:
         """Computes the student's outputs."""
         features = _features(self._extractors[1], self.student, inputs, training)
         if "_features" in self.__dict__:  # the loss under way needs them, too
@@ -175,7 +178,7 @@ class Distiller(Model):
         return cls(**config)
 
 
-def _extractor(model: Model, names: set[str]) -> Model | None:
+def _extractor(model: Model, names: set) -> Model | None:
     """Returns a model of the outputs of `model` and of some of its layers; None where there are none."""
     if not names:
         return None

@@ -1,5 +1,5 @@
 """Metrics: what is measured over many batches, as states that add up."""
 
-import lazy_loader as lazy
+from ..core.public import attach as _attach
 
-__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = _attach(__name__, __file__)

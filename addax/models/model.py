@@ -427,6 +427,31 @@ class Model(Trainer):
         """
         provided("saving").load_weights(self, filepath, skip_mismatch, **kwargs)
 
+    def export(
+        self,
+        filepath: PathLike,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Exports the model for inference, without its code.
+
+        Args:
+            filepath: Folder to write to.
+            format: "jax" for a folder that `keras.export.load` reads and that needs nothing but JAX; "tf_saved_model"
+                for a SavedModel, which needs TensorFlow.
+            verbose: Whether to print what was written.
+            input_signature: Shapes and dtypes of the inputs, a list with an `InputSpec`, or a structure of them, for
+                each argument; None for the inputs of the graph.
+            **kwargs: Options of the format; see `keras.export.ExportArchive`.
+
+        Raises:
+            ImportError: The format needs a package that isn't installed.
+            ValueError: The format is unknown, or a model without a graph has no `input_signature`.
+        """
+        provided("export").export_model(self, filepath, format, verbose, input_signature, **kwargs)
+
 
 class _WithGraph(type):
     """Makes models of every class instances of Functional if they were made from inputs and outputs, as in Keras."""

@@ -1,5 +1,5 @@
 """Penalties on weights and activities, added to the loss."""
 
-import lazy_loader as lazy
+from ..core.public import attach as _attach
 
-__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = _attach(__name__, __file__)

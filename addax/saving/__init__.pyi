@@ -2,6 +2,7 @@ from .api import load_model as load_model
 from .api import load_weights as load_weights
 from .api import save_model as save_model
 from .api import save_weights as save_weights
+from .editor import KerasFileEditor as KerasFileEditor
 from .registration import CustomObjectScope as CustomObjectScope
 from .registration import custom_object_scope as custom_object_scope
 from .registration import deserialize_keras_object as deserialize_keras_object
@@ -12,6 +13,7 @@ from .registration import register_keras_serializable as register_keras_serializ
 from .registration import serialize_keras_object as serialize_keras_object
 
 __all__ = [
+    "KerasFileEditor",
     "CustomObjectScope",
     "custom_object_scope",
     "deserialize_keras_object",

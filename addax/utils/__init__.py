@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
 from ..core.dtypes import standardize_dtype
+from ..core.public import absent
 from ..core.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -61,7 +62,7 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise absent(__name__, name, __all__)
 
 
 def __dir__() -> list[str]:

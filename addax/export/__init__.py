@@ -1,0 +1,5 @@
+"""Export of models for serving, without their code: `keras.export`."""
+
+from ..core.public import attach as _attach
+
+__getattr__, __dir__, __all__ = _attach(__name__, __file__)

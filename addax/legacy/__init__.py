@@ -1,0 +1,5 @@
+"""What remains of Keras 2: `keras.legacy`."""
+
+from . import saving as saving
+
+__all__ = ["saving"]

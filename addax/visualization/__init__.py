@@ -1,0 +1,5 @@
+"""Pictures of images with boxes and masks: `keras.visualization`."""
+
+from ..core.public import attach as _attach
+
+__getattr__, __dir__, __all__ = _attach(__name__, __file__)
