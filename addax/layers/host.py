@@ -46,15 +46,19 @@ def is_text(x: Any) -> bool:
     return dtype.kind in "US" or (dtype.kind == "O" and _first_is_text(x))
 
 
-def begins_with_text(x: Tree) -> bool:
-    """Tests whether the first leaf of a structure is text."""
-    while isinstance(x, (list, tuple, dict)) and x:
-        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
-    return isinstance(x, (str, bytes)) or (isinstance(x, np.ndarray) and x.dtype.kind in "USO")
+def holds_text(x: Tree) -> bool:
+    """Tests whether a structure has text in it, in arrays or lists."""
+    if isinstance(x, np.ndarray):
+        return x.dtype.kind in "USO"
+    if isinstance(x, dict):
+        return any(map(holds_text, x.values()))
+    if isinstance(x, (list, tuple)):
+        return bool(x) and (holds_text(x[0]) or (not is_one_array(x) and any(map(holds_text, x[1:]))))
+    return isinstance(x, (str, bytes))
 
 
 def _first_is_text(x: np.ndarray) -> bool:
-    """Whether the first element of an array of objects is a string, or None or NaN beside strings."""
+    """Tests whether an array of objects holds strings: by the first that is not None or NaN."""
     first = next((v for v in x.flat if v is not None and v == v), "")
     return isinstance(first, (str, bytes))
 

@@ -399,9 +399,10 @@ class Layer(Owner, Operation):
             self.build(**building.match_shapes(type(self).build, call.shapes, call.mask_shapes, owner))
             return
         self._path_from_scope()
-        holds_text = host.begins_with_text(call.first)  # which can't be evaluated abstractly: the call itself builds
-        if not holds_text and any(not layer.built for layer in self._flatten_layers(include_self=False)):
-            # Nested layers are built when they are called: abstract evaluation calls them without data.
+        # Nested layers are built when they are called: by abstract evaluation, or, on text, by the call itself.
+        if not host.holds_text(call.first) and any(
+            not layer.built for layer in self._flatten_layers(include_self=False)
+        ):
             specs = tree.map_structure(building.as_spec, call.arguments)
             self._evaluate(specs)
         self._build_shapes = call.shapes
@@ -478,11 +479,11 @@ class Layer(Owner, Operation):
 
     def _convert(self, call: Call) -> None:
         """Makes arrays of the arguments of a call: of NumPy where the layer, or one inside it, computes on the host."""
-        holds_text = host.begins_with_text(call.first) and any(layer.on_host for layer in self._flatten_layers())
-        if self.on_host or self._takes_lists or holds_text:
+        is_text = host.holds_text(call.first) and any(layer.on_host for layer in self._flatten_layers())
+        if self.on_host or self._takes_lists or is_text:
             call.arguments = {k: host.host_inputs(v, self._several_inputs) for k, v in call.arguments.items()}
         if not self.on_host and not host.is_prepared(call.first):
-            call.convert(self._cast_dtype, self.path, keeps_text=holds_text)
+            call.convert(self._cast_dtype, self.path, keeps_text=is_text)
 
     def _run(self, call: Call) -> Tree:
         """Computes a call on arrays."""

@@ -6,7 +6,7 @@ from ..core import tracing, tree
 from ..core.abstract import abstract_call
 from ..core.keras_tensor import KerasTensor
 from ..core.types import Array, Tree
-from ..layers.host import begins_with_text, is_text
+from ..layers.host import holds_text, is_text
 from .steps import StepModel
 
 
@@ -22,12 +22,12 @@ def build_for(model: StepModel, x: Tree) -> None:
     if not all(layer.built for layer in model._flatten_layers()):
         with tracing.lock:
             if not all(layer.built for layer in model._flatten_layers()):
-                model(x if begins_with_text(x) else tree.map_structure(as_spec, x))
+                model(x if holds_text(x) else tree.map_structure(as_spec, x))
 
 
 def prediction_spec(model: StepModel, x: Tree) -> Tree:
     """Returns the specs of the model's predictions for data like `x`."""
-    if begins_with_text(x):  # of a model whose steps run eagerly
+    if holds_text(x):  # of a model whose steps run eagerly
         return tree.map_structure(as_spec, model(x, training=False))
     x = tree.map_structure(as_spec, x)
     return abstract_call(lambda x: model(x, training=False), (x,), {})
@@ -40,7 +40,7 @@ def prepare(model: StepModel, x: Tree, y: Tree = None, sample_weight: Tree = Non
     key = str(tree.map_structure(lambda t: None if t is None else (t.shape[1:], t.dtype), specs))
     if model._prepared_for == key:
         return
-    x_spec, y_spec = x if begins_with_text(x) else specs[0], specs[1]
+    x_spec, y_spec = x if holds_text(x) else specs[0], specs[1]
     build_for(model, x_spec)
     loss, metrics = model._compile_loss, model._compile_metrics
     if any(part is not None and not part.built for part in (loss, metrics)):

@@ -259,6 +259,22 @@ def test_a_model_that_is_no_graph_runs_eagerly_on_text():
     np.testing.assert_allclose(fresh.predict(TEXTS, verbose=0), fresh(TEXTS), rtol=1e-5)
 
 
+class Mixed(Subclass):
+    def call(self, x):
+        return super().call(x["text"]) + x["a number"]
+
+
+def test_text_beside_numbers_in_a_model_that_is_no_graph():
+    model, data = Mixed(), {"a number": np.arange(16.0)[:, None], "text": TEXTS}
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.fit(data, Y, verbose=0).history["loss"][0])
+    alone = Subclass()
+    alone(TEXTS)
+    alone.set_weights(model.get_weights())
+    np.testing.assert_allclose(model.predict(data, verbose=0), alone(TEXTS) + data["a number"], rtol=1e-5)
+    np.testing.assert_allclose(model({**data, "text": TEXTS.tolist()}), alone(TEXTS) + data["a number"], rtol=1e-5)
+
+
 def test_copies(tmp_path):
     model = classifier()
     expected = model(TEXTS)

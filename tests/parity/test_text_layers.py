@@ -64,6 +64,14 @@ def test_signatures(name):
             assert [(p.name, p.kind, p.default) for p in a] == [(p.name, p.kind, p.default) for p in b], method
 
 
+def test_signatures_of_a_feature_space():
+    ours, theirs = addax.utils.FeatureSpace, keras.utils.FeatureSpace
+    names = [n for n, f in inspect.getmembers(theirs, callable) if not n.startswith("_") and n in theirs.__dict__]
+    for name in ("__init__", "__call__", *names):
+        a, b = (inspect.signature(getattr(cls, name)).parameters.values() for cls in (ours, theirs))
+        assert [(p.name, p.kind, p.default) for p in a] == [(p.name, p.kind, p.default) for p in b], name
+
+
 @pytest.mark.parametrize("mode", ["one_hot", "multi_hot", "count"])
 @pytest.mark.parametrize("make", [lambda room: room.CategoryEncoding, lambda room: room.Discretization])
 def test_sparse_encodings_are_those_of_keras(mode, make):

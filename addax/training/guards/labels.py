@@ -11,7 +11,7 @@ from ...core.keras_tensor import KerasTensor
 from ...core.types import Array, Shape, Tree
 from ...core.warnings import warn
 from ...data.batches import Batch
-from ...layers.host import begins_with_text
+from ...layers.host import holds_text
 from ...losses import Loss
 from ...losses.facts import fact
 from .. import outputs
@@ -74,7 +74,7 @@ def _predictions(model: StepModel, x: Tree) -> Tree:
     key = specs_key(specs)
     if key not in known:
         # Text can't be evaluated abstractly: the model is called on it.
-        known[key] = batch_specs(prediction_spec(model, x)) if begins_with_text(x) else prediction_spec(model, specs)
+        known[key] = batch_specs(prediction_spec(model, x)) if holds_text(x) else prediction_spec(model, specs)
     return known[key]
 
 

@@ -7,7 +7,7 @@ import weakref
 from ...core.fingerprint import changes
 from ...core.types import Array, Tree
 from ...layers.embedding import Embedding
-from ...layers.host import begins_with_text
+from ...layers.host import holds_text
 from ..array_facts import Scan
 from ..output_kinds import TableProbe, tables_of
 from ..steps import StepModel
@@ -20,7 +20,7 @@ def check_tables(model: StepModel, x: Tree) -> None:
     Raises:
         ValueError: An index is not in its table.
     """
-    if has_tables(model) and not begins_with_text(x):
+    if has_tables(model) and not holds_text(x):
         for (name, array, _), tables in zip(named_arrays(model, x), _tables_by_array(model, x)):
             check_indices(name, array, tables)
 
