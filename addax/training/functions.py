@@ -69,3 +69,16 @@ def custom_function(model: Any, kind: str) -> Callable[[tuple, Iterator], tuple]
             setattr(model, name, made)
     function = getattr(model, name)
     return None if function is None or is_ours(function) else function
+
+
+def step_of(model: Any, kind: str) -> tuple[Callable[[tuple, Any], tuple], bool]:
+    """Returns the function `(state, data)` that runs one step of `kind`, and whether it is a custom function's.
+
+    Args:
+        model: The model.
+        kind: "train", "test" or "predict".
+    """
+    custom = custom_function(model, kind)
+    if custom is None:
+        return getattr(model, f"{kind}_step"), False
+    return lambda state, data: custom(state, iter([data])), True

@@ -60,11 +60,10 @@ class Program:
         ends = [0, *itertools.accumulate(map(len, self.groups))]
         self._bounds = list(itertools.pairwise(ends))
         self.key = program_key(model, kind)
-        custom = functions.custom_function(model, kind)
-        self._step = getattr(model, f"{kind}_step") if custom is None else lambda s, data: custom(s, iter([data]))
+        self._step, custom = functions.step_of(model, kind)
         ours = all(is_ours(getattr(model, n)) for n in (f"{kind}_step", "compute_metrics"))
-        builtin = kind != "predict" and custom is None and ours
-        can_compile = model.supports_jit and custom is None and not model._computes_with_text()
+        builtin = kind != "predict" and not custom and ours
+        can_compile = model.supports_jit and not custom and not model._computes_with_text()
         self.eager = model.run_eagerly or not can_compile
         self.is_builtin = builtin and not self.eager
         self.may_pad = not self.eager and settings.get("pad_batches") and self._can_pad(builtin)

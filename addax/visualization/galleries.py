@@ -61,8 +61,7 @@ def plot_image_gallery(
         raise ValueError("If `y_true` or `y_pred` are provided, a `label_map` must also be provided.")
     if standardize_data_format(data_format) == "channels_first":
         images = images.transpose(0, 2, 3, 1)
-    low, high = value_range
-    shown = np.clip((images.astype("float32") - low) / ((high - low) or 1), 0, 1)
+    shown = _in_bytes(images, value_range) / 255
     rows, cols = _grid(len(shown), rows, cols)
     figure, axes = plt.subplots(rows, cols, figsize=(cols * scale, rows * scale), layout="tight", squeeze=False)
     for i, place in enumerate(axes.ravel()):
@@ -70,13 +69,7 @@ def plot_image_gallery(
         if i >= len(shown):
             continue
         place.imshow(shown[i].squeeze(-1) if shown.shape[-1] == 1 else shown[i], cmap="gray")
-        lines = [
-            f"{what}: {label_map[int(np.asarray(labels)[i])]}"  # type: ignore[index]
-            for what, labels in (("True", y_true), ("Pred", y_pred))
-            if labels is not None
-        ]
-        if lines:
-            place.set_title("\n".join(lines), fontsize=8)
+        place.set_title(_title(i, label_map or {}, {"True": y_true, "Pred": y_pred}), fontsize=8)
     if legend_handles is not None:
         figure.legend(handles=legend_handles, loc="lower center")
     if path is not None:
@@ -84,6 +77,12 @@ def plot_image_gallery(
     elif show:
         plt.show()
     plt.close(figure)
+
+
+def _title(i: int, label_map: Mapping[int, str], classes: dict[str, ArrayLike | None]) -> str:
+    """Returns the names of the classes of an image, a line each."""
+    given = {what: labels for what, labels in classes.items() if labels is not None}
+    return "\n".join(f"{what}: {label_map[int(np.asarray(labels)[i])]}" for what, labels in given.items())
 
 
 def _grid(count: int, rows: int | None, cols: int | None) -> tuple[int, int]:
