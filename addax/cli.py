@@ -10,7 +10,10 @@ import traceback
 from collections.abc import Sequence
 from types import TracebackType
 
+from .core.late import late
 from .version import KERAS_API_VERSION, __version__
+
+conversion = late("addax.saving.conversion")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,10 +129,8 @@ def _from_script_on(tb: TracebackType | None) -> TracebackType | None:
 
 
 def _summary(arguments: argparse.Namespace) -> int:
-    from .saving.conversion import described
-
     try:
-        model = described(arguments.model)
+        model = conversion.described(arguments.model)
     except (OSError, ValueError, TypeError, ImportError) as error:
         return _told("summary", error)
     model.summary(style=arguments.style, expand_nested=arguments.expand_nested, show_trainable=arguments.show_trainable)
@@ -137,10 +138,8 @@ def _summary(arguments: argparse.Namespace) -> int:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    from .saving.conversion import convert
-
     try:
-        convert(arguments.source, arguments.target, arguments.config, arguments.overwrite)
+        conversion.convert(arguments.source, arguments.target, arguments.config, arguments.overwrite)
     except (OSError, ValueError, TypeError, ImportError) as error:
         return _told("convert", error)
     return 0

@@ -196,10 +196,10 @@ class _Converter:
             return {"module": module, "class_name": name, "registered_name": config.get("registered_name")}
         bare = name.rpartition(">")[2]
         if registry.get_registered_object(name) is None and registry.get_registered_object(bare) is None:
-            for room in ("keras.layers", "keras.models"):
+            for place in ("keras.layers", "keras.models"):
                 for known in (name, bare):
-                    if registry.resolve(room, known) is not None:
-                        return {"module": room, "class_name": known, "registered_name": None}
+                    if registry.resolve(place, known) is not None:
+                        return {"module": place, "class_name": known, "registered_name": None}
             packages = [k for k in registry.get_custom_objects() if k.rpartition(">")[2] == name]
             if len(packages) == 1:  # the class of the whole model is named without its package
                 return {"module": module, "class_name": name, "registered_name": packages[0]}
@@ -269,10 +269,13 @@ class _Converter:
 
     def value(self, key: str, value: Any) -> Any:
         """The value of the argument `key` in the form of today."""
-        if isinstance(value, dict) and value.get("type") == "ndarray" and "value" in value:
-            return value["value"]
-        if key == "dtype" and isinstance(value, dict) and value.get("class_name") in ("Policy", "PolicyV1"):
-            return value["config"].get("name")
+        if isinstance(value, dict):
+            if value.get("type") == "ndarray" and "value" in value:
+                return value["value"]
+            if key == "dtype" and value.get("class_name") in ("Policy", "PolicyV1"):
+                return value["config"].get("name")
+            if key in ("layer", "cell", "forward_layer", "backward_layer"):
+                return self.layer(value)
         if isinstance(value, (str, bool)) and value in names.VALUES.get(key, {}):
             value = names.VALUES[key][value]
         if key in _ACTIVATIONS:
@@ -280,11 +283,7 @@ class _Converter:
         kind = next((kind for kind in _FAMILIES if key.endswith(kind)), None)
         if kind is not None:
             return present_leaf(value, kind)
-        if key in ("layer", "cell", "forward_layer", "backward_layer"):
-            return self.layer(value) if isinstance(value, dict) else value
-        if key == "cells" and isinstance(value, list):
-            return [self.layer(v) for v in value]
-        return value
+        return [self.layer(v) for v in value] if key == "cells" and isinstance(value, list) else value
 
     def activation(self, value: Any) -> Any:
         if value == "hard_sigmoid" and self.old:
@@ -547,7 +546,7 @@ def _first_shape(layer: Config) -> tuple[Any, str | None]:
     if not isinstance(config, dict):
         return None, None
     dtype = config.get("input_dtype") or config.get("dtype")
-    dtype = dtype if isinstance(dtype, str) and dtype not in ("mixed_float16", "mixed_bfloat16") else None
+    dtype = dtype if isinstance(dtype, str) and not dtype.startswith("mixed") else None
     for key in ("batch_input_shape", "batch_shape"):
         if config.get(key):
             return config[key], dtype
@@ -557,15 +556,17 @@ def _first_shape(layer: Config) -> tuple[Any, str | None]:
         return _first_shape(config["layers"][0])
     if isinstance(config.get("layer"), dict) and layer.get("class_name") != "TimeDistributed":
         return _first_shape(config["layer"])
-    known = layer.get("class_name")
-    if known == "Embedding" and config.get("input_length"):
-        length = config["input_length"]
+    return _shape_of_sizes(layer.get("class_name"), config, dtype)
+
+
+def _shape_of_sizes(name: str | None, config: Config, dtype: str | None) -> tuple[Any, str | None]:
+    """The batch shape that `input_dim` and `input_length` tell."""
+    size, length = config.get("input_dim"), config.get("input_length")
+    if name == "Embedding" and length:
         return [None, *(length if isinstance(length, list) else [length])], "int32"
-    if config.get("input_dim") and known in ("LSTM", "GRU", "SimpleRNN", "Convolution1D", "TimeDistributedDense"):
-        return [None, config.get("input_length"), config["input_dim"]], dtype
-    if config.get("input_dim") and known == "Dense":
-        return [None, config["input_dim"]], dtype
-    return None, None
+    if size and name in ("LSTM", "GRU", "SimpleRNN", "Convolution1D", "TimeDistributedDense"):
+        return [None, length, size], dtype
+    return ([None, size], dtype) if size and name == "Dense" else (None, None)
 
 
 def _inputs_of(model: Config) -> list[tuple[Any, str]]:

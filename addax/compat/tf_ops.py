@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from typing import Any, Protocol, TypeAlias
 
@@ -63,7 +62,7 @@ FUNCTIONS: dict[str, Function] = {
     "ones_like": ("ones_like", {}, {}),
     "stop_gradient": ("stop_gradient", {}, {}),
     "broadcast_to": ("broadcast_to", {"shape": "shape"}, {}),
-    "image.resize": ("image.resize", {"size": "size", "method": "interpolation"}, {}),
+    "image.resize": ("resize", {"size": "size", "method": "interpolation"}, {}),
     "nn.softmax": ("softmax", {"axis": "axis"}, {"axis": -1}),
     "nn.log_softmax": ("log_softmax", {"axis": "axis"}, {"axis": -1}),
     "nn.leaky_relu": ("leaky_relu", {"alpha": "negative_slope"}, {}),
@@ -179,13 +178,7 @@ def _call(
     name: str, function: str, definition: Any, found: Function, first: Any, keywords: Config
 ) -> tuple[list, Config, Config]:
     """The arguments of one call: positional tensors, tensors by name, and settings."""
-    _, renamed, differing = found
-    given = {k: v for k, v in keywords.items() if k not in _DEFAULTS and not (v is None and k in renamed)}
-    unknown = [k for k, v in given.items() if k not in renamed and v not in (None, False)]
-    if unknown:
-        raise ValueError(f"Layer '{name}' of the file calls `tf.{function}` with {unknown}, which its op can't do.")
-    named = {**differing, **{renamed[k]: v for k, v in given.items() if k in renamed}}
-    named = {k: _value(k, v) for k, v in named.items()}
+    named = _settings(name, function, found, keywords)
     args = [first]
     for parameter in list(definition.signature.parameters)[1:]:
         if parameter not in named or parameter not in definition.tensors:
@@ -195,13 +188,20 @@ def _call(
     return args, tensors, {k: v for k, v in named.items() if k not in tensors}
 
 
+def _settings(name: str, function: str, found: Function, keywords: Config) -> Config:
+    """The keywords of a call by their names today; those with values that change nothing are left out."""
+    _, renamed, differing = found
+    given = {k: v for k, v in keywords.items() if k not in _DEFAULTS and not (v is None and k in renamed)}
+    unknown = [k for k, v in given.items() if k not in renamed and v not in (None, False)]
+    if unknown:
+        raise ValueError(f"Layer '{name}' of the file calls `tf.{function}` with {unknown}, which its op can't do.")
+    named = {**differing, **{renamed[k]: v for k, v in given.items() if k in renamed}}
+    return {k: _value(k, v) for k, v in named.items()}
+
+
 def _definition(op: str) -> Any:
-    if op == "get_item":
-        return registry.resolve("keras.src.ops.numpy", "GetItem")
-    found: Any = importlib.import_module("addax.ops")
-    for part in op.split("."):
-        found = getattr(found, part)
-    return found.definition
+    """The op of a name in the tables."""
+    return registry.resolve("keras.src.ops.numpy", "".join(part.capitalize() for part in op.split("_")))
 
 
 def _value(name: str, value: Any) -> Any:

@@ -78,21 +78,9 @@ def present_optimizer(config: Config) -> Config:
         return config
     if name == "LossScaleOptimizer" and isinstance(own.get("inner_optimizer"), dict):
         own["inner_optimizer"] = present_optimizer(own["inner_optimizer"])
-        own = {
-            k: v for k, v in own.items() if k in ("name", "inner_optimizer", "initial_scale", "dynamic_growth_steps")
-        }
-        return _placed(OPTIMIZERS, name, own)
-    rate = _number(own.get("learning_rate"))
-    if isinstance(rate, dict) and "class_name" in rate:
-        rate = _placed(SCHEDULES, _bare(rate), rate.get("config", {}))
-    decay = _number(own.get("decay") or own.get("initial_decay"))
-    if decay and isinstance(rate, (int, float)):
-        # Keras 2 divided the rate by `1 + decay * iterations`.
-        rate = _placed(
-            SCHEDULES,
-            "InverseTimeDecay",
-            {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": decay, "staircase": False},
-        )
+        kept = ("name", "inner_optimizer", "initial_scale", "dynamic_growth_steps")
+        return _placed(OPTIMIZERS, name, {k: v for k, v in own.items() if k in kept})
+    rate = _rate(own)
     own = {k: _number(v) for k, v in own.items() if k not in _OPTIMIZER_DROPPED}
     if rate is not None:
         own["learning_rate"] = rate
@@ -102,6 +90,19 @@ def present_optimizer(config: Config) -> Config:
         own["weight_decay"] = None
     taken = init_parameters(cls)
     return _placed(OPTIMIZERS, name, {k: v for k, v in own.items() if k in taken or v not in (None, False, 0)})
+
+
+def _rate(config: Config) -> Any:
+    """The learning rate: a number or the config of a schedule."""
+    rate = _number(config.get("learning_rate"))
+    if isinstance(rate, dict) and "class_name" in rate:
+        return _placed(SCHEDULES, _bare(rate), rate.get("config", {}))
+    decay = _number(config.get("decay") or config.get("initial_decay"))
+    if not decay or not isinstance(rate, (int, float)):
+        return rate
+    # Keras 2 divided the rate by `1 + decay * iterations`.
+    arguments = {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": decay, "staircase": False}
+    return _placed(SCHEDULES, "InverseTimeDecay", arguments)
 
 
 def _objects(value: Tree, module: str) -> Any:
@@ -121,17 +122,8 @@ def _object(config: Config, module: str) -> Any:
         return config
     name = _bare(config)
     own = {k: _REDUCTIONS.get(v, v) if k == "reduction" else v for k, v in own.items()}
-    fn = own.get("fn")
     if name in ("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper", "LossFunctionWrapper"):
-        if not isinstance(fn, str):
-            return config
-        named = registry.resolve(module, _camel(fn))
-        if named is None or module == METRICS:
-            function = {"module": "builtins", "class_name": "function", "config": fn, "registered_name": "function"}
-            if module == LOSSES:
-                return fn
-            return _placed(module, "MeanMetricWrapper", {k: v for k, v in own.items() if k != "fn"} | {"fn": function})
-        name = _camel(fn)
+        return _wrapped(config, own, module)
     cls = registry.resolve(module, name)
     if cls is None:
         return config
@@ -140,6 +132,15 @@ def _object(config: Config, module: str) -> Any:
     if dropped:
         warn(f"{name} '{own.get('name')}' of the file has the arguments {dropped}, which it doesn't take today.")
     return _placed(module, name, {k: v for k, v in own.items() if k in taken and v is not None})
+
+
+def _wrapped(config: Config, own: Config, module: str) -> Any:
+    """A function that was wrapped as a loss or metric: its name, or with the metric's own name a wrapper of today."""
+    fn = own.get("fn")
+    if not isinstance(fn, str) or module == LOSSES:
+        return fn if isinstance(fn, str) else config
+    function = {"module": "builtins", "class_name": "function", "config": fn, "registered_name": "function"}
+    return _placed(module, "MeanMetricWrapper", {**own, "fn": function})
 
 
 def _placed(module: str, name: str, config: Config) -> Config:
@@ -164,7 +165,3 @@ def _unwrapped(metrics: Any) -> Any:
     """Metrics of one output, which Keras 2 wrote as a list in a list."""
     nested = isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list)
     return metrics[0] if nested else metrics
-
-
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))

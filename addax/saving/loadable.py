@@ -54,16 +54,17 @@ def _check_config(layer: Layer) -> None:
     missing = [p.name for p in named if p.default is inspect.Parameter.empty and p.name not in config]
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
     unknown = [] if anything else sorted(set(config) - {p.name for p in named})
-    if missing or unknown:
-        what = f"has no {missing}" if missing else f"has {unknown}, which `__init__` doesn't take"
-        remedy = (
-            "Add them in `get_config()`: `return {**super().get_config(), "
-            + ", ".join(f"'{n}': self.{n}" for n in missing)
-            + "}`."
-            if missing
-            else "Let `__init__` take `**kwargs` and pass them to `super().__init__(**kwargs)`."
+    if missing:
+        added = ", ".join(f"'{n}': self.{n}" for n in missing)
+        what = f"has no {missing}. Add them in `get_config()`: `return {{**super().get_config(), {added}}}`."
+    elif unknown:
+        what = (
+            f"has {unknown}, which `__init__` doesn't take. Let `__init__` take `**kwargs` and pass them to "
+            "`super().__init__(**kwargs)`."
         )
-        raise ValueError(
-            f"Layer '{layer.name}' ({cls.__name__}) could not be loaded again: the config that its `get_config()` "
-            f"returns {what}. {remedy}"
-        )
+    else:
+        return
+    raise ValueError(
+        f"Layer '{layer.name}' ({cls.__name__}) could not be loaded again: the config that its `get_config()` returns "
+        f"{what}"
+    )
