@@ -25,6 +25,8 @@ OLD_HARD_SIGMOID = {
     "registered_name": "function",
 }
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional")
+_INSIDE = ("class_name", "config", "module", "registered_name")
+_OF_LAYERS = ("batch_input_shape", "dynamic", "input_dtype")  # what `Layer` took, too
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _FAMILIES = {
     "initializer": "keras.initializers",
@@ -171,7 +173,9 @@ class _Converter:
             return config
         name = config["class_name"]
         inner = config.get("config")
-        beside = {k: v for k, v in config.items() if k not in ("class_name", "config", "module", "registered_name")}
+        beside = {k: v for k, v in config.items() if k not in _INSIDE}
+        if self.old:
+            beside.pop("compile_config", None)  # that of the whole model is read by itself
         own = inner if isinstance(inner, dict) else {}
         if isinstance(inner, dict) and isinstance(inner.get("layers"), list) and "input_layers" in inner:
             inner = self.graph(inner, beside.get("name"))
@@ -218,7 +222,9 @@ class _Converter:
     def plain(self, name: str, config: Config, whole: Config) -> tuple[str, Config]:
         """The class and the config of a layer that is no model."""
         if self._is_known(name, whole):  # the user's
-            return name, config
+            cls = registry.get_registered_object(name)
+            taken = init_parameters(cls) if isinstance(cls, type) else config
+            return name, {k: v for k, v in config.items() if k in taken or k not in _OF_LAYERS}
         if name == "TimeDistributedDense":
             return "TimeDistributed", {
                 "name": config.get("name"),

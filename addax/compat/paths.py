@@ -11,21 +11,31 @@ from ..core.types import Config
 _LAYERS = "_layer_checkpoint_dependencies"  # what `layers` was up to 2.13
 
 
-def find(paths: Iterable[str], wanted: str) -> str | None:
-    """Returns the path in an older file of the object that is at another path today, or None.
+def as_tree(paths: Iterable[str]) -> dict[str, Any]:
+    """Returns paths as dicts in dicts, part by part.
 
-    Args:
-        paths: The paths of the objects in the file.
-        wanted: Today's path.
-
-    >>> find(["_layer_checkpoint_dependencies/dense", "_layer_checkpoint_dependencies/dense_2"], "layers/dense_1")
-    '_layer_checkpoint_dependencies/dense_2'
+    >>> as_tree(["a/b", "a/c"])
+    {'a': {'b': {}, 'c': {}}}
     """
     tree: dict[str, Any] = {}
     for path in paths:
         node = tree
         for part in path.split("/"):
             node = node.setdefault(part, {})
+    return tree
+
+
+def find(tree: dict[str, Any], wanted: str) -> str | None:
+    """Returns the path in an older file of the object that is at another path today, or None.
+
+    Args:
+        tree: The paths of the objects in the file, from `as_tree`.
+        wanted: Today's path.
+
+    >>> older = as_tree(["_layer_checkpoint_dependencies/dense", "_layer_checkpoint_dependencies/dense_2"])
+    >>> find(older, "layers/dense_1")
+    '_layer_checkpoint_dependencies/dense_2'
+    """
     found: list[str] = []
     for part in wanted.split("/"):
         name = _child(tree, part, found[-1:] == [_LAYERS])

@@ -18,7 +18,7 @@ from ..core.variable import Variable
 from .weights import Misfit, Origin, Part, trained_places, values
 
 _ITERATIONS = ("iteration", "iterations", "iter")
-_SCALARS = (*_ITERATIONS, "learning_rate", "momentum_cache")
+_SCALARS = (*_ITERATIONS, "learning_rate", "momentum_cache", "m_schedule")
 # Names of slots in TensorFlow's Keras, in their order there -> those of today, by optimizer.
 _MOMENTS = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"}
 _SLOTS: dict[str, dict[str, str]] = {

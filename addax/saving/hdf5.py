@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -170,18 +171,26 @@ class Reader:
                 self.renamed.update((name.replace("\\", "/"), name) for name in opened)
 
     def get(self, path: str, variables: Sequence[Any] = ()) -> Arrays:
-        """Returns the arrays of the object at `path` by name; empty if the file has none."""
-        self.taken.add(path)
-        found: Arrays = {}
-        inside = self.renamed.get(path, path)
-        for file in self.files:
-            group = follow(file, f"{inside}/vars")
-            if group is not None:
-                found.update(_read_all(group))
-        return found
+        """Returns the arrays of the object at `path` by name; empty if the file has none.
 
-    def paths(self) -> list[str]:
-        """Returns the paths of all objects that have a group."""
+        Args:
+            path: Path of the object.
+            variables: Its variables: if it has some, a path of older files is looked for where there is none.
+        """
+        found = self._groups(path)
+        if not found and variables and (older := paths.find(self._tree, path)) is not None:
+            path, found = older, self._groups(older)
+        self.taken.add(path)
+        return {key: value for group in found for key, value in _read_all(group).items()}
+
+    def _groups(self, path: str) -> list[Any]:
+        inside = self.renamed.get(path, path)
+        found = [follow(file, f"{inside}/vars") for file in self.files]
+        return [group for group in found if group is not None]
+
+    @functools.cached_property
+    def _tree(self) -> dict[str, Any]:
+        """The paths of all objects that have a group."""
         found: dict[str, None] = {}
         back = {inside: path for path, inside in self.renamed.items()}
 
@@ -192,7 +201,7 @@ class Reader:
 
         for file in self.files:
             file.visititems(visit)
-        return list(found)
+        return paths.as_tree(found)
 
     def left(self) -> list[str]:
         """Returns the paths of the objects whose arrays have not been read."""
@@ -225,7 +234,7 @@ class Reader:
 
 
 class OlderReader(Reader):
-    """Reads the groups of TensorFlow's Keras 2.12 to 2.15 under their paths of today.
+    """Reads the groups of TensorFlow's Keras 2.12 to 2.15, which held metrics, and no learning rate.
 
     Args:
         file: Path of the file, or a binary file.
@@ -235,11 +244,9 @@ class OlderReader(Reader):
     def __init__(self, file: str | os.PathLike | BinaryIO, optimizer: Any = None):
         super().__init__(file)
         self.optimizer = optimizer
-        self.known = self.paths()
 
     def get(self, path: str, variables: Sequence[Any] = ()) -> Arrays:
-        found = paths.find(self.known, path)
-        arrays = super().get(path if found is None else found)
+        arrays = super().get(path, variables)
         return paths.optimizer_arrays(arrays, self.optimizer) if path == "optimizer" and arrays else arrays
 
     def left(self) -> list[str]:

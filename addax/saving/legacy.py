@@ -6,6 +6,7 @@ A file has a group a layer, with a list of arrays. What is old in configs and ar
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ from .hdf5 import follow, open_h5, read_array
 
 TOP_LEVEL = "top_level_model_weights"
 _MAX_ATTRIBUTE = 64000  # bytes: HDF5 keeps attributes of up to 64 KB
+_GENERATOR = re.compile(r"(^|/)StateVar(_\d+)?(:0)?$")  # the state of TensorFlow's random layers
 _NO_CONFIG = (
     "No model config found in the file at {}. It holds weights alone: make the model in Python, or from its JSON with "
     "`keras.models.model_from_json`, and call `model.load_weights(...)`."
@@ -151,7 +153,7 @@ def _read_group(root: Any, name: str) -> Saved:
     group = follow(root, name)
     if group is None:
         raise ValueError(f"The file {root.file.filename} names the layer '{name}', but has no group for it.")
-    names = _names(group, "weight_names")
+    names = [n for n in _names(group, "weight_names") if not _GENERATOR.search(n)]
     return Saved(name, names, [_array(group, n) for n in names])
 
 

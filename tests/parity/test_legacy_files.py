@@ -23,11 +23,9 @@ UNREAD_BY_KERAS = ("ops_in_the_graph", "normalizations", "attention", "subclasse
 FAST = (
     "two_inputs_two_outputs",
     "nested_models",
-    "siamese",
     "ops_in_the_graph",
     "custom_layer",
     "subclassed_model",
-    "frozen_part",
     "mixed_precision",
 )
 CASES = [

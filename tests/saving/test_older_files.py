@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -920,6 +921,30 @@ def test_training_goes_on_from_the_optimizers_state(case: tuple, tmp_path: Any) 
         np.testing.assert_allclose(after, before - rate * m / (np.sqrt(v) + 1e-8), rtol=1e-4, atol=1e-6)
 
 
+def test_the_last_keras_of_many_backends(tmp_path: Any) -> None:
+    """2.3 numbered its slots, and wrote Nadam's schedule among the numbers."""
+    nadam = {"class_name": "Nadam", "config": {"learning_rate": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}}
+    slots = [(f"training/Nadam/{s}_{i}:0", a) for s, of_all in (("m", M), ("v", V)) for i, a in enumerate(of_all)]
+    head = [("training/Nadam/iterations:0", STEPS), ("training/Nadam/m_schedule:0", np.float32(0.1))]
+    model = two_layers(tmp_path, "m.h5", "2.3.1", training(nadam), head + slots)
+    found = model.optimizer.variables[2:-1]
+    for variable, wanted in zip(found, [a for pair in zip(M, V) for a in pair], strict=True):
+        np.testing.assert_array_equal(variable.numpy(), wanted)
+    product = np.prod([0.9 * (1 - 0.5 * 0.96**t) for t in range(1, 6)])
+    np.testing.assert_allclose(model.optimizer.variables[-1].numpy(), product, rtol=1e-6)
+
+
+def test_generators_of_random_layers_are_no_weights(tmp_path: Any) -> None:
+    first = layer("Dropout", "drop", rate=0.5, batch_input_shape=[None, 3])
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [first, dense_2("d", 2)]}}
+    state = [("drop/StateVar:0", np.arange(3))]
+    write_h5(
+        tmp_path / "m.h5", [("drop", state), weights_2("d", values(3, 2), values(2))], config, "2.9.0", "tensorflow"
+    )
+    x = values(4, 3)
+    close(keras.models.load_model(tmp_path / "m.h5").predict(x, verbose=0), x @ values(3, 2) + values(2))
+
+
 def test_other_optimizers(tmp_path: Any) -> None:
     sgd = {"class_name": "SGD", "config": {"lr": 0.1, "momentum": 0.9, "decay": 0.5, "nesterov": True}}
     stored = [("SGD/iterations:0", np.int64(3)), *((f"training/SGD/Variable_{i}:0", a) for i, a in enumerate(M))]
@@ -967,6 +992,74 @@ def test_losses_and_metrics_of_keras_2(tmp_path: Any) -> None:
     with pytest.raises(ValueError, match=r"(?s)my_loss") as error:
         two_layers(tmp_path, "m.h5", "2.4.0", training(ADAM, "my_loss"), [])
     assert any("compile=False" in note for note in error.value.__notes__)
+
+
+def test_nested_models_in_archives(tmp_path: Any) -> None:
+    """Both models inside were compiled, which is theirs."""
+    shape = {"input_shape": [None, 3]}
+    compiled = {"optimizer": "rmsprop", "loss": "mse", "metrics": None, "is_legacy_optimizer": False}
+    inner = keras_2_archive(
+        "Sequential",
+        [
+            placed(
+                node("InputLayer", "i", [], batch_input_shape=[None, 3], dtype="float32", sparse=False, ragged=False)
+            ),
+            placed(dense_2("dense", 2), build_config=shape),
+        ],
+        build_config=shape,
+        compile_config=compiled,
+    )
+    inner["config"]["name"] = "inner"
+    layers = [placed(node("InputLayer", "x", [], batch_input_shape=[None, 3], dtype="float32"))]
+    layers.append({**inner, "name": "inner", "inbound_nodes": [[["x", 0, 0, {}]]]})
+    config = keras_2_archive("Functional", layers, compile_config=None)
+    config["config"] |= {"trainable": True, "input_layers": [["x", 0, 0]], "output_layers": [["inner", 1, 0]]}
+    kernel, bias = values(3, 2), values(2)
+    groups = {"_layer_checkpoint_dependencies/sequential/_layer_checkpoint_dependencies/dense": [kernel, bias]}
+    write_archive(tmp_path / "m.keras", config, groups, "2.12.0")
+    model = keras.models.load_model(tmp_path / "m.keras")
+    x = values(4, 3)
+    close(model.predict(x, verbose=0), x @ kernel + bias)
+    assert not model.compiled and not model.get_layer("inner").compiled
+
+
+def test_classes_of_the_program(tmp_path: Any) -> None:
+    class Scale(keras.layers.Layer):
+        def __init__(self, by: float, **kwargs: Any):
+            super().__init__(**kwargs)
+            self.by = by
+
+        def call(self, x: Any) -> Any:
+            return x * self.by
+
+    def my_loss(y_true: Any, y_pred: Any) -> Any:
+        return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
+
+    first = layer("Scale", "scale", by=3.0, batch_input_shape=[None, 3], dtype="float32", dynamic=False)
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [first, dense_2("d", 2)]}}
+    groups = [("scale", []), weights_2("d", values(3, 2), values(2))]
+    write_h5(tmp_path / "m.h5", groups, config, "2.3.0", "tensorflow", training(ADAM, "my_loss", ["my_loss"]))
+    model = keras.models.load_model(tmp_path / "m.h5", custom_objects={"Scale": Scale, "my_loss": my_loss})
+    x, y = values(4, 3), values(4, 2)
+    expected = 3 * x @ values(3, 2) + values(2)
+    close(model.predict(x, verbose=0), expected)
+    assert model.evaluate(x, y, verbose=0)[0] == pytest.approx(np.abs(expected - y).mean(), rel=1e-5)
+
+
+def test_paths_with_an_underscore_in_keras_3(tmp_path: Any) -> None:
+    """Early files of Keras 3 have the private names of attention's parts."""
+    i = keras.Input((3, 4))
+    model = keras.Model(i, keras.layers.MultiHeadAttention(2, 2)(i, i))
+    model.save_weights(tmp_path / "w.weights.h5")
+    before = model.get_weights()
+    with h5py.File(tmp_path / "w.weights.h5", "r+") as file:
+        parts = file["layers/multi_head_attention"]
+        for name in [n for n in parts if n.endswith("_dense")]:
+            parts.move(name, f"_{name}")
+    model.set_weights([np.zeros_like(w) for w in before])
+    model.load_weights(tmp_path / "w.weights.h5")
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_names_and_policies_of_tensorflow(tmp_path: Any) -> None:
