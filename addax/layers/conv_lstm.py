@@ -92,17 +92,7 @@ class ConvLSTMCell(RecurrentCell):
                 "Specifying `strides > 1` is not compatible with `dilation_rate > 1`. Please provide `strides=1` or "
                 f"`dilation_rate=1`. Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
             )
-        self._configure(
-            self.filters,
-            activation,
-            use_bias,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        self._configure({**locals(), "units": self.filters})
         self.input_masks = 1  # the gates share a mask: the inputs are convolved once for all of them
         self.recurrent_activation = activations.get(recurrent_activation)
         flags(self, unit_forget_bias=unit_forget_bias)
@@ -207,26 +197,7 @@ class ConvLSTM(CellRNN):
         stateful: bool = False,
         **kwargs: Any,
     ):
-        cell = self._make_cell(
-            kwargs,
-            rank=type(self).rank,
-            filters=filters,
-            kernel_size=kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            unit_forget_bias=unit_forget_bias,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        cell = self._make_cell({**locals(), "rank": type(self).rank})
         kwargs["activity_regularizer"] = activity_regularizer
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, **kwargs)
         self.input_spec = InputSpec(ndim=self.rank + 3)

@@ -63,17 +63,7 @@ class GRUCell(RecurrentCell):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self._configure(
-            units,
-            activation,
-            use_bias,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        self._configure(locals())
         self.recurrent_activation = activations.get(recurrent_activation)
         flags(self, reset_after=reset_after)
         self.reset_after = reset_after
@@ -161,20 +151,7 @@ class GRU(CellRNN):
         use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ):
-        cell = self._make_cell(
-            kwargs,
-            units=units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            reset_after=reset_after,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        cell = self._make_cell(locals())
         kwargs["activity_regularizer"] = activity_regularizer
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
         self.use_cudnn = use_cudnn

@@ -70,17 +70,7 @@ class LSTMCell(RecurrentCell):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self._configure(
-            units,
-            activation,
-            use_bias,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        self._configure(locals())
         self.recurrent_activation = activations.get(recurrent_activation)
         flags(self, unit_forget_bias=unit_forget_bias)
         self.unit_forget_bias = unit_forget_bias
@@ -164,20 +154,7 @@ class LSTM(CellRNN):
         use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ):
-        cell = self._make_cell(
-            kwargs,
-            units=units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            unit_forget_bias=unit_forget_bias,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        cell = self._make_cell(locals())
         kwargs["activity_regularizer"] = activity_regularizer
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
         self.use_cudnn = use_cudnn

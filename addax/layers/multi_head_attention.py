@@ -30,7 +30,7 @@ from .activation import Softmax
 from .einsum_dense import EinsumDense
 from .layer import Layer, Shape
 from .regularization import Dropout
-from .sizes import WeightOptions, flags, fraction, is_int, static_shape, take_weight_options
+from .sizes import flags, fraction, is_int, static_shape, take_weight_options, weight_options
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -77,35 +77,26 @@ class HeadsOfAttention(Layer):
     # Attributes that hold the projections: their names in files.
     _projections = ("_query_dense", "_key_dense", "_gate_dense", "_value_dense", "_output_dense")
 
-    def _configure(
-        self,
-        *,
-        dropout: float,
-        use_bias: bool,
-        use_gate: bool,
-        sliding_window: int | None,
-        flash_attention: bool | None,
-        seed: int | None,
-        **weights: WeightOptions,
-    ) -> None:
-        """Sets the options that both kinds of attention have; `weights` are "kernel" and "bias"."""
+    def _configure(self, given: dict[str, Any]) -> None:
+        """Sets the options that both kinds of attention have.
+
+        Args:
+            given: The arguments of the constructor, its `locals()`.
+        """
+        dropout, sliding_window, flash_attention = (given[n] for n in ("dropout", "sliding_window", "flash_attention"))
         if sliding_window is not None and (not is_int(sliding_window) or sliding_window <= 0):
             raise ValueError(
                 f"`sliding_window` must be `None` or a positive integer. Received: sliding_window={sliding_window}"
             )
-        flags(self, use_bias=use_bias, use_gate=use_gate, flash_attention=flash_attention)
-        self.dropout = dropout
-        self.use_bias = use_bias
-        self.use_gate = use_gate
-        self.sliding_window = sliding_window
-        self.flash_attention = flash_attention
-        self.seed = seed
+        flags(self, use_bias=given["use_bias"], use_gate=given["use_gate"], flash_attention=flash_attention)
+        for name in ("dropout", "use_bias", "use_gate", "sliding_window", "flash_attention", "seed"):
+            setattr(self, name, given[name])
         if flash_attention and dropout:
             raise ValueError(
                 "Dropout is not supported when flash attention is enabled. Please set dropout to 0.0 to use flash "
                 f"attention. Received: dropout={dropout}, flash_attention=True (layer '{self.name}')"
             )
-        take_weight_options(self, **weights)
+        take_weight_options(self, **weight_options(given, "kernel", "bias"))
         self.supports_masking = True
 
     @property
@@ -472,16 +463,7 @@ class MultiHeadAttention(HeadsOfAttention):
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._configure(
-            dropout=dropout,
-            use_bias=use_bias,
-            use_gate=use_gate,
-            sliding_window=sliding_window,
-            flash_attention=flash_attention,
-            seed=seed,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        self._configure(locals())
         value_dim = key_dim if value_dim is None else value_dim
         check_positive(self, num_heads=num_heads, key_dim=key_dim, value_dim=value_dim)
         listed = attention_axes if isinstance(attention_axes, (list, tuple)) else [attention_axes]
@@ -558,16 +540,7 @@ class GroupedQueryAttention(HeadsOfAttention):
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self._configure(
-            dropout=dropout,
-            use_bias=use_bias,
-            use_gate=use_gate,
-            sliding_window=sliding_window,
-            flash_attention=flash_attention,
-            seed=seed,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        self._configure(locals())
         check_positive(
             self, head_dim=head_dim, num_query_heads=num_query_heads, num_key_value_heads=num_key_value_heads
         )

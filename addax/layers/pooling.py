@@ -69,6 +69,8 @@ class Pooling(SpatialLayer):
 class AveragePooling(Pooling):
     """Base of average pooling, whose window has no default size."""
 
+    pool = average_pool
+
     def __init__(
         self,
         pool_size: Sizes,
@@ -81,7 +83,14 @@ class AveragePooling(Pooling):
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
 
-class MaxPooling1D(Pooling):
+class MaxPooling(Pooling):
+    """Base of max pooling."""
+
+    pool = max_pool
+    _keeps_dtype = True
+
+
+class MaxPooling1D(MaxPooling):
     """1D max pooling: the maximum of each window.
 
     Args:
@@ -99,11 +108,9 @@ class MaxPooling1D(Pooling):
     """
 
     rank = 1
-    pool = max_pool
-    _keeps_dtype = True
 
 
-class MaxPooling2D(Pooling):
+class MaxPooling2D(MaxPooling):
     """2D max pooling: the maximum of each window.
 
     Args:
@@ -121,11 +128,9 @@ class MaxPooling2D(Pooling):
     """
 
     rank = 2
-    pool = max_pool
-    _keeps_dtype = True
 
 
-class MaxPooling3D(Pooling):
+class MaxPooling3D(MaxPooling):
     """3D max pooling: the maximum of each window.
 
     Args:
@@ -136,8 +141,6 @@ class MaxPooling3D(Pooling):
     """
 
     rank = 3
-    pool = max_pool
-    _keeps_dtype = True
 
 
 class AveragePooling1D(AveragePooling):
@@ -151,7 +154,6 @@ class AveragePooling1D(AveragePooling):
     """
 
     rank = 1
-    pool = average_pool
 
 
 class AveragePooling2D(AveragePooling):
@@ -165,7 +167,6 @@ class AveragePooling2D(AveragePooling):
     """
 
     rank = 2
-    pool = average_pool
 
 
 class AveragePooling3D(AveragePooling):
@@ -179,7 +180,6 @@ class AveragePooling3D(AveragePooling):
     """
 
     rank = 3
-    pool = average_pool
 
 
 class GlobalPooling(SpatialLayer):
@@ -201,7 +201,20 @@ class GlobalPooling(SpatialLayer):
         return self._with_space(input_shape, (1,) * self.rank if self.keepdims else ())
 
 
-class GlobalAveragePooling1D(GlobalPooling):
+class GlobalAveragePooling(GlobalPooling):
+    """Base of global average pooling."""
+
+    reduce = mean
+
+
+class GlobalMaxPooling(GlobalPooling):
+    """Base of global max pooling."""
+
+    reduce = global_max_pool
+    _keeps_dtype = True
+
+
+class GlobalAveragePooling1D(GlobalAveragePooling):
     """1D global average pooling: the mean of each channel over time, without masked timesteps.
 
     Args:
@@ -216,7 +229,6 @@ class GlobalAveragePooling1D(GlobalPooling):
     """
 
     rank = 1
-    reduce = mean
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
         super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
@@ -237,7 +249,7 @@ class GlobalAveragePooling1D(GlobalPooling):
         return None
 
 
-class GlobalAveragePooling2D(GlobalPooling):
+class GlobalAveragePooling2D(GlobalAveragePooling):
     """2D global average pooling: the mean of each channel over height and width.
 
     Args:
@@ -250,10 +262,9 @@ class GlobalAveragePooling2D(GlobalPooling):
     """
 
     rank = 2
-    reduce = mean
 
 
-class GlobalAveragePooling3D(GlobalPooling):
+class GlobalAveragePooling3D(GlobalAveragePooling):
     """3D global average pooling: the mean of each channel over three axes.
 
     Args:
@@ -264,10 +275,9 @@ class GlobalAveragePooling3D(GlobalPooling):
     """
 
     rank = 3
-    reduce = mean
 
 
-class GlobalMaxPooling1D(GlobalPooling):
+class GlobalMaxPooling1D(GlobalMaxPooling):
     """1D global max pooling: the maximum of each channel over time.
 
     Args:
@@ -280,11 +290,9 @@ class GlobalMaxPooling1D(GlobalPooling):
     """
 
     rank = 1
-    reduce = global_max_pool
-    _keeps_dtype = True
 
 
-class GlobalMaxPooling2D(GlobalPooling):
+class GlobalMaxPooling2D(GlobalMaxPooling):
     """2D global max pooling: the maximum of each channel over height and width.
 
     Args:
@@ -295,11 +303,9 @@ class GlobalMaxPooling2D(GlobalPooling):
     """
 
     rank = 2
-    reduce = global_max_pool
-    _keeps_dtype = True
 
 
-class GlobalMaxPooling3D(GlobalPooling):
+class GlobalMaxPooling3D(GlobalMaxPooling):
     """3D global max pooling: the maximum of each channel over three axes.
 
     Args:
@@ -310,8 +316,6 @@ class GlobalMaxPooling3D(GlobalPooling):
     """
 
     rank = 3
-    reduce = global_max_pool
-    _keeps_dtype = True
 
 
 class AdaptivePooling(SpatialLayer):
@@ -336,7 +340,20 @@ class AdaptivePooling(SpatialLayer):
         return self._with_space(input_shape, self.output_size)
 
 
-class AdaptiveAveragePooling1D(AdaptivePooling):
+class AdaptiveAveragePooling(AdaptivePooling):
+    """Base of adaptive average pooling."""
+
+    pool = adaptive_average_pool
+
+
+class AdaptiveMaxPooling(AdaptivePooling):
+    """Base of adaptive max pooling."""
+
+    pool = adaptive_max_pool
+    _keeps_dtype = True
+
+
+class AdaptiveAveragePooling1D(AdaptiveAveragePooling):
     """1D adaptive average pooling: the mean of each of `output_size` windows.
 
     Args:
@@ -353,10 +370,9 @@ class AdaptiveAveragePooling1D(AdaptivePooling):
     """
 
     rank = 1
-    pool = adaptive_average_pool
 
 
-class AdaptiveAveragePooling2D(AdaptivePooling):
+class AdaptiveAveragePooling2D(AdaptiveAveragePooling):
     """2D adaptive average pooling: the mean of each of `output_size` windows.
 
     Args:
@@ -368,10 +384,9 @@ class AdaptiveAveragePooling2D(AdaptivePooling):
     """
 
     rank = 2
-    pool = adaptive_average_pool
 
 
-class AdaptiveAveragePooling3D(AdaptivePooling):
+class AdaptiveAveragePooling3D(AdaptiveAveragePooling):
     """3D adaptive average pooling: the mean of each of `output_size` windows.
 
     Args:
@@ -382,10 +397,9 @@ class AdaptiveAveragePooling3D(AdaptivePooling):
     """
 
     rank = 3
-    pool = adaptive_average_pool
 
 
-class AdaptiveMaxPooling1D(AdaptivePooling):
+class AdaptiveMaxPooling1D(AdaptiveMaxPooling):
     """1D adaptive max pooling: the maximum of each of `output_size` windows.
 
     Args:
@@ -396,11 +410,9 @@ class AdaptiveMaxPooling1D(AdaptivePooling):
     """
 
     rank = 1
-    pool = adaptive_max_pool
-    _keeps_dtype = True
 
 
-class AdaptiveMaxPooling2D(AdaptivePooling):
+class AdaptiveMaxPooling2D(AdaptiveMaxPooling):
     """2D adaptive max pooling: the maximum of each of `output_size` windows.
 
     Args:
@@ -411,11 +423,9 @@ class AdaptiveMaxPooling2D(AdaptivePooling):
     """
 
     rank = 2
-    pool = adaptive_max_pool
-    _keeps_dtype = True
 
 
-class AdaptiveMaxPooling3D(AdaptivePooling):
+class AdaptiveMaxPooling3D(AdaptiveMaxPooling):
     """3D adaptive max pooling: the maximum of each of `output_size` windows.
 
     Args:
@@ -426,8 +436,6 @@ class AdaptiveMaxPooling3D(AdaptivePooling):
     """
 
     rank = 3
-    pool = adaptive_max_pool
-    _keeps_dtype = True
 
 
 MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D

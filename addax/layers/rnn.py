@@ -14,6 +14,7 @@ from ..core.naming import name_scope, to_snake_case
 from ..core.op import Tensor
 from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object
+from ..core.signature import signature_of
 from ..core.state import StateScope, current_scope
 from ..core.types import ShapeTree, Tree
 from ..core.variable import Variable
@@ -36,7 +37,7 @@ from .rnn_cells import (
     reset_masks,
     state_shapes,
 )
-from .sizes import WeightOptions, check_mask, flags, static_shape, weight_arguments
+from .sizes import check_mask, flags, static_shape
 
 
 class RNN(Layer):
@@ -401,25 +402,17 @@ class CellRNN(RNN):
         self.input_spec = InputSpec(ndim=3)
 
     @classmethod
-    def _make_cell(
-        cls,
-        kwargs: dict[str, Any],
-        *,
-        kernel: WeightOptions,
-        recurrent: WeightOptions,
-        bias: WeightOptions,
-        **arguments: Any,
-    ) -> RecurrentCell:
-        """Makes the cell of a layer that is about to be constructed with `kwargs`.
+    def _make_cell(cls, given: dict[str, Any]) -> RecurrentCell:
+        """Makes the cell of a layer that is about to be constructed.
 
         Args:
-            kwargs: Those of the layer's constructor; `implementation`, which is the cell's, is taken out of them.
-            kernel, recurrent, bias: Initializer, regularizer and constraint of each weight.
-            **arguments: The other arguments of the cell.
+            given: The arguments of the layer's constructor, its `locals()`; `implementation`, which is the cell's, is
+                taken out of its `kwargs`.
         """
+        kwargs = given["kwargs"]
+        names = set(signature_of(cls.cell_class.__init__).parameters) - {"self", "kwargs"}  # type: ignore[misc]
         return cls.cell_class(
-            **arguments,
-            **weight_arguments(kernel=kernel, recurrent=recurrent, bias=bias),
+            **{name: given[name] for name in names & given.keys()},
             name=to_snake_case(cls.cell_class.__name__),
             dtype=kwargs.get("dtype"),
             trainable=kwargs.get("trainable", True),

@@ -15,12 +15,12 @@ from ..core.op import Tensor
 from ..core.seeds import SeedGenerator
 from ..core.serialization import deserialize_keras_object
 from ..core.signature import init_parameters
-from ..core.types import ActivationLike, ShapeTree, Tree
+from ..core.types import ShapeTree, Tree
 from ..kernels.rnn import project
 from ..random import dropout
 from .calling import Call, call_signature
 from .layer import Layer, Shape
-from .sizes import WeightOptions, add_weight, flags, mixes_rows, number, take_weight_options
+from .sizes import add_weight, flags, mixes_rows, number, take_weight_options, weight_options
 
 # A layer, or another object with `state_size` that is called with inputs and states.
 Cell: TypeAlias = Any
@@ -71,27 +71,22 @@ class RecurrentCell(Layer):
         super().__init__(**kwargs)
         self._implementation = implementation
 
-    def _configure(
-        self,
-        units: int,
-        activation: ActivationLike,
-        use_bias: bool,
-        *,
-        dropout: float,
-        recurrent_dropout: float,
-        seed: int | None,
-        **weights: WeightOptions,
-    ) -> None:
-        """Sets the options that all cells have; `weights` are "kernel", "recurrent" and "bias"."""
-        self.units = check_units(units, self)
-        self.activation = activations.get(activation)
-        flags(self, use_bias=use_bias)
-        self.use_bias = use_bias
-        take_weight_options(self, **weights)
-        self.dropout = min(1.0, max(0.0, number(self, "dropout", dropout)))
-        self.recurrent_dropout = min(1.0, max(0.0, number(self, "recurrent_dropout", recurrent_dropout)))
-        self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
+    def _configure(self, given: dict[str, Any]) -> None:
+        """Sets the options that all cells have.
+
+        Args:
+            given: The arguments of the constructor, its `locals()`.
+        """
+        self.units = check_units(given["units"], self)
+        self.activation = activations.get(given["activation"])
+        flags(self, use_bias=given["use_bias"])
+        self.use_bias = given["use_bias"]
+        take_weight_options(self, **weight_options(given, "kernel", "recurrent", "bias"))
+        self.dropout, self.recurrent_dropout = (
+            min(1.0, max(0.0, number(self, name, given[name]))) for name in ("dropout", "recurrent_dropout")
+        )
+        self.seed = given["seed"]
+        self.seed_generator = SeedGenerator(self.seed)
         # As in Keras, the gates share one dropout mask of the inputs unless the state has dropout, too.
         self.input_masks = self.gates if self.recurrent_dropout or self._implementation == 1 else 1
         self.state_size = self.units if self.state_count == 1 else [self.units] * self.state_count

@@ -55,17 +55,7 @@ class SimpleRNNCell(RecurrentCell):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self._configure(
-            units,
-            activation,
-            use_bias,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        self._configure(locals())
 
 
 class SimpleRNN(CellRNN):
@@ -126,17 +116,6 @@ class SimpleRNN(CellRNN):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        cell = self._make_cell(
-            kwargs,
-            units=units,
-            activation=activation,
-            use_bias=use_bias,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        cell = self._make_cell(locals())
         kwargs["activity_regularizer"] = activity_regularizer
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)

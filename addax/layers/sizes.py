@@ -33,17 +33,22 @@ def take_weight_options(layer: Layer, **weights: WeightOptions) -> None:
         layer: The layer that gets the attributes.
         **weights: Name of a weight -> its initializer, regularizer and constraint.
     """
-    for name, value in weight_arguments(**weights).items():
-        setattr(layer, name, _FAMILIES[name.rpartition("_")[2]](value))
+    for name, options in weights.items():
+        for (kind, get), value in zip(_FAMILIES.items(), options):
+            setattr(layer, f"{name}_{kind}", get(value))
 
 
-def weight_arguments(**weights: WeightOptions) -> dict[str, Any]:
-    """Returns the options of weights under the names that constructors give them.
+def weight_options(given: dict[str, Any], *weights: str) -> dict[str, WeightOptions]:
+    """Returns initializer, regularizer and constraint of weights from the arguments of a constructor.
 
-    >>> weight_arguments(kernel=("zeros", None, "unit_norm"))
-    {'kernel_initializer': 'zeros', 'kernel_regularizer': None, 'kernel_constraint': 'unit_norm'}
+    Args:
+        given: The arguments by name.
+        *weights: Names of the weights.
+
+    >>> weight_options({"bias_initializer": "zeros", "bias_regularizer": None, "bias_constraint": None}, "bias")
+    {'bias': ('zeros', None, None)}
     """
-    return {f"{name}_{kind}": value for name, options in weights.items() for kind, value in zip(_FAMILIES, options)}
+    return {name: tuple(given[f"{name}_{kind}"] for kind in _FAMILIES) for name in weights}  # type: ignore[misc]
 
 
 def add_weight(layer: Layer, name: str, shape: Sequence[int | None], options: str = "", **rest: Any) -> Variable:
