@@ -83,20 +83,25 @@ def host_array(x: ArrayLike) -> Any:
     if not is_jax_array(x) and callable(getattr(x, "numpy", None)):  # a tensor of another library
         return np.asarray(x.numpy())
     if isinstance(x, (list, tuple)):
-        first: Any = x
-        while isinstance(first, (list, tuple)) and first:
-            first = first[0]
-        try:
-            array = np.array(x, object if isinstance(first, (str, bytes)) else None)
-        except ValueError:
-            array = None
-        if array is None or (array.dtype == object and any(isinstance(e, (list, tuple)) for e in array.flat)):
-            raise ValueError(
-                f"Can't convert non-rectangular Python sequence to an array: its rows differ in length. Received "
-                f"{describe(x)}."
-            )
-        return array
+        return _of_lists(x)
     return np.array(x, object) if isinstance(x, (str, bytes)) else np.asarray(x)
+
+
+def _of_lists(x: list | tuple) -> np.ndarray:
+    """Returns nested lists as an array, of dtype object where they begin with a string."""
+    first: Any = x
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    try:
+        array = np.array(x, object if isinstance(first, (str, bytes)) else None)
+    except ValueError:
+        array = None
+    if array is None or (array.dtype == object and any(isinstance(e, (list, tuple)) for e in array.flat)):
+        raise ValueError(
+            "Can't convert non-rectangular Python sequence to an array: its rows differ in length. Received "
+            f"{describe(x)}."
+        )
+    return array
 
 
 def is_one_array(x: Tree) -> bool:

@@ -175,13 +175,12 @@ class FeatureSpace(Layer):
     Raises:
         ValueError: There are no features, or a feature, a cross or a mode is unknown.
 
-    >>> data = {"size": [0.0, 1.0, 2.0], "color": ["red", "blue", "red"]}
+    >>> data = {"size": [0.0, 2.0], "color": ["red", "blue"]}
     >>> space = keras.utils.FeatureSpace({"size": "float_normalized", "color": "string_categorical"})
     >>> space.adapt(data)
     >>> space(data)  # the color one-hot (unknown, red, blue), and the size
-    Array([[ 0.       ,  1.       ,  0.       , -1.2247449],
-           [ 0.       ,  0.       ,  1.       ,  0.       ],
-           [ 0.       ,  1.       ,  0.       ,  1.2247449]], dtype=float32)
+    Array([[ 0.,  1.,  0., -1.],
+           [ 0.,  0.,  1.,  1.]], dtype=float32)
     """
 
     _untracked = Layer._untracked | {"features", "crosses", "crosses_by_name", "inputs", "encoded_features"}
