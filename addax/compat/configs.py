@@ -418,12 +418,27 @@ class _Calls:
             if isinstance(layer.get("config"), dict) and "input_layers" in layer["config"]
         }
         models = self.graphs | {layer.get("name") for layer in layers if layer.get("class_name") == "Sequential"}
-        # A model's construction counted as its first call in Keras 2, so calls begin at 1, where none refers to 0:
-        # each call in a config leads to an output.
+        # A model's construction counted as its first call in Keras 2, so that its calls begin at 1; some files count so
+        # in outputs alone. Each call in a config leads to an output, which tells what is meant.
         self.first: dict[Any, int] = {}
-        for name, call, _ in self._references([*layers, outputs]):
-            if name in models:
-                self.first[name] = min(self.first.get(name, 1), call)
+        self.first_of_outputs: dict[Any, int] = {}
+        inside, outside = self._referred(layers), self._referred(outputs)
+        for name in models:
+            self.first[name] = first = min(inside.get(name) or outside.get(name) or {0}) and 1
+            made = {call - first for call in inside.get(name, ())}
+            fitting = [
+                n
+                for n in (first, 1 - first)
+                if made | {call - n for call in outside.get(name, ())} == set(range(self.counts[name]))
+            ]
+            self.first_of_outputs[name] = fitting[0] if fitting else first
+
+    def _referred(self, x: Tree) -> dict[str, set[int]]:
+        """The calls of each layer that are referred to in a part of the config."""
+        found: dict[str, set[int]] = {}
+        for name, call, _ in self._references(x):
+            found.setdefault(name, set()).add(call)
+        return found
 
     def _references(self, x: Tree) -> Iterator[list]:
         if self.is_reference(x):
@@ -453,15 +468,9 @@ class _Calls:
         )
 
     def tensor(self, reference: list) -> Config:
-        return {"class_name": "__keras_tensor__", "config": {"keras_history": self.numbered(reference)}}
-
-    def numbered(self, reference: Any) -> list:
-        """A reference whose calls are counted from 0."""
         name, call, index = reference[:3]
-        call -= self.first.get(name, 0)
-        if self.first.get(name) == 0 and call >= self.counts[name]:  # some count so in outputs alone
-            call -= 1
-        return [name, call, index]
+        history = [name, call - self.first.get(name, 0), index]
+        return {"class_name": "__keras_tensor__", "config": {"keras_history": history}}
 
     def fill(self, x: Tree) -> Any:
         """The references in `x` as tensors."""
@@ -506,8 +515,8 @@ class _Calls:
         if not self.lists:
             return x
         if self.is_reference(x, known=False):
-            name, call, index = self.numbered(x)
-            return [name, call + (name in self.graphs), index]
+            name, call, index = x[:3]  # type: ignore[index]
+            return [name, call - self.first_of_outputs.get(name, 0) + (name in self.graphs), index]
         if isinstance(x, dict):
             return {k: self.ends(v) for k, v in x.items()}
         return [self.ends(v) for v in x] if isinstance(x, (list, tuple)) else x
