@@ -198,6 +198,3 @@ MERGES: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "dot": ("Dot", {"dot_axes": "axes"}, {}),
     "cos": ("Dot", {"dot_axes": "axes"}, {"normalize": True}),
 }
-
-# Optimizers -> the arguments of older configs and what they are today.
-OPTIMIZER_ARGUMENTS = {"lr": "learning_rate", "ema_overwrite_freq": "ema_overwrite_frequency"}

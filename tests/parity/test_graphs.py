@@ -303,6 +303,14 @@ def test_random_configs_of_keras_2_compute_the_same(graph):
         check(addax.models.model_from_json(json.dumps(older)), inputs, wanted)
 
 
+@pytest.mark.parametrize("graph", CASES[1:])
+def test_nested_models_of_keras_2_are_read_as_by_keras(graph):
+    inputs, wanted = case(graph)
+    config = json.dumps(keras_2_form(json.loads(json.dumps(build(addax, graph).get_config())), 0, 1))
+    for k in (keras, addax):
+        check(k.Model.from_config(json.loads(config)), inputs, wanted)
+
+
 def keras_2_config() -> dict:
     """A functional config in the form of Keras 2: no modules, calls as lists, a Sequential model inside."""
     inner = [
