@@ -433,9 +433,9 @@ class _Calls:
             ]
             self.first_of_outputs[name] = fitting[0] if fitting else first
 
-    def _referred(self, x: Tree) -> dict[str, set[int]]:
+    def _referred(self, x: Tree) -> dict[Any, set[int]]:
         """The calls of each layer that are referred to in a part of the config."""
-        found: dict[str, set[int]] = {}
+        found: dict[Any, set[int]] = {}
         for name, call, _ in self._references(x):
             found.setdefault(name, set()).add(call)
         return found
