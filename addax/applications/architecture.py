@@ -21,11 +21,10 @@ from ..core.types import ActivationLike, Shape
 from ..layers import Input
 from ..models.model import Functional
 from .blocks import dense_head, named_pool
-from .hashes import HASHES
+from .files import fetch
 from .imagenet_utils import CLASSES, PIXELS
 
 Template = TypeVar("Template", bound=Callable[..., Functional])
-SERVER = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Family:
         pool: Function of the features and the arguments that adds pooling, without the classifier.
         size: Default height and width of the images; a member's number `size` comes first.
         least: Smallest height and width.
-        server: Address that `path` begins at.
+        folder: Folder on the server that `path` begins at.
         remote: Function from the local name of the file to that on the server.
         arguments: Function that checks and completes the arguments.
         pretrained_size: Function of the arguments that checks those for the weights of ImageNet, and returns the size
@@ -115,7 +114,7 @@ class Family:
     pool: Callable[[KerasTensor, Given], KerasTensor] = named_pool
     size: int = 224
     least: int = 32
-    server: str = SERVER
+    folder: str = "tensorflow/keras-applications"
     remote: Callable[[str], str] = str
     arguments: Callable[[Given], Given] | None = None
     pretrained_size: Callable[[Given], int] | None = None
@@ -263,11 +262,13 @@ class Member:
         if given.include_top:
             _check_activation(given)
         inputs, x = _inputs(given, family)
+        # Before the network is built, which takes longer than to learn that there is no connection.
+        weights = None if given.weights is None else self._weights_file(given)
         x = family.body(x, given, **self.numbers)
         x = family.head(x, given) if given.include_top else family.pool(x, given)
         model = Functional(inputs, x, name=given.name)
-        if given.weights is not None:
-            model.load_weights(self._weights_file(given))
+        if weights is not None:
+            model.load_weights(weights)
         return model
 
     def _input_shape(self, given: Given, size: int) -> Shape:
@@ -317,9 +318,8 @@ class Member:
         path = self.path if isinstance(self.path, str) else self.path(given)
         notop, no_top = ("", "") if given.include_top else ("_notop", "_no_top")
         path = path.format(name=self.name, notop=notop, no_top=no_top)
-        folder, _, file = path.rpartition("/")
-        origin = "/".join(filter(None, (family.server, folder, family.remote(file))))
-        return utils.get_file(file, origin, cache_subdir="models", file_hash=HASHES.get(file))
+        folder, _, file = f"{family.folder}/{path}".rpartition("/")
+        return fetch(f"{folder}/{family.remote(file)}", file)
 
 
 def _check_weights(given: Given) -> None:

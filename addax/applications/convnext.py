@@ -77,6 +77,9 @@ class StochasticDepth(Noise):
         super().__init__(**kwargs)
         self.drop_path_rate = drop_path_rate
 
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:  # type: ignore[override]
+        return super().call(x, training=bool(training))
+
     def _apply_noise(self, inputs: Tensor) -> Tensor:
         shape = (inputs.shape[0], *(1,) * (inputs.ndim - 1))
         return dropout(inputs, self.seed_generator.next(), self.drop_path_rate, shape)

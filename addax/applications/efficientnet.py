@@ -160,7 +160,7 @@ _FAMILY = Family(
     head=_head,
     paper="EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, https://arxiv.org/abs/1905.11946.",
     mode=None,
-    server="https://storage.googleapis.com/keras-applications",
+    folder="keras-applications",
     path="{name}{notop}.h5",
 )
 (

@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .. import ops, utils
+from .. import ops
 from ..core import config
 from ..core.dtypes import floatx, is_float, numpy_dtype
 from ..core.errors import describe
 from ..core.types import ArrayLike
+from .files import fetch
 
 CLASSES = 1000
-_INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
-_INDEX_HASH = "c2c37ea517e94d9795004a39431a14cb"
+_INDEX = "download.tensorflow.org/data/imagenet_class_index.json"
 # Of ImageNet's images, blue, green and red in [0, 255]; and red, green and blue in [0, 1].
 _BGR_MEAN = (103.939, 116.779, 123.68)
 RGB_MEAN, RGB_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -121,8 +121,7 @@ def preprocessing(module: str, mode: str | None) -> Callable[..., ArrayLike]:
 @functools.cache
 def _class_index() -> dict[str, list[str]]:
     """Returns WordNet's id and the name of each class, by its number in decimal."""
-    path = utils.get_file("imagenet_class_index.json", _INDEX, cache_subdir="models", file_hash=_INDEX_HASH)
-    with open(path) as file:
+    with open(fetch(_INDEX)) as file:
         return json.load(file)
 
 

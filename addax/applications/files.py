@@ -1,6 +1,26 @@
-"""Hashes of the files of weights on the server, by name: MD5, or SHA-256 where longer. Some files have none."""
+"""The files on the server: where they are, and their hashes."""
 
+from __future__ import annotations
+
+from .. import utils
+
+SERVER = "https://storage.googleapis.com"
+
+
+def fetch(path: str, name: str | None = None) -> str:
+    """Downloads a file unless it is in the cache already, and returns its path.
+
+    Args:
+        path: Path on the server.
+        name: Name in the cache, by which its hash is known; that on the server when None.
+    """
+    name = name or path.rpartition("/")[2]
+    return utils.get_file(name, f"{SERVER}/{path}", cache_subdir="models", file_hash=HASHES.get(name))
+
+
+# MD5, or SHA-256 where longer. The weights of MobileNet and MobileNetV2 have none.
 HASHES = {
+    "imagenet_class_index.json": "c2c37ea517e94d9795004a39431a14cb",
     "convnext_base.h5": "52cbb006d3dadd03f6e095a8ca1aca47aecdd75acb4bc74bce1f5c695d0086e6",
     "convnext_base_notop.h5": "40a20c5548a5e9202f69735ecc06c990e6b7c9d2de39f0361e27baeb24cb7c45",
     "convnext_large.h5": "070c5ed9ed289581e477741d3b34beffa920db8cf590899d6d2c67fba2a198a6",
