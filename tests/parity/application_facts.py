@@ -85,7 +85,6 @@ def build(lib: ModuleType, name: str, arguments: dict[str, Any]) -> Any:
     """Builds the network of a case, without values of weights where that is Keras's."""
     arguments = {"weights": None, **arguments}
     before = lib.config.image_data_format()
-    lib.utils.clear_session()
     lib.config.set_image_data_format(arguments.pop("data_format", "channels_last"))
     try:
         with lib.StatelessScope():
@@ -119,6 +118,7 @@ def is_whole(name: str, arguments: dict[str, Any]) -> bool:
 
 def facts(lib: ModuleType, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """What is compared of the network of a case: of variants of the arguments, the config."""
+    lib.utils.clear_session()
     model = build(lib, name, arguments)
     found: dict[str, Any] = {"config": digest(model.get_config())}
     if not is_whole(name, arguments):
