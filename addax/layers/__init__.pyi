@@ -13,6 +13,23 @@ from .category_encoding import CategoryEncoding as CategoryEncoding
 from .conv_lstm import ConvLSTM1D as ConvLSTM1D
 from .conv_lstm import ConvLSTM2D as ConvLSTM2D
 from .conv_lstm import ConvLSTM3D as ConvLSTM3D
+from .color_augmentation import AutoContrast as AutoContrast
+from .color_augmentation import (
+    ContrastLimitedAdaptiveHistogramEqualization as ContrastLimitedAdaptiveHistogramEqualization,
+)
+from .color_augmentation import Equalization as Equalization
+from .color_augmentation import RandomBrightness as RandomBrightness
+from .color_augmentation import RandomColorDegeneration as RandomColorDegeneration
+from .color_augmentation import RandomColorJitter as RandomColorJitter
+from .color_augmentation import RandomContrast as RandomContrast
+from .color_augmentation import RandomGaussianBlur as RandomGaussianBlur
+from .color_augmentation import RandomGrayscale as RandomGrayscale
+from .color_augmentation import RandomHue as RandomHue
+from .color_augmentation import RandomInvert as RandomInvert
+from .color_augmentation import RandomPosterization as RandomPosterization
+from .color_augmentation import RandomSaturation as RandomSaturation
+from .color_augmentation import RandomSharpness as RandomSharpness
+from .color_augmentation import Solarization as Solarization
 from .convolutional import Conv1D as Conv1D
 from .convolutional import Conv1DTranspose as Conv1DTranspose
 from .convolutional import Conv2D as Conv2D
@@ -80,6 +97,12 @@ from .merging import maximum as maximum
 from .merging import minimum as minimum
 from .merging import multiply as multiply
 from .merging import subtract as subtract
+from .mixing_augmentation import AugMix as AugMix
+from .mixing_augmentation import CutMix as CutMix
+from .mixing_augmentation import MixUp as MixUp
+from .mixing_augmentation import Pipeline as Pipeline
+from .mixing_augmentation import RandAugment as RandAugment
+from .mixing_augmentation import RandomErasing as RandomErasing
 from .multi_head_attention import GroupQueryAttention as GroupQueryAttention
 from .multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from .normalization import GroupNormalization as GroupNormalization
@@ -148,5 +171,7 @@ from .simple_rnn import SimpleRNN as SimpleRNN
 from .simple_rnn import SimpleRNNCell as SimpleRNNCell
 from .spectral_normalization import SpectralNormalization as SpectralNormalization
 from .text_vectorization import TextVectorization as TextVectorization
+from .spectrograms import MelSpectrogram as MelSpectrogram
+from .spectrograms import STFTSpectrogram as STFTSpectrogram
 from .time_distributed import TimeDistributed as TimeDistributed
 from .wrapper import Wrapper as Wrapper

@@ -20,7 +20,7 @@ from ..core.types import Array, ArrayLike, SeedLike, Tree
 from ..kernels import resampling
 from ..ops import bounding_boxes as box_ops
 from ..random import uniform
-from .layer import Layer, Shape
+from .layer import Layer
 from .sizes import wide_dtype
 
 # None, a dict of arrays, or what a subclass draws instead.
@@ -77,7 +77,7 @@ class BaseImagePreprocessingLayer(Layer):
         self.bounding_box_format = bounding_box_format
         self.data_format = standardize_data_format(data_format)
         if self._takes_factor:
-            self.factor = factor_pair(self, 0.0 if factor is None else factor)
+            self.factor: Any = factor_pair(self, 0.0 if factor is None else factor)
         elif factor is not None:
             raise ValueError(
                 f"Layer {type(self).__name__} does not take a `factor` argument. Received: factor={factor} (layer "
@@ -105,9 +105,9 @@ class BaseImagePreprocessingLayer(Layer):
         """
         return images
 
-    def _move_boxes(self, boxes: Array, transformation: Transformation) -> tuple[Array, int, int] | None:
-        """Returns boxes, `(batch, boxes, 4)`, "xyxy", in the new image, and its height and width; None if unchanged."""
-        return None
+    def _move_boxes(self, boxes: Array, transformation: Transformation) -> tuple[Array, int, int]:
+        """Returns boxes, `(batch, boxes, 4)`, "xyxy", in the new image, and its height and width."""
+        raise NotImplementedError
 
     _moves_pixels = False  # whether masks are to be transformed, too
 
@@ -196,16 +196,13 @@ class BaseImagePreprocessingLayer(Layer):
                 "Expected `bounding_boxes` agurment to be a dict with keys 'boxes' and 'labels'. Received: "
                 f"bounding_boxes={bounding_boxes}"
             )
-        if transformation is None or not (training or self._at_inference):
+        moves = type(self)._move_boxes is not BaseImagePreprocessingLayer._move_boxes
+        if not moves or transformation is None or not (training or self._at_inference):
             return bounding_boxes
         height, width = self._size_before(transformation)
         name = self.bounding_box_format or "xyxy"
-        found = self._move_boxes(
-            box_ops.convert_format(bounding_boxes["boxes"], name, "xyxy", height, width), transformation
-        )
-        if found is None:
-            return bounding_boxes
-        boxes, height, width = found
+        boxes = box_ops.convert_format(bounding_boxes["boxes"], name, "xyxy", height, width)
+        boxes, height, width = self._move_boxes(boxes, transformation)
         clipped = box_ops.clip_to_image_size({**bounding_boxes, "boxes": boxes}, height, width)
         return {**clipped, "boxes": box_ops.convert_format(clipped["boxes"], "xyxy", name, height, width)}
 
@@ -270,7 +267,7 @@ class BaseImagePreprocessingLayer(Layer):
             shape = (shape[0], *shape[2:], shape[1])
         return Frame(*shape)
 
-    def _shape(self, frame: Frame) -> Shape:
+    def _shape(self, frame: Frame) -> tuple[int, ...]:
         """Returns the shape of a batch of images in the layer's data format."""
         batch, height, width, channels = frame
         last = self.data_format == "channels_last"
