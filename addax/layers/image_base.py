@@ -114,14 +114,14 @@ class BaseImagePreprocessingLayer(Layer):
     # What users call and override
 
     def call(self, data: Tree, training: bool = True) -> Any:
-        transformation = self.get_random_transformation(data, training=training)
-        if not isinstance(data, dict):
-            return self._apply("image", data, transformation, training, self._is_batched(data))
-        if "images" not in data:
+        if isinstance(data, dict) and "images" not in data:
             raise ValueError(
                 f"A dict passed to layer '{self.name}' ({type(self).__name__}) must have the key 'images'. "
                 f"Received: data with the keys {list(data)}"
             )
+        transformation = self.get_random_transformation(data, training=training)
+        if not isinstance(data, dict):
+            return self._apply("image", data, transformation, training, self._is_batched(data))
         batched = self._is_batched(data["images"])
         return {
             key: self._apply(_KEYS[key], value, transformation, training, batched) if key in _KEYS else value
