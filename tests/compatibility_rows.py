@@ -7,7 +7,6 @@ its checks assert.
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
 import pickle
 import re
@@ -978,6 +977,45 @@ def tracebacks(k):
 # Different
 
 
+@BETTER(
+    "`JaxLayer` and `FlaxLayer` that make their own parameters",
+    ("need TensorFlow", raises(ImportError, "This requires the tensorflow module")),
+    ("need nothing but JAX; values are computed when first needed", gives((2, 1))),
+)
+def jax_layer_with_init(k):
+    layer = k.layers.JaxLayer(lambda params, inputs: inputs @ params, lambda rng, inputs: np.ones((4, 1), "float32"))
+    return tuple(layer(X[:2]).shape)
+
+
+@BETTER(
+    "masks in `ConvLSTM2D`",
+    ("are broadcast with the spatial axes: an error, or wrong values", raises(ValueError, "broadcast")),
+    ("leave out timesteps", gives((2, 4, 3, 1))),
+)
+def masks_in_conv_lstm(k):
+    x, mask = np.ones((2, 3, 5, 4, 2), "float32"), np.array([[True, True, False]] * 2)
+    return tuple(k.layers.ConvLSTM2D(1, 2)(x, mask=mask).shape)
+
+
+@BETTER(
+    "misspelt names in modules: `layers.Dens`",
+    ("`AttributeError`", raises(AttributeError, "has no attribute 'Dens'")),
+    ("suggests the closest name", raises(AttributeError, "has no attribute 'Dens'. Did you mean 'Dense'?")),
+)
+def misspelt_names(k):
+    return k.layers.Dens
+
+
+@BETTER(
+    "`draw_bounding_boxes`",
+    ("needs OpenCV", raises(ImportError, "cv2")),
+    ("is drawn in NumPy; names of classes need Pillow", gives((1, 5, 5, 3))),
+)
+def drawing_boxes(k):
+    boxes = {"boxes": np.array([[[1, 1, 3, 3]]]), "labels": np.array([[0]])}
+    return k.visualization.draw_bounding_boxes(np.zeros((1, 5, 5, 3)), boxes, "xyxy").shape
+
+
 @DIFFERENT(
     "random numbers for weights",
     ("`keras.random`'s: JAX's threefry", gives((True, True))),
@@ -1182,16 +1220,6 @@ def arrays_that_change(k):
 )
 def lora_arguments(k):
     return outcomes(lambda: k.layers.Dense(2, lora_rank=2), lambda: k.layers.Dense(2, lora_rank=2, lora_alpha=4))
-
-
-@DIFFERENT(
-    "default `strides`, `pool_size` in signatures",
-    ("tuples", gives([(1, 1), (2, 2)])),
-    ("ints, meaning the same", gives([1, 2])),
-)
-def defaults_in_signatures(k):
-    conv, pool = inspect.signature(k.layers.Conv2D), inspect.signature(k.layers.MaxPooling2D)
-    return [conv.parameters["strides"].default, pool.parameters["pool_size"].default]
 
 
 @DIFFERENT(

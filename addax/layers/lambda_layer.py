@@ -128,7 +128,7 @@ class Lambda(Layer):
     def _from_config(cls, config: dict[str, Any]) -> Lambda:
         own = config.get("name")
         for name in ("function", "output_shape", "mask"):
-            value = config.get(name)
+            value: Any = config.get(name)
             if _is_code(value):
                 given = registry.get_registered_object(own) if name == "function" and isinstance(own, str) else None
                 if callable(given) and not inspect.isclass(given):
