@@ -21,6 +21,21 @@ except ImportError as error:
     raise ImportError("`keras.wrappers` needs scikit-learn: `pip install addax[sklearn]`.") from error
 
 
+class _Tags:
+    """What scikit-learn is told of all wrappers; it comes before scikit-learn's mixins, which set tags of their own."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.non_deterministic = True
+        # How good the predictions are, and their dtype, is up to the model.
+        for kind in (tags.classifier_tags, tags.regressor_tags):
+            if kind is not None:
+                kind.poor_score = True
+        if tags.transformer_tags is not None:
+            tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
 class _Estimator(BaseEstimator):
     """Base of the wrappers: making the model, fitting it, and predicting with it."""
 
@@ -35,17 +50,6 @@ class _Estimator(BaseEstimator):
         self.warm_start = warm_start
         self.model_kwargs = model_kwargs
         self.fit_kwargs = fit_kwargs
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.non_deterministic = True
-        # How good the predictions are, and their dtype, is up to the model.
-        for kind in (tags.classifier_tags, tags.regressor_tags):
-            if kind is not None:
-                kind.poor_score = True
-        if tags.transformer_tags is not None:
-            tags.transformer_tags.preserves_dtype = []
-        return tags
 
     def __sklearn_clone__(self) -> Any:
         model = _copy(self.model) if isinstance(self.model, Model) else self.model
@@ -133,7 +137,7 @@ def _without_a_column(y: np.ndarray) -> np.ndarray:
     return y
 
 
-class SKLearnClassifier(ClassifierMixin, _Estimator):
+class SKLearnClassifier(_Tags, ClassifierMixin, _Estimator):
     """Classifier of scikit-learn that trains a model, whose labels are one-hot vectors of the classes.
 
     Args:
@@ -181,7 +185,7 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
         return self._raw(X)
 
 
-class SKLearnRegressor(RegressorMixin, _Estimator):
+class SKLearnRegressor(_Tags, RegressorMixin, _Estimator):
     """Regressor of scikit-learn that trains a model.
 
     Args:
@@ -206,7 +210,7 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
     """
 
 
-class SKLearnTransformer(TransformerMixin, _Estimator):
+class SKLearnTransformer(_Tags, TransformerMixin, _Estimator):
     """Transformer of scikit-learn whose results are the outputs of a model.
 
     Args:
