@@ -625,7 +625,7 @@ def _merge(config: Config) -> tuple[str, Config]:
 
 
 def _lambda(config: Config) -> Config:
-    """The config of a `Lambda`; its bytecode stays text, in the form that `core.bytecode` reads if it is told to."""
+    """The config of a `Lambda`; its bytecode stays text, which is never run."""
     kinds = {key: config.get(f"{key}_type") for key in ("function", "output_shape", "mask")}
     config = {k: v for k, v in config.items() if k not in _LAMBDA_DROPPED}
     for key, kind in kinds.items():

@@ -180,7 +180,7 @@ def is_flash_attention_enabled() -> bool | None:
 
 
 def enable_unsafe_deserialization() -> None:
-    """Turns `safe_mode` off for every later load. Only for files you made yourself."""
+    """Turns `safe_mode` off for every later load, for custom classes that ask for it. Code in files is never run."""
     _settings["unsafe_deserialization"] = True
 
 

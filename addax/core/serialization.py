@@ -31,10 +31,10 @@ _FUNCTION_TYPES = ("function", "builtin_function_or_method", "method", "PjitFunc
 
 @contextmanager
 def safe_mode_scope(safe_mode: bool | None) -> Iterator[None]:
-    """Sets, inside the context, whether code in files is refused.
+    """Sets, inside the context, what `in_safe_mode` returns.
 
     Args:
-        safe_mode: True to refuse it; None for the default, see `in_safe_mode`.
+        safe_mode: The value; None for the default.
     """
     outer = thread.safe_mode
     thread.safe_mode = safe_mode
@@ -45,7 +45,10 @@ def safe_mode_scope(safe_mode: bool | None) -> Iterator[None]:
 
 
 def in_safe_mode() -> bool:
-    """Returns whether code in files (a Lambda's bytecode) is refused; True unless the user chose otherwise."""
+    """Returns the `safe_mode` of the load under way, for custom classes that ask; True unless the user chose otherwise.
+
+    Bytecode in files is refused in either mode.
+    """
     if thread.safe_mode is not None:
         return thread.safe_mode
     return not settings.get("unsafe_deserialization")
@@ -197,8 +200,7 @@ def deserialize_keras_object(
     Args:
         config: A config from `serialize_keras_object`, or read from its JSON.
         custom_objects: Dict from names in `config` to classes and functions.
-        safe_mode: Whether to refuse code in `config`. Where a load is under way its choice counts, and
-            `enable_unsafe_deserialization` allows code unless one is.
+        safe_mode: Accepted for Keras's scripts. Code in `config` is refused in either mode.
         **kwargs: Ignored, as in Keras.
 
     Returns:
@@ -206,7 +208,7 @@ def deserialize_keras_object(
 
     Raises:
         TypeError: A name in `config` is neither addax's, nor registered, nor in `custom_objects`.
-        ValueError: `config` holds code and `safe_mode` is on.
+        ValueError: `config` holds code, and `custom_objects` no function for it.
 
     >>> deserialize_keras_object(serialize_keras_object(DTypePolicy("mixed_bfloat16"))).compute_dtype
     'bfloat16'
@@ -314,28 +316,32 @@ def write_lambda(fn: Callable, names: Sequence[str] = ()) -> bytecode.Code:
     return bytecode.Code(dict(zip(names, parts)) if names else {"value": parts}, fn)
 
 
-def load_lambda(config: dict[str, Any], what: str = "a Python lambda", remedy: str = "") -> Any:
-    """Returns the function whose bytecode is in `config`, if the user has allowed code in files.
+def load_lambda(config: dict[str, Any], what: str = "a Python lambda", given: str = LAMBDA_MARK) -> Any:
+    """Returns the function of a lambda's config: the program's own. Bytecode from a file is never run.
 
     Args:
         config: Config written by Keras or addax: `{"value": [code, defaults, closure]}`, or these three by name.
         what: Name of the object that has the function, for the error.
-        remedy: What else can be done, for the error.
+        given: The name in `custom_objects` under which the program can pass the function.
 
     Raises:
-        ValueError: Code in files is refused.
+        ValueError: The config comes from a file, and the program passes no function for it.
     """
     if isinstance(config, bytecode.Code):  # it was never in a file
         return config.function
-    if in_safe_mode():
-        raise ValueError(
-            f"Requested the deserialization of {what}. This carries a potential risk of arbitrary code execution and "
-            "thus it is disallowed by default. If you trust the source of the artifact, you can override this error by "
-            "passing `safe_mode=False` to the loading function, or calling "
-            "`keras.config.enable_unsafe_deserialization()`. If it is yours, write the function with `def`, decorate "
-            f"it with `@keras.saving.register_keras_serializable()`, and save the model again.{remedy}"
-        )
-    return bytecode.decode(*(config["value"] if "value" in config else (config.get(k) for k in LAMBDA_PARTS)))
+    function = registry.get_registered_object(given)
+    if callable(function) and not isinstance(function, type):
+        return function
+    parts = config.get("value", config.get("code")) if isinstance(config, dict) else None
+    names = bytecode.names_in(parts[0] if isinstance(parts, (list, tuple)) and parts else parts)
+    mentions = f" The stored code mentions the names {', '.join(map(repr, names))}." if names else ""
+    raise ValueError(
+        f"Requested the deserialization of {what}. This carries a potential risk of arbitrary code execution and "
+        "thus it is disallowed by default; addax never runs code from a file, not with `safe_mode=False` either."
+        f"{mentions} Pass the function itself: `custom_objects={{{given!r}: function}}`. If the model is yours, write "
+        "the function with `def`, decorate it with `@keras.saving.register_keras_serializable()`, and save the model "
+        "again."
+    )
 
 
 def is_own_message(error: Exception) -> bool:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeGuard
 
-from ..core import bytecode, registry, tree
+from ..core import bytecode, tree
 from ..core.abstract import abstract_call
 from ..core.config import thread
 from ..core.keras_tensor import KerasTensor
@@ -31,7 +31,7 @@ class Lambda(Layer):
     Args:
         function: A function of the input, which may also take `mask` and `training`. To be saved, it should be a named
             function decorated with `@keras.saving.register_keras_serializable()`: a Python `lambda` is saved as
-            bytecode, which is loaded only from trusted files and by the same version of Python.
+            bytecode, which addax never runs: who loads it passes the function for the layer's name in `custom_objects`.
         output_shape: Shape of the output without the batch axis, or a function from the input's shape to the output's;
             None to infer it by abstract evaluation of the function.
         mask: Mask of the output, or a function of the input and its mask; None for no mask.
@@ -130,15 +130,11 @@ class Lambda(Layer):
         for name in ("function", "output_shape", "mask"):
             value: Any = config.get(name)
             if _is_code(value):
-                given = registry.get_registered_object(own) if name == "function" and isinstance(own, str) else None
-                if callable(given) and not inspect.isclass(given):
-                    config[name] = given  # the program's own function for this layer
-                    if _is_code(config.get("output_shape")):  # it follows from the function
-                        config["output_shape"] = None
-                    continue
+                given = f"{own}" if name == "function" else f"{own}.{name}"
                 what = f"a `Lambda` layer whose `{name}` is a Python lambda, named '{own}'"
-                remedy = f" Or pass the function for the layer's name: `custom_objects={{{own!r}: ...}}`."
-                config[name] = load_lambda(value["config"], what, remedy if name == "function" else "")
+                config[name] = load_lambda(value["config"], what, given)
+                if name == "function" and not isinstance(value["config"], bytecode.Code):
+                    config = _without_output_shape(config)
             elif isinstance(value, dict):
                 config[name] = deserialize_keras_object(value)
         config["arguments"] = deserialize_keras_object(config.get("arguments"))
@@ -147,6 +143,11 @@ class Lambda(Layer):
 
 def _is_code(value: Any) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict) and value.get("class_name") == LAMBDA_MARK
+
+
+def _without_output_shape(config: dict[str, Any]) -> dict[str, Any]:
+    """The config without stored code for the output's shape, which follows from the function that the program passes."""
+    return {**config, "output_shape": None} if _is_code(config.get("output_shape")) else config
 
 
 def _write(function: Callable) -> Any:

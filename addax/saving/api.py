@@ -118,7 +118,8 @@ def load_model(
             file open for reading.
         custom_objects: Dict from names in the file to your classes and functions.
         compile: Whether to compile the model as it was.
-        safe_mode: Whether to refuse lambdas in the file, which are code. Pass False only for files you trust.
+        safe_mode: Accepted for Keras's scripts. Lambdas in the file, which are code, are run in neither mode: pass the
+            function of a `Lambda` layer for the layer's name in `custom_objects`.
 
     Returns:
         The model.

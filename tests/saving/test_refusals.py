@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 import json
+import marshal
 import os
 import sys
+import types
 import zipfile
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 import addax as keras
+from addax.core import config as settings
 from addax.core.serialization import deserialize_keras_object, serialize_keras_object
 
 
@@ -95,22 +98,42 @@ def test_a_lambda_is_refused() -> None:
         deserialize_keras_object(lambda_config())
 
 
-def test_a_lambda_runs_when_the_user_says_so() -> None:
-    assert deserialize_keras_object(lambda_config(), safe_mode=False)(4) == 12
-
-
-def test_the_choice_ends_with_the_call() -> None:
+@pytest.mark.parametrize("safe_mode", [True, False])
+def test_stored_code_is_never_run(safe_mode: bool, tmp_path: Any, monkeypatch: Any) -> None:
+    """Nor is it unmarshalled: bytes can be made that crash the interpreter."""
     config = lambda_config()
-    deserialize_keras_object(config, safe_mode=False)
-    with pytest.raises(ValueError, match="disallowed by default"):
-        deserialize_keras_object(config)
+    monkeypatch.setattr("addax.core.bytecode.marshal", types.SimpleNamespace(dumps=marshal.dumps))
+    monkeypatch.setattr("addax.core.config._settings", {**settings._settings, "unsafe_deserialization": True})
+    for given in (config, {**config, "config": {"value": ["AAAA", None, None]}}, {**config, "config": {"value": 5}}):
+        with pytest.raises(ValueError, match=r"not with `safe_mode=False` either.*'__lambda__': function"):
+            deserialize_keras_object(given, safe_mode=safe_mode)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: keras.ops.tanh(x), name="squash")])
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="named 'squash'.*names.*'tanh'.*'squash': function"):
+        keras.saving.load_model(tmp_path / "m.keras", safe_mode=safe_mode)
 
 
-def test_bytecode_of_another_python() -> None:
-    with pytest.raises(ValueError, match="another version of Python"):
-        deserialize_keras_object(
-            {"class_name": "__lambda__", "config": {"value": ["AAAA", None, None]}}, safe_mode=False
-        )
+def test_the_program_passes_functions_for_stored_code(tmp_path: Any) -> None:
+    x = np.array([[1.0, -2.0]], "float32")
+    assert deserialize_keras_object(lambda_config(), {"__lambda__": lambda x: x * 3})(4) == 12
+    layer = keras.layers.Lambda(
+        lambda x: x * 0, output_shape=lambda s: (s[0], 5), mask=lambda x, m: x == 7, name="scale"
+    )
+    model = keras.Sequential([keras.Input((2,)), layer])
+    with pytest.warns(UserWarning, match="unsafe"):
+        model.save(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="'scale.mask': function"):
+        keras.saving.load_model(tmp_path / "m.keras", {"scale": lambda x: 3 * x})
+    given = {"scale": lambda x: 3 * x, "scale.mask": lambda x, m: x > 0}
+    loaded = keras.saving.load_model(tmp_path / "m.keras", given)
+    np.testing.assert_array_equal(loaded(x), 3 * x)
+    np.testing.assert_array_equal(loaded.layers[-1].compute_mask(x), x > 0)
+
+
+def test_lambdas_in_a_config_of_this_process() -> None:
+    with pytest.warns(UserWarning, match="unsafe"):
+        config = keras.layers.Lambda(lambda x: 3 * x).get_config()
+    np.testing.assert_array_equal(keras.layers.Lambda.from_config(config)(np.ones(2)), [3, 3])
 
 
 def test_custom_objects_come_first_and_only_for_the_call() -> None:
