@@ -10,9 +10,6 @@ from .attention import Attention as Attention
 from .batch_normalization import BatchNormalization as BatchNormalization
 from .bidirectional import Bidirectional as Bidirectional
 from .category_encoding import CategoryEncoding as CategoryEncoding
-from .conv_lstm import ConvLSTM1D as ConvLSTM1D
-from .conv_lstm import ConvLSTM2D as ConvLSTM2D
-from .conv_lstm import ConvLSTM3D as ConvLSTM3D
 from .color_augmentation import AutoContrast as AutoContrast
 from .color_augmentation import (
     ContrastLimitedAdaptiveHistogramEqualization as ContrastLimitedAdaptiveHistogramEqualization,
@@ -30,6 +27,9 @@ from .color_augmentation import RandomPosterization as RandomPosterization
 from .color_augmentation import RandomSaturation as RandomSaturation
 from .color_augmentation import RandomSharpness as RandomSharpness
 from .color_augmentation import Solarization as Solarization
+from .conv_lstm import ConvLSTM1D as ConvLSTM1D
+from .conv_lstm import ConvLSTM2D as ConvLSTM2D
+from .conv_lstm import ConvLSTM3D as ConvLSTM3D
 from .convolutional import Conv1D as Conv1D
 from .convolutional import Conv1DTranspose as Conv1DTranspose
 from .convolutional import Conv2D as Conv2D
@@ -170,8 +170,8 @@ from .serialization import serialize as serialize
 from .simple_rnn import SimpleRNN as SimpleRNN
 from .simple_rnn import SimpleRNNCell as SimpleRNNCell
 from .spectral_normalization import SpectralNormalization as SpectralNormalization
-from .text_vectorization import TextVectorization as TextVectorization
 from .spectrograms import MelSpectrogram as MelSpectrogram
 from .spectrograms import STFTSpectrogram as STFTSpectrogram
+from .text_vectorization import TextVectorization as TextVectorization
 from .time_distributed import TimeDistributed as TimeDistributed
 from .wrapper import Wrapper as Wrapper
