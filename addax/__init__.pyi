@@ -19,6 +19,7 @@ from . import models as models
 from . import ops as ops
 from . import optimizers as optimizers
 from . import preprocessing as preprocessing
+from . import quantizers as quantizers
 from . import random as random
 from . import regularizers as regularizers
 from . import saving as saving
@@ -48,6 +49,7 @@ from .models import Functional as Functional
 from .models import Model as Model
 from .models import Sequential as Sequential
 from .optimizers import Optimizer as Optimizer
+from .quantizers import Quantizer as Quantizer
 from .regularizers import Regularizer as Regularizer
 from .version import __version__ as __version__
 from .version import version as version

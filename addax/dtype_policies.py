@@ -1,19 +1,26 @@
 """Dtype policies: `keras.dtype_policies`."""
 
+from __future__ import annotations
+
 from typing import Any
 
-from .core.policy import DTypePolicy, DTypePolicyMap, FloatDTypePolicy, get
+from .core.policy import (
+    AWQDTypePolicy,
+    DTypePolicy,
+    DTypePolicyMap,
+    FloatDTypePolicy,
+    GPTQDTypePolicy,
+    Int4DTypePolicy,
+    QuantizedDTypePolicy,
+    QuantizedFloat8DTypePolicy,
+    get,
+)
 from .core.serialization import deserialize_keras_object, serialize_keras_object
-from .core.types import Tree
-
-__all__ = ["DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy", "deserialize", "get", "serialize"]
+from .core.types import Config
 
 
-def serialize(dtype_policy: DTypePolicy) -> Any:
-    """Returns the config of a policy.
-
-    Args:
-        dtype_policy: The policy.
+def serialize(dtype_policy: DTypePolicy) -> Config:
+    """Returns the config of a dtype policy.
 
     >>> serialize(DTypePolicy("float32"))["config"]
     {'name': 'float32'}
@@ -21,14 +28,29 @@ def serialize(dtype_policy: DTypePolicy) -> Any:
     return serialize_keras_object(dtype_policy)
 
 
-def deserialize(config: Tree, custom_objects: dict[str, Any] | None = None) -> Any:
-    """Returns the policy that a config describes.
+def deserialize(config: Config, custom_objects: dict[str, Any] | None = None) -> DTypePolicy:
+    """Returns the dtype policy of a config.
 
     Args:
-        config: A config from `serialize`.
+        config: What `serialize` returned.
         custom_objects: Dict from names to the user's classes.
 
     >>> deserialize(serialize(DTypePolicy("mixed_bfloat16")))
     <DTypePolicy "mixed_bfloat16">
     """
-    return deserialize_keras_object(config, custom_objects)
+    return deserialize_keras_object(config, custom_objects=custom_objects)
+
+
+__all__ = [
+    "AWQDTypePolicy",
+    "DTypePolicy",
+    "DTypePolicyMap",
+    "FloatDTypePolicy",
+    "GPTQDTypePolicy",
+    "Int4DTypePolicy",
+    "QuantizedDTypePolicy",
+    "QuantizedFloat8DTypePolicy",
+    "deserialize",
+    "get",
+    "serialize",
+]

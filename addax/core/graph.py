@@ -97,6 +97,10 @@ class Operation:
         """The computation."""
         raise NotImplementedError(f"{type(self).__name__} does not define `call`.")
 
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation with quantized weights, in operations that have any."""
+        raise NotImplementedError(f"{type(self).__name__} does not define `quantized_call`.")
+
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """KerasTensors of the shapes and dtypes that `call` would return."""
         return abstract_call(self.call, args, kwargs)

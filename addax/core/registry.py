@@ -39,6 +39,7 @@ MODULES = {
     "keras.src.layers.preprocessing.feature_space": "addax.utils.feature_space",
     "keras.src.applications.convnext": "addax.applications.convnext",
     "keras.src.applications.inception_resnet_v2": "addax.applications.inception_resnet_v2",
+    "keras.quantizers": "addax.quantizers",
     "keras.src.models.functional": "addax.models",
     "keras.src.models.sequential": "addax.models",
     "keras.src.models.model": "addax.models",

@@ -13,6 +13,7 @@ from ..kernels.conv_transpose import transposed_length
 from ..ops.nn import conv, conv_transpose
 from ..ops.numpy import add, reshape
 from .input_spec import InputSpec
+from .kernel_layer import Kernel, KernelLayer
 from .layer import Layer, Shape
 from .shown_signature import ShownSignature
 from .sizes import (
@@ -77,12 +78,15 @@ class Convolution(Layer):
 
     def _finish(self, x: Tensor) -> Any:
         """Adds the bias and applies the activation."""
-        if self.bias is not None:
-            bias = self.bias
-            if self.data_format == "channels_first":
-                bias = reshape(bias, (-1, *(1,) * self.rank))
-            x = add(x, bias)
-        return self.activation(x)
+        return self.activation(self._add_bias(x))
+
+    def _add_bias(self, x: Tensor) -> Any:
+        if self.bias is None:
+            return x
+        bias = self.bias
+        if self.data_format == "channels_first":
+            bias = reshape(bias, (-1, *(1,) * self.rank))
+        return add(x, bias)
 
     def _mixes_rows(self, training: bool) -> bool:
         return mixes_rows(self.activation)
@@ -101,8 +105,12 @@ class Convolution(Layer):
         raise NotImplementedError
 
 
-class BaseConv(Convolution):
+class BaseConv(Convolution, KernelLayer):
     """Base of `Conv1D`, `Conv2D` and `Conv3D`, which set `rank`."""
+
+    kernel = Kernel()
+    _modes = ()
+    _update_beside = False  # a convolution with the update would be another one, with as many channels as its rank
 
     def __init__(
         self,
@@ -124,7 +132,9 @@ class BaseConv(Convolution):
         bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ):
+        lora_rank, lora_alpha = kwargs.pop("lora_rank", None), kwargs.pop("lora_alpha", None)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._take_stand_ins(lora_rank, lora_alpha, None)
         self.filters = positive(self, "filters", filters)
         if not is_int(groups) or groups <= 0:
             raise ValueError(
@@ -153,12 +163,15 @@ class BaseConv(Convolution):
                 f"shape is {input_shape})."
             )
         shape = (*self.kernel_size, channels // self.groups, self.filters)
-        self.kernel = add_weight(self, "kernel", shape)
+        self._add_kernel(shape)
         self.bias = add_weight(self, "bias", (self.filters,)) if self.use_bias else None
+
+    def _product(self, inputs: Tensor, kernel: Any) -> Any:
+        return self.convolution_op(inputs, kernel)
 
     def call(self, inputs: Tensor) -> Any:
         self.compute_output_shape(static_shape(inputs))
-        return self._finish(self.convolution_op(inputs, self.kernel))
+        return self.activation(self._affine(inputs))
 
     def convolution_op(self, inputs: Tensor, kernel: TensorLike) -> Any:
         """Convolves the inputs with a kernel; subclasses may override it, e.g. to change the kernel.

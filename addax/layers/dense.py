@@ -6,14 +6,17 @@ from typing import Any
 
 from .. import activations
 from ..core.op import Tensor
-from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
-from ..ops import add, matmul
+from ..core.types import ActivationLike, Config, ConstraintLike, InitializerLike, RegularizerLike
+from ..ops import matmul
+from ..quantizers.configs import QuantizationConfig
 from .input_spec import InputSpec
-from .layer import Layer, Shape
+from .kernel_layer import Kernel, KernelLayer
+from .layer import Shape
+from .quantized_kernels import Contraction
 from .sizes import add_weight, flags, mixes_rows, take_weight_options
 
 
-class Dense(Layer):
+class Dense(KernelLayer):
     """Dense (fully connected) layer: `activation(inputs @ kernel + bias)`.
 
     Args:
@@ -24,7 +27,9 @@ class Dense(Layer):
         kernel_regularizer, bias_regularizer: Regularizers of the kernel and the bias.
         activity_regularizer: Regularizer of the output.
         kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
-        quantization_config: Accepted for compatibility; must be None.
+        lora_rank: Rank of a low-rank update of the kernel, which is frozen then; None for none. See `enable_lora`.
+        lora_alpha: Factor of the update, times the rank; None for `lora_rank`.
+        quantization_config: Options for a quantized dtype policy, a `QuantizationConfig`.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     Raises:
@@ -37,6 +42,8 @@ class Dense(Layer):
     """
 
     rowwise = "always"
+    kernel = Kernel()
+    _contraction = Contraction("x", "xy", "y")
 
     def __init__(
         self,
@@ -50,7 +57,9 @@ class Dense(Layer):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        quantization_config: None = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: QuantizationConfig | Config | None = None,
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -59,8 +68,6 @@ class Dense(Layer):
                 f"Received an invalid value for `units` of layer '{self.name}', expected a positive integer. "
                 f"Received: units={units!r}"
             )
-        if quantization_config is not None:
-            raise ValueError(f"Layer '{self.name}': `quantization_config` must be None in addax.")
         self.units = units
         self.activation = activations.get(activation)
         flags(self, use_bias=use_bias)
@@ -70,26 +77,27 @@ class Dense(Layer):
             kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
             bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
-        self.quantization_config = None
+        self._take_stand_ins(lora_rank, lora_alpha, quantization_config)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
-        self.kernel = add_weight(self, "kernel", (features, self.units))
+        self._add_kernel((features, self.units))
         self.bias = add_weight(self, "bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})  # type: ignore[dict-item]
 
     def _mixes_rows(self, training: bool) -> bool:
-        return mixes_rows(self.activation)
+        return mixes_rows(self.activation) or self._stand_in_mixes_rows(training)
 
     def _output_activation(self) -> Any:
         return self.activation
 
+    def _product(self, inputs: Tensor, kernel: Any) -> Any:
+        return matmul(inputs, kernel)
+
     def call(self, inputs: Tensor) -> Any:
-        x = matmul(inputs, self.kernel)
-        if self.bias is not None:
-            x = add(x, self.bias)
+        x = self._affine(inputs)
         return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from typing import Any
 
 from .. import activations
 from ..core.op import Tensor
-from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import ActivationLike, Config, ConstraintLike, InitializerLike, RegularizerLike
 from ..initializers import VarianceScaling
-from ..ops.numpy import add, einsum
+from ..ops.numpy import einsum
+from ..quantizers.configs import QuantizationConfig
 from .input_spec import InputSpec
-from .layer import Layer, Shape
+from .kernel_layer import Kernel, KernelLayer
+from .layer import Shape
+from .quantized_kernels import Contraction
 from .sizes import add_weight, is_int, mixes_rows, take_weight_options
 
 _FORMS = re.compile(
@@ -20,7 +24,7 @@ _FORMS = re.compile(
 )
 
 
-class EinsumDense(Layer):
+class EinsumDense(KernelLayer):
     """Dense layer defined by an einsum equation: `activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
@@ -32,7 +36,10 @@ class EinsumDense(Layer):
         kernel_initializer, bias_initializer: Initializers of the kernel and the bias.
         kernel_regularizer, bias_regularizer: Regularizers of the kernel and the bias.
         kernel_constraint, bias_constraint: Constraints on the kernel and the bias, applied after each update.
-        quantization_config: Accepted for compatibility; must be None.
+        lora_rank: Rank of a low-rank update of the kernel, which is frozen then; None for none. See `enable_lora`.
+        lora_alpha: Factor of the update, times the rank; None for `lora_rank`.
+        gptq_unpacked_column_size: Number of output channels of a kernel quantized by GPTQ; it follows from the shapes.
+        quantization_config: Options for a quantized dtype policy, a `QuantizationConfig`.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     Raises:
@@ -44,7 +51,10 @@ class EinsumDense(Layer):
     """
 
     _config_null_activity = True
+    _config_skip = (*KernelLayer._config_skip, "gptq_unpacked_column_size")
+    _zero_name = "zero_point"
     kernel_initializer: Any
+    kernel = Kernel()
 
     rowwise = "always"
 
@@ -60,12 +70,13 @@ class EinsumDense(Layer):
         bias_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        quantization_config: None = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        gptq_unpacked_column_size: int | None = None,
+        quantization_config: QuantizationConfig | Config | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if quantization_config is not None:
-            raise ValueError(f"Layer '{self.name}': `quantization_config` must be None in addax.")
         for name, value in (("equation", equation), ("bias_axes", bias_axes)):
             if not isinstance(value, str) and (name == "equation" or value is not None):
                 raise TypeError(
@@ -86,7 +97,8 @@ class EinsumDense(Layer):
             kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
             bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
-        self.quantization_config = None
+        self.gptq_unpacked_column_size = gptq_unpacked_column_size
+        self._take_stand_ins(lora_rank, lora_alpha, quantization_config)
 
     def _parts(self) -> dict[str, str]:
         """Returns the letters of "input", "kernel" and "output", and the ellipsis of the input, "left" or "right".
@@ -168,7 +180,8 @@ class EinsumDense(Layer):
             kept = [c in parts["output"] for c in parts["kernel"]]
             axes = [[i for i, out in enumerate(kept) if out is outward] for outward in (False, True)]
             initializer = initializer.with_axes(*axes)
-        self.kernel = add_weight(self, "kernel", [sizes[c] for c in parts["kernel"]], initializer=initializer)
+        self._letters = _resolved(parts, len(before), len(behind))
+        self._add_kernel([sizes[c] for c in parts["kernel"]], initializer=initializer)
         self.bias = None
         if self.bias_axes is not None:
             outputs = parts["output"]
@@ -188,17 +201,36 @@ class EinsumDense(Layer):
 
     def _mixes_rows(self, training: bool) -> bool:
         first_of_output = self.equation.partition("->")[2][:1]
-        return self.equation[0] != first_of_output or mixes_rows(self.activation)
+        mixed = self.equation[0] != first_of_output or mixes_rows(self.activation)
+        return mixed or self._stand_in_mixes_rows(training)
 
     def _output_activation(self) -> Any:
         return self.activation
 
+    def _product(self, inputs: Tensor, kernel: Any) -> Any:
+        return einsum(self.equation, inputs, kernel)
+
+    @property
+    def _contraction(self) -> Contraction:
+        return Contraction(*self._letters)
+
+    def get_config(self) -> Config:
+        config = super().get_config()
+        if self.quantization_mode == "gptq":
+            config["gptq_unpacked_column_size"] = self.gptq_unpacked_column_size
+        return config
+
     def call(self, inputs: Tensor) -> Any:
-        x = einsum(self.equation, inputs, self.kernel)
-        if self.bias is not None:
-            x = add(x, self.bias)
-        return self.activation(x)
+        return self.activation(self._affine(inputs))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         sizes, parts, before, behind = self._sizes(input_shape)
         return (*before, *(sizes[c] for c in parts["output"]), *behind)
+
+
+def _resolved(parts: dict[str, str], before: int, behind: int) -> tuple[str, str, str]:
+    """Returns the letters of inputs, kernel and output, with letters of their own for the axes of the ellipsis."""
+    used = set(parts["input"] + parts["kernel"] + parts["output"])
+    free = "".join(c for c in string.ascii_letters if c not in used)[: before + behind]
+    ahead, after = free[:before], free[before:]
+    return ahead + parts["input"] + after, parts["kernel"], ahead + parts["output"] + after

@@ -10,15 +10,18 @@ from ..core import config as settings
 from ..core.dtypes import is_int, standardize_dtype
 from ..core.engine import is_tracer
 from ..core.op import Tensor
-from ..core.types import ArrayLike, ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import ArrayLike, Config, ConstraintLike, InitializerLike, RegularizerLike
 from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.numpy import not_equal, take
-from .layer import Layer, Shape
-from .sizes import add_weight, flags, take_weight_options
+from ..quantizers.configs import QuantizationConfig
+from .kernel_layer import Kernel, KernelLayer
+from .layer import Shape
+from .quantized_kernels import Contraction
+from .sizes import flags, take_weight_options
 
 
-class Embedding(Layer):
+class Embedding(KernelLayer):
     """Maps integer ids to learned vectors.
 
     Args:
@@ -29,7 +32,10 @@ class Embedding(Layer):
         embeddings_constraint: Constraint on the embedding matrix, applied after each update.
         mask_zero: Whether id 0 is padding, to be masked in later layers.
         weights: Initial embedding matrix, `(input_dim, output_dim)`, or a list of it; None to initialize one.
-        quantization_config: Accepted for compatibility; must be None.
+        lora_rank: Rank of a low-rank update of the embeddings, which are frozen then; None for none. See
+            `enable_lora`.
+        lora_alpha: Factor of the update, times the rank; None for `lora_rank`.
+        quantization_config: Options for a quantized dtype policy, a `QuantizationConfig`.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`; `input_length`, the length of the
             input in Keras 2.
 
@@ -42,7 +48,11 @@ class Embedding(Layer):
     (2, 2, 64)
     """
 
-    _config_skip = ("weights",)
+    _config_skip = (*KernelLayer._config_skip, "weights")
+    _kernel_name = "embeddings"
+    _modes = ("int8", "int4")
+    _contraction = Contraction("v", "vd", "d")
+    embeddings = Kernel()
     _config_null_activity = True
 
     rowwise = "always"
@@ -56,7 +66,9 @@ class Embedding(Layer):
         embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         weights: ArrayLike | None = None,
-        quantization_config: None = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: QuantizationConfig | Config | None = None,
         **kwargs: Any,
     ):
         length = kwargs.pop("input_length", None)
@@ -70,8 +82,6 @@ class Embedding(Layer):
                     f"`{name}` must be a positive integer. Received: {name}={value} (of type "
                     f"{type(value).__name__}) in layer '{self.name}'."
                 )
-        if quantization_config is not None:
-            raise ValueError(f"Layer '{self.name}': `quantization_config` must be None in addax.")
         self.input_dim = input_dim
         self.output_dim = output_dim
         take_weight_options(
@@ -81,14 +91,14 @@ class Embedding(Layer):
         flags(self, mask_zero=mask_zero)
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
-        self.quantization_config = None
+        self._take_stand_ins(lora_rank, lora_alpha, quantization_config)
         self.autocast = False  # large ids given as floats would be rounded in 16 bits
         if weights is not None:
             self.build()
             self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
 
     def build(self, input_shape: Shape | None = None) -> None:
-        self.embeddings = add_weight(self, "embeddings", (self.input_dim, self.output_dim))
+        self._add_kernel((self.input_dim, self.output_dim))
 
     def check_indices(self, low: int, high: int, what: str) -> None:
         """Raises ValueError if an index is outside the embedding matrix.
@@ -115,7 +125,10 @@ class Embedding(Layer):
             self.check_indices(ids.min().item(), ids.max().item(), "The input")
         if not is_int(standardize_dtype(inputs.dtype)):
             inputs = cast(inputs, "int32")
-        return cast(take(self.embeddings, inputs, axis=0), self.compute_dtype)
+        return cast(self._affine(inputs), self.compute_dtype)
+
+    def _product(self, inputs: Tensor, kernel: Any) -> Any:
+        return take(kernel, inputs, axis=0)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.output_dim)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -30,10 +30,12 @@ from ..core.types import (
     PolicyLike,
     RegularizerLike,
     ShapeLike,
+    ShapeTree,
     Tree,
 )
 from ..core.variable import Variable
 from ..metrics import Metric
+from ..quantizers.configs import QuantizationConfig
 from . import building, calling, host, layer_config, layer_errors, layer_losses
 from .building import Shape
 from .calling import Call, CallContext, call_signature
@@ -160,6 +162,10 @@ class Layer(Owner, Operation):
     def dtype_policy(self, value: PolicyLike) -> None:
         self._dtype_policy = policies.get(value)
 
+    def _policy_for_files(self) -> policies.DTypePolicy:
+        """Returns the policy that the config holds."""
+        return self._dtype_policy
+
     def _describes(self) -> policies.DTypePolicy:
         return self.dtype_policy  # which one a map of policies gives depends on the path
 
@@ -184,9 +190,9 @@ class Layer(Owner, Operation):
         return self.dtype_policy.compute_dtype
 
     @property
-    def quantization_mode(self) -> None:
-        """Always None: a quantized layer is a layer of its own in addax."""
-        return None
+    def quantization_mode(self) -> str | None:
+        """Quantization mode of the dtype policy: "int8", "int4", "float8", "gptq" or "awq"; None without one."""
+        return self.dtype_policy.quantization_mode
 
     @property
     def trainable(self) -> bool:
@@ -609,6 +615,52 @@ class Layer(Owner, Operation):
             losses = self.losses if return_losses else None
         after = [scope.get_current_value(v) for v in self.non_trainable_variables]
         return (outputs, after, losses) if return_losses else (outputs, after)
+
+    # Quantization
+
+    def quantize(
+        self, mode: str | None = None, type_check: bool = True, config: QuantizationConfig | None = None
+    ) -> None:
+        """Quantizes the weights, in layers that can: `Dense`, `EinsumDense` and `Embedding`.
+
+        Args:
+            mode: Quantization mode; None if `config` says it.
+            type_check: Whether to refuse subclasses of built-in layers.
+            config: Options, a `QuantizationConfig`; None for the default of the mode.
+
+        Raises:
+            NotImplementedError: The layer can't be quantized.
+            ValueError: The layer isn't built, or mode and config don't go together.
+        """
+        del type_check
+        self._check_quantize(mode, config)
+        self._refuse_quantize()
+
+    def _check_quantize(self, mode: str | None, config: QuantizationConfig | None) -> QuantizationConfig:
+        """Returns the config of a quantization; raises ValueError if it doesn't fit the layer."""
+        return layer_errors.check_quantize(self, self.built, self.dtype_policy, mode, config)
+
+    def _refuse_quantize(self) -> NoReturn:
+        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantize` method implemented.")
+
+    def quantized_build(self, input_shape: ShapeTree, mode: str) -> None:
+        """Makes the variables of a quantized layer, in layers that can be quantized.
+
+        Raises:
+            NotImplementedError: The layer can't be quantized.
+        """
+        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantized_build` method implemented.")
+
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Computes the outputs of a quantized layer.
+
+        Raises:
+            NotImplementedError: The layer isn't quantized.
+        """
+        raise NotImplementedError(
+            f"Invalid quantization mode. Expected one of {policies.MODES}. Received: "
+            f"quantization_mode={self.quantization_mode}"
+        )
 
     # Masks
 

@@ -22,10 +22,10 @@ class ConfiguredLayer(Protocol):
 
     name: str
     activity_regularizer: RegularizerLike
-    _dtype_policy: policies.DTypePolicy | policies.DTypePolicyMap
 
     @property
     def trainable(self) -> bool: ...
+    def _policy_for_files(self) -> policies.DTypePolicy: ...
 
 
 def config_of(layer: ConfiguredLayer, skip: tuple[str, ...], null_activity: bool) -> Config:
@@ -47,7 +47,7 @@ def config_of(layer: ConfiguredLayer, skip: tuple[str, ...], null_activity: bool
         del rest["activity_regularizer"]
     elif layer.activity_regularizer is not None and "activity_regularizer" not in (*rest, *skip):
         rest["activity_regularizer"] = layer.activity_regularizer
-    dtype = serialize_keras_object(layer._dtype_policy)
+    dtype = serialize_keras_object(layer._policy_for_files())
     config: Config = {"name": layer.name, "trainable": layer.trainable, "dtype": dtype}
     try:
         config.update({name: serialize_argument(value) for name, value in rest.items()})

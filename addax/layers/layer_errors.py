@@ -14,7 +14,10 @@ from ..core.config import is_traceback_filtering_enabled
 from ..core.errors import describe, did_you_mean
 from ..core.graph import Operation
 from ..core.keras_tensor import KerasTensor
+from ..core.policy import DTypePolicy
 from ..core.signature import init_parameters
+from ..quantizers import configs
+from ..quantizers.configs import QuantizationConfig
 
 F = TypeVar("F", bound=Callable)
 
@@ -165,3 +168,37 @@ def annotate(error: Exception, stack: list) -> None:
     if line is not None:
         note += f"; failed at {line[0]}:{line[1]}, in {line[2]}"
     error.add_note(note + ".")
+
+
+def check_quantize(
+    layer: Operation, built: bool, policy: DTypePolicy, mode: str | None, config: QuantizationConfig | None
+) -> QuantizationConfig:
+    """Returns the config of a quantization of a layer.
+
+    Args:
+        layer: The layer.
+        built: Whether it is built.
+        policy: Its dtype policy.
+        mode, config: The arguments of `quantize`.
+
+    Raises:
+        ValueError: The layer isn't built or is quantized already, or the mode doesn't fit it.
+    """
+    if not built:
+        raise ValueError(
+            f"Cannot quantize a layer that isn't yet built. Layer '{layer.name}' (of type '{type(layer).__name__}') is "
+            "not built yet."
+        )
+    config = configs.resolve(mode, config)
+    if policy.quantization_mode is not None:
+        raise ValueError(
+            f"Layer '{layer.name}' is already quantized with dtype_policy='{policy.name}'. Received: "
+            f"mode={config.mode}"
+        )
+    if config.mode == "int8" and policy.compute_dtype == "float16":
+        raise ValueError(
+            f"Quantization mode='{config.mode}' doesn't work well with compute_dtype='{policy.compute_dtype}'. Consider "
+            "loading model/layer with another dtype policy such as 'mixed_bfloat16' or 'mixed_float16' before calling "
+            "`quantize()`."
+        )
+    return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from ..core.config import is_flash_attention_enabled
 from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask
 from ..core.op import Tensor
+from ..core.policy import DTypePolicy, DTypePolicyMap
 from ..core.types import ConstraintLike, InitializerLike, RegularizerLike
 from ..ops import any as any_along
 from ..ops import (
@@ -148,13 +150,24 @@ class HeadsOfAttention(Layer):
             bias_regularizer=self.bias_regularizer,
             kernel_constraint=self.kernel_constraint,
             bias_constraint=self.bias_constraint,
-            dtype=self.dtype_policy,
+            dtype=self._dtype_policy,  # where it is a map, the projection's own path is looked up
             name=name,
             **kwargs,
         )
         dense.supports_masking = True  # silences the warning: `compute_mask` handles the masks
         setattr(self, attribute, dense)
         dense.build(input_shape)
+
+    def _policy_for_files(self) -> DTypePolicy:
+        """Returns the policy with those of the projections, whose configs files don't hold, if they are quantized."""
+        policies = {
+            rf"(.*/)?{re.escape(self.name)}/{layer.name}": layer.dtype_policy
+            for layer in self._layers
+            if layer.quantization_mode is not None
+        }
+        if not policies or self.quantization_mode is not None:
+            return self._dtype_policy
+        return DTypePolicyMap(self.dtype_policy.name, policies)
 
     def _check_shapes(self, query_shape: Shape, value_shape: Shape, key_shape: Shape) -> None:
         where = (

@@ -19,13 +19,15 @@ from ..core.ours import is_ours
 from ..core.policy import get as get_policy
 from ..core.registry import custom_object_scope
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..core.types import ShapeTree, Tree
+from ..core.types import InitializerLike, ShapeTree, Tree
 from ..core.variable import Variable
 from ..layers.calling import Call, call_signature
 from ..layers.host import is_prepared, tensors
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
+from ..quantizers.configs import QuantizationConfig
 from ..training.trainer import Trainer
+from . import stand_ins
 from .feeding import check_dict_names, feed, input_specs
 from .graph import Graph, check_tensors, says_training, with_new_inputs
 from .graph_config import GRAPH_KEYS, graph_config, graph_from_config, model_of, own_arguments, was_given_graph
@@ -319,6 +321,95 @@ class Model(Trainer):
         set_state_tree(self, state_tree)
 
     # Configs
+
+    def quantize(  # type: ignore[override]
+        self,
+        mode: str | None = None,
+        config: QuantizationConfig | None = None,
+        filters: stand_ins.Filters = None,
+        **kwargs: Any,
+    ) -> None:
+        """Quantizes the weights of the layers in the model that can be quantized.
+
+        Args:
+            mode: "int8", "int4", "float8" (for training), "gptq" or "awq"; None if `config` says it.
+            config: Options, a `QuantizationConfig`; None for the default of the mode. "gptq" and "awq" need one.
+            filters: Regular expression that is searched in the names of layers, or a list of them, or a function of a
+                layer: which layers to quantize. None for all.
+            **kwargs: `type_check`: whether to leave out subclasses of built-in layers, True by default.
+
+        Raises:
+            ValueError: The model isn't built, a layer is quantized already, or the arguments don't go together.
+
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
+        >>> model.quantize("int8")
+        >>> model.layers[0].kernel.dtype
+        'int8'
+        """
+        type_check = kwargs.pop("type_check", True)
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
+        stand_ins.quantize(self, mode, config, filters, type_check)
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> dict[str, list[Layer]] | None:
+        """Returns which layers "gptq" and "awq" quantize, for models to override.
+
+        Args:
+            mode: The quantization mode.
+
+        Returns:
+            Dict with "pre_block_layers", the layers that make the first block's inputs, and "sequential_blocks", the
+            layers whose kernels are quantized, one after the other; None if it isn't known.
+        """
+        del mode
+        return None
+
+    def enable_lora(
+        self,
+        rank: int,
+        targets: stand_ins.Targets = None,
+        lora_alpha: float | None = None,
+        a_initializer: InitializerLike = "he_uniform",
+        b_initializer: InitializerLike = "zeros",
+    ) -> list[Layer]:
+        """Freezes the model and adds trainable low-rank updates to the kernels of its layers.
+
+        A compiled model must be compiled again.
+
+        Args:
+            rank: Rank of the updates.
+            targets: Pattern of the paths of layers, such as "encoder/*", with or without the model's name, or a list of
+                patterns, or a function of a layer. None for all layers that an update can be added to.
+            lora_alpha: Factor of the updates, times the rank; None for `rank`.
+            a_initializer, b_initializer: Initializers of the two factors of an update.
+
+        Returns:
+            The layers that got an update.
+
+        Raises:
+            ValueError: The model isn't built, or no layer is a target.
+
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, name="a"), keras.layers.Dense(2)])
+        >>> [layer.name for layer in model.enable_lora(2, targets="a")], len(model.trainable_variables)
+        (['a'], 2)
+        """
+        return stand_ins.enable_lora(self, rank, targets, lora_alpha, a_initializer, b_initializer)
+
+    def merge_lora(self) -> None:
+        """Adds the low-rank updates to the kernels and removes them; what `enable_lora` froze is trainable again.
+
+        A compiled model must be compiled again.
+
+        Raises:
+            ValueError: No layer has an update.
+
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
+        >>> _ = model.enable_lora(2)
+        >>> model.merge_lora()
+        >>> [v.name for v in model.trainable_variables]
+        ['kernel', 'bias']
+        """
+        stand_ins.merge_lora(self)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the graph of a functional model with a subclass's other arguments, or else the constructor's."""

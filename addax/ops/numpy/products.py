@@ -68,7 +68,7 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: Any) -> Tensor:
         kwargs: Further arguments of `jax.numpy.einsum`.
 
     Returns:
-        Tensor with the axes to the right of "->".
+        Tensor with the axes to the right of "->"; int32 for int8 tensors.
 
     Raises:
         ValueError: The subscripts don't fit the operands' shapes.
@@ -76,6 +76,8 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: Any) -> Tensor:
     >>> einsum("ij,j->i", [[1, 2], [3, 4]], [1, 1])
     Array([3, 7], dtype=int32)
     """
+    if all(x.dtype == jnp.int8 for x in operands):
+        kwargs.setdefault("preferred_element_type", jnp.int32)
     return jnp.einsum(subscripts, *operands, **kwargs)
 
 

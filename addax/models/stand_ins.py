@@ -1,0 +1,127 @@
+"""Quantization and low-rank updates of the layers of a model."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from ..core.errors import did_you_mean
+from ..core.fingerprint import changes
+from ..core.types import InitializerLike
+from ..core.warnings import warn
+from ..layers.kernel_layer import KernelLayer
+from ..layers.layer import Layer
+from ..quantizers import configs
+from ..quantizers.configs import QuantizationConfig
+
+Filters: TypeAlias = str | Sequence[str] | Callable[[Layer], bool] | None
+Targets: TypeAlias = str | Sequence[str] | Callable[[Layer], bool] | None
+
+
+def quantize(
+    model: Layer, mode: str | None, config: QuantizationConfig | None, filters: Filters, type_check: bool
+) -> None:
+    """Quantizes the layers of a model; see `Model.quantize`."""
+    chosen = _by_filters(filters)
+    config = configs.resolve(mode, config)
+    if not model.built:
+        raise ValueError(
+            f"Cannot quantize a layer that isn't yet built. Layer '{model.name}' (of type '{type(model).__name__}') is "
+            "not built yet."
+        )
+    layers = [layer for layer in model._flatten_layers(include_self=False) if chosen(layer)]
+    if config.mode in ("gptq", "awq"):
+        calibrate(model, config, chosen)
+        return
+    for layer in layers:
+        try:
+            layer.quantize(config.mode, type_check=type_check, config=config)
+        except NotImplementedError as error:
+            # Layers without weights have nothing to quantize, and the layers inside a layer are asked themselves.
+            if layer.weights and not layer._layers:
+                warn(str(error))
+
+
+def calibrate(model: Layer, config: Any, chosen: Callable[[Layer], bool]) -> None:
+    """Quantizes the layers of a model by a method that is calibrated with data."""
+    raise NotImplementedError(f"Quantization mode '{config.mode}' needs calibration.")
+
+
+def _by_filters(filters: Filters) -> Callable[[Layer], bool]:
+    """Returns whether a layer is to be quantized, as a function.
+
+    Raises:
+        ValueError: `filters` is neither a regular expression, nor a list of them, nor a callable.
+    """
+    if filters is None:
+        return lambda layer: True
+    if callable(filters):
+        return filters
+    patterns = [filters] if isinstance(filters, str) else filters
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, str) for p in patterns):
+        raise ValueError(
+            "The `filters` argument must be a regex string, a list of regex strings, or a callable. Received: "
+            f"{type(filters)}"
+        )
+    return lambda layer: any(re.search(pattern, layer.name) for pattern in patterns)
+
+
+def enable_lora(
+    model: Layer,
+    rank: int,
+    targets: Targets,
+    lora_alpha: float | None,
+    a_initializer: InitializerLike,
+    b_initializer: InitializerLike,
+) -> list[Layer]:
+    """Adds low-rank updates to layers of a model; see `Model.enable_lora`."""
+    if not model.built:
+        raise ValueError(f"Cannot enable lora on a model that isn't yet built. Model '{model.name}' is not built.")
+    layers = [layer for layer in _adaptable(model) if not layer.lora_enabled]
+    found = [layer for layer in layers if _is_target(layer, targets, model.name)]
+    if not found:
+        paths = [layer.path for layer in layers]
+        hint = did_you_mean(targets, paths) if isinstance(targets, str) else f"There are: {paths}."
+        raise ValueError(
+            f"No layer of model '{model.name}' that a low-rank update can be added to matches targets={targets!r}. "
+            f"{hint} Patterns are compared with the path of each layer, such as 'encoder/*'."
+        )
+    factors = {id(v) for layer in _adaptable(model) if layer.lora_enabled for v in layer.lora_factors}
+    frozen = [v for v in model.variables if v.trainable and id(v) not in factors]
+    for layer in found:
+        layer.enable_lora(rank, lora_alpha=lora_alpha, a_initializer=a_initializer, b_initializer=b_initializer)
+    for variable in frozen:
+        variable.trainable = False
+    # Not through an attribute, as the variables stay their layers'.
+    model.__dict__["_frozen_for_lora"] = [*model.__dict__.get("_frozen_for_lora", ()), *frozen]
+    changes.count += 1
+    return list(found)
+
+
+def merge_lora(model: Layer) -> None:
+    """Adds the low-rank updates of a model to its kernels; see `Model.merge_lora`."""
+    layers = [layer for layer in _adaptable(model) if layer.lora_enabled]
+    if not layers:
+        raise ValueError(f"No layer of model '{model.name}' has a low-rank update: call `enable_lora` first.")
+    for layer in layers:
+        layer.merge_lora()
+    for variable in model.__dict__.pop("_frozen_for_lora", ()):
+        variable.trainable = True
+    changes.count += 1
+
+
+def _adaptable(model: Layer) -> list[KernelLayer]:
+    return [layer for layer in model._flatten_layers(include_self=False) if isinstance(layer, KernelLayer)]
+
+
+def _is_target(layer: Layer, targets: Targets, root: str) -> bool:
+    """Returns whether a layer is one of `targets`: patterns of its path, with or without the model's name."""
+    if targets is None:
+        return True
+    if callable(targets):
+        return targets(layer)
+    paths = {layer.path, layer.path.removeprefix(f"{root}/"), layer.name}
+    patterns = [targets] if isinstance(targets, str) else targets
+    return any(fnmatch.fnmatchcase(path, pattern) for path in paths for pattern in patterns)
