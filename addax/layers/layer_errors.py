@@ -192,8 +192,7 @@ def check_quantize(
     config = configs.resolve(mode, config)
     if policy.quantization_mode is not None:
         raise ValueError(
-            f"Layer '{layer.name}' is already quantized with dtype_policy='{policy.name}'. Received: "
-            f"mode={config.mode}"
+            f"Layer '{layer.name}' is already quantized with dtype_policy='{policy.name}'. Received: mode={config.mode}"
         )
     if config.mode == "int8" and policy.compute_dtype == "float16":
         raise ValueError(

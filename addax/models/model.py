@@ -53,7 +53,10 @@ class Model(Trainer):
     """
 
     keras_module = "keras"
+    _about: tuple[str, ...] = ("_frozen_for_lora",)
+    _untracked = Trainer._untracked | {"_frozen_for_lora"}
 
+    _frozen_for_lora: tuple[Variable, ...] = ()  # variables that `enable_lora` froze
     _graph: Graph | None = None  # the calls in the model; None if unknown
     _graph_is_given = False  # whether the model was made from inputs and outputs
 

@@ -69,7 +69,7 @@ def _by_filters(filters: Filters) -> Callable[[Layer], bool]:
 
 
 def enable_lora(
-    model: Layer,
+    model: Any,
     rank: int,
     targets: Targets,
     lora_alpha: float | None,
@@ -94,21 +94,21 @@ def enable_lora(
         layer.enable_lora(rank, lora_alpha=lora_alpha, a_initializer=a_initializer, b_initializer=b_initializer)
     for variable in frozen:
         variable.trainable = False
-    # Not through an attribute, as the variables stay their layers'.
-    model.__dict__["_frozen_for_lora"] = [*model.__dict__.get("_frozen_for_lora", ()), *frozen]
+    model._frozen_for_lora = (*model._frozen_for_lora, *frozen)
     changes.count += 1
     return list(found)
 
 
-def merge_lora(model: Layer) -> None:
+def merge_lora(model: Any) -> None:
     """Adds the low-rank updates of a model to its kernels; see `Model.merge_lora`."""
     layers = [layer for layer in _adaptable(model) if layer.lora_enabled]
     if not layers:
         raise ValueError(f"No layer of model '{model.name}' has a low-rank update: call `enable_lora` first.")
     for layer in layers:
         layer.merge_lora()
-    for variable in model.__dict__.pop("_frozen_for_lora", ()):
+    for variable in model._frozen_for_lora:
         variable.trainable = True
+    model._frozen_for_lora = ()
     changes.count += 1
 
 

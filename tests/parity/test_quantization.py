@@ -115,7 +115,9 @@ def test_layers(name, mode):
     for layer in (ours, theirs):
         stores.append({})
         layer.save_own_variables(stores[-1])
-    assert {k: np.asarray(v).dtype for k, v in stores[0].items()} == {k: np.asarray(v).dtype for k, v in stores[1].items()}
+    assert {k: np.asarray(v).dtype for k, v in stores[0].items()} == {
+        k: np.asarray(v).dtype for k, v in stores[1].items()
+    }
     for layer, k, store in zip((ours, theirs), LIBS, stores[::-1]):
         again = type(layer).from_config(layer.get_config())
         again.build(LAYERS[name][1])
@@ -242,9 +244,7 @@ def test_mistakes(program):
 
 
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have")
-@pytest.mark.parametrize(
-    "filters", ["one", "o$", ["one", "^t"], lambda layer: layer.name == "two", "missing"], ids=str
-)
+@pytest.mark.parametrize("filters", ["one", "o$", ["one", "^t"], lambda layer: layer.name == "two", "missing"], ids=str)
 def test_filters(filters):
     found = []
     for k in LIBS:

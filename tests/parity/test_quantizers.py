@@ -150,7 +150,9 @@ def test_configs(make):
 
 MISTAKES = {
     "base": lambda k: k.quantizers.QuantizationConfig().mode,
-    "output dtype": lambda k: k.quantizers.Int8QuantizationConfig(k.quantizers.AbsMaxQuantizer(0, output_dtype="int32")),
+    "output dtype": lambda k: k.quantizers.Int8QuantizationConfig(
+        k.quantizers.AbsMaxQuantizer(0, output_dtype="int32")
+    ),
     "block size": lambda k: k.quantizers.Int4QuantizationConfig(block_size=0),
     "negative block size": lambda k: k.quantizers.Int4QuantizationConfig(block_size=-2),
     "blocks with a quantizer": lambda k: k.quantizers.Int4QuantizationConfig(k.quantizers.AbsMaxQuantizer(0)),
