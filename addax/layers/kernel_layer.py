@@ -48,7 +48,8 @@ class Kernel:
 class KernelLayer(Layer):
     """Base of layers that multiply their inputs with one kernel.
 
-    A subclass has the attribute `kernel = Kernel()`, or another of the name in `_kernel_name`, and the method `_product`.
+    A subclass has the attribute `kernel = Kernel()`, or another of the name in `_kernel_name`, and the method
+    `_product`.
     """
 
     _config_skip: tuple[str, ...] = ("lora_rank", "lora_alpha", "quantization_config")
@@ -263,7 +264,7 @@ class KernelLayer(Layer):
         raw = f"_{self._kernel_name}"
         if self._stand_in is None or self._stand_in.keeps_float:
             return {raw: self._effective_kernel()} if self.lora_enabled else {raw: getattr(self, raw).value}
-        if not self.lora_enabled or isinstance(self._stand_in, quantized_kernels.CalibratedKernel):
+        if not self.lora_enabled:
             return {}
         return self._stand_in.quantize(np.asarray(self._effective_kernel()))
 

@@ -186,8 +186,8 @@ def check_quantize(
     """
     if not built:
         raise ValueError(
-            f"Cannot quantize a layer that isn't yet built. Layer '{layer.name}' (of type '{type(layer).__name__}') is "
-            "not built yet."
+            f"Cannot quantize a layer that isn't yet built. Layer '{layer.name}' (of type '{type(layer).__name__}') "
+            "is not built yet."
         )
     config = configs.resolve(mode, config)
     if policy.quantization_mode is not None:

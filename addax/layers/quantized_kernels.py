@@ -18,6 +18,7 @@ from ..core.op import Tensor
 from ..core.types import Array, ArrayLike
 from ..core.variable import Variable
 from ..quantizers import float8, integers
+from ..quantizers.calibration import round_to_nearest
 from ..quantizers.configs import Int4QuantizationConfig, QuantizationConfig
 from ..quantizers.quantizers import AbsMaxQuantizer, Quantizer
 
@@ -46,7 +47,7 @@ class Contraction:
         self.kept = tuple(i for i, c in enumerate(kernel) if c in output)
         self.is_leading = self.reduced == tuple(range(len(self.reduced)))  # whether the summed axes come first
 
-    def to_matrix(self, kernel: Array) -> Array:
+    def to_matrix(self, kernel: ArrayLike) -> Array:
         """Returns the kernel as a matrix `(summed elements, others)`."""
         rows = int(np.prod([kernel.shape[i] for i in self.reduced], dtype=int))
         return kernel.transpose(*self.reduced, *self.kept).reshape(rows, -1)
@@ -364,7 +365,20 @@ class CalibratedKernel(QuantizedKernel):
     def _stored(self, columns: int) -> int:
         return -(-columns // 2) if self.bits == 4 else columns
 
-    def take(self, values: Array, scale: Array, zero: Array, index: Array, scales: Array | None = None) -> Quantized:
+    def quantize(self, kernel: ArrayLike) -> Quantized:
+        matrix = np.asarray(self.contraction.to_matrix(kernel).T)
+        rounded = round_to_nearest(matrix, self.bits, self.group_size)  # without data, the nearest is the best guess
+        factors = np.ones(matrix.shape[1]) if self.mode == "awq" else None
+        return self.take(rounded.values, rounded.scale, rounded.zero, rounded.groups, factors)
+
+    def take(
+        self,
+        values: ArrayLike,
+        scale: ArrayLike,
+        zero: ArrayLike,
+        index: ArrayLike,
+        scales: ArrayLike | None = None,
+    ) -> Quantized:
         """Returns the values of the variables for the result of a calibration.
 
         Args:

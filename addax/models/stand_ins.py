@@ -14,7 +14,8 @@ from ..core.warnings import warn
 from ..layers.kernel_layer import KernelLayer
 from ..layers.layer import Layer
 from ..quantizers import configs
-from ..quantizers.configs import QuantizationConfig
+from ..quantizers.configs import AWQConfig, GPTQConfig, QuantizationConfig
+from .calibration import calibrate
 
 Filters: TypeAlias = str | Sequence[str] | Callable[[Layer], bool] | None
 Targets: TypeAlias = str | Sequence[str] | Callable[[Layer], bool] | None
@@ -32,7 +33,7 @@ def quantize(
             "not built yet."
         )
     layers = [layer for layer in model._flatten_layers(include_self=False) if chosen(layer)]
-    if config.mode in ("gptq", "awq"):
+    if isinstance(config, (GPTQConfig, AWQConfig)):
         calibrate(model, config, chosen)
         return
     for layer in layers:
@@ -42,11 +43,6 @@ def quantize(
             # Layers without weights have nothing to quantize, and the layers inside a layer are asked themselves.
             if layer.weights and not layer._layers:
                 warn(str(error))
-
-
-def calibrate(model: Layer, config: Any, chosen: Callable[[Layer], bool]) -> None:
-    """Quantizes the layers of a model by a method that is calibrated with data."""
-    raise NotImplementedError(f"Quantization mode '{config.mode}' needs calibration.")
 
 
 def _by_filters(filters: Filters) -> Callable[[Layer], bool]:

@@ -88,7 +88,7 @@ def test_updates_of_a_second_group_of_layers():
 
 def test_mistakes():
     model = make()
-    with pytest.raises(ValueError, match="No layer of model 'model' .* matches targets='encodr/\\*'"):
+    with pytest.raises(ValueError, match=r"No layer of model 'model' .* matches targets='encodr/\*'"):
         model.enable_lora(2, targets="encodr/*")
     with pytest.raises(ValueError, match="call `enable_lora` first"):
         model.merge_lora()

@@ -183,7 +183,7 @@ def test_mistakes(program):
 
 
 def test_further_mistakes():
-    with pytest.raises(ValueError, match="Cannot enable lora on a layer that isn't yet built."):
+    with pytest.raises(ValueError, match=r"Cannot enable lora on a layer that isn't yet built\."):
         addax.layers.Dense(3).enable_lora(1)
     for rank in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match="`rank` must be a positive integer"):

@@ -118,7 +118,7 @@ def test_layers(name, mode):
     assert {k: np.asarray(v).dtype for k, v in stores[0].items()} == {
         k: np.asarray(v).dtype for k, v in stores[1].items()
     }
-    for layer, k, store in zip((ours, theirs), LIBS, stores[::-1]):
+    for layer, store in zip((ours, theirs), stores[::-1]):
         again = type(layer).from_config(layer.get_config())
         again.build(LAYERS[name][1])
         again.load_own_variables({key: np.asarray(value) for key, value in store.items()})
@@ -276,7 +276,7 @@ def test_models_and_their_files(mode, tmp_path):
     for model, k in zip(models, LIBS):
         quantize(model, mode, k)
     ours, theirs = models
-    assert [d for d in described(ours)] == [d for d in described(theirs) if "seed" not in d[0]]
+    assert described(ours) == [d for d in described(theirs) if "seed" not in d[0]]
     expected = ours.predict(ids, verbose=0)
     close(expected, theirs.predict(ids, verbose=0), 1e-4)
     assert ours.count_params() == theirs.count_params()

@@ -87,7 +87,7 @@ def test_packing(dtype, low, high):
             assert found[1:] == expected[1:]
             back = addax.quantizers.unpack_int4(found[0], found[2], axis, dtype)
             np.testing.assert_array_equal(back, values)
-            on_both(lambda q, p=expected, a=axis: q.unpack_int4(np.asarray(p[0]), p[2], a, dtype))
+            on_both(lambda q, p=expected, a=axis, d=dtype: q.unpack_int4(np.asarray(p[0]), p[2], a, d))
 
 
 @pytest.mark.parametrize("narrow", [False, True])
@@ -103,7 +103,7 @@ def test_fake_quant_gradients():
     for bounds, axis in (((low, high), 1), ((low[0], high[0]), None)):
 
         def gradients(q, bounds=bounds, axis=axis):
-            total = lambda *a: (q.fake_quant_with_min_max_vars(*a, axis=axis) ** 2).sum()  # noqa: E731
+            total = lambda *args: (q.fake_quant_with_min_max_vars(*args, axis=axis) ** 2).sum()  # noqa: E731
             return jax.grad(total, (0, 1, 2))(VALUES, *bounds)
 
         for a, b in zip(gradients(addax.quantizers), gradients(keras.quantizers)):
