@@ -88,7 +88,7 @@ class Batches:
             taken: Number of batches that were taken of the pass under way; the next call of `epoch` is given it. 0
                 where the next pass begins anew.
         """
-        self.passes = state["passes"] - (taken > 0)
+        self.passes = state["passes"]
 
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""
@@ -149,7 +149,7 @@ class ArrayBatches(Batches):
         self.seed = state["seed"]
 
     def epoch(self, start: int = 0) -> Iterator[Batch]:
-        order = self.next_order()
+        order = self.order(self.passes - 1) if start else self.next_order()
         for first in range(start * self.batch_size, self.rows, self.batch_size):
             rows = slice(first, min(first + self.batch_size, self.rows))
             yield self.rows_of(rows if order is None else order[rows])
@@ -221,7 +221,7 @@ class IteratorBatches(Batches):
         return batch
 
     def epoch(self, start: int = 0) -> Iterator[Batch]:
-        self.passes += 1
+        self.passes += start == 0
         if self.tracked and not self._restored and not (self.one_pass and self._streams):
             self._streams = streams()
         if self._first:  # what `peek` read belongs to the first epoch
@@ -265,7 +265,7 @@ class IteratorBatches(Batches):
 
     def _wind(self, count: int) -> None:
         """Reads `count` batches again that were read before."""
-        if self._iterator is None or (self.passes > 0 and not self.one_pass):  # `peek` has read of the first pass
+        if self._iterator is None or (self.passes > 1 and not self.one_pass):  # `peek` has read of the first pass
             self._iterator, self._read = None, 0
         self._first.clear()
         if self._streams is not None:

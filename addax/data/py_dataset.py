@@ -93,7 +93,7 @@ class PyDatasetBatches(Batches):
         return batch
 
     def epoch(self, start: int = 0) -> Iterator[Batch]:
-        self.passes += 1
+        self.passes += start == 0
         order = itertools.islice(self._order(self.passes - 1), start, None)
         if self._workers <= 1:
             for i in order:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,11 +22,8 @@ from ..core.warnings import warn
 from ..optimizers import Optimizer
 from ..version import __version__
 from .arguments import FitArguments
-from .sameness import differences, facts_of, forgotten
+from .sameness import UnderWay, differences, facts_of, forgotten
 from .steps import StepModel
-
-if TYPE_CHECKING:
-    from .loop import Training
 
 
 class Snapshot(NamedTuple):
@@ -75,7 +72,7 @@ class Saver:
         checkpoints: Where they go, and how often.
     """
 
-    def __init__(self, training: Training, checkpoints: Checkpoints):
+    def __init__(self, training: UnderWay, checkpoints: Checkpoints):
         self.training = training
         self.checkpoints = checkpoints
         self.folder = Folder(checkpoints.folder, checkpoints.keep)
@@ -317,7 +314,7 @@ class Saver:
             warn(f"{text}. Training goes on, and the last one that was written is kept.")
 
 
-def _encoded(state: dict[str, Any], arrays: list[Any], training: Training) -> Any:
+def _encoded(state: dict[str, Any], arrays: list[Any], training: UnderWay) -> Any:
     """Encodes the state of a training; errors name the callback whose state can't be written."""
     text = {k: encode(v, arrays, k) for k, v in state.items() if k != "callbacks"}
     found = [[kind, encode(s, arrays, f"{kind}.state()")] for kind, s in state["callbacks"]["callbacks"]]

@@ -145,7 +145,8 @@ class Runner:
             self.limited.restore(state, state["step"])
             return
         self.limited.start = state["step"]
-        self.source.restore(state["source"], state["step"])
+        self.source.restore(state["source"])
+        self.source.passes -= state["step"] > 0  # the pass under way is begun again, in the same order
         set_streams(state["streams"])
 
     def _dispatches(self) -> Iterator[Dispatch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,10 +14,9 @@ from ..core import tree
 from ..core.ours import is_ours
 from ..core.types import Array
 from ..data.batches import ArrayBatches, Batches
+from .arguments import FitArguments
+from .runner import Runner
 from .steps import StepModel
-
-if TYPE_CHECKING:
-    from .loop import Training
 
 _DIGESTED = 16 << 20  # bytes of an array that its digest is made of; of a larger one, of rows from all parts
 _MOST = 6  # differences that are told
@@ -25,7 +24,22 @@ _WITHOUT_EFFECT = ("ProgbarLogger", "BackupAndRestore", "LambdaCallback", "Tenso
 _FREE = ("epochs", "verbose", "callbacks", "debug_nans", "resume")  # arguments that may differ
 
 
-def facts_of(training: Training) -> dict[str, Any]:
+class UnderWay(Protocol):
+    """A training, `loop.Training`, as far as checkpoints have to do with it."""
+
+    model: StepModel
+    given: FitArguments
+    callbacks: CallbackList
+    runner: Runner
+    validation: Runner | None
+    epoch: int
+
+    def state(self) -> dict[str, Any]: ...
+
+    def restore(self, state: dict[str, Any]) -> None: ...
+
+
+def facts_of(training: UnderWay) -> dict[str, Any]:
     """Returns what must be the same when a training is resumed, made of what JSON has.
 
     Args:
@@ -115,7 +129,8 @@ def _callback_facts(callbacks: CallbackList) -> dict[str, Any]:
         own = vars(callback).items() if ours else ()
         numbers = {k: v for k, v in own if not k.startswith("_") and k != "verbose"}
         kept = {k: v for k, v in numbers.items() if isinstance(v, (bool, int, float)) or k in ("monitor", "mode")}
-        found[f"{len(found)} ({kind})"] = _plain(kept)
+        others = sum(name.partition(" ")[0] == kind for name in found)
+        found[f"{kind} {others + 1}" if others else kind] = _plain(kept)
     return found
 
 
@@ -204,4 +219,4 @@ def _briefly(callback: Any) -> dict[str, Any]:
     }
 
 
-__all__ = ["differences", "facts_of", "forgotten"]
+__all__ = ["UnderWay", "differences", "facts_of", "forgotten"]
