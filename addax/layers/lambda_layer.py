@@ -146,7 +146,7 @@ def _is_code(value: Any) -> TypeGuard[dict[str, Any]]:
 
 
 def _without_output_shape(config: dict[str, Any]) -> dict[str, Any]:
-    """The config without stored code for the output's shape, which follows from the function that the program passes."""
+    """The config without stored code for the output's shape, which follows from the program's function."""
     return {**config, "output_shape": None} if _is_code(config.get("output_shape")) else config
 
 

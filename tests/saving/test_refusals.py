@@ -109,7 +109,7 @@ def test_stored_code_is_never_run(safe_mode: bool, tmp_path: Any, monkeypatch: A
             deserialize_keras_object(given, safe_mode=safe_mode)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: keras.ops.tanh(x), name="squash")])
     model.save(tmp_path / "m.keras")
-    with pytest.raises(ValueError, match="named 'squash'.*names.*'tanh'.*'squash': function"):
+    with pytest.raises(ValueError, match=r"named 'squash'.*names.*'tanh'.*'squash': function"):
         keras.saving.load_model(tmp_path / "m.keras", safe_mode=safe_mode)
 
 
@@ -122,7 +122,7 @@ def test_the_program_passes_functions_for_stored_code(tmp_path: Any) -> None:
     model = keras.Sequential([keras.Input((2,)), layer])
     with pytest.warns(UserWarning, match="unsafe"):
         model.save(tmp_path / "m.keras")
-    with pytest.raises(ValueError, match="'scale.mask': function"):
+    with pytest.raises(ValueError, match=r"'scale\.mask': function"):
         keras.saving.load_model(tmp_path / "m.keras", {"scale": lambda x: 3 * x})
     given = {"scale": lambda x: 3 * x, "scale.mask": lambda x, m: x > 0}
     loaded = keras.saving.load_model(tmp_path / "m.keras", given)
