@@ -197,7 +197,7 @@ def check_quantize(
     if config.mode == "int8" and policy.compute_dtype == "float16":
         raise ValueError(
             f"Quantization mode='{config.mode}' doesn't work well with compute_dtype='{policy.compute_dtype}'. "
-            "Consider loading model/layer with another dtype policy such as 'mixed_bfloat16' or 'mixed_float16' before calling "
-            "`quantize()`."
+            "Consider loading model/layer with another dtype policy such as 'mixed_bfloat16' or 'mixed_float16' "
+            "before calling `quantize()`."
         )
     return config

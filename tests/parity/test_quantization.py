@@ -244,7 +244,7 @@ def test_mistakes(program):
 
 
 @pytest.mark.filterwarnings("ignore:Layer InputLayer does not have")
-@pytest.mark.parametrize("filters", ["one", "o$", ["one", "^t"], lambda layer: layer.name == "two", "missing"], ids=str)
+@pytest.mark.parametrize("filters", ["one", "o$", ["one", "^t"], lambda layer: layer.name == "two", "missing"])
 def test_filters(filters):
     found = []
     for k in LIBS:
