@@ -7,12 +7,12 @@ and build nothing. What has only changed its name is in the tables of `names`.
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from ..core import registry
+from ..core.reading import MAX_JSON, DamagedError, check_values, read_json, short
 from ..core.signature import init_parameters
 from ..core.types import Config, Tree
 from . import names
@@ -76,10 +76,11 @@ def parsed(text: str) -> Config:
         ValueError: It is neither.
         ImportError: It is no JSON, and PyYAML is not installed.
     """
-    config = json.loads(text) if text.lstrip()[:1] in ("{", "[", '"') or not _YAML.search(text) else _of_yaml(text)
-    config = json.loads(config) if isinstance(config, str) else config
+    is_yaml = text.lstrip()[:1] not in ("{", "[", '"') and _YAML.search(text) is not None
+    config = _of_yaml(text) if is_yaml else read_json(text, "The config")
+    config = read_json(config, "The config") if isinstance(config, str) else config
     if not isinstance(config, dict):
-        return config
+        raise DamagedError(f"The config of a model is an object. Received: {short(config)} (of {type(config)})")
     version = config.get("keras_version")
     if isinstance(version, str):
         return present_model(config, version) if is_old(version) or "module" not in config else config
@@ -145,6 +146,9 @@ def _of_yaml(text: str) -> Any:
     except ImportError:
         raise ImportError("The config is YAML, for which PyYAML is needed: `pip install pyyaml`.") from None
 
+    if len(text) > MAX_JSON:
+        raise DamagedError(f"The config has {len(text)} bytes; addax reads YAML of up to {MAX_JSON}.")
+
     class Loader(yaml.SafeLoader):
         pass
 
@@ -152,7 +156,7 @@ def _of_yaml(text: str) -> Any:
     for tag in ("unicode", "str"):
         Loader.add_constructor(f"tag:yaml.org,2002:python/{tag}", lambda loader, node: loader.construct_scalar(node))
     try:
-        return yaml.load(text, Loader)
+        return check_values(yaml.load(text, Loader), "The config")
     except yaml.YAMLError as error:
         raise ValueError(f"The config is no YAML that addax reads: {error}") from None
 

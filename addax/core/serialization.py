@@ -18,7 +18,10 @@ from .errors import describe, did_you_mean
 from .graph import OpCall, Operation
 from .keras_tensor import KerasTensor
 from .op import OpDefinition, Tensor
+from .ours import is_ours
 from .policy import DTypePolicy, DTypePolicyMap
+from .reading import DamagedError
+from .argument_types import check_arguments
 from .types import Config, Tree
 from .variable import Variable
 from .warnings import warn
@@ -252,8 +255,10 @@ def _deserialize_object(config: Config) -> Any:
     if class_name in _PLAIN:
         try:
             return _PLAIN[class_name](inner)
-        except (KeyError, AttributeError) as error:
-            raise TypeError(f"The config of a '{class_name}' is damaged: {_short(inner)} ({error!r})") from None
+        except (LookupError, AttributeError, TypeError, OverflowError) as error:
+            if is_own_message(error):
+                raise
+            raise DamagedError(f"The config of a '{class_name}' is damaged: {_short(inner)} ({error!r})") from None
     if class_name == LAMBDA_MARK:
         return load_lambda(inner)
     if class_name in _FUNCTION_TYPES:
@@ -284,25 +289,50 @@ def _deserialize_instance(cls: type, config: dict[str, Any]) -> Any:
     sharable = issubclass(cls, Operation)
     if sharable and (again := thread.read.find(config)) is not None:
         return again
+    if is_ours(cls):
+        check_arguments(cls, inner)
     try:
         instance = cls.from_config(inner)
-    except TypeError as error:
-        if is_own_message(error):
+    except (TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, NotImplementedError) as error:
+        if is_own_message(error) or (not isinstance(error, TypeError) and not is_ours(cls)):
             raise
-        raise TypeError(
+        if is_ours(cls) and not _is_of_call(error):
+            raise DamagedError(
+                f"The config of a {class_name} {_short_name(inner)} is damaged: {type(error).__name__}: {error}. "
+                f"Config: {_short(inner)}."
+            ) from error
+        raise DamagedError(
             f"'{class_name}' could not be made from its config. Custom classes must define `get_config()` with every "
             f"argument of `__init__` (and `from_config()` where these need decoding). Config: {_short(inner)}. "
             f"Error: {error}"
         ) from error
-    build_config = config.get("build_config")
+    build_config, compile_config = (_part(config, key) for key in ("build_config", "compile_config"))
     if build_config and hasattr(instance, "build_from_config") and not getattr(instance, "built", False):
         instance.build_from_config(build_config)
-    compile_config = config.get("compile_config")
     if compile_config and hasattr(instance, "compile_from_config"):
         instance.compile_from_config(compile_config)
     if sharable:
         thread.read.note(config, instance)
     return instance
+
+
+def _part(config: Config, key: str) -> Config | None:
+    found = config.get(key)
+    if found is not None and not isinstance(found, dict):
+        raise DamagedError(
+            f"`{key}` of a {config['class_name']} {_short_name(config['config'])} must be an object or null. "
+            f"Received: {_short(found)}"
+        )
+    return found
+
+
+def _short_name(config: Config) -> str:
+    return f"named '{config['name']}'" if isinstance(config.get("name"), str) else "without a name"
+
+
+def _is_of_call(error: Exception) -> bool:
+    """Whether a constructor was called with arguments that it doesn't have, or without some that it needs."""
+    return isinstance(error, TypeError) and ("argument" in str(error) or "got an unexpected" in str(error))
 
 
 def write_lambda(fn: Callable, names: Sequence[str] = ()) -> bytecode.Code:
@@ -346,7 +376,7 @@ def load_lambda(config: dict[str, Any], what: str = "a Python lambda", given: st
 
 def is_own_message(error: Exception) -> bool:
     """Returns whether the message of `error` is already one of addax's, which describes what is wrong with a config."""
-    return str(error).startswith(("Could not locate", "Unknown", "'"))
+    return isinstance(error, DamagedError) or str(error).startswith(("Could not locate", "Unknown", "'"))
 
 
 def _short(value: object) -> str:
@@ -392,6 +422,13 @@ def _tensor(config: Config) -> Tensor:
     return to_tensor(config["value"], config["dtype"])
 
 
+def _numbers(config: Config) -> np.ndarray:
+    dtype = np.dtype(config["dtype"])
+    if dtype.kind not in "biufc":
+        raise DamagedError(f"An array in the config has dtype '{dtype}', which is not of numbers.")
+    return np.array(config["value"], dtype=dtype)
+
+
 def _symbolic(config: Config) -> KerasTensor:
     return KerasTensor(config["shape"], config["dtype"])
 
@@ -401,7 +438,7 @@ _PLAIN: dict[str, Any] = {
     "__slice__": lambda c: slice(*(_deserialize(c[k]) for k in ("start", "stop", "step"))),
     "__ellipsis__": lambda c: Ellipsis,
     "__bytes__": lambda c: c["value"].encode("utf-8"),
-    "__numpy__": lambda c: np.array(c["value"], dtype=c["dtype"]),
+    "__numpy__": lambda c: _numbers(c),
     "__tensor__": _tensor,
     "__keras_tensor__": _symbolic,
     "DTypePolicy": DTypePolicy.from_config,

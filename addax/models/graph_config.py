@@ -12,6 +12,7 @@ from ..core import registry, tree
 from ..core.graph import Operation, node_key
 from ..core.keras_tensor import KerasTensor
 from ..core.ours import is_ours
+from ..core.reading import DamagedError, short
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import auto_config, signature_of
 from ..core.types import Config, Tree
@@ -125,13 +126,24 @@ class _GraphReader:
         self.operations: dict[str, Operation] = {}
         self.waiting: list[tuple[Operation, deque]] = []
         self.made: dict[str, list[list[KerasTensor]]] = {}  # name of a layer -> the tensors of each of its calls
-        for layer_config in config["layers"]:
+        layers = config["layers"]
+        if not isinstance(layers, list):
+            raise DamagedError(f"`layers` of model '{self.name}' must be a list. Received: {short(layers)}")
+        for layer_config in layers:
             operation = deserialize_layer(layer_config, custom_objects, self.name)
-            if layer_config.get("name"):
-                operation.name = layer_config["name"]
+            if not isinstance(operation, Operation):
+                raise DamagedError(
+                    f"`layers` of model '{self.name}' holds what is no layer: {short(operation)} (of {type(operation)})."
+                )
+            name = layer_config.get("name") or operation.name
+            if not isinstance(name, str) or name in self.operations:
+                raise DamagedError(
+                    f"`layers` of model '{self.name}' has a layer without a name of its own: {short(name)}."
+                )
+            operation.name = name
             self.operations[operation.name] = operation
             self.made[operation.name] = [[operation.output]] if isinstance(operation, InputLayer) else []
-            self.waiting.append((operation, deque(layer_config["inbound_nodes"])))
+            self.waiting.append((operation, deque(_calls(layer_config, operation))))
 
     def call_all(self) -> None:
         """Makes all calls, those of each layer in order.
@@ -158,7 +170,15 @@ class _GraphReader:
             args, kwargs = self._arguments(call)
         except _NotMade:
             return False
-        outputs = operation(*args, **kwargs)
+        try:
+            outputs = operation(*args, **kwargs)
+        except (LookupError, AttributeError, ArithmeticError, TypeError, RecursionError, NotImplementedError) as error:
+            if not is_ours(type(operation)):
+                raise
+            raise DamagedError(
+                f"Layer '{operation.name}' of model '{self.name}' can't be called as its config says: "
+                f"{type(error).__name__}: {error}. The call: {short(call)}"
+            ) from error
         self.made[operation.name].append([t for t in tree.flatten(outputs) if isinstance(t, KerasTensor)])
         return True
 
@@ -173,7 +193,7 @@ class _GraphReader:
         if isinstance(x, dict):
             kind = x.get("class_name")
             if kind == "__keras_tensor__":
-                return self._tensor(*x["config"]["keras_history"])
+                return self._tensor(*_history(x))
             if kind == "__tuple__":
                 return tuple(self._decode(v) for v in x["config"]["value"])
             if kind is not None and "config" in x:
@@ -188,6 +208,8 @@ class _GraphReader:
             raise ValueError(f"Invalid Functional model configuration. Missing node: {name} (model '{self.name}')")
         if call >= len(self.made[name]):
             raise _NotMade
+        if not -1 <= call or not 0 <= index < len(self.made[name][call]):
+            raise DamagedError(f"Layer '{name}' of model '{self.name}' has no output {index} of call {call}.")
         return self.made[name][call][index]
 
     def resolve(self, structure: Tree) -> Any:
@@ -209,6 +231,11 @@ class _GraphReader:
                 ) from None
         if isinstance(structure, dict):
             return {k: self.resolve(v) for k, v in structure.items()}
+        if not isinstance(structure, (list, tuple)):
+            raise DamagedError(
+                f"The inputs and outputs of model '{self.name}' are lists of layer, call and number. "
+                f"Received: {short(structure)}"
+            )
         return type(structure)(self.resolve(v) for v in structure)
 
 
@@ -260,6 +287,32 @@ def _place(layer: dict[str, Any], model: str | None) -> str:
     return f"{_PLACE}{name}' of model '{model}'."
 
 
+def _calls(layer: Config, operation: Operation) -> list[Config]:
+    """The calls in the config of a layer, each with its arguments."""
+    calls = layer.get("inbound_nodes")
+    whole = isinstance(calls, list) and all(
+        isinstance(c, dict) and isinstance(c.get("args"), (list, tuple)) and isinstance(c.get("kwargs"), dict)
+        for c in calls
+    )
+    if not whole or calls is None:
+        raise DamagedError(
+            f"`inbound_nodes` of layer '{operation.name}' must be a list of calls with `args` and `kwargs`. "
+            f"Received: {short(calls)}"
+        )
+    return calls
+
+
+def _history(tensor: Config) -> tuple[str, int, int]:
+    """The layer, call and number of the output that a tensor in a config is."""
+    inner = tensor.get("config")
+    history = inner.get("keras_history") if isinstance(inner, dict) else None
+    if not _is_reference(history) or type(history[2]) is not int:
+        raise DamagedError(
+            f"`keras_history` of a tensor must be a layer's name and two numbers. Received: {short(history)}"
+        )
+    return tuple(history)
+
+
 def _is_index(value: list) -> bool:
     """Whether a list was a tuple, such as the index of `x[:, 0]`; JSON has no tuples."""
     return not any(isinstance(v, dict) and v.get("class_name") == "__keras_tensor__" for v in value)
@@ -267,7 +320,10 @@ def _is_index(value: list) -> bool:
 
 def _is_reference(value: Tree) -> bool:
     return (
-        isinstance(value, (list, tuple)) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int)
+        isinstance(value, (list, tuple))
+        and len(value) == 3
+        and isinstance(value[0], str)
+        and type(value[1]) is type(value[2]) is int
     )
 
 

@@ -10,13 +10,14 @@ from typing import Any, BinaryIO, Self, TypeAlias
 from ..compat.configs import parsed
 from ..core import tree
 from ..core.engine import is_tracer
-from ..core.errors import did_you_mean
+from ..core.errors import describe, did_you_mean
 from ..core.graph import Node, Operation, node_key
 from ..core.keras_tensor import KerasTensor, any_symbolic
 from ..core.late import provided
 from ..core.masks import get_mask, set_mask
 from ..core.ours import is_ours
 from ..core.policy import get as get_policy
+from ..core.reading import DamagedError, reading
 from ..core.registry import custom_object_scope
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.types import InitializerLike, ShapeTree, Tree
@@ -606,8 +607,13 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     >>> keras.models.model_from_json(model.to_json()).output_shape
     (None, 2)
     """
-    with custom_object_scope(custom_objects or {}):
-        return deserialize_keras_object(parsed(json_string))
+    if not isinstance(json_string, str):
+        raise TypeError(f"`json_string` must be the text that `to_json` returns. Received: {describe(json_string)}")
+    with custom_object_scope(custom_objects or {}), reading("the JSON of a model"):
+        found = deserialize_keras_object(parsed(json_string))
+        if not isinstance(found, Model):
+            raise DamagedError(f"The JSON describes no model, but {describe(found)}.")
+    return found
 
 
 def _is_of_graph(args: tuple, kwargs: dict[str, Any]) -> bool:

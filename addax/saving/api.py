@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Sequence
 from typing import Any, BinaryIO, TypeGuard
 
+from ..checkpoints.arrays import sync
 from ..core.errors import describe
+from ..core.reading import DamagedError, reading
 from ..core.warnings import warn
 from ..layers.layer import Layer
 from ..optimizers import Optimizer
 from . import archive, legacy, remote, safetensors, weights
-from .atomic import replacing
+from .atomic import claim, remove, replacing
 from .formats import kind_of
-from .hdf5 import Reader, ShardedWriter, Writer, open_h5
+from .hdf5 import Reader, ShardedWriter, Writer, open_h5, shard_name, shards_of
 from .loadable import check_loadable
 
 PathLike = str | os.PathLike
@@ -136,10 +139,11 @@ def load_model(
     if not _is_path(filepath):
         if not hasattr(filepath, "read"):
             raise ValueError(f"`filepath` must be a path or a binary file. Received: {describe(filepath)}")
-        return _read_model(filepath, custom_objects, compile, safe_mode)  # type: ignore[arg-type]
+        with reading(f"the file {getattr(filepath, 'name', filepath)}"):
+            return _read_model(filepath, custom_objects, compile, safe_mode)  # type: ignore[arg-type]
     filepath = os.fspath(filepath)  # type: ignore[arg-type]
     if remote.is_url(filepath):
-        with remote.fetched(filepath) as local:
+        with remote.fetched(filepath) as local, reading(f"the file {filepath}"):
             return _read_model(local, custom_objects, compile, safe_mode)
     if not os.path.exists(filepath):
         _check_model_name(filepath)
@@ -147,7 +151,8 @@ def load_model(
             f"File not found: filepath={filepath}. Please ensure the file is an accessible `.keras` zip file. The "
             f"current directory is {os.getcwd()}."
         )
-    return _read_model(filepath, custom_objects, compile, safe_mode)
+    with reading(f"the file {filepath}"):
+        return _read_model(filepath, custom_objects, compile, safe_mode)
 
 
 # Scripts catch what Keras raises: for `.h5` files it is h5py's.
@@ -252,19 +257,34 @@ def _write_weights(
 
 
 def _save_shards(model: Layer, filepath: str, max_bytes: float, skip: Sequence[Layer | Optimizer]) -> None:
-    folder = os.path.dirname(os.path.realpath(filepath))
-    with replacing(filepath) as temporary:
-        # The shards are written under temporary names; the index already has the final ones.
-        writer = ShardedWriter(temporary, max_bytes, name=os.path.basename(filepath))
-        try:
-            with writer:
-                weights.save(model, writer, skip=skip)
-            for path, name in zip(writer.paths, writer.names):
-                os.replace(path, os.path.join(folder, name))
-        finally:
-            for path in writer.paths:
-                if os.path.exists(path):
-                    os.remove(path)
+    filepath = os.path.realpath(filepath)
+    folder, name = os.path.split(filepath)
+    # Shards under the names of others would mix with these until the index is replaced: where the usual names are taken,
+    # by older shards or by a process that saves at the same time, they get names of their own.
+    first = os.path.join(folder, shard_name(name, "", 0))
+    usual = claim(first) if os.path.isdir(folder) else True
+    before = shards_of(filepath)
+    made: list[str] = []
+    whole = False
+    try:
+        with replacing(filepath) as temporary:
+            # The shards are written under temporary names; the index already has the final ones.
+            writer = ShardedWriter(temporary, max_bytes, name, "" if usual else f"_{uuid.uuid4().hex[:8]}")
+            try:
+                with writer:
+                    weights.save(model, writer, skip=skip)
+                for path, final in zip(writer.paths, writer.names):
+                    made.append(os.path.join(folder, final))
+                    with open(path, "r+b") as file:
+                        sync(file)
+                    os.replace(path, made[-1])
+            finally:
+                remove(writer.paths)
+        whole = True
+    finally:
+        if not whole:
+            remove([*made, first] if usual else made)
+    remove([path for path in before if path not in made])
 
 
 def load_weights(model: Layer, filepath: PathLike, skip_mismatch: bool = False, **kwargs: Any) -> None:
@@ -298,12 +318,13 @@ def load_weights(model: Layer, filepath: PathLike, skip_mismatch: bool = False, 
     if not isinstance(model, Layer):
         raise ValueError(f"The first argument must be a model. Received: {describe(model)}")
     if remote.is_url(filepath):
-        with remote.fetched(filepath) as local:
+        with remote.fetched(filepath) as local, reading(f"the file {filepath}"):
             _read_weights(model, local, skip_mismatch, by_name, skip)
         return
     if not os.path.exists(filepath):
         raise FileNotFoundError(f"File not found: filepath={filepath}. The current directory is {os.getcwd()}.")
-    _read_weights(model, filepath, skip_mismatch, by_name, skip)
+    with reading(f"the file {filepath}"):
+        _read_weights(model, filepath, skip_mismatch, by_name, skip)
 
 
 def _read_weights(
@@ -332,6 +353,8 @@ def _read_weights(
         raise ValueError(f"`by_name` only supports loading legacy '.h5' or '.hdf5' files. Received: {filepath}")
     if kind in ("archive", "folder"):
         with archive.opened(filepath) as folder:
+            if not os.path.exists(os.path.join(folder, archive.WEIGHTS)):
+                raise DamagedError(f"{filepath} has no member `{archive.WEIGHTS}`, so there are no weights to load.")
             archive.read_weights(model, folder, skip_mismatch, skip)
         return
     opener = safetensors.Reader if kind == "safetensors" else Reader

@@ -6,14 +6,17 @@ import datetime
 import json
 import os
 import shutil
+import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from ..compat.configs import is_old
 from ..compat.training import present_archive
+from ..core.reading import MAX_JSON, DamagedError, read_json, short
 from ..core.registry import custom_object_scope
 from ..core.serialization import deserialize_keras_object, safe_mode_scope, serialize_keras_object
 from ..layers.layer import Layer
@@ -99,26 +102,45 @@ def read(
             config.pop("compile_config", None)
         with safe_mode_scope(None):  # this load's own choice, also inside another one
             model = deserialize_keras_object(config, safe_mode=safe_mode)
+            if not isinstance(model, Layer):
+                raise DamagedError(f"`{CONFIG}` describes no model, but {short(model)} (of {type(model)}).")
             read_weights(model, folder)
     return model
 
 
 def read_config(folder: str) -> dict[str, Any]:
     """Returns the config in an opened archive, in the form of today."""
-    with open(os.path.join(folder, CONFIG), encoding="utf-8") as text:
-        config = json.load(text)
+    config = read_member(folder, CONFIG)
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict) or "class_name" not in config:
+        raise DamagedError(
+            f"`{CONFIG}` must be an object with the `class_name` and the `config` of a model. Received: {short(config)}"
+        )
     version = _version(folder)
     return present_archive(config, version) if version is not None and is_old(version) else config
 
 
 def _version(folder: str) -> str | None:
     """The version of Keras that wrote an opened archive, if it tells."""
-    path = os.path.join(folder, METADATA)
+    metadata = read_member(folder, METADATA)
+    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return version if isinstance(version, str) else None
+
+
+def read_member(folder: str, name: str) -> Any:
+    """Returns the data in a JSON file of an opened archive; None if it has no such file.
+
+    Args:
+        folder: The folder of the archive.
+        name: Name of the file in it.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    path = os.path.join(folder, name)
     if not os.path.exists(path):
         return None
-    with open(path, encoding="utf-8") as text:
-        version = json.load(text).get("keras_version")
-    return version if isinstance(version, str) else None
+    with open(path, "rb") as file:
+        return read_json(file.read(MAX_JSON + 1), f"`{name}`")
 
 
 def read_weights(
@@ -135,11 +157,16 @@ def read_weights(
         ValueError: The arrays do not fit.
     """
     path = os.path.join(folder, WEIGHTS)
-    if os.path.exists(path):
-        version = _version(folder)
-        old = version is not None and is_old(version)
-        with OlderReader(path, getattr(model, "optimizer", None)) if old else Reader(path) as reader:
-            weights.load(model, reader, os.path.join(folder, ASSETS), skip_mismatch, skip)
+    if not os.path.exists(path):
+        if not model.weights:
+            return
+        raise DamagedError(
+            f"There is no member `{WEIGHTS}`, but model '{model.name}' has weights: {[v.path for v in model.weights][:5]}."
+        )
+    version = _version(folder)
+    old = version is not None and is_old(version)
+    with OlderReader(path, getattr(model, "optimizer", None)) if old else Reader(path) as reader:
+        weights.load(model, reader, os.path.join(folder, ASSETS), skip_mismatch, skip)
 
 
 @contextmanager
@@ -164,6 +191,7 @@ def opened(file: str | BinaryIO, arrays: bool = True) -> Iterator[str]:
         ) from error
     with archive, tempfile.TemporaryDirectory() as folder:
         members = archive.namelist()
+        _check_members(archive)
         if CONFIG not in members:
             raise ValueError(
                 f"Not a `.keras` file: the archive {file} has no member `{CONFIG}`. It has {members[:10]}."
@@ -174,14 +202,52 @@ def opened(file: str | BinaryIO, arrays: bool = True) -> Iterator[str]:
         yield folder
 
 
+_MAX_MEMBERS = 100_000
+_MAX_RATIO = 200  # of all members unpacked to the archive; arrays are stored, and trained ones hardly shrink
+_FREE = 64 << 20  # bytes that may come from any archive
+
+
+def _check_members(archive: zipfile.ZipFile) -> None:
+    """Raises an error if the table of an archive can't be that of a model. Nothing has been unpacked then."""
+    members = archive.infolist()
+    if len(members) > _MAX_MEMBERS:
+        raise DamagedError(f"The archive has {len(members)} members; a model has no more than {_MAX_MEMBERS}.")
+    seen: set[str] = set()
+    for member in members:
+        name = member.filename
+        parts = name.removesuffix("/").split("/")
+        if any(part in ("", ".", "..") for part in parts) or any("\\" in part or ":" in part for part in parts[:-1]):
+            raise DamagedError(f"The archive has a member called {name!r}, which is no path inside it.")
+        if name in seen:
+            raise DamagedError(f"The archive has two members called {name!r}: one of them is not the author's.")
+        seen.add(name)
+        mode = member.external_attr >> 16
+        if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise DamagedError(f"The member {name!r} of the archive is a link or device, not a file.")
+        if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DamagedError(
+                f"The member {name!r} of the archive is encrypted, or packed by another method than deflate."
+            )
+        if name in (CONFIG, METADATA) and member.file_size > MAX_JSON:
+            raise DamagedError(
+                f"The member `{name}` has {member.file_size} bytes; addax reads JSON of up to {MAX_JSON}."
+            )
+    packed, unpacked = (sum(getattr(m, size) for m in members) for size in ("compress_size", "file_size"))
+    if unpacked > _FREE + _MAX_RATIO * packed:
+        raise DamagedError(
+            f"The members of the archive have {packed} bytes, and would have {unpacked} when unpacked: more than "
+            f"{_MAX_RATIO} times as many."
+        )
+
+
 def _extract(archive: zipfile.ZipFile, name: str, folder: str) -> None:
-    parts = name.split("/")
-    if any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts[:-1]) or parts[-1] in (".", ".."):
-        raise ValueError(f"The archive has a member called {name!r}, which is no path inside it.")
-    target = os.path.join(folder, *parts)
     if name.endswith("/"):
         return
+    target = os.path.join(folder, *name.split("/"))
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    # Reading to the end also checks the member's checksum.
-    with archive.open(name) as source, open(target, "wb") as out:
-        shutil.copyfileobj(source, out, 1 << 20)
+    # Reading to the end also checks the member's checksum, and that it isn't longer than the table says.
+    try:
+        with archive.open(name) as source, open(target, "wb") as out:
+            shutil.copyfileobj(source, out, 1 << 20)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DamagedError(f"The member {name!r} of the archive is damaged: {error}") from error

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..checkpoints.arrays import sync, sync_folder
+
+_LONGEST = 200  # bytes of a name that a temporary name repeats; file systems take 255 in all
 
 
 def _beside(path: str) -> str:
@@ -16,12 +23,15 @@ def _beside(path: str) -> str:
             f"The directory '{folder}' does not exist, so '{name}' can't be saved in it. Make it first: "
             f"`os.makedirs({folder!r}, exist_ok=True)`."
         )
-    return os.path.join(folder, f".{uuid.uuid4().hex[:8]}.{name}")
+    end = os.fsencode(name)[-_LONGEST:].decode("utf-8", "ignore")
+    return os.path.join(folder, f".{uuid.uuid4().hex}.{end}")
 
 
 @contextmanager
 def replacing(path: str) -> Iterator[str]:
     """Yields a path beside `path` to write a file to, which replaces `path` at the end and is removed after an error.
+
+    What was written is on the disk before the name is given to it. The mode of an old file is kept.
 
     Raises:
         FileNotFoundError: The folder of `path` does not exist.
@@ -36,11 +46,40 @@ def replacing(path: str) -> Iterator[str]:
     path = os.path.realpath(path)  # what a link points to, not the link
     temporary = _beside(path)
     try:
+        _make(temporary, path)
         yield temporary
+        _finish(temporary, path)
         os.replace(temporary, path)
+        sync_folder(Path(path).parent)
+    except OSError as error:
+        raise _explained(error, path) from error
     finally:
         with suppress(FileNotFoundError):
             os.remove(temporary)
+
+
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+
+
+def _explained(error: OSError, path: str) -> OSError:
+    """The error, with what it means for the file if there is no space left for it."""
+    if error.errno not in _FULL:
+        return error
+    old = "The file there is unchanged." if os.path.exists(path) else "Nothing was left there."
+    return OSError(error.errno, f"{os.strerror(error.errno)}: there is no space to save the file. {old}", path)
+
+
+def _make(temporary: str, path: str) -> None:
+    """Makes an empty file, which nobody else may read if it will replace another one, whose mode may be private."""
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if os.path.exists(path) else 0o666))
+
+
+def _finish(temporary: str, path: str) -> None:
+    """Waits until a file is on the disk, and gives it the mode of the one that it will replace."""
+    with open(temporary, "r+b") as file:
+        sync(file)
+    if os.path.exists(path):
+        os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))
 
 
 @contextmanager
@@ -55,11 +94,46 @@ def replacing_folder(path: str) -> Iterator[str]:
     os.mkdir(temporary)
     try:
         yield temporary
+        for folder, _, names in os.walk(temporary):
+            for name in names:
+                with open(os.path.join(folder, name), "r+b") as file:
+                    sync(file)
+            sync_folder(Path(folder))
         if os.path.isdir(path):
+            os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))
             os.rename(path, old)  # a folder that isn't empty can't be replaced in one step
         os.rename(temporary, path)
+        sync_folder(Path(path).parent)
+    except OSError as error:
+        raise _explained(error, path) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if os.path.isdir(old) and not os.path.exists(path):
             os.rename(old, path)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def remove(paths: Iterable[str]) -> None:
+    """Removes files, those that are there.
+
+    Args:
+        paths: Their paths.
+    """
+    for path in paths:
+        with suppress(FileNotFoundError):
+            os.remove(path)
+
+
+def claim(path: str) -> bool:
+    """Makes an empty file at `path` if there is none; returns whether it did.
+
+    Of several processes that save to one path, one gets the name.
+
+    Args:
+        path: Path of the file.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    except FileExistsError:
+        return False
+    return True

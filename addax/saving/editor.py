@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -237,11 +236,7 @@ class KerasFileEditor:
 
 
 def _json(folder: str, name: str) -> Any:
-    path = os.path.join(folder, name)
-    if not os.path.exists(path):
-        return None
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+    return archive.read_member(folder, name)
 
 
 def _as_arrays(values: dict[str, ArrayLike]) -> Arrays:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -14,6 +17,7 @@ import numpy as np
 
 from ..compat import paths
 from ..core.dtypes import numpy_dtype, standardize_dtype
+from ..core.reading import MAX_JSON, DamagedError, read_json, short
 
 # A group has the arrays of one object (a layer, an optimizer), in `<path of the object>/vars`.
 Arrays = dict[str, np.ndarray]
@@ -33,17 +37,149 @@ def open_h5(file: str | os.PathLike | BinaryIO, mode: str) -> Any:
     import h5py
 
     try:
-        return h5py.File(file, mode)
+        opened = h5py.File(file, mode)
     except OSError as error:
         if isinstance(error, FileNotFoundError) or mode != "r":
             raise
         raise ValueError(f"Not an HDF5 file, or a damaged one: {_name(file)}. ({error})") from error
+    if mode == "r":
+        try:
+            check_groups(opened)
+        except BaseException:
+            opened.close()
+            raise
+    return opened
+
+
+_MAX_OBJECTS = 1_000_000
+_MAX_LEVELS = 64
+
+
+def check_groups(file: Any) -> None:
+    """Checks the groups of an HDF5 file before anything in them is used.
+
+    Args:
+        file: The open file.
+
+    Raises:
+        ValueError: A link leads out of the file or to a group a second time, or there are more objects than in a model.
+    """
+    import h5py
+
+    name = _name(file.filename)
+    try:
+        root = h5py.h5g.open(file.id, b"/")
+        seen = {h5py.h5g.get_objinfo(root).objno}
+        count = 0
+        stack = [(root, "", 0)]
+        while stack:
+            group, path, level = stack.pop()
+            count += group.get_num_objs()
+            if count > _MAX_OBJECTS:
+                raise DamagedError(f"The HDF5 file {name} has more than {_MAX_OBJECTS} objects.")
+            for key in group:
+                place = f"{path}/{key.decode('utf-8', 'replace')}"
+                about = h5py.h5g.get_objinfo(group, key, follow_link=False)
+                if about.type not in (h5py.h5g.GROUP, h5py.h5g.DATASET):
+                    # A link could lead to another file on this machine, which a downloaded file must not read.
+                    link = _LINKS.get(group.links.get_info(key).type, "an object that is neither group nor array")
+                    raise DamagedError(f"Not allowed: H5 file with {link} (at '{place}' in {name})")
+                if about.type == h5py.h5g.GROUP:
+                    if about.objno in seen or level > _MAX_LEVELS:
+                        raise DamagedError(
+                            f"The group '{place}' of the HDF5 file {name} is in a loop, or linked twice."
+                        )
+                    seen.add(about.objno)
+                    stack.append((h5py.h5g.open(group, key), place, level + 1))
+    except (RuntimeError, KeyError, OSError) as error:
+        raise DamagedError(f"The HDF5 file {name} is damaged: {error}") from error
+
+
+_LINKS = {1: "SoftLink", 64: "ExternalLink"}
 
 
 def _name(file: str | os.PathLike | BinaryIO) -> str:
     return (
         str(file) if isinstance(file, (str, os.PathLike)) else str(getattr(file, "name", "the weights in the archive"))
     )
+
+
+class Sink(io.RawIOBase):
+    """A file that HDF5 writes to, which keeps the first error to itself.
+
+    HDF5 can't close a file that it could not write whole: its objects are left in disorder, and the process dies with
+    a signal when it exits. So it is not told of a full disk. What it writes afterwards is dropped.
+
+    Args:
+        file: The binary file.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self.file = file
+        self.error: OSError | None = None
+
+    def check(self) -> None:
+        """Raises the error that came first, if there was one."""
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+
+    def write(self, data: Any) -> int:
+        size = len(data)
+        rest = memoryview(data)
+        while rest and self.error is None:
+            try:
+                rest = rest[self.file.write(rest) :]
+            except OSError as error:
+                self.error = error
+        return size
+
+    def readinto(self, buffer: Any) -> int:
+        content = self.file.read(len(buffer))
+        # After an error a part of the file is missing.
+        buffer[:] = content.ljust(len(buffer), b"\0")
+        return len(buffer)
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        return self.file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return self.file.truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+    def flush(self) -> None:
+        try:
+            self.file.flush()
+        except OSError as error:
+            self.error = self.error or error
+
+
+@contextmanager
+def writing(file: str | os.PathLike | BinaryIO) -> Iterator[tuple[Any, Sink]]:
+    """Yields an HDF5 file to write, and what it is written to.
+
+    Args:
+        file: Path, or a binary file open for reading and writing.
+
+    Raises:
+        OSError: The disk is full, or the file can't be written for another reason.
+    """
+    import h5py
+
+    with ExitStack() as opened:
+        binary: Any = file
+        if isinstance(file, (str, os.PathLike)):
+            binary = opened.enter_context(open(file, "w+b", buffering=0))
+        sink = Sink(binary)
+        with h5py.File(sink, "w") as made:
+            yield made, sink
+        sink.check()
 
 
 class Writer:
@@ -54,7 +190,11 @@ class Writer:
     """
 
     def __init__(self, file: str | os.PathLike | BinaryIO):
-        self.file = open_h5(file, "w")
+        self._open(file)
+
+    def _open(self, file: str | os.PathLike | BinaryIO) -> None:
+        self._opened = ExitStack()
+        self.file, self.sink = self._opened.enter_context(writing(file))
 
     def add(self, path: str, name: str, arrays: Arrays, variables: Sequence[Any] = ()) -> None:
         """Writes the group of an object, also if it has no arrays.
@@ -70,10 +210,15 @@ class Writer:
         group.attrs["name"] = name
         for key, value in arrays.items():
             _write(group, key, np.asarray(value))
+            self.sink.check()
 
     def close(self) -> None:
-        """Closes the file."""
-        self.file.close()
+        """Closes the file.
+
+        Raises:
+            OSError: It could not be written whole.
+        """
+        self._opened.close()
 
     def __enter__(self) -> Writer:
         return self
@@ -89,9 +234,11 @@ class ShardedWriter(Writer):
         index: Path of the index, `<name>.weights.json`; the files are `<name>_00000.weights.h5` and so on beside it.
         max_bytes: Largest total size of the arrays in one file.
         name: Final name of the index, from which those of the files are derived.
+        tag: Text in the names of the files that tells them from others.
     """
 
-    def __init__(self, index: str, max_bytes: float, name: str):
+    def __init__(self, index: str, max_bytes: float, name: str, tag: str = ""):
+        self.tag = tag
         self.index = index
         self.name = name
         self.max_bytes = max_bytes
@@ -103,11 +250,11 @@ class ShardedWriter(Writer):
 
     def _next(self) -> None:
         if self.paths:
-            self.file.close()
-        ending = f"_{len(self.paths):05}.weights.h5"
-        self.paths.append(self.index.removesuffix(".weights.json") + ending)
-        self.names.append(self.name.removesuffix(".weights.json") + ending)
-        super().__init__(self.paths[-1])
+            self._opened.close()
+        number = len(self.paths)
+        self.paths.append(shard_name(self.index, self.tag, number))
+        self.names.append(shard_name(self.name, self.tag, number))
+        self._open(self.paths[-1])
         self.used = 0
 
     def add(self, path: str, name: str, arrays: Arrays, variables: Sequence[Any] = ()) -> None:
@@ -128,12 +275,32 @@ class ShardedWriter(Writer):
             if self.names[-1] not in files:
                 files.append(self.names[-1])
             _write(self.file.require_group(f"{path}/vars"), key, value)
+            self.sink.check()
 
     def close(self) -> None:
         super().close()
         content = {"metadata": {"total_size": float(self.total)}, "weight_map": self.weight_map}
         with open(self.index, "w") as file:
             json.dump(content, file, indent=4)
+
+
+def shard_name(index: str, tag: str, number: int) -> str:
+    """Returns the name of a file of weights.
+
+    Args:
+        index: The name of the index.
+        tag: Text that tells the files of one index from those of another.
+        number: The number of the file.
+    """
+    return f"{index.removesuffix('.weights.json')}{tag}_{number:05}.weights.h5"
+
+
+def shards_of(index: str) -> list[str]:
+    """Returns the paths of the files of weights that an index names; none if there is no index, or a damaged one."""
+    try:
+        return list(_shards(index))
+    except (OSError, ValueError):
+        return []
 
 
 def _readable(size: float) -> str:
@@ -170,18 +337,20 @@ class Reader:
             if any("\\" in name for name in opened):  # written on Windows
                 self.renamed.update((name.replace("\\", "/"), name) for name in opened)
 
-    def get(self, path: str, variables: Sequence[Any] = ()) -> Arrays:
+    def get(self, path: str, variables: Sequence[Any] = (), budget: Budget | None = None) -> Arrays:
         """Returns the arrays of the object at `path` by name; empty if the file has none.
 
         Args:
             path: Path of the object.
             variables: Its variables: if it has some, a path of older files is looked for where there is none.
+            budget: How much may be read; None for no limit.
         """
+        budget = budget or Budget(None)
         found = self._groups(path)
         if not found and variables and (older := paths.find(self._tree, path)) is not None:
             path, found = older, self._groups(older)
         self.taken.add(path)
-        return {key: value for group in found for key, value in _read_all(group).items()}
+        return {key: value for group in found for key, value in _read_all(group, budget).items()}
 
     def _groups(self, path: str) -> list[Any]:
         inside = self.renamed.get(path, path)
@@ -245,8 +414,8 @@ class OlderReader(Reader):
         super().__init__(file)
         self.optimizer = optimizer
 
-    def get(self, path: str, variables: Sequence[Any] = ()) -> Arrays:
-        arrays = super().get(path, variables)
+    def get(self, path: str, variables: Sequence[Any] = (), budget: Budget | None = None) -> Arrays:
+        arrays = super().get(path, variables, budget)
         return paths.optimizer_arrays(arrays, self.optimizer) if path == "optimizer" and arrays else arrays
 
     def left(self) -> list[str]:
@@ -254,12 +423,20 @@ class OlderReader(Reader):
 
 
 def _shards(index: str) -> Iterator[str]:
-    with open(index) as file:
-        weight_map = json.load(file).get("weight_map", {})
+    with open(index, "rb") as file:
+        content = read_json(file.read(MAX_JSON + 1), f"The index {index}")
+    weight_map = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(weight_map, dict) or not all(isinstance(names, list) for names in weight_map.values()):
+        raise DamagedError(
+            f"The index {index} must have a `weight_map` from paths to lists of files. Received: {short(content)}"
+        )
     folder = os.path.dirname(index)
-    for name in sorted({name for names in weight_map.values() for name in names}):
-        if os.path.basename(name) != name:
-            raise ValueError(f"The index {index} names the file '{name}', which is not in its own folder.")
+    names = {str(name): name for names in weight_map.values() for name in names}
+    for name, given in sorted(names.items()):
+        if not isinstance(given, str) or os.path.basename(name) != name or name in ("", ".", ".."):
+            raise DamagedError(f"The index {index} names the file {given!r}, which is not in its own folder.")
+        if not os.path.isfile(os.path.join(folder, name)):
+            raise FileNotFoundError(f"The index {index} names the file '{name}', which is not beside it.")
         yield os.path.join(folder, name)
 
 
@@ -289,7 +466,40 @@ def follow(group: Any, path: str) -> Any:
     return group
 
 
-def _read_all(group: Any) -> Arrays:
+class TooLargeError(DamagedError):
+    """An array is larger than what it is for."""
+
+
+class Budget:
+    """How many bytes of arrays an object or model can have a use for: more is refused before it is read.
+
+    Args:
+        variables: Its variables; None for no limit.
+    """
+
+    def __init__(self, variables: Sequence[Any] | None):
+        self.variables = variables
+        # Files may have wider dtypes, and as much again of what isn't a variable.
+        self.left = math.inf if variables is None else _UNASKED + 16 * sum(math.prod(v.shape) for v in variables)
+
+    def take(self, dataset: Any) -> None:
+        """Subtracts the size of a dataset.
+
+        Raises:
+            ValueError: It is more than is left.
+        """
+        self.left -= dataset.nbytes
+        if self.left < 0:
+            raise TooLargeError(
+                f"The array '{dataset.name}' in the weights file has shape {dataset.shape}, {dataset.nbytes} bytes. "
+                f"The model has no variable for it; expected shapes: {[v.shape for v in self.variables or ()][:10]}."
+            )
+
+
+_UNASKED = 64 << 20  # bytes
+
+
+def _read_all(group: Any, budget: Budget) -> Arrays:
     import h5py
 
     if not isinstance(group, h5py.Group):
@@ -298,24 +508,64 @@ def _read_all(group: Any) -> Arrays:
     for name in group:
         item = follow(group, name)
         if isinstance(item, h5py.Group):
-            found.update({f"{name}/{inner}": value for inner, value in _read_all(item).items()})
+            found.update({f"{name}/{inner}": value for inner, value in _read_all(item, budget).items()})
         else:
-            found[name] = read_array(item)
+            found[name] = read_array(item, budget)
     return found
 
 
-def read_array(dataset: Any) -> np.ndarray:
+def read_array(dataset: Any, budget: Budget) -> np.ndarray:
     """Returns the array of an HDF5 dataset.
 
+    Args:
+        dataset: The dataset.
+        budget: How much may be read.
+
     Raises:
-        ValueError: It lies outside the file, or holds no numbers.
+        ValueError: It lies outside the file, holds no numbers, or is larger than what the model has.
     """
+    noted = _check_dataset(dataset)
+    budget.take(dataset)
+    try:
+        value = np.asarray(dataset[()])
+        return value if noted is None else value.view(noted)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DamagedError(f"The array '{dataset.name}' in the weights file is damaged: {error}") from error
+
+
+# What h5py ships: deflate, shuffle, Fletcher's checksum, LZF. Others are code that HDF5 loads from folders.
+_FILTERS = (1, 2, 3, 32000)
+_MAX_RATIO = 1100  # deflate's own limit is 1032
+_FREE = 16 << 20  # bytes that any array may have
+
+
+def _check_dataset(dataset: Any) -> Any:
+    """The dtype that bytes stand for, or None. Raises an error, before anything is read, for what no model has."""
+    import h5py
+
+    if not isinstance(dataset, h5py.Dataset):
+        raise DamagedError(f"There is no array at '{getattr(dataset, 'name', dataset)}' in the weights file.")
     if dataset.external or dataset.is_virtual:
-        raise ValueError(f"The array '{dataset.name}' lies outside the weights file. addax reads no other files.")
+        raise DamagedError(f"The array '{dataset.name}' lies outside the weights file. addax reads no other files.")
+    plist = dataset.id.get_create_plist()
+    filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
+    if not set(filters) <= set(_FILTERS):
+        raise DamagedError(f"The array '{dataset.name}' is packed by filters ({filters}) that addax doesn't use.")
+    stored = dataset.id.get_storage_size()
+    if dataset.shape is None or dataset.nbytes > _FREE + _MAX_RATIO * stored:
+        raise DamagedError(
+            f"The array '{dataset.name}' has shape {dataset.shape}, but the file holds {stored} bytes for it."
+        )
     noted = dataset.attrs.get("dtype")
     if dataset.dtype.kind not in "biufV" or (dataset.dtype.kind == "V" and noted is None):
-        raise ValueError(f"The array '{dataset.name}' in the weights file has dtype {dataset.dtype}, not a number's.")
-    value = np.asarray(dataset[()])
-    if dataset.dtype.kind == "V":
-        value = value.view(numpy_dtype(noted.decode() if isinstance(noted, bytes) else str(noted)))
-    return value
+        raise DamagedError(f"The array '{dataset.name}' in the weights file has dtype {dataset.dtype}, not a number's.")
+    if dataset.dtype.kind != "V":
+        return None
+    name = noted.decode() if isinstance(noted, bytes) else str(noted)
+    try:
+        found = numpy_dtype(name)
+    except (ValueError, TypeError, KeyError):
+        found = None
+    if found is None or found.itemsize != dataset.dtype.itemsize:
+        raise DamagedError(f"The array '{dataset.name}' of {dataset.dtype.itemsize} bytes a value has dtype '{name}'.")
+    return found

@@ -18,6 +18,7 @@ from ..compat.training import present_compile
 from ..compat.weights import Misfit, Origin, fit, legacy_variables, values
 from ..core import registry
 from ..core.dtypes import numpy_dtype
+from ..core.reading import DamagedError, read_json, short
 from ..core.serialization import deserialize_keras_object, safe_mode_scope, serialize_keras_object
 from ..core.types import Config
 from ..core.variable import Variable
@@ -27,7 +28,7 @@ from ..models.model import Model
 from ..models.sequential import Sequential
 from ..version import KERAS_API_VERSION
 from .atomic import replacing
-from .hdf5 import follow, open_h5, read_array
+from .hdf5 import Budget, follow, read_array, writing
 
 TOP_LEVEL = "top_level_model_weights"
 _MAX_ATTRIBUTE = 64000  # bytes: HDF5 keeps attributes of up to 64 KB
@@ -75,7 +76,11 @@ def read_model(
     """
     with registry.custom_object_scope(custom_objects or {}):
         model = deserialize_keras_object(present_config(file), safe_mode=safe_mode)
-        groups, origin = read_groups(_root(file))
+        if not isinstance(model, Model):
+            raise DamagedError(
+                f"The attribute `model_config` describes no model, but {short(model)} (of {type(model)})."
+            )
+        groups, origin = read_groups(_root(file), Budget(model.weights if model.built else None))
         if not model.built and isinstance(model, Sequential):
             _build(model, groups)
         if not model.built and groups:
@@ -104,7 +109,10 @@ def present_config(file: Any) -> Config:
     text = file.attrs.get("model_config")
     if text is None:
         raise ValueError(_NO_CONFIG.format(file.filename))
-    return present_model(_json(text), _version(file))
+    config = _json(text)
+    if not isinstance(config, dict):
+        raise DamagedError(f"The attribute `model_config` must be the config of a model. Received: {short(config)}")
+    return present_model(config, _version(file))
 
 
 def load_weights(model: Layer, file: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
@@ -120,7 +128,7 @@ def load_weights(model: Layer, file: Any, skip_mismatch: bool = False, by_name: 
     Raises:
         ValueError: The arrays don't fit; the error lists what doesn't.
     """
-    groups, origin = read_groups(_root(file))
+    groups, origin = read_groups(_root(file), Budget(None if by_name or skip_mismatch else model.weights))
     if by_name:
         known: dict[str, list[Layer]] = {}
         for layer in _layers(model):
@@ -132,14 +140,22 @@ def load_weights(model: Layer, file: Any, skip_mismatch: bool = False, by_name: 
     _assign(pairs + _top_level(model, file))
 
 
-def read_groups(root: Any) -> tuple[list[Saved], Origin]:
-    """Returns the layers of an open legacy file that have arrays, in order, and what is known of the file."""
+def read_groups(root: Any, budget: Budget) -> tuple[list[Saved], Origin]:
+    """Returns the layers of an open legacy file that have arrays, in order, and what is known of the file.
+
+    Args:
+        root: The file, or the group of its weights.
+        budget: How much may be read.
+
+    Raises:
+        ValueError: The file is damaged, or holds more than the model has.
+    """
     if "nb_layers" in root.attrs:
-        counted = range(int(root.attrs["nb_layers"]))
-        found = [_read_numbered(follow(root, f"layer_{i}"), f"layer_{i}") for i in counted]
+        counted = range(min(int(root.attrs["nb_layers"]), len(root) + 1))
+        found = [_read_numbered(follow(root, f"layer_{i}"), f"layer_{i}", budget) for i in counted]
         return [g for g in found if g.arrays], Origin(keras=0, theano=True)
     version = _version(root) or _version(root.file)
-    groups = [_read_group(root, name) for name in _names(root, "layer_names")]
+    groups = [_read_group(root, name, budget) for name in _names(root, "layer_names")]
     groups = [g for g in groups if g.arrays]
     major = int(version.split(".")[0]) if version and version[0].isdigit() else 1
     if major == 1:
@@ -149,29 +165,29 @@ def read_groups(root: Any) -> tuple[list[Saved], Origin]:
     return groups, Origin(major, theano)
 
 
-def _read_group(root: Any, name: str) -> Saved:
+def _read_group(root: Any, name: str, budget: Budget) -> Saved:
     group = follow(root, name)
     if group is None:
         raise ValueError(f"The file {root.file.filename} names the layer '{name}', but has no group for it.")
     names = [n for n in _names(group, "weight_names") if not _GENERATOR.search(n)]
-    return Saved(name, names, [_array(group, n) for n in names])
+    return Saved(name, names, [_array(group, n, budget) for n in names])
 
 
-def _read_numbered(group: Any, name: str) -> Saved:
+def _read_numbered(group: Any, name: str, budget: Budget) -> Saved:
     """A layer in a file of Keras 0.3."""
     if group is None:
         raise ValueError(f"The file has no group '{name}', although it counts it among its layers.")
-    names = [f"param_{i}" for i in range(int(group.attrs.get("nb_params", len(group))))]
-    return Saved(name, names, [_array(group, n) for n in names])
+    names = [f"param_{i}" for i in range(min(int(group.attrs.get("nb_params", len(group))), len(group) + 1))]
+    return Saved(name, names, [_array(group, n, budget) for n in names])
 
 
-def _array(group: Any, name: str) -> np.ndarray:
+def _array(group: Any, name: str, budget: Budget) -> np.ndarray:
     found = follow(group, name)
     if found is None:
         raise ValueError(f"The file names the array '{name}' of '{group.name}', but doesn't have it.")
     if found.dtype == "V2" and "dtype" not in found.attrs:  # Keras 3 writes bfloat16 so
         return found[()].view(numpy_dtype("bfloat16"))
-    return read_array(found)
+    return read_array(found, budget)
 
 
 def _root(file: Any) -> Any:
@@ -196,8 +212,10 @@ def _text(value: Any) -> str:
 
 
 def _json(text: Any) -> Any:
-    value = json.loads(_text(text))
-    return json.loads(value) if isinstance(value, str) else value
+    """The data in an attribute: JSON, in some files within JSON."""
+    what = "The config in an attribute of the HDF5 file"
+    value = read_json(_text(text), what)
+    return read_json(value, what) if isinstance(value, str) else value
 
 
 def _version(group: Any) -> str | None:
@@ -318,7 +336,7 @@ def _top_level(model: Any, file: Any) -> list[tuple[Variable, Any]]:
     names = [] if group is None else _names(group, "weight_names")
     if not names or not own:
         return []
-    arrays = [_array(group, n) for n in names]
+    arrays = [_array(group, n, Budget(own)) for n in names]
     if [tuple(a.shape) for a in arrays] != [v.shape for v in own]:
         raise ValueError(
             f"The file has the weights {names} of model '{model.name}' itself, which don't fit its own: "
@@ -370,9 +388,10 @@ def _restore_optimizer(model: Any, group: Any, found: list[Group], origin: Origi
     names = _names(group, "weight_names")
     if not names:
         return
-    arrays = [_array(group, n) for n in names]
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
+    budget = Budget([*optimizer.variables, *model.weights])
+    arrays = [_array(group, n, budget) for n in names]
     try:
         pairs = restored(optimizer, found, names, arrays, origin)
         for variable, array in pairs:
@@ -403,7 +422,7 @@ def write_model(model: Any, filepath: str, include_optimizer: bool = True) -> No
         config["build_config"] = whole["build_config"]
     compiled = include_optimizer and getattr(model, "compiled", False) and getattr(model, "optimizer", None) is not None
     training = json.dumps(_legacy_training(model.get_compile_config() or {})) if compiled else None
-    with replacing(filepath) as temporary, open_h5(temporary, "w") as file:
+    with replacing(filepath) as temporary, writing(temporary) as (file, sink):
         file.attrs["keras_version"] = KERAS_API_VERSION
         file.attrs["backend"] = "jax"
         file.attrs["model_config"] = json.dumps(config)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import numpy_dtype, standardize_dtype
+from ..core.reading import read_json
 from ..version import KERAS_API_VERSION
 from . import hdf5
 from .hdf5 import Arrays
@@ -103,13 +104,15 @@ class Reader(hdf5.Reader):
             self.start = 8 + int.from_bytes(opened.read(8), "little")
         self.taken: set[str] = set()
 
-    def get(self, path: str, variables: Sequence[Any] = ()) -> Arrays:
+    def get(self, path: str, variables: Sequence[Any] = (), budget: hdf5.Budget | None = None) -> Arrays:
         """Returns the arrays of the object at `path` by their keys; empty if the file has none.
 
         Args:
             path: Path of the object.
             variables: Its variables: what the file calls by their names is returned by their numbers.
+            budget: Not needed: the file is as large as its arrays.
         """
+        del budget
         prefix = f"{path}/" if path else ""
         own = {n.removeprefix(prefix): n for n in self.header if n.startswith(prefix)}
         own = {key: name for key, name in own.items() if "/" not in key}
@@ -152,10 +155,7 @@ def read_header(file: str) -> dict[str, dict[str, Any]]:
         length = int.from_bytes(opened.read(8), "little")
         if size < 8 or length > min(_MAX_HEADER, size - 8):
             raise ValueError(f"Not a safetensors file, or a part of one: {file} has {size} bytes, its header {length}.")
-        try:
-            header = json.loads(opened.read(length))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"The header of the safetensors file {file} is damaged: {error}") from None
+        header = read_json(opened.read(length), f"The header of the safetensors file {file}")
     if not isinstance(header, dict):
         raise ValueError(f"The header of the safetensors file {file} is no table of tensors.")
     header.pop(_METADATA, None)

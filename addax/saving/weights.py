@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..core.naming import to_snake_case
+from ..core.ours import is_ours
 from ..core.variable import Variable
 from ..core.warnings import warn
 from ..layers.layer import Layer
 from ..models.model import Functional, Model
 from ..models.sequential import Sequential
 from ..optimizers import Optimizer
-from .hdf5 import Reader, Writer
+from .hdf5 import Budget, Reader, TooLargeError, Writer
 
 _KEPT = (Layer, Optimizer)
 _UNBUILT = ("iteration", "learning_rate")  # the variables of an optimizer that is not built
@@ -162,28 +163,43 @@ def load(
     """
     before: list[_Value] = []
     failures: list[_Failure] = []
-    for path, obj in saveables(root, skip):
-        arrays = reader.get(path, _named(obj))
-        if _is_left_out(obj, arrays):
-            continue
-        if isinstance(root, Model) and obj is root.optimizer and root.built and not obj.built:
-            obj.build(root.trainable_variables)
-        # A value is replaced, never written into, so keeping the old ones costs nothing.
-        own = [(v, v._value, v._initializer) for v in own_variables(obj)]
-        try:
-            _load_one(path, obj, arrays, assets)
-            before += own
-        except Exception as error:
-            failures.append((path, obj, error))
-            _put_back(own)
-    if failures:
-        message = _describe(failures, reader)
-        if not skip_mismatch:
-            _put_back(before)
-            raise ValueError(message) from failures[0][2]
-        warn(message)
-    elif not skip:
-        _warn_of_unread(root, reader)
+    try:
+        for path, obj in saveables(root, skip):
+            try:
+                arrays = reader.get(path, _named(obj), _budget(root, obj))
+            except TooLargeError as error:
+                failures.append((path, obj, error))
+                continue
+            if _is_left_out(obj, arrays):
+                continue
+            if isinstance(root, Model) and obj is root.optimizer and root.built and not obj.built:
+                obj.build(root.trainable_variables)
+            # A value is replaced, never written into, so keeping the old ones costs nothing.
+            own = [(v, v._value, v._initializer) for v in own_variables(obj)]
+            try:
+                _load_one(path, obj, arrays, assets)
+                before += own
+            except Exception as error:
+                failures.append((path, obj, error))
+                _put_back(own)
+        if failures:
+            message = _describe(failures, reader)
+            if not skip_mismatch:
+                raise ValueError(message) from failures[0][2]
+            warn(message)
+        elif not skip:
+            _warn_of_unread(root, reader)
+    except BaseException:
+        _put_back(before)
+        raise
+
+
+def _budget(root: Layer, obj: Layer | Optimizer) -> Budget:
+    """How much the file may hold for an object; without limit where a user's class reads it."""
+    if not is_ours(type(obj).load_own_variables):
+        return Budget(None)
+    variables = own_variables(obj)
+    return Budget([*variables, *variables, *root.weights, *root.weights] if isinstance(obj, Optimizer) else variables)
 
 
 def _is_left_out(obj: Layer | Optimizer, arrays: Mapping[str, Any]) -> bool:

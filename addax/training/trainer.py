@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from .. import optimizers
 from ..callbacks import Callback, History
 from ..checkpoints import Checkpoints
+from ..core.argument_types import check_arguments
 from ..core.late import late
 from ..core.ours import is_ours
+from ..core.reading import DamagedError
 from ..core.serialization import deserialize_keras_object
 from ..core.types import Data, Logs, Tree
 from ..core.warnings import warn
@@ -128,9 +130,13 @@ class Trainer(StepModel):
                 "and `compile_from_config(config)`. Alternatively, you can call `compile()` manually after loading."
             )
             return
-        config = dict(deserialize_keras_object(config))
-        known = ("auto_scale_loss", *inspect.signature(Trainer.compile).parameters)
-        self.compile(**{k: v for k, v in config.items() if k in known})
+        what = "the arguments of `compile` in the config"
+        known = inspect.signature(Trainer.compile).parameters
+        unknown = [name for name in config if name not in known or name == "self"]
+        if unknown:
+            raise DamagedError(f"{unknown} among {what} are unknown. Known names: {list(known)[1:]}.")
+        check_arguments(Trainer.compile, config, what)
+        self.compile(**deserialize_keras_object(config))
         if self.optimizer is not None and self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 

@@ -1,0 +1,153 @@
+"""Arguments that stand in a file, against the types of the constructor that they are for."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Union
+
+from .reading import DamagedError, short
+from .signature import init_parameters, signature_of
+from .types import Config
+
+
+def check_arguments(of: type | Callable, config: Config, what: str = "") -> None:
+    """Raises an error if a config has an argument of a type that its constructor says it doesn't take.
+
+    What stands for an object (a dict with `class_name`) passes: what it describes is told when it is made.
+
+    Args:
+        of: One of addax's own classes or functions, whose signatures say their types.
+        config: The arguments, as data from JSON.
+        what: What they are of, for the error; default: the class and the name in the config.
+
+    Raises:
+        DamagedError: An argument has another type. The error names it.
+
+    >>> from ..layers import Dense
+    >>> check_arguments(Dense, {"units": 2, "use_bias": "no"})
+    Traceback (most recent call last):
+    ...
+    addax.core.reading.DamagedError: `use_bias` of a Dense without a name must be of type bool. Received: 'no'
+    """
+    hints = _hints(of)
+    for name, value in config.items():
+        if name in hints and not _fits(value, hints[name]):
+            own = config.get("name")
+            what = what or f"a {of.__name__} " + (f"named '{own}'" if isinstance(own, str) else "without a name")
+            raise DamagedError(f"`{name}` of {what} must be of type {_readable(hints[name])}. Received: {short(value)}")
+
+
+_JSON = (type(None), bool, int, float, str, list, tuple, dict)
+
+
+class _AnArray:
+    """Numbers, nested, or the config of an array."""
+
+
+class _AnObject:
+    """A name, or the config of an object."""
+
+
+# What stands for `Any` in signatures, but not for just anything in a file.
+_NAMED: dict[str, Any] = {
+    "ArrayLike": _AnArray,
+    "ConstraintLike": _AnObject,
+    "DTypeLike": _AnObject,
+    "InitializerLike": _AnObject,
+    "PolicyLike": _AnObject,
+    "RegularizerLike": _AnObject,
+}
+
+
+@functools.cache
+def _hints(of: Any) -> dict[str, Any]:
+    """The types of the parameters by name, as far as they can be told from the annotations."""
+    if not inspect.isclass(of):
+        return _of_function(of)
+    found: dict[str, Any] = {}
+    for base in reversed(of.__mro__):
+        if "__init__" in base.__dict__ and base is not object:
+            found.update(_of_function(base.__dict__["__init__"]))
+    return {name: hint for name, hint in found.items() if name in init_parameters(of)}
+
+
+def _of_function(fn: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    names = {**getattr(fn, "__globals__", {}), **_NAMED}
+    for p in signature_of(fn).parameters.values():
+        if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) or p.annotation is inspect.Parameter.empty:
+            continue
+        hint = p.annotation
+        if isinstance(hint, str):
+            try:
+                hint = eval(hint, names)  # the annotation in addax's own source
+            except NameError:  # imported for type checkers alone
+                hint = Any
+        if hint is None:  # a parameter that Keras has and addax has no use for
+            hint = Any
+        found[p.name] = typing.Optional[hint] if p.default is None else hint
+    return found
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether data from JSON may be what the type says. What can't be told passes."""
+    if hint is Any or isinstance(hint, (typing.TypeVar, str)) or not isinstance(value, _JSON):
+        return True  # an object that never was in a file is for the constructor to check
+    origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, choice) for choice in arguments)
+    if origin is typing.Literal:
+        return value in arguments
+    if hint is None or hint is type(None):
+        return value is None
+    if hint in _SCALARS:
+        return _SCALARS[hint](value)
+    described = isinstance(value, dict) and "class_name" in value
+    if hint is _AnObject:
+        return described or isinstance(value, str)
+    if hint is _AnArray:
+        return described or (not isinstance(value, (dict, str)) and value is not None)
+    if origin in (list, tuple, Sequence):
+        return described or (isinstance(value, (list, tuple)) and _items_fit(value, arguments))
+    if origin in (dict, Mapping):
+        return isinstance(value, dict)
+    if origin is Callable:
+        return described or isinstance(value, str) or callable(value)
+    if inspect.isclass(origin):  # an object, which a file has by its name or its config
+        return not isinstance(value, (bool, int, float)) or origin.__module__.split(".")[0] != "addax"
+    return True
+
+
+def _items_fit(items: Sequence, hints: tuple) -> bool:
+    if len(hints) == 2 and hints[1] is ...:
+        hints = hints[:1]
+    return len(hints) != 1 or all(_fits(item, hints[0]) for item in items)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+_SCALARS: dict[Any, Callable[[Any], bool]] = {
+    # Python's 0 and 1 stand for truth values in many programs, and so in their files.
+    bool: lambda value: isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)),
+    int: lambda value: (_is_number(value) and value == value // 1)
+    or (isinstance(value, dict) and "class_name" in value),
+    float: lambda value: _is_number(value) or (isinstance(value, dict) and "class_name" in value),
+    str: lambda value: isinstance(value, str),
+}
+
+
+def _readable(hint: Any) -> str:
+    if hint in (_AnArray, _AnObject):
+        return "array or number" if hint is _AnArray else "name or config"
+    if typing.get_origin(hint) in (Union, types.UnionType):
+        return " or ".join(_readable(choice) for choice in typing.get_args(hint))
+    if hint in (None, type(None)):
+        return "null"
+    text = hint.__name__ if inspect.isclass(hint) and not typing.get_args(hint) else str(hint)
+    return text.replace("typing.", "").replace("collections.abc.", "")
