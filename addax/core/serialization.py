@@ -10,6 +10,7 @@ import numpy as np
 
 from . import bytecode, registry, shared_objects
 from . import config as settings
+from .argument_types import check_arguments
 from .config import thread
 from .convert import to_tensor
 from .dtypes import standardize_dtype
@@ -21,7 +22,6 @@ from .op import OpDefinition, Tensor
 from .ours import is_ours
 from .policy import DTypePolicy, DTypePolicyMap
 from .reading import DamagedError
-from .argument_types import check_arguments
 from .types import Config, Tree
 from .variable import Variable
 from .warnings import warn

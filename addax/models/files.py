@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from ..core.late import provided
 from ..layers.layer import Layer
-from .model import PathLike
+from .model_files import PathLike
 
 
 def load_model(

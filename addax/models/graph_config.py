@@ -208,7 +208,7 @@ class _GraphReader:
             raise ValueError(f"Invalid Functional model configuration. Missing node: {name} (model '{self.name}')")
         if call >= len(self.made[name]):
             raise _NotMade
-        if not -1 <= call or not 0 <= index < len(self.made[name][call]):
+        if not call >= -1 or not 0 <= index < len(self.made[name][call]):
             raise DamagedError(f"Layer '{name}' of model '{self.name}' has no output {index} of call {call}.")
         return self.made[name][call][index]
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, Self, TypeAlias
+from typing import Any, Self
 
 from ..compat.configs import parsed
 from ..core import tree
@@ -13,32 +10,28 @@ from ..core.engine import is_tracer
 from ..core.errors import describe, did_you_mean
 from ..core.graph import Node, Operation, node_key
 from ..core.keras_tensor import KerasTensor, any_symbolic
-from ..core.late import provided
 from ..core.masks import get_mask, set_mask
 from ..core.ours import is_ours
 from ..core.policy import get as get_policy
 from ..core.reading import DamagedError, reading
 from ..core.registry import custom_object_scope
-from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..core.types import InitializerLike, ShapeTree, Tree
+from ..core.serialization import deserialize_keras_object
+from ..core.types import ShapeTree, Tree
 from ..core.variable import Variable
 from ..layers.calling import Call, call_signature
 from ..layers.host import is_prepared, tensors
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
-from ..quantizers.configs import QuantizationConfig
-from ..training.trainer import Trainer
-from . import stand_ins
 from .feeding import check_dict_names, feed, input_specs
 from .graph import Graph, check_tensors, says_training, with_new_inputs
 from .graph_config import GRAPH_KEYS, graph_config, graph_from_config, model_of, own_arguments, was_given_graph
 from .host_part import HostPart, Preparing
+from .model_files import ModelFiles
+from .stand_ins import ModelStandIns
 from .state_tree import get_state_tree, set_state_tree
 
-PathLike: TypeAlias = str | os.PathLike
 
-
-class Model(Trainer):
+class Model(ModelStandIns, ModelFiles):
     """A layer with `fit`, `evaluate`, `predict`, `summary` and `save`.
 
     `Model(inputs, outputs)` makes a functional model from a graph of layer calls. A subclass may define `call` instead.
@@ -54,10 +47,6 @@ class Model(Trainer):
     """
 
     keras_module = "keras"
-    _about: tuple[str, ...] = ("_frozen_for_lora",)
-    _untracked = Trainer._untracked | {"_frozen_for_lora"}
-
-    _frozen_for_lora: tuple[Variable, ...] = ()  # variables that `enable_lora` froze
     _graph: Graph | None = None  # the calls in the model; None if unknown
     _graph_is_given = False  # whether the model was made from inputs and outputs
 
@@ -326,95 +315,6 @@ class Model(Trainer):
 
     # Configs
 
-    def quantize(  # type: ignore[override]
-        self,
-        mode: str | None = None,
-        config: QuantizationConfig | None = None,
-        filters: stand_ins.Filters = None,
-        **kwargs: Any,
-    ) -> None:
-        """Quantizes the weights of the layers in the model that can be quantized.
-
-        Args:
-            mode: "int8", "int4", "float8" (for training), "gptq" or "awq"; None if `config` says it.
-            config: Options, a `QuantizationConfig`; None for the default of the mode. "gptq" and "awq" need one.
-            filters: Regular expression that is searched in the names of layers, or a list of them, or a function of a
-                layer: which layers to quantize. None for all.
-            **kwargs: `type_check`: whether to leave out subclasses of built-in layers, True by default.
-
-        Raises:
-            ValueError: The model isn't built, a layer is quantized already, or the arguments don't go together.
-
-        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
-        >>> model.quantize("int8")
-        >>> model.layers[0].kernel.dtype
-        'int8'
-        """
-        type_check = kwargs.pop("type_check", True)
-        if kwargs:
-            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
-        stand_ins.quantize(self, mode, config, filters, type_check)
-
-    def get_quantization_layer_structure(self, mode: str | None = None) -> dict[str, list[Layer]] | None:
-        """Returns which layers "gptq" and "awq" quantize, for models to override.
-
-        Args:
-            mode: The quantization mode.
-
-        Returns:
-            Dict with "pre_block_layers", the layers that make the first block's inputs, and "sequential_blocks", the
-            layers whose kernels are quantized, one after the other; None if it isn't known.
-        """
-        del mode
-        return None
-
-    def enable_lora(
-        self,
-        rank: int,
-        targets: stand_ins.Targets = None,
-        lora_alpha: float | None = None,
-        a_initializer: InitializerLike = "he_uniform",
-        b_initializer: InitializerLike = "zeros",
-    ) -> list[Layer]:
-        """Freezes the model and adds trainable low-rank updates to the kernels of its layers.
-
-        A compiled model must be compiled again.
-
-        Args:
-            rank: Rank of the updates.
-            targets: Pattern of the paths of layers, such as "encoder/*", with or without the model's name, or a list of
-                patterns, or a function of a layer. None for all layers that an update can be added to.
-            lora_alpha: Factor of the updates, times the rank; None for `rank`.
-            a_initializer, b_initializer: Initializers of the two factors of an update.
-
-        Returns:
-            The layers that got an update.
-
-        Raises:
-            ValueError: The model isn't built, or no layer is a target.
-
-        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, name="a"), keras.layers.Dense(2)])
-        >>> [layer.name for layer in model.enable_lora(2, targets="a")], len(model.trainable_variables)
-        (['a'], 2)
-        """
-        return stand_ins.enable_lora(self, rank, targets, lora_alpha, a_initializer, b_initializer)
-
-    def merge_lora(self) -> None:
-        """Adds the low-rank updates to the kernels and removes them; what `enable_lora` froze is trainable again.
-
-        A compiled model must be compiled again.
-
-        Raises:
-            ValueError: No layer has an update.
-
-        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
-        >>> _ = model.enable_lora(2)
-        >>> model.merge_lora()
-        >>> [v.name for v in model.trainable_variables]
-        ['kernel', 'bias']
-        """
-        stand_ins.merge_lora(self)
-
     def get_config(self) -> dict[str, Any]:
         """Returns the graph of a functional model with a subclass's other arguments, or else the constructor's."""
         if self._graph is None or not was_given_graph(self):
@@ -441,111 +341,6 @@ class Model(Trainer):
         if isinstance(config.get("dtype"), dict):
             config = {**config, "dtype": get_policy(config["dtype"])}
         return super().from_config(config)
-
-    def to_json(self, **kwargs: Any) -> str:
-        """Returns the config as JSON, without weights, for `model_from_json`.
-
-        Args:
-            **kwargs: Arguments of `json.dumps`.
-        """
-        return json.dumps(serialize_keras_object(self), **kwargs)
-
-    # Files and summaries, implemented by packages above this one
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Sequence[float] | None = None,
-        print_fn: Callable[..., Any] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Sequence[str] | None = None,
-        style: str | None = None,
-    ) -> None:
-        """Prints the model as a table: its layers, their output shapes and numbers of parameters.
-
-        Args:
-            line_length: Width of the table in characters; default: the width of the terminal.
-            positions: End of each column, as a fraction of the width (in the classic style also in characters).
-            print_fn: Function to call with the text instead of printing it.
-            expand_nested: Whether to show the layers of nested models.
-            show_trainable: Whether to show which layers are trainable.
-            layer_range: Names (or patterns) of the first and last layer to show.
-            style: "rich", or "classic" for the table of Keras 2; default: the setting `summary_style`.
-        """
-        provided("summary").summary(
-            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, style
-        )
-
-    def save(
-        self, filepath: PathLike | BinaryIO, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
-    ) -> None:
-        """Saves config, weights, and the arguments of `compile`, as a `.keras` file.
-
-        Args:
-            filepath: Path that ends in `.keras`, or a binary file open for writing.
-            overwrite: Whether to replace an existing file without asking on the terminal.
-            zipped: Whether to save a zip archive (default) or a folder, whose path must not end in `.keras`.
-            **kwargs: `include_optimizer=False` leaves out the optimizer and the other arguments of `compile`.
-
-        Raises:
-            ValueError: Wrong extension or argument.
-        """
-        provided("saving").save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
-
-    def save_weights(
-        self, filepath: PathLike, overwrite: bool = True, max_shard_size: float | None = None, **kwargs: Any
-    ) -> None:
-        """Saves the values of the variables, including the optimizer's, without the config.
-
-        Args:
-            filepath: Path that ends in `.weights.h5`; in `.weights.json` when `max_shard_size` is given.
-            overwrite: Whether to replace an existing file without asking on the terminal.
-            max_shard_size: Largest size of one file in GB, to split the weights into several files with a JSON index.
-            **kwargs: `objects_to_skip`, a list of layers (or the optimizer) to leave out.
-
-        Raises:
-            ValueError: Wrong extension or argument.
-        """
-        provided("saving").save_weights(self, filepath, overwrite, max_shard_size, **kwargs)
-
-    def load_weights(self, filepath: PathLike, skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Loads the weights from a file. If they do not fit, the model is unchanged.
-
-        Args:
-            filepath: Path that ends in `.weights.h5`, `.weights.json` (shards) or `.keras`.
-            skip_mismatch: Whether to skip, with a warning, layers whose weights do not fit.
-            **kwargs: `objects_to_skip`, a list of layers (or the optimizer) to leave unchanged.
-
-        Raises:
-            ValueError: The weights do not fit, or the file has another format.
-        """
-        provided("saving").load_weights(self, filepath, skip_mismatch, **kwargs)
-
-    def export(
-        self,
-        filepath: PathLike,
-        format: str = "tf_saved_model",
-        verbose: bool | None = None,
-        input_signature: Sequence[Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Exports the model for inference, without its code.
-
-        Args:
-            filepath: Folder to write to.
-            format: "jax" for a folder that `keras.export.load` reads and that needs nothing but JAX; "tf_saved_model"
-                for a SavedModel, which needs TensorFlow.
-            verbose: Whether to print what was written.
-            input_signature: Shapes and dtypes of the inputs, a list with an `InputSpec`, or a structure of them, for
-                each argument; None for the inputs of the graph.
-            **kwargs: Options of the format; see `keras.export.ExportArchive`.
-
-        Raises:
-            ImportError: The format needs a package that isn't installed.
-            ValueError: The format is unknown, or a model without a graph has no `input_signature`.
-        """
-        provided("export").export_model(self, filepath, format, verbose, input_signature, **kwargs)
 
 
 class _WithGraph(type):

@@ -5,17 +5,24 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..core.errors import did_you_mean
 from ..core.fingerprint import changes
+from ..core.late import late
 from ..core.types import InitializerLike
+from ..core.variable import Variable
 from ..core.warnings import warn
 from ..layers.kernel_layer import KernelLayer
 from ..layers.layer import Layer
 from ..quantizers import configs
 from ..quantizers.configs import AWQConfig, GPTQConfig, QuantizationConfig
-from .calibration import calibrate
+from ..training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from . import calibration
+else:  # what building a model doesn't need
+    calibration = late("addax.models.calibration")
 
 Filters: TypeAlias = str | Sequence[str] | Callable[[Layer], bool] | None
 Targets: TypeAlias = str | Sequence[str] | Callable[[Layer], bool] | None
@@ -34,7 +41,7 @@ def quantize(
         )
     layers = [layer for layer in model._flatten_layers(include_self=False) if chosen(layer)]
     if isinstance(config, (GPTQConfig, AWQConfig)):
-        calibrate(model, config, chosen)
+        calibration.calibrate(model, config, chosen)
         return
     for layer in layers:
         try:
@@ -121,3 +128,101 @@ def _is_target(layer: Layer, targets: Targets, root: str) -> bool:
     paths = {layer.path, layer.path.removeprefix(f"{root}/"), layer.name}
     patterns = [targets] if isinstance(targets, str) else targets
     return any(fnmatch.fnmatchcase(path, pattern) for path in paths for pattern in patterns)
+
+
+class ModelStandIns(Trainer):
+    """A model whose kernels can be quantized, and get low-rank updates."""
+
+    _about: tuple[str, ...] = ("_frozen_for_lora",)
+    _untracked = Trainer._untracked | {"_frozen_for_lora"}
+
+    _frozen_for_lora: tuple[Variable, ...] = ()  # variables that `enable_lora` froze
+
+    def quantize(  # type: ignore[override]
+        self,
+        mode: str | None = None,
+        config: QuantizationConfig | None = None,
+        filters: Filters = None,
+        **kwargs: Any,
+    ) -> None:
+        """Quantizes the weights of the layers in the model that can be quantized.
+
+        Args:
+            mode: "int8", "int4", "float8" (for training), "gptq" or "awq"; None if `config` says it.
+            config: Options, a `QuantizationConfig`; None for the default of the mode. "gptq" and "awq" need one.
+            filters: Regular expression that is searched in the names of layers, or a list of them, or a function of a
+                layer: which layers to quantize. None for all.
+            **kwargs: `type_check`: whether to leave out subclasses of built-in layers, True by default.
+
+        Raises:
+            ValueError: The model isn't built, a layer is quantized already, or the arguments don't go together.
+
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
+        >>> model.quantize("int8")
+        >>> model.layers[0].kernel.dtype
+        'int8'
+        """
+        type_check = kwargs.pop("type_check", True)
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
+        quantize(self, mode, config, filters, type_check)
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> dict[str, list[Layer]] | None:
+        """Returns which layers "gptq" and "awq" quantize, for models to override.
+
+        Args:
+            mode: The quantization mode.
+
+        Returns:
+            Dict with "pre_block_layers", the layers that make the first block's inputs, and "sequential_blocks", the
+            layers whose kernels are quantized, one after the other; None if it isn't known.
+        """
+        del mode
+        return None
+
+    def enable_lora(
+        self,
+        rank: int,
+        targets: Targets = None,
+        lora_alpha: float | None = None,
+        a_initializer: InitializerLike = "he_uniform",
+        b_initializer: InitializerLike = "zeros",
+    ) -> list[Layer]:
+        """Freezes the model and adds trainable low-rank updates to the kernels of its layers.
+
+        A compiled model must be compiled again.
+
+        Args:
+            rank: Rank of the updates.
+            targets: Pattern of the paths of layers, such as "encoder/*", with or without the model's name, or a list of
+                patterns, or a function of a layer. None for all layers that an update can be added to.
+            lora_alpha: Factor of the updates, times the rank; None for `rank`.
+            a_initializer, b_initializer: Initializers of the two factors of an update.
+
+        Returns:
+            The layers that got an update.
+
+        Raises:
+            ValueError: The model isn't built, or no layer is a target.
+
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, name="a"), keras.layers.Dense(2)])
+        >>> [layer.name for layer in model.enable_lora(2, targets="a")], len(model.trainable_variables)
+        (['a'], 2)
+        """
+        return enable_lora(self, rank, targets, lora_alpha, a_initializer, b_initializer)
+
+    def merge_lora(self) -> None:
+        """Adds the low-rank updates to the kernels and removes them; what `enable_lora` froze is trainable again.
+
+        A compiled model must be compiled again.
+
+        Raises:
+            ValueError: No layer has an update.
+
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
+        >>> _ = model.enable_lora(2)
+        >>> model.merge_lora()
+        >>> [v.name for v in model.trainable_variables]
+        ['kernel', 'bias']
+        """
+        merge_lora(self)

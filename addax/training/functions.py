@@ -82,3 +82,55 @@ def step_of(model: Any, kind: str) -> tuple[Callable[[tuple, Any], tuple], bool]
     if custom is None:
         return getattr(model, f"{kind}_step"), False
     return lambda state, data: custom(state, iter([data])), True
+
+
+class StepFunctions(StepModel):
+    """A model whose steps are functions that users call, override and replace, as in Keras."""
+
+    def make_train_function(self, force: bool = False) -> Callable[[tuple, Iterator], tuple]:
+        """Returns `train_function`, which runs training steps on the batches of an iterator.
+
+        An override may leave another function in `self.train_function`, which `fit` then calls for each batch.
+
+        Args:
+            force: Whether to make it anew.
+
+        Returns:
+            Function of a state (see `train_step`) and an iterator of batches, which takes `steps_per_execution` of them
+            and returns the logs and the new state.
+
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.optimizer.build(model.trainable_variables)
+        >>> groups = ("trainable", "non_trainable", "optimizer", "metrics")
+        >>> variables = {g: getattr(model, f"{g}_variables", None) for g in groups}
+        >>> variables["optimizer"] = model.optimizer.variables
+        >>> state = tuple([v.value for v in variables[g]] for g in groups)
+        >>> logs, state = model.make_train_function()(state, iter([(np.ones((4, 2)), np.ones((4, 1)))]))
+        >>> sorted(logs), len(state)
+        (['loss'], 4)
+        """
+        return make(self, "train", force)
+
+    def make_test_function(self, force: bool = False) -> Callable[[tuple, Iterator], tuple]:
+        """Returns `test_function`, which runs evaluation steps; see `make_train_function`.
+
+        Args:
+            force: Whether to make it anew.
+        """
+        return make(self, "test", force)
+
+    def make_predict_function(self, force: bool = False) -> Callable[[tuple, Iterator], tuple]:
+        """Returns `predict_function`, which runs prediction steps; see `make_train_function`.
+
+        Args:
+            force: Whether to make it anew.
+
+        Returns:
+            Function of a state (see `predict_step`) and an iterator of batches, which returns the outputs and the
+            non-trainable variables.
+        """
+        return make(self, "predict", force)
+
+    def jax_state_sync(self) -> None:
+        """Does nothing: variables always have the values of the last step. For compatibility with Keras."""

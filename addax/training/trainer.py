@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from .. import optimizers
@@ -21,18 +21,18 @@ from ..layers.layer_errors import shortens
 from ..metrics import Mean
 from .arguments import FitArguments, LoopArguments, integer
 from .compile import compiled, serialized
+from .functions import StepFunctions
 from .logs import flat_logs
-from .steps import StepModel
 
 if TYPE_CHECKING:
-    from . import calls, functions, guards, loop, on_batch, prediction
+    from . import calls, guards, loop, on_batch, prediction
     from . import profile as profiling
 else:  # what building a model doesn't need
-    _LATE = ("calls", "functions", "guards", "loop", "on_batch", "prediction", "profile")
-    calls, functions, guards, loop, on_batch, prediction, profiling = (late(f"addax.training.{n}") for n in _LATE)
+    _LATE = ("calls", "guards", "loop", "on_batch", "prediction", "profile")
+    calls, guards, loop, on_batch, prediction, profiling = (late(f"addax.training.{n}") for n in _LATE)
 
 
-class Trainer(StepModel):
+class Trainer(StepFunctions):
     """A layer that can be trained; the base of `Model`."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -139,56 +139,6 @@ class Trainer(StepModel):
         self.compile(**deserialize_keras_object(config))
         if self.optimizer is not None and self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-
-    # The functions that run steps
-
-    def make_train_function(self, force: bool = False) -> Callable[[tuple, Iterator], tuple]:
-        """Returns `train_function`, which runs training steps on the batches of an iterator.
-
-        An override may leave another function in `self.train_function`, which `fit` then calls for each batch.
-
-        Args:
-            force: Whether to make it anew.
-
-        Returns:
-            Function of a state (see `train_step`) and an iterator of batches, which takes `steps_per_execution` of them
-            and returns the logs and the new state.
-
-        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        >>> model.compile("sgd", "mse")
-        >>> model.optimizer.build(model.trainable_variables)
-        >>> groups = ("trainable", "non_trainable", "optimizer", "metrics")
-        >>> variables = {g: getattr(model, f"{g}_variables", None) for g in groups}
-        >>> variables["optimizer"] = model.optimizer.variables
-        >>> state = tuple([v.value for v in variables[g]] for g in groups)
-        >>> logs, state = model.make_train_function()(state, iter([(np.ones((4, 2)), np.ones((4, 1)))]))
-        >>> sorted(logs), len(state)
-        (['loss'], 4)
-        """
-        return functions.make(self, "train", force)
-
-    def make_test_function(self, force: bool = False) -> Callable[[tuple, Iterator], tuple]:
-        """Returns `test_function`, which runs evaluation steps; see `make_train_function`.
-
-        Args:
-            force: Whether to make it anew.
-        """
-        return functions.make(self, "test", force)
-
-    def make_predict_function(self, force: bool = False) -> Callable[[tuple, Iterator], tuple]:
-        """Returns `predict_function`, which runs prediction steps; see `make_train_function`.
-
-        Args:
-            force: Whether to make it anew.
-
-        Returns:
-            Function of a state (see `predict_step`) and an iterator of batches, which returns the outputs and the
-            non-trainable variables.
-        """
-        return functions.make(self, "predict", force)
-
-    def jax_state_sync(self) -> None:
-        """Does nothing: variables always have the values of the last step. For compatibility with Keras."""
 
     def _check_compiled(self, method: str) -> None:
         if not self.compiled:
