@@ -13,12 +13,15 @@ from typing import Any
 
 from ..core import tree
 from ..core.dtypes import numpy_dtype
+from ..core.engine import is_tracer
 from ..core.graph import Node, Operation
-from ..core.keras_tensor import KerasTensor
+from ..core.keras_tensor import KerasTensor, any_symbolic
+from ..core.ours import is_ours
 from ..core.types import Tree
 from ..layers import host
-from ..layers.calling import call_signature
+from ..layers.calling import Call, call_signature
 from ..layers.layer import Layer
+from ..training.trainer import Trainer
 from .feeding import feed
 from .graph import Graph
 
@@ -198,3 +201,46 @@ def _refuse_cut(node: Node, name: str) -> None:
         f"'{node.operation.name}' ({type(node.operation).__name__}) in model '{name}' computes with numbers, and "
         f"received the strings '{taken.name}'."
     )
+
+
+class OnHost(Trainer):
+    """A model whose graph may begin with layers that run on the host."""
+
+    _graph: Graph | None
+
+    @property
+    def host_part(self) -> HostPart | None:
+        """The part of the graph that runs on the host, before the compiled program; None where there is none."""
+        part = self._cut()
+        return None if part is None or part.is_empty else part
+
+    def _cut(self) -> HostPart | None:
+        """Returns the part of the graph that runs on the host, maybe an empty one; None where there is no graph."""
+        graph = self._graph
+        if graph is None or not is_ours(type(self).call):
+            return None
+        if graph.host_part is None:
+            graph.host_part = HostPart(graph, self.name)
+        return graph.host_part
+
+    def _refuse_text(self, call: Call) -> None:
+        pass  # the layers inside say what they take
+
+    def _computes_with_text(self) -> bool:
+        part = self._cut()
+        if part is not None:
+            return part.has_text_after
+        return any(layer.on_host and layer.input_dtype == "string" for layer in self._flatten_layers())
+
+    def _preparation(self) -> Preparing | None:
+        if not any(layer.on_host for layer in self._flatten_layers()):
+            return None
+        is_ready = self._cut() is not None or self.built  # a Sequential is cut when it is built for the first data
+        needs_it = self.host_part is not None or self._computes_with_text()
+        return Preparing(self) if needs_it or not is_ready else None
+
+    def _prepared(self, inputs: Tree) -> Any:
+        part = self.host_part
+        if part is None or host.is_prepared(inputs) or any_symbolic(inputs) or any(map(is_tracer, tree.flatten(inputs))):
+            return inputs
+        return part.prepare(inputs)

@@ -6,10 +6,9 @@ from typing import Any, Self
 
 from ..compat.configs import parsed
 from ..core import tree
-from ..core.engine import is_tracer
 from ..core.errors import describe, did_you_mean
 from ..core.graph import Node, Operation, node_key
-from ..core.keras_tensor import KerasTensor, any_symbolic
+from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask, set_mask
 from ..core.ours import is_ours
 from ..core.policy import get as get_policy
@@ -17,21 +16,20 @@ from ..core.reading import DamagedError, reading
 from ..core.registry import custom_object_scope
 from ..core.serialization import deserialize_keras_object
 from ..core.types import ShapeTree, Tree
-from ..core.variable import Variable
-from ..layers.calling import Call, call_signature
+from ..layers.calling import call_signature
 from ..layers.host import is_prepared, tensors
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from .feeding import check_dict_names, feed, input_specs
 from .graph import Graph, check_tensors, says_training, with_new_inputs
 from .graph_config import GRAPH_KEYS, graph_config, graph_from_config, model_of, own_arguments, was_given_graph
-from .host_part import HostPart, Preparing
+from .host_part import OnHost
 from .model_files import ModelFiles
 from .stand_ins import ModelStandIns
-from .state_tree import get_state_tree, set_state_tree
+from .state_tree import ModelState
 
 
-class Model(ModelStandIns, ModelFiles):
+class Model(OnHost, ModelStandIns, ModelState, ModelFiles):
     """A layer with `fit`, `evaluate`, `predict`, `summary` and `save`.
 
     `Model(inputs, outputs)` makes a functional model from a graph of layer calls. A subclass may define `call` instead.
@@ -202,43 +200,6 @@ class Model(ModelStandIns, ModelFiles):
         ]
         return self._graph.run(fed, lambda node, args, kwargs: node.operation.compute_output_spec(*args, **kwargs))
 
-    @property
-    def host_part(self) -> HostPart | None:
-        """The part of the graph that runs on the host, before the compiled program; None where there is none."""
-        part = self._cut()
-        return None if part is None or part.is_empty else part
-
-    def _cut(self) -> HostPart | None:
-        """Returns the part of the graph that runs on the host, maybe an empty one; None where there is no graph."""
-        graph = self._graph
-        if graph is None or not is_ours(type(self).call):
-            return None
-        if graph.host_part is None:
-            graph.host_part = HostPart(graph, self.name)
-        return graph.host_part
-
-    def _refuse_text(self, call: Call) -> None:
-        pass  # the layers inside say what they take
-
-    def _computes_with_text(self) -> bool:
-        part = self._cut()
-        if part is not None:
-            return part.has_text_after
-        return any(layer.on_host and layer.input_dtype == "string" for layer in self._flatten_layers())
-
-    def _preparation(self) -> Preparing | None:
-        if not any(layer.on_host for layer in self._flatten_layers()):
-            return None
-        is_ready = self._cut() is not None or self.built  # a Sequential is cut when it is built for the first data
-        needs_it = self.host_part is not None or self._computes_with_text()
-        return Preparing(self) if needs_it or not is_ready else None
-
-    def _prepared(self, inputs: Tree) -> Any:
-        part = self.host_part
-        if part is None or is_prepared(inputs) or any_symbolic(inputs) or any(map(is_tracer, tree.flatten(inputs))):
-            return inputs
-        return part.prepare(inputs)
-
     def _output_shape_of_graph(self, graph: Graph, input_shape: ShapeTree) -> Any:
         shapes: list = []
         tree.map_shape_structure(shapes.append, input_shape)
@@ -277,41 +238,6 @@ class Model(ModelStandIns, ModelFiles):
                 return layer
         names = [layer.name for layer in self.layers]
         raise ValueError(f"No such layer: {name}. Existing layers are: {names}. {did_you_mean(name, names)}")
-
-    def variables_by_path(self) -> dict[str, Variable]:
-        """Returns the variables by path; equal paths are numbered."""
-        found: dict[str, Variable] = {}
-        for v in self.variables:
-            path, n = v.path, 1
-            while path in found:
-                path, n = f"{v.path}_{n}", n + 1
-            found[path] = v
-        return found
-
-    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, dict[str, Any]]:
-        """Returns the values of all variables as nested dicts by path.
-
-        Args:
-            value_format: "backend_tensor" for JAX's arrays, "numpy_array" for NumPy's.
-
-        Returns:
-            Dict with `trainable_variables`, `non_trainable_variables`, `optimizer_variables` and `metrics_variables`.
-
-        Raises:
-            ValueError: Two variables have the same path.
-        """
-        return get_state_tree(self, value_format)
-
-    def set_state_tree(self, state_tree: dict[str, dict[str, Any]]) -> None:
-        """Assigns values to variables by path.
-
-        Args:
-            state_tree: Values as `get_state_tree` returns them, or a part of them.
-
-        Raises:
-            ValueError: No variable has the path, or a value has another shape; no variable is changed then.
-        """
-        set_state_tree(self, state_tree)
 
     # Configs
 

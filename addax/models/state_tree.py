@@ -83,3 +83,42 @@ def _leaves(tree: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, Any]
     for key, value in tree.items():
         found += _leaves(value, (*path, key)) if isinstance(value, dict) else [("/".join((*path, key)), value)]
     return found
+
+
+class ModelState(Trainer):
+    """A model whose variables are found by their paths."""
+
+    def variables_by_path(self) -> dict[str, Variable]:
+        """Returns the variables by path; equal paths are numbered."""
+        found: dict[str, Variable] = {}
+        for v in self.variables:
+            path, n = v.path, 1
+            while path in found:
+                path, n = f"{v.path}_{n}", n + 1
+            found[path] = v
+        return found
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, dict[str, Any]]:
+        """Returns the values of all variables as nested dicts by path.
+
+        Args:
+            value_format: "backend_tensor" for JAX's arrays, "numpy_array" for NumPy's.
+
+        Returns:
+            Dict with `trainable_variables`, `non_trainable_variables`, `optimizer_variables` and `metrics_variables`.
+
+        Raises:
+            ValueError: Two variables have the same path.
+        """
+        return get_state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree: dict[str, dict[str, Any]]) -> None:
+        """Assigns values to variables by path.
+
+        Args:
+            state_tree: Values as `get_state_tree` returns them, or a part of them.
+
+        Raises:
+            ValueError: No variable has the path, or a value has another shape; no variable is changed then.
+        """
+        set_state_tree(self, state_tree)
