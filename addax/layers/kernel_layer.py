@@ -120,10 +120,14 @@ class KernelLayer(Layer):
         return found
 
     def _effective_kernel(self) -> Any:
-        if self.lora_enabled:
-            kernel: Any = self._raw_kernel if self._stand_in is None else self._stand_in.dequantize(self)
-            return kernel + self._update()
-        return self._raw_kernel if self._stand_in is None else self._stand_in.read(self)
+        if self.lora_enabled or self._stand_in is None:
+            return self._float_kernel()
+        return self._stand_in.read(self)
+
+    def _float_kernel(self) -> Any:
+        """Returns the kernel that is computed with: what integers stand for, with the low-rank update added."""
+        kernel: Any = self._raw_kernel if self._stand_in is None else self._stand_in.dequantize(self)
+        return kernel + self._update() if self.lora_enabled else kernel
 
     def _add_kernel(self, shape: Sequence[int | None], **options: Any) -> None:
         """Makes the kernel, or what the dtype policy says stands in for it.

@@ -80,7 +80,7 @@ class ReversibleEmbedding(Embedding):
     def call(self, inputs: Tensor, reverse: bool = False) -> Any:
         if not reverse:
             return super().call(inputs)
-        kernel = transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings
+        kernel = transpose(self._float_kernel()) if self.tie_weights else self.reverse_embeddings
         if self.reverse_dtype is not None:
             inputs, kernel = cast(inputs, self.reverse_dtype), cast(kernel, self.reverse_dtype)
         logits = matmul(inputs, kernel)  # in the wider of the two dtypes: logits of many classes need it

@@ -163,3 +163,18 @@ def test_memory():
     assert sum(v.size * v.value.dtype.itemsize for v in model.variables) == 4 * 256**2
     model.quantize(config=keras.quantizers.Int4QuantizationConfig(block_size=-1))
     assert sum(v.size * v.value.dtype.itemsize for v in model.variables) == 256**2 // 2 + 4 * 256
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_a_reversible_embedding_projects_with_what_the_integers_stand_for(mode):
+    layer = L.ReversibleEmbedding(9, 6)
+    layer.build()
+    vectors = layer(np.array([[1, 2, 8]]))
+    logits = np.asarray(layer(vectors, reverse=True))
+    layer.quantize(mode)
+    layer.enable_lora(2)
+    np.testing.assert_allclose(layer(vectors, reverse=True), logits, atol=0.1 * np.abs(logits).max())
+    b = layer.lora_factors[1]
+    b.assign(np.ones(b.shape))
+    table = layer(np.arange(9)[None])[0]
+    np.testing.assert_allclose(layer(vectors, reverse=True), vectors @ table.T, rtol=1e-4, atol=1e-5)
