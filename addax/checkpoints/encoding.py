@@ -52,23 +52,29 @@ def encode(state: Any, arrays: list[Any], where: str = "state") -> Any:
         return {_TAG: "dict", "values": [encode(list(pair), arrays, f"{where}/{pair[0]}") for pair in state.items()]}
     if kind in (bytes, bytearray):
         return {_TAG: "bytes", "text": base64.b64encode(state).decode()}
-    if isinstance(state, Variable):
-        state = state.stored_value()
-    elif hasattr(state, "detach"):  # torch
-        arrays.append(np.array(state.detach().cpu().numpy()))
-        return {_TAG: "torch", "at": len(arrays) - 1}
-    if is_jax_array(state):
-        arrays.append(state)
-        return {_TAG: "array", "at": len(arrays) - 1}
-    if isinstance(state, (np.ndarray, np.generic)) and state.dtype.kind in "biufcV" and not state.dtype.hasobject:
-        arrays.append(np.array(state))
-        return {_TAG: "scalar" if isinstance(state, np.generic) else "array", "at": len(arrays) - 1}
-    if isinstance(state, (bool, int, float, str)):  # subclasses, such as members of an enum
-        return next(base(state) for base in (bool, int, float, str) if isinstance(state, base))
+    if (found := _array(state)) is not None:
+        arrays.append(found[1])
+        return {_TAG: found[0], "at": len(arrays) - 1}
+    for base in (bool, int, float, str):  # subclasses, such as members of an enum
+        if isinstance(state, base):
+            return base(state)
     raise TypeError(
         f"{where} has a value of type {type(state).__name__}, which a checkpoint can't have: return numbers, text, "
         "bytes, arrays, and lists, tuples and dicts of them."
     )
+
+
+def _array(value: Any) -> tuple[str, Any] | None:
+    """Returns the kind of an array and the array, or None for anything else."""
+    if isinstance(value, Variable):
+        value = value.stored_value()
+    if is_jax_array(value):
+        return "array", value
+    if hasattr(value, "detach"):  # torch
+        return "torch", np.array(value.detach().cpu().numpy())
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufcV" and value.dtype.names is None:
+        return "scalar" if isinstance(value, np.generic) else "array", np.array(value)
+    return None
 
 
 def decode(text: Any, arrays: Sequence[Any]) -> Any:

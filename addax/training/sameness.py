@@ -141,8 +141,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items() if k != "name"}
-    if isinstance(value, (list, tuple, set, frozenset, range)):
+        of_layer = "trainable" in value  # whose name may be counted on in one process
+        return {str(k): _plain(v) for k, v in value.items() if not (of_layer and k == "name")}
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    if isinstance(value, (list, tuple, range)):
         return [_plain(v) for v in value]
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         values = np.ascontiguousarray(value)

@@ -183,7 +183,14 @@ def monitored(folder: Path) -> tuple:
     return model, (X, Y), {"batch_size": 8, "epochs": 30, "validation_split": 0.25}, callbacks
 
 
-CASES = [mlp, cnn, lstm, mixed, accumulation, ema, dataset, generator, plain, monitored]
+def validated(folder: Path) -> tuple:
+    model = dense()
+    model.compile("adam", "mse", metrics=["mae"])
+    given = {"batch_size": 8, "epochs": 5, "validation_data": Stream(), "validation_steps": 40}
+    return model, (X, Y), given, [keras.callbacks.ReduceLROnPlateau(patience=1)]
+
+
+CASES = [mlp, cnn, lstm, mixed, accumulation, ema, dataset, generator, plain, monitored, validated]
 
 
 def run(case: str, folder: Path, **more: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 import time
 
@@ -11,6 +12,10 @@ import pytest
 
 import addax as keras
 from addax import layers
+from addax.training.feeding import training_data
+from addax.training.loop import Training
+from addax.training.sameness import differences, facts_of
+from tests.training.test_resuming import fit_arguments
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(23, 4)).astype("float32")
@@ -258,6 +263,34 @@ def test_weights_that_were_replaced_at_the_end_are_not_trained_on(tmp_path):
     averaging().fit(X, Y, epochs=2, verbose=0, resume=tmp_path)
     with pytest.raises(ValueError, match="weights were replaced when the training ended"):
         averaging().fit(X, Y, epochs=3, verbose=0, resume=tmp_path)
+
+
+def zoo():
+    inputs = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(9, 4)(inputs)
+    x = layers.Bidirectional(layers.GRU(3, dropout=0.1, return_sequences=True, kernel_regularizer="l2"))(x)
+    x = layers.MultiHeadAttention(2, 3, dropout=0.2)(x, x)
+    x = layers.TimeDistributed(layers.Dense(4, activation=keras.ops.tanh, kernel_initializer="random_normal"))(x)
+    x = layers.Add()([x, layers.LayerNormalization()(x)])
+    inner = keras.Sequential([layers.Flatten(), layers.Dense(5), layers.BatchNormalization()])
+    outputs = {"a": layers.Dense(1, name="a")(inner(x)), "b": layers.Dense(2, name="b", dtype="bfloat16")(inner(x))}
+    model = keras.Model(inputs, outputs)
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([5], [0.1, 0.01])
+    losses = {"a": keras.losses.Huber(0.5), "b": lambda y, p: keras.ops.mean((y - p) ** 2)}
+    model.compile(keras.optimizers.SGD(rate), losses, metrics={"a": ["mae", keras.metrics.MeanSquaredError()]})
+    return model
+
+
+def test_what_is_compared_is_equal_for_equal_trainings_without_a_seed():
+    found = []
+    for _ in range(2):  # names are counted on in one process
+        model, given = zoo(), fit_arguments(validation_freq=[2, 3], class_weight=None)
+        x, y = np.ones((8, 6), "int32"), {"a": np.ones((8, 1)), "b": np.ones((8, 2))}
+        source, _ = training_data(model, x, y, None, given)
+        found.append(facts_of(Training(model, given, source, None)))
+    assert json.loads(json.dumps(found[0])) == found[0]
+    assert differences(*found) == []
+    assert "bfloat16" in json.dumps(found[0]["model"]) and "0.01" in json.dumps(found[0]["compile"])
 
 
 class Functions:
