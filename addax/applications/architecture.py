@@ -22,62 +22,10 @@ from ..layers import Input
 from ..models.model import Functional
 from .blocks import dense_head, named_pool
 from .files import fetch
+from .given import Given
 from .imagenet_utils import CLASSES, PIXELS
 
 Template = TypeVar("Template", bound=Callable[..., Functional])
-
-
-@dataclass(frozen=True)
-class Given:
-    """The arguments of a call. A function that lacks one of them leaves it at its default.
-
-    Attributes:
-        include_top: Whether the classifier is included.
-        weights: None, "imagenet" or a path.
-        input_tensor: Input of the network, or None for a new one.
-        input_shape: Shape of an image, or None.
-        pooling: "avg" or "max", of the features without the classifier.
-        classes: Number of classes.
-        classifier_activation: Activation of the classifier.
-        name: Name of the model.
-        include_preprocessing: Whether the model takes raw pixels.
-        alpha: Factor of the numbers of filters.
-        depth_multiplier: Number of outputs of each depthwise convolution per channel.
-        dropout: Rate of the dropout before the classifier.
-        minimalistic: Whether to leave out squeeze-and-excitation, hard swish and 5x5 kernels.
-    """
-
-    include_top: bool
-    weights: str | os.PathLike | None
-    input_tensor: KerasTensor | None
-    input_shape: Shape | None
-    pooling: str | None
-    classes: int
-    classifier_activation: ActivationLike
-    name: str | None
-    include_preprocessing: bool = True
-    alpha: float = 1.0
-    depth_multiplier: int = 1
-    dropout: float = 0.0
-    minimalistic: bool = False
-
-    @property
-    def pretrained(self) -> bool:
-        """Whether the weights are those of ImageNet."""
-        return self.weights == "imagenet"
-
-    @property
-    def size(self) -> Shape | None:
-        """Height and width of the images in `input_shape`."""
-        shape = self.input_shape
-        if shape is None:
-            return None
-        return shape[1:3] if config.image_data_format() == "channels_first" else shape[:2]
-
-    @property
-    def rows(self) -> int | None:
-        """Height of the images in `input_shape`."""
-        return self.size[0] if self.size else None
 
 
 @dataclass(frozen=True)
@@ -273,24 +221,29 @@ class Member:
 
     def _input_shape(self, given: Given, size: int) -> Shape:
         """Returns the shape of one image: the given one, checked, or the default."""
-        shape, family = given.input_shape, self.family
+        shape = given.input_shape
         first = config.image_data_format() == "channels_first"
 
         def image(height: int | None, width: int | None, channels: int | None) -> Shape:
             return (channels, height, width) if first else (height, width, channels)
 
         if shape is None:
-            sized = given.include_top and not family.any_size
+            sized = given.include_top and not self.family.any_size
             side = size if sized or self.always_sized else None
             return image(side, side, 3)
         shape = tuple(shape)
         if len(shape) != 3:
             raise ValueError(f"`input_shape` must be a tuple of three integers. Received: input_shape={shape}")
+        self._check_shape(given, shape, image(size, size, 3))
+        return shape
+
+    def _check_shape(self, given: Given, shape: Shape, usual: Shape) -> None:
+        family, first = self.family, config.image_data_format() == "channels_first"
         channels, sides = shape[0 if first else -1], shape[1:] if first else shape[:2]
-        if given.pretrained and given.include_top and not family.any_size and shape != image(size, size, 3):
+        if given.pretrained and given.include_top and not family.any_size and shape != usual:
             raise ValueError(
                 "When setting `include_top=True` and loading `imagenet` weights, `input_shape` should be "
-                f"{image(size, size, 3)}.  Received: input_shape={shape}"
+                f"{usual}.  Received: input_shape={shape}"
             )
         if given.pretrained and channels != 3:
             raise ValueError(f"The input must have 3 channels; Received `input_shape={shape}`")
@@ -298,7 +251,7 @@ class Member:
             warnings.warn(
                 "This model usually expects 1 or 3 input channels. However, it was passed an input_shape with "
                 f"{channels} input channels.",
-                stacklevel=5,
+                stacklevel=6,
             )
         if any(n is not None and n < family.least for n in sides):
             raise ValueError(
@@ -308,7 +261,6 @@ class Member:
             raise ValueError(
                 f"If `include_top` is True, you should specify a static `input_shape`. Received: input_shape={shape}"
             )
-        return shape
 
     def _weights_file(self, given: Given) -> str:
         """Returns the path of the file of weights, after downloading it for "imagenet"."""

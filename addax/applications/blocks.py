@@ -10,7 +10,7 @@ from ..core.keras_tensor import KerasTensor
 from ..core.types import Shape
 
 if TYPE_CHECKING:
-    from .architecture import Given
+    from .given import Given
 
 
 def channel_axis(last: int = -1) -> int:

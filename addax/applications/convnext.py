@@ -22,8 +22,9 @@ from ..layers import (
 from ..layers.regularization import Noise, Strength
 from ..models import Sequential
 from ..models.model import Functional
-from .architecture import Family, Given, architectures
+from .architecture import Family, architectures
 from .blocks import channels, conv, pool
+from .given import Given
 from .imagenet_utils import RGB_DEVIATION, RGB_MEAN, decode_predictions, preprocessing
 
 

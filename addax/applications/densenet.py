@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from .. import layers
 from ..core.keras_tensor import KerasTensor
-from .architecture import Family, Given, architectures, standard
+from .architecture import Family, architectures, standard
 from .blocks import channel_axis, channels, conv
+from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 
 _GROWTH = 32

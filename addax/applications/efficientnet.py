@@ -7,8 +7,9 @@ from typing import Any
 
 from .. import layers
 from ..core.keras_tensor import KerasTensor
-from .architecture import Family, Given, architectures, standard
+from .architecture import Family, architectures, standard
 from .blocks import channel_axis, channels, conv, dense_head, depthwise, divisible, stride_padding, strided_depthwise
+from .given import Given
 from .imagenet_utils import RGB_DEVIATION, decode_predictions, preprocessing
 
 CONV_INITIALIZER = {

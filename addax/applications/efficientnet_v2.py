@@ -10,9 +10,10 @@ from .. import layers
 from ..core.keras_tensor import KerasTensor
 from ..core.types import ActivationLike, Shape
 from ..models.model import Functional
-from .architecture import Family, Given, architectures
+from .architecture import Family, architectures
 from .blocks import channel_axis, channels, dense_head
 from .efficientnet import DENSE_INITIALIZER, Blocks, block_name
+from .given import Given
 from .imagenet_utils import RGB_DEVIATION, RGB_MEAN, decode_predictions, preprocessing
 
 # Number of blocks, filters, factor of the expansion, and stride of the first block of the stages. The first three

@@ -10,8 +10,9 @@ from ..core.keras_tensor import KerasTensor
 from ..core.op import Tensor
 from ..core.types import Shape
 from ..layers.layer import Layer
-from .architecture import Family, Given, architectures, standard
+from .architecture import Family, architectures, standard
 from .blocks import channels, conv, pool
+from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 from .inception_v3 import Branch, branch, concatenate, conv_norm, module, reduction, stem
 

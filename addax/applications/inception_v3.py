@@ -7,8 +7,9 @@ from typing import Any
 
 from .. import layers
 from ..core.keras_tensor import KerasTensor
-from .architecture import Family, Given, architectures, standard
+from .architecture import Family, architectures, standard
 from .blocks import channel_axis, conv, pool
+from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 
 # One convolution: filters, kernel size, then stride and padding where they aren't 1 and "same".

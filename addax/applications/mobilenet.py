@@ -9,8 +9,9 @@ from .. import layers
 from ..core.keras_tensor import KerasTensor
 from ..core.types import ActivationLike, Shape
 from ..models.model import Functional
-from .architecture import Family, Given, architectures
+from .architecture import Family, architectures
 from .blocks import channel_axis, conv, depthwise, pool
+from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 
 # Filters and stride of the blocks.

@@ -9,8 +9,9 @@ from .. import layers
 from ..core.keras_tensor import KerasTensor
 from ..core.types import ActivationLike, Shape
 from ..models.model import Functional
-from .architecture import Family, Given, architectures
+from .architecture import Family, architectures
 from .blocks import channel_axis, channels, conv, divisible, pool, sizes_of, strided_depthwise
+from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 from .mobilenet import pretrained_size, trained_size
 

@@ -12,8 +12,9 @@ from ..core.keras_tensor import KerasTensor
 from ..core.types import ActivationLike, Shape
 from ..models.model import Functional
 from ..ops.numpy import add, multiply
-from .architecture import Family, Given, architectures
+from .architecture import Family, architectures
 from .blocks import channel_axis, channels, conv, divisible, strided_depthwise
+from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 from .mobilenet_v2 import check_tensor
 

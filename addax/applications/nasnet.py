@@ -10,8 +10,9 @@ from ..core.keras_tensor import KerasTensor
 from ..core.types import ActivationLike, Shape
 from ..layers import AveragePooling2D, MaxPooling2D
 from ..models.model import Functional
-from .architecture import Family, Given, architectures
+from .architecture import Family, architectures
 from .blocks import channel_axis, channels, conv, dense_head, pool, stride_padding
+from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 
 

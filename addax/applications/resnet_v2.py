@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from .. import layers
 from ..core.keras_tensor import KerasTensor
-from .architecture import Family, Given, architectures, standard
+from .architecture import Family, architectures, standard
 from .blocks import conv
+from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 from .resnet import DEPTHS, PATH, norm_relu, stages, stem
 

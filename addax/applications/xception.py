@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .. import layers
 from ..core.keras_tensor import KerasTensor
-from .architecture import Family, Given, architectures, standard
+from .architecture import Family, architectures, standard
 from .blocks import channel_axis, conv, pool
+from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 
 

@@ -8,7 +8,7 @@ integers or on the kernel that they stand for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,9 +22,7 @@ from ..quantizers.calibration import round_to_nearest
 from ..quantizers.configs import Int4QuantizationConfig, QuantizationConfig
 from ..quantizers.quantizers import AbsMaxQuantizer, Quantizer
 
-if TYPE_CHECKING:
-    from .kernel_layer import KernelLayer
-
+KernelLayer: TypeAlias = Any  # a layer of the class in kernel_layer.py, which stands above
 Quantized = dict[str, ArrayLike]  # name of a variable of the layer -> its value
 
 

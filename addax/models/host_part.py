@@ -241,6 +241,11 @@ class OnHost(Trainer):
 
     def _prepared(self, inputs: Tree) -> Any:
         part = self.host_part
-        if part is None or host.is_prepared(inputs) or any_symbolic(inputs) or any(map(is_tracer, tree.flatten(inputs))):
+        if (
+            part is None
+            or host.is_prepared(inputs)
+            or any_symbolic(inputs)
+            or any(map(is_tracer, tree.flatten(inputs)))
+        ):
             return inputs
         return part.prepare(inputs)
