@@ -6,7 +6,7 @@ WORKERS ?= 2
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: demo test unit unit-optimized figures test-slow test-torch test-oldest bench lint format types contracts docs clean
+.PHONY: demo test unit unit-optimized figures test-slow fuzz test-torch test-oldest bench lint format types contracts docs clean
 
 $(VENV)/.made: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,6 +31,9 @@ unit-optimized: $(VENV)/.made-test  ## a tenth of the tests once more, compiled 
 
 test-slow: $(VENV)/.made-test  ## the long tests
 	$(PYTEST) -m slow
+
+fuzz: $(VENV)/.made-test  ## changes files at random and reads them, SECONDS of it (600)
+	$(BIN)/python -m tests.saving.fuzzing --seconds $(or $(SECONDS),600)
 
 test-torch: $(VENV)/.made-test  ## needs torch: `pip install torch` in the environment
 	$(BIN)/python -m pytest -m torch

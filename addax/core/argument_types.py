@@ -45,7 +45,7 @@ _JSON = (type(None), bool, int, float, str, list, tuple, dict)
 
 
 class _AnArray:
-    """Numbers, nested, or the config of an array."""
+    """Numbers, nested, their name (a window's, say), or the config of an array."""
 
 
 class _AnObject:
@@ -89,7 +89,7 @@ def _of_function(fn: Any) -> dict[str, Any]:
                 hint = Any
         if hint is None:  # a parameter that Keras has and addax has no use for
             hint = Any
-        found[p.name] = typing.Optional[hint] if p.default is None else hint
+        found[p.name] = Union[hint, None] if p.default is None else hint  # noqa: UP007
     return found
 
 
@@ -110,7 +110,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is _AnObject:
         return described or isinstance(value, str)
     if hint is _AnArray:
-        return described or (not isinstance(value, (dict, str)) and value is not None)
+        return described or not isinstance(value, dict)
     if origin in (list, tuple, Sequence):
         return described or (isinstance(value, (list, tuple)) and _items_fit(value, arguments))
     if origin in (dict, Mapping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import struct
@@ -81,7 +82,7 @@ def _check_size(text: str, what: str) -> None:
 
 
 def check_values(data: Any, what: str) -> Any:
-    """Returns data if they have no more values and levels than any model's; a part that is referred to often counts often.
+    """Returns data that have no more values and levels than any model's, where a part that occurs often counts often.
 
     Args:
         data: Nested lists and dicts.
@@ -141,9 +142,9 @@ def reading(what: str) -> Iterator[None]:
             error.args = (f"{error} (In {what}.)",)
         raise
     except OSError as error:
-        if error.errno is not None:  # the system's: no such file, no permission, a full disk
+        if error.errno not in (None, errno.EINVAL):  # the system's: no such file, no permission, a full disk
             raise
-        raise DamagedError(f"{what} is damaged: {short_text(error)}") from error
+        raise DamagedError(f"T{what[1:]} is damaged: {short_text(error)}") from error
 
 
 def short_text(error: BaseException) -> str:

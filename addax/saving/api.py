@@ -259,8 +259,8 @@ def _write_weights(
 def _save_shards(model: Layer, filepath: str, max_bytes: float, skip: Sequence[Layer | Optimizer]) -> None:
     filepath = os.path.realpath(filepath)
     folder, name = os.path.split(filepath)
-    # Shards under the names of others would mix with these until the index is replaced: where the usual names are taken,
-    # by older shards or by a process that saves at the same time, they get names of their own.
+    # Shards under the names of others would mix with these until the index is replaced. Where the usual names are
+    # taken, by older shards or by a process that saves at the same time, they get names of their own.
     first = os.path.join(folder, shard_name(name, "", 0))
     usual = claim(first) if os.path.isdir(folder) else True
     before = shards_of(filepath)

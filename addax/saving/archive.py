@@ -161,7 +161,8 @@ def read_weights(
         if not model.weights:
             return
         raise DamagedError(
-            f"There is no member `{WEIGHTS}`, but model '{model.name}' has weights: {[v.path for v in model.weights][:5]}."
+            f"There is no member `{WEIGHTS}`, but model '{model.name}' has weights: "
+            f"{[v.path for v in model.weights][:5]}."
         )
     version = _version(folder)
     old = version is not None and is_old(version)

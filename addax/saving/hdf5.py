@@ -436,7 +436,7 @@ def _shards(index: str) -> Iterator[str]:
         if not isinstance(given, str) or os.path.basename(name) != name or name in ("", ".", ".."):
             raise DamagedError(f"The index {index} names the file {given!r}, which is not in its own folder.")
         if not os.path.isfile(os.path.join(folder, name)):
-            raise FileNotFoundError(f"The index {index} names the file '{name}', which is not beside it.")
+            raise DamagedError(f"The index {index} names the file '{name}', which is not beside it.")
         yield os.path.join(folder, name)
 
 

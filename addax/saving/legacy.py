@@ -422,7 +422,7 @@ def write_model(model: Any, filepath: str, include_optimizer: bool = True) -> No
         config["build_config"] = whole["build_config"]
     compiled = include_optimizer and getattr(model, "compiled", False) and getattr(model, "optimizer", None) is not None
     training = json.dumps(_legacy_training(model.get_compile_config() or {})) if compiled else None
-    with replacing(filepath) as temporary, writing(temporary) as (file, sink):
+    with replacing(filepath) as temporary, writing(temporary) as (file, _):
         file.attrs["keras_version"] = KERAS_API_VERSION
         file.attrs["backend"] = "jax"
         file.attrs["model_config"] = json.dumps(config)

@@ -180,7 +180,8 @@ def _checked(file: str, name: str, entry: Any, place: int, size: int) -> int:
     first, last = _offsets(entry)
     shape = entry.get("shape") if isinstance(entry, dict) else None
     known = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
-    if first != place or last > size or not known or entry.get("dtype") not in _DTYPES or shape is None:
+    known = known and isinstance(entry.get("dtype"), str)
+    if first != place or last > size or not known or entry["dtype"] not in _DTYPES or shape is None:
         raise ValueError(f"The safetensors file {file} is damaged at the tensor '{name}': {str(entry)[:200]}")
     count = 1
     for n in shape:
