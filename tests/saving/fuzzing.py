@@ -59,7 +59,7 @@ def write_valid(folder: Path) -> list[Path]:
 
 
 def peak() -> int:
-    """The most memory that the process has had, in MiB. (`ru_maxrss` begins with that of the process that forked it.)"""
+    """The most memory that the process has had, in MiB; `ru_maxrss` begins with that of the process that forked it."""
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) // 1024
 
 
