@@ -38,6 +38,7 @@ from .core.remat import remat as remat
 from .core.scopes import StatelessScope as StatelessScope
 from .core.scopes import SymbolicScope as SymbolicScope
 from .core.variable import Variable as Variable
+from .export import load_exported as load_exported
 from .initializers import Initializer as Initializer
 from .layers import Input as Input
 from .layers import InputSpec as InputSpec

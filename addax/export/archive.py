@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core import tree
-from ..core.dtypes import numpy_dtype
 from ..core.engine import import_jax, jax
 from ..core.errors import did_you_mean
 from ..core.types import Tree
 from ..core.variable import Variable
-from ..layers.input_spec import InputSpec
 from ..layers.layer import Layer
 from ..models import Model
+from .signature import input_signature_of, need_flatbuffers, refuse_text, symbolic_specs
 
 FORMATS = ("jax", "saved_model")
 _INDEX = "endpoints.json"
@@ -51,12 +50,7 @@ class ExportArchive:
             raise ValueError(f"Unknown export format: {format!r}. {did_you_mean(format, FORMATS)}")
         if format == "saved_model":
             _need_tensorflow()
-        try:
-            importlib.import_module("flatbuffers")
-        except ImportError as error:
-            raise ImportError(
-                "Exported functions are written with flatbuffers: `pip install addax[export]`."
-            ) from error
+        need_flatbuffers()
         self.format = format
         self.platforms = list(kwargs.get("platforms") or ("cpu", "cuda", "rocm", "tpu"))
         self._tracked: list[Any] = []
@@ -145,7 +139,7 @@ class ExportArchive:
         os.makedirs(folder, exist_ok=True)
         export = import_jax("jax.export")
         for name, (fn, signature) in self._endpoints.items():
-            specs = _specs(signature, export)
+            specs = _specs(signature)
             exported = export.export(jax.jit(fn), platforms=self.platforms)(*specs)
             with open(os.path.join(folder, f"{name}.jax_export"), "wb") as file:
                 file.write(exported.serialize())
@@ -165,31 +159,17 @@ def _need_tensorflow() -> None:
         importlib.import_module("tensorflow")
     except ImportError as error:
         raise ImportError(
-            "A SavedModel needs TensorFlow, which isn't installed. Use `format='jax'`, which needs JAX alone: it is "
-            "read by `keras.export.load`, or by `jax.export.deserialize`."
+            "A SavedModel needs TensorFlow, which isn't installed. `model.export(path, format='stablehlo')` needs JAX "
+            "alone and is read by `keras.load_exported`; format='onnx' is read by onnxruntime; archives of several "
+            "endpoints are written with `format='jax'` and read by `keras.export.load`."
         ) from error
-    raise NotImplementedError("addax doesn't write SavedModels yet: use `format='jax'`.")
+    raise NotImplementedError("addax doesn't write SavedModels yet: use 'stablehlo', 'onnx' or 'jax'.")
 
 
-def _specs(signature: Sequence[Any], export: Any) -> list:
+def _specs(signature: Sequence[Any]) -> list:
     """Returns JAX's specs of arguments; unknown first axes are one size, other unknown sizes differ."""
-    scope, count = export.SymbolicScope(), [0]
-
-    def size(axis: int, d: int | None) -> str:
-        if d is not None:
-            return str(d)
-        count[0] += 1
-        return "batch" if axis == 0 else f"n{count[0]}"
-
-    def spec(x: Any) -> Any:
-        shape = x.shape if x.shape is not None else (None,) * x.ndim
-        text = ", ".join(size(i, d) for i, d in enumerate(shape))
-        return jax.ShapeDtypeStruct(export.symbolic_shape(text, scope=scope), numpy_dtype(x.dtype or "float32"))
-
-    def is_leaf(x: Any) -> Any:
-        return spec(x) if isinstance(x, InputSpec) or hasattr(x, "shape") else None
-
-    return [tree.traverse(is_leaf, x) for x in signature]
+    leaves = [(x.shape if x.shape is not None else (None,) * x.ndim, x.dtype) for x in tree.flatten(list(signature))]
+    return tree.pack_sequence_as(list(signature), symbolic_specs(leaves))
 
 
 class Exported:
@@ -236,6 +216,13 @@ def load(filepath: str | os.PathLike) -> Exported:
     return Exported(filepath)
 
 
+_ELSEWHERE = {
+    "openvino": "Export 'onnx', which OpenVINO reads: `openvino.convert_model('model.onnx')`.",
+    "litert": "LiteRT's converters read SavedModels; TensorFlow makes one of a program in the format 'stablehlo'.",
+    "torch": "PyTorch reads neither; export 'onnx' to run the model beside it with onnxruntime.",
+}
+
+
 def export_model(
     model: Model,
     filepath: str | os.PathLike,
@@ -245,21 +232,31 @@ def export_model(
     **kwargs: Any,
 ) -> None:
     """Writes a model for inference; see `Model.export`."""
-    known = {"tf_saved_model": "saved_model", "jax": "jax"}
+    known = ("tf_saved_model", "stablehlo", "jax")
+    if format in _ELSEWHERE:
+        raise ValueError(f"format={format!r} isn't available. Supported formats are: {known}. {_ELSEWHERE[format]}")
     if format not in known:
         raise ValueError(
             f"Unrecognized format={format}. Supported formats are: {list(known)}. {did_you_mean(format, known)}"
         )
-    archive = ExportArchive(known[format], **kwargs)
-    if input_signature is None:
-        if model._graph is None:
-            raise ValueError(
-                f"The model '{model.name}' has no symbolic inputs: give its `input_signature` to export it, e.g. "
-                "`[keras.InputSpec(shape=(None, 3))]`."
-            )
-        input_signature = [model.input]
-    archive.track_and_add_endpoint("serve", model, input_signature)
-    archive.write_out(filepath, verbose=verbose is not False)
+    if format in ("tf_saved_model", "jax"):
+        archive = ExportArchive("saved_model" if format == "tf_saved_model" else format, **kwargs)
+        refuse_text(model, input_signature_of(model, input_signature), format)
+        archive.track_and_add_endpoint("serve", model, input_signature_of(model, input_signature))
+        archive.write_out(filepath, verbose=verbose is not False)
+        return
+    writer, options = _WRITERS[format]
+    wrong = sorted(set(kwargs) - set(options))
+    if wrong:
+        raise ValueError(f"Unknown options for format={format!r}: {wrong}. {did_you_mean(wrong[0], options)}")
+    path = os.fspath(filepath)
+    importlib.import_module(writer, __package__).write(model, path, input_signature, **kwargs)
+    if verbose is not False:
+        print(f"Saved artifact at '{path}'.")
+
+
+# Module and options of the formats of models; what they need is imported when they are asked for.
+_WRITERS = {"stablehlo": (".stablehlo", ("platforms",))}
 
 
 __all__ = ["ExportArchive", "Exported", "export_model", "load"]

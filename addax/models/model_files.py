@@ -106,16 +106,19 @@ class ModelFiles(Trainer):
         """Exports the model for inference, without its code.
 
         Args:
-            filepath: Folder to write to.
-            format: "jax" for a folder that `keras.export.load` reads and that needs nothing but JAX; "tf_saved_model"
-                for a SavedModel, which needs TensorFlow.
+            filepath: File to write to; for "stablehlo" a folder if it has no extension, for "jax" and
+                "tf_saved_model" always.
+            format: "stablehlo" for a program that `keras.load_exported` runs with nothing but JAX; "jax" for a folder
+                that `keras.export.load` reads; "tf_saved_model" for a SavedModel, which needs TensorFlow.
             verbose: Whether to print what was written.
             input_signature: Shapes and dtypes of the inputs, a list with an `InputSpec`, or a structure of them, for
-                each argument; None for the inputs of the graph.
-            **kwargs: Options of the format; see `keras.export.ExportArchive`.
+                each argument; None for the inputs of the graph. Sizes that are None may vary in what is exported.
+            **kwargs: Options of the format: `platforms` of "stablehlo" and "jax", those to compile for, of "cpu",
+                "cuda", "rocm" and "tpu"; None for all.
 
         Raises:
             ImportError: The format needs a package that isn't installed.
-            ValueError: The format is unknown, or a model without a graph has no `input_signature`.
+            ValueError: The format is unknown, a model without a graph has no `input_signature`, or the model computes
+                with text or by an operation that the format lacks.
         """
         provided("export").export_model(self, filepath, format, verbose, input_signature, **kwargs)

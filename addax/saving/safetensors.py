@@ -19,7 +19,7 @@ from ..version import KERAS_API_VERSION
 from . import hdf5
 from .hdf5 import Arrays
 
-_DTYPES = {
+DTYPES = {
     "BOOL": "bool",
     "U8": "uint8",
     "I8": "int8",
@@ -36,7 +36,7 @@ _DTYPES = {
     "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2",
 }
-_NAMES = {name: code for code, name in _DTYPES.items()}
+_NAMES = {name: code for code, name in DTYPES.items()}
 _MAX_HEADER = 100_000_000  # bytes, the format's own limit
 _METADATA = "__metadata__"
 
@@ -123,15 +123,20 @@ class Reader(hdf5.Reader):
             numbers = [str(i) for i in range(len(variables))]
             keys = dict(zip(tensor_keys(numbers, variables), numbers))
         self.taken.update(own.values())
-        return {keys.get(key, key): self._read(name) for key, name in own.items()}
+        return {keys.get(key, key): self.read(name) for key, name in own.items()}
 
-    def _read(self, name: str) -> np.ndarray:
+    def read(self, name: str) -> np.ndarray:
+        """Returns one tensor.
+
+        Args:
+            name: Its name in the file.
+        """
         entry = self.header[name]
         first, last = entry["data_offsets"]
         with open(self.path, "rb") as file:
             file.seek(self.start + first)
             content = file.read(last - first)
-        return np.frombuffer(content, numpy_dtype(_DTYPES[entry["dtype"]])).reshape(entry["shape"])
+        return np.frombuffer(content, numpy_dtype(DTYPES[entry["dtype"]])).reshape(entry["shape"])
 
     def left(self) -> list[str]:
         """Returns the names of the tensors that have not been read."""
@@ -181,12 +186,12 @@ def _checked(file: str, name: str, entry: Any, place: int, size: int) -> int:
     shape = entry.get("shape") if isinstance(entry, dict) else None
     known = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
     known = known and isinstance(entry.get("dtype"), str)
-    if first != place or last > size or not known or entry["dtype"] not in _DTYPES or shape is None:
+    if first != place or last > size or not known or entry["dtype"] not in DTYPES or shape is None:
         raise ValueError(f"The safetensors file {file} is damaged at the tensor '{name}': {str(entry)[:200]}")
     count = 1
     for n in shape:
         count *= n
-    if count * numpy_dtype(_DTYPES[entry["dtype"]]).itemsize != last - first:
+    if count * numpy_dtype(DTYPES[entry["dtype"]]).itemsize != last - first:
         raise ValueError(
             f"The safetensors file {file} is damaged: '{name}' of shape {shape} and dtype {entry['dtype']} has "
             f"{last - first} bytes."
