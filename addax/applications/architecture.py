@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
@@ -18,6 +17,7 @@ from ..core import config
 from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
 from ..core.types import ActivationLike, Shape
+from ..core.warnings import warn
 from ..layers import Input
 from ..models.model import Functional
 from .blocks import dense_head, named_pool
@@ -248,10 +248,9 @@ class Member:
         if given.pretrained and channels != 3:
             raise ValueError(f"The input must have 3 channels; Received `input_shape={shape}`")
         if channels not in (1, 3):
-            warnings.warn(
+            warn(
                 "This model usually expects 1 or 3 input channels. However, it was passed an input_shape with "
                 f"{channels} input channels.",
-                stacklevel=6,
             )
         if any(n is not None and n < family.least for n in sides):
             raise ValueError(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 
 from .. import layers
 from ..core.keras_tensor import KerasTensor
 from ..core.types import ActivationLike, Shape
+from ..core.warnings import warn
 from ..models.model import Functional
 from .architecture import Family, architectures
 from .blocks import channel_axis, conv, depthwise, pool
@@ -41,10 +41,9 @@ def pretrained_size(given: Given, alphas: tuple[float, ...], sizes: tuple[int, .
     check_alpha(given, alphas)
     size = trained_size(given, sizes)
     if given.size != (size, size):
-        warnings.warn(
+        warn(
             f"`input_shape` is undefined or non-square, or `rows` is not in {list(sizes)}. Weights for input shape "
             f"({size}, {size}) will be loaded as the default.",
-            stacklevel=5,
         )
     return size
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from .. import layers
 from ..core.keras_tensor import KerasTensor
 from ..core.types import ActivationLike, Shape
+from ..core.warnings import warn
 from ..models.model import Functional
 from ..ops.numpy import add, multiply
 from .architecture import Family, architectures
@@ -130,10 +130,9 @@ def _pretrained_size(given: Given) -> int:
             f"minimalistic only. Received: alpha={given.alpha}, minimalistic={given.minimalistic}"
         )
     if given.size != (224, 224):
-        warnings.warn(
+        warn(
             "`input_shape` is undefined or non-square, or `rows` is not 224. Weights for input shape (224, 224) will "
             "be loaded as the default.",
-            stacklevel=4,
         )
     return 224
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..core.types import ArrayLike
+from ..core.warnings import warn
 from ..models import Model, clone_model
 
 try:
@@ -127,11 +127,10 @@ def _copy(model: Model) -> Model:
 
 def _without_a_column(y: np.ndarray) -> np.ndarray:
     if y.ndim == 2 and y.shape[1] == 1:
-        warnings.warn(
+        warn(
             "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples, ), "
             "for example using ravel().",
             DataConversionWarning,
-            stacklevel=4,
         )
         return y.ravel()
     return y

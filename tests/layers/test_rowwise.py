@@ -53,7 +53,28 @@ MORE = [
     Case("Hashing", {"num_bins": 4}, (2, 3), "int32"),
     Case("IntegerLookup", {"vocabulary": [1, 2, 4], "output_mode": "count"}, (2, 3), "int32"),
     Case("Dense", {"units": 3}, (2, 4)),
+    Case("ReversibleEmbedding", {"input_dim": 5, "output_dim": 3}, (2, 3), "int32"),
+    Case("ConvLSTM1D", {"filters": 2, "kernel_size": 2}, (2, 3, 5, 2)),
+    Case("ConvLSTM2D", {"filters": 2, "kernel_size": 2}, (2, 2, 4, 4, 1)),
+    Case("ConvLSTM3D", {"filters": 1, "kernel_size": 2}, (2, 2, 3, 3, 3, 1)),
+    Case("STFTSpectrogram", {"frame_length": 16, "frame_step": 8, "fft_length": 16}, (2, 64, 1)),
+    Case("MelSpectrogram", {"fft_length": 32, "sequence_stride": 16, "num_mel_bins": 8}, (2, 128)),
+    Case("Pipeline", {"layers": made(lambda room: [room.Rescaling(2.0)])}, (2, 6, 6, 3)),
 ]  # fmt: skip
+
+IMAGES: dict[tuple[str, ...], dict] = {  # layers of images, by what they are given
+    ("CenterCrop", "RandomCrop", "Resizing"): {"height": 4, "width": 4},
+    ("RandomBrightness", "RandomColorDegeneration", "RandomContrast", "RandomHue"): {"factor": 0.5},
+    ("RandomRotation", "RandomSaturation", "RandomSharpness"): {"factor": 0.5},
+    ("AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix", "Equalization"): {},
+    ("MixUp", "RandAugment", "RandomColorJitter", "RandomElasticTransform", "RandomErasing", "RandomFlip"): {},
+    ("RandomGaussianBlur", "RandomGrayscale", "RandomInvert", "RandomPerspective", "RandomShear"): {},
+    ("Solarization",): {},
+    ("RandomPosterization",): {"factor": 4},
+    ("RandomTranslation",): {"height_factor": 0.1, "width_factor": 0.1},
+    ("RandomZoom",): {"height_factor": 0.1},
+}
+MORE += [Case(name, options, (2, 6, 6, 3)) for names, options in IMAGES.items() for name in names]
 
 
 def chosen() -> list[Case]:
@@ -120,7 +141,7 @@ def test_every_layer_that_claims_something_is_tried():
     tried = {case.layer for case in CHOSEN}
     public = {name: getattr(layers, name) for name in layers.__all__}
     classes = {name for name, c in public.items() if inspect.isclass(c) and issubclass(c, layers.Layer) and c.rowwise}
-    classes -= {"InputLayer", "GroupedQueryAttention"}
+    classes -= {"InputLayer", "GroupedQueryAttention", "MaxNumBoundingBoxes"}
     classes -= {"StringLookup", "TextVectorization", "HashedCrossing"}  # of strings, outside of programs
     classes = {name for name in classes if not name.endswith("Cell") and name != "StackedRNNCells"}  # within RNN
     names = {public[name].__name__ for name in classes}  # without aliases
