@@ -67,7 +67,8 @@ def test_killed_at_random_moments(case, tmp_path, tmp_path_factory):
         if status == 0:  # it was quicker
             break
         ended += 1
-        allowed = {signal.SIGINT: (1, -signal.SIGINT, 130)}.get(number, (-number,))
+        # After Ctrl-C XLA's threads, which may still compile, can abort as Python ends.
+        allowed = (1, 130, -signal.SIGINT, -signal.SIGABRT) if number == signal.SIGINT else (-number,)
         assert status in allowed, output
     finish(start(case, tmp_path))
     check(np.load(tmp_path / "result.npz"), expected)
