@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.config import thread
+from ..core.serialization import in_safe_mode
 from .host import host_array
 from .string_hashes import fingerprints, siphash
 from .text import decoded, encoded
@@ -160,10 +162,18 @@ def read_terms(vocabulary: Any, of: type, encoding: str) -> list:
         encoding: Encoding of terms that are bytes, and of the file.
 
     Raises:
-        ValueError: The file doesn't exist, or a term is of another kind.
+        ValueError: The file doesn't exist, or only a model's file names it, or a term is of another kind.
     """
     if isinstance(vocabulary, (str, os.PathLike)):
         path = os.fspath(vocabulary)
+        if thread.read is not None and in_safe_mode():
+            # A downloaded file would choose which file of this machine ends up in a model that is passed on.
+            raise ValueError(
+                f"Requested the loading of a vocabulary file outside of the model archive: {path!r}. This carries a "
+                "potential risk of loading arbitrary and sensitive files and thus it is disallowed by default. If you "
+                "trust the source of the model, pass `safe_mode=False` to the loading function. Models that addax "
+                "saves have the terms in the archive."
+            )
         if not os.path.exists(path):
             raise ValueError(f"Vocabulary file {path} does not exist.")
         vocabulary = read_lines(path, encoding)

@@ -26,8 +26,8 @@ def section(doc: str, title: str) -> str:
 
 
 def described(function: types.FunctionType) -> set[str]:
-    heads = re.findall(r"^    ([\w, ]+):", section(inspect.getdoc(function) or "", "Args"), re.MULTILINE)
-    return {name.strip() for head in heads for name in head.split(",")}
+    heads = re.findall(r"^    ([*\w, ]+):", section(inspect.getdoc(function) or "", "Args"), re.MULTILINE)
+    return {name.strip(" *") for head in heads for name in head.split(",")}
 
 
 def test_all_functions_are_looked_at() -> None:

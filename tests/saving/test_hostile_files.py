@@ -13,6 +13,7 @@ import textwrap
 import warnings
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,32 @@ def test_yaml_with_references_without_end() -> None:
     lines = ["class_name: Sequential", "config:", "  a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
     refused(lambda: keras.models.model_from_json("\n".join(lines)), "more than 2000000 values")
+
+
+def test_vocabularies_outside_the_archive(tmp_path: Path) -> None:
+    """A file names no other file, unless the program says that it may."""
+    (tmp_path / "secret.txt").write_text("a\nb\n")
+    for layer in (
+        keras.layers.StringLookup(vocabulary=str(tmp_path / "secret.txt"), name="words"),
+        keras.layers.TextVectorization(vocabulary=str(tmp_path / "secret.txt"), name="words"),
+    ):
+        model = keras.Sequential([keras.Input((1,), dtype="string"), layer])
+        model.save(tmp_path / "m.keras")
+        (tmp_path / "secret.txt").rename(tmp_path / "other.txt")
+        assert keras.saving.load_model(tmp_path / "m.keras").layers[-1].get_vocabulary()[-2:] == ["a", "b"]
+        (tmp_path / "other.txt").rename(tmp_path / "secret.txt")
+
+        def named(members: list[tuple[Any, bytes]]) -> list[tuple[Any, bytes]]:
+            config = json.loads(members[1][1])
+            config["config"]["layers"][1]["config"]["vocabulary"] = str(tmp_path / "secret.txt")
+            return [members[0], ("config.json", json.dumps(config).encode()), *members[2:]]
+
+        path = rewritten(tmp_path / "m.keras", tmp_path / "bad.keras", named)
+        refused(partial(keras.saving.load_model, path), "secret.txt.*disallowed by default", "bad.keras")
+        loaded = keras.saving.load_model(path, safe_mode=False)
+        assert loaded.layers[-1].get_vocabulary()[-2:] == ["a", "b"]
+        config = {**layer.get_config(), "vocabulary": str(tmp_path / "secret.txt")}  # of this process
+        assert type(layer).from_config(config).get_vocabulary()[-2:] == ["a", "b"]
 
 
 # HDF5
