@@ -7,7 +7,9 @@ from typing import Any, Protocol, TypeVar
 
 from .. import activations
 from ..core import policy as policies
+from ..core.errors import describe
 from ..core.ours import is_ours
+from ..core.reading import DamagedError
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.signature import auto_config
 from ..core.types import Config, RegularizerLike
@@ -71,8 +73,10 @@ def from_config(cls: type[T], config: Config) -> T:
     """Makes a layer of class `cls` from a config.
 
     Raises:
-        TypeError: The constructor of a user's class doesn't take the arguments.
+        TypeError: The constructor of a user's class doesn't take the arguments, or there are no arguments by name.
     """
+    if not isinstance(config, dict):
+        raise DamagedError(f"The config of a {cls.__name__} is a dict of arguments. Received: {describe(config)}")
     config = dict(config)
     if isinstance(config.get("dtype"), dict):
         config["dtype"] = policies.get(config["dtype"])

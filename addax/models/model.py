@@ -260,6 +260,8 @@ class Model(OnHost, ModelStandIns, ModelState, ModelFiles):
             config: A config from `get_config`.
             custom_objects: Dict from names to the user's classes and functions.
         """
+        if not isinstance(config, dict):
+            raise DamagedError(f"The config of a {cls.__name__} is a dict of arguments. Received: {describe(config)}")
         if set(GRAPH_KEYS) <= set(config):
             inputs, outputs = graph_from_config(config, custom_objects)
             rest = {k: v for k, v in config.items() if k not in GRAPH_KEYS}

@@ -11,6 +11,7 @@ from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor, any_symbolic
 from ..core.late import late
 from ..core.naming import auto_name
+from ..core.reading import DamagedError
 from ..core.serialization import serialize_keras_object
 from ..core.types import ShapeTree, Tree
 from ..layers.calling import Call, call_signature
@@ -300,6 +301,10 @@ class Sequential(Model):
             model.add(deserialize_layer(layer, custom_objects, model.name), rebuild=False)
         model._maybe_rebuild()
         shape = config.get("build_input_shape")
+        if shape is not None and not isinstance(shape, (list, tuple, dict)):
+            raise DamagedError(
+                f"`build_input_shape` of model '{model.name}' must be a shape. Received: {describe(shape)}"
+            )
         if not model.built and shape and tree.is_shape(shape) and model._layers:
             model.build(tuple(shape))
         if config.get("trainable") is False:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -45,6 +47,7 @@ def replacing(path: str) -> Iterator[str]:
     """
     path = os.path.realpath(path)  # what a link points to, not the link
     temporary = _beside(path)
+    _remove_left(temporary)
     try:
         _make(temporary, path)
         yield temporary
@@ -67,6 +70,18 @@ def _explained(error: OSError, path: str) -> OSError:
         return error
     old = "The file there is unchanged." if os.path.exists(path) else "Nothing was left there."
     return OSError(error.errno, f"{os.strerror(error.errno)}: there is no space to save the file. {old}", path)
+
+
+_LEFT_AFTER = 3600  # seconds without a write, after which nobody is writing any more
+
+
+def _remove_left(temporary: str) -> None:
+    """Removes the temporary files of killed processes that were to replace the same file."""
+    folder, name = os.path.split(temporary)
+    pattern = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(name[33:])}")
+    with suppress(OSError), os.scandir(folder or ".") as entries:
+        left = [e for e in entries if pattern.fullmatch(e.name) and e.is_file(follow_symlinks=False)]
+        remove(e.path for e in left if time.time() - e.stat().st_mtime > _LEFT_AFTER)
 
 
 def _make(temporary: str, path: str) -> None:

@@ -260,6 +260,15 @@ def test_configs(kind: str, valid: Path, tmp_path: Path) -> None:
     assert called == []
 
 
+def test_from_config_of_other_things() -> None:
+    refused(lambda: keras.layers.Dense.from_config("abc"), "config of a Dense is a dict")  # type: ignore[arg-type]
+    refused(lambda: keras.Model.from_config(["a"]), "config of a Model is a dict")  # type: ignore[arg-type]
+    config = keras.Sequential([keras.layers.Dense(2)], name="s").get_config()
+    refused(
+        lambda: keras.Sequential.from_config({**config, "build_input_shape": "ab"}), "`build_input_shape` of model 's'"
+    )
+
+
 def test_arrays_of_objects() -> None:
     config = {"class_name": "__numpy__", "config": {"value": [1], "dtype": "object"}}
     refused(lambda: keras.saving.deserialize_keras_object(config), "dtype 'object', which is not of numbers")
@@ -439,12 +448,16 @@ def test_memory_while_refusing(valid: Path, tmp_path: Path) -> None:
     assert int(most) < 500
 
 
+def environment() -> dict[str, str]:
+    """The variables of this process, and a path for imports that doesn't depend on the folder."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])}
+
+
 def ran(script: str, folder: Path, *arguments: str) -> str:
     """The output of a program that ends well."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), *arguments],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, (done.returncode, done.stdout[-2000:], done.stderr[-2000:])
     return done.stdout
@@ -549,6 +562,31 @@ def test_the_mode_of_a_file_is_kept(tmp_path: Path) -> None:
         assert stat.S_IMODE(os.stat(tmp_path / name).st_mode) == 0o600
 
 
+def test_what_killed_saves_left_is_removed(tmp_path: Path) -> None:
+    script = """
+        import os, signal, sys
+        from addax.saving.atomic import replacing
+        with replacing(sys.argv[1]) as temporary:
+            open(temporary, "w").write("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    path = tmp_path / "m.weights.h5"
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script), str(path)], env=environment(), check=False
+        )
+        assert done.returncode == -9
+    half = sorted(tmp_path.iterdir())
+    assert len(half) == 2 and path not in half
+    os.utime(half[0], (0, 0))
+    other = tmp_path / f".{'0' * 32}.of-another.weights.h5"
+    other.write_text("")
+    os.utime(other, (0, 0))
+    fresh().save_weights(path)
+    # The younger one may belong to a process that is writing.
+    assert sorted(tmp_path.iterdir()) == sorted([half[1], other, path])
+
+
 def test_the_longest_names(tmp_path: Path) -> None:
     path = tmp_path / ("é" * 120 + "abcd.keras")
     fresh().save(path)
@@ -568,9 +606,8 @@ def test_two_processes_save_shards_to_one_path(tmp_path: Path) -> None:
                 variable.assign(np.full(variable.shape, value))
             model.save_weights("s.weights.json", max_shard_size=1.2e-5)
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])}
     started = [
-        subprocess.Popen([sys.executable, "-c", textwrap.dedent(script), str(n)], cwd=tmp_path, env=environment)
+        subprocess.Popen([sys.executable, "-c", textwrap.dedent(script), str(n)], cwd=tmp_path, env=environment())
         for n in (1, 2)
     ]
     assert [process.wait(120) for process in started] == [0, 0]
