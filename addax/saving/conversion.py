@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from ..compat.configs import parsed
+from ..core.reading import MAX_JSON, reading
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..layers.layer import Layer
 from . import api, archive, legacy
@@ -29,6 +30,11 @@ def load_config(filepath: str) -> Any:
     """
     if not os.path.exists(filepath):
         raise FileNotFoundError(f"File not found: {filepath}. The current directory is {os.getcwd()}.")
+    with reading(f"the file {filepath}"):
+        return _config_in(filepath)
+
+
+def _config_in(filepath: str) -> Any:
     kind = kind_of(filepath)
     if kind == "hdf5":
         with open_h5(filepath, "r") as opened:
@@ -40,7 +46,7 @@ def load_config(filepath: str) -> Any:
         raise ValueError(f"{filepath} holds weights without a config.")
     with open(filepath, encoding="utf-8") as file:
         try:
-            return parsed(file.read())
+            return parsed(file.read(MAX_JSON + 1))
         except ValueError as error:
             raise ValueError(f"{filepath} is no file of a model that addax reads. ({error})") from None
 
@@ -58,7 +64,8 @@ def described(filepath: str) -> Any:
     config = load_config(filepath)
     if isinstance(config, dict):
         config.pop("compile_config", None)
-    model = deserialize_keras_object(config)
+    with reading(f"the file {filepath}"):
+        model = deserialize_keras_object(config)
     if not isinstance(model, Layer) or not hasattr(model, "summary"):
         raise ValueError(f"{filepath} holds no model.")
     return model

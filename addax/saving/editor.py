@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.reading import reading
 from ..core.types import ArrayLike, Config
 from ..layers.layer import Layer
 from . import archive, weights
@@ -48,6 +49,10 @@ class KerasFileEditor:
         self.metadata: dict[str, Any] | None = None
         self.weights_dict: dict[str, Any] = {}
         print(f"Keras model file '{path}'")
+        with reading(f"the file {path}"):
+            self._open(path)
+
+    def _open(self, path: str) -> None:
         if path.endswith(".keras"):
             with archive.opened(path) as folder:
                 self.config, self.metadata = (_json(folder, name) for name in (archive.CONFIG, archive.METADATA))

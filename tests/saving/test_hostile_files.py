@@ -23,6 +23,7 @@ import pytest
 
 import addax as keras
 from addax.core.reading import DamagedError
+from addax.saving.conversion import described
 
 
 @pytest.fixture(scope="module")
@@ -316,6 +317,17 @@ def test_vocabularies_outside_the_archive(tmp_path: Path) -> None:
         assert loaded.layers[-1].get_vocabulary()[-2:] == ["a", "b"]
         config = {**layer.get_config(), "vocabulary": str(tmp_path / "secret.txt")}  # of this process
         assert type(layer).from_config(config).get_vocabulary()[-2:] == ["a", "b"]
+
+
+@pytest.mark.parametrize("kind", ["empty", "a key twice", "deep lists", "no class"])
+def test_summaries_and_editors(kind: str, valid: Path, tmp_path: Path) -> None:
+    text, words = TEXTS[kind]
+    path = with_config(valid, tmp_path, text)
+    refused(lambda: described(str(path)), words, "bad.keras")
+    (tmp_path / "m.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    refused(lambda: described(str(tmp_path / "m.json")), "m.json")
+    damaged = changed(valid, "m.weights.h5", tmp_path / "bad.weights.h5", HDF5["a loop"][0])
+    refused(lambda: keras.saving.KerasFileEditor(damaged), "in a loop", "bad.weights.h5")
 
 
 # HDF5
