@@ -6,6 +6,7 @@ Run as a program it prints a line for each bad answer, so that whoever started i
 from __future__ import annotations
 
 import argparse
+import copy
 import io
 import json
 import os
@@ -105,7 +106,7 @@ def change_data(rng: random.Random, text: bytes) -> bytes:
         elif kind == 3 and isinstance(parent, dict):
             parent[str(key) + "x"] = parent.pop(key)
         else:
-            parent[key] = rng.choice(ODD)
+            parent[key] = copy.deepcopy(rng.choice(ODD))  # the next change may be inside it
     made = json.dumps(data)
     if rng.random() < 0.02:
         made = made.replace("{", '{"a": ' + "[" * 500 + "]" * 500 + ", ", 1)
