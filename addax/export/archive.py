@@ -232,7 +232,7 @@ def export_model(
     **kwargs: Any,
 ) -> None:
     """Writes a model for inference; see `Model.export`."""
-    known = ("tf_saved_model", "stablehlo", "jax")
+    known = ("tf_saved_model", "onnx", "stablehlo", "jax")
     if format in _ELSEWHERE:
         raise ValueError(f"format={format!r} isn't available. Supported formats are: {known}. {_ELSEWHERE[format]}")
     if format not in known:
@@ -256,7 +256,7 @@ def export_model(
 
 
 # Module and options of the formats of models; what they need is imported when they are asked for.
-_WRITERS = {"stablehlo": (".stablehlo", ("platforms",))}
+_WRITERS = {"stablehlo": (".stablehlo", ("platforms",)), "onnx": (".onnx", ("opset_version",))}
 
 
 __all__ = ["ExportArchive", "Exported", "export_model", "load"]
