@@ -28,6 +28,15 @@ def unknown_size() -> Any:
     return _UNKNOWN
 
 
+def is_unknown(size: Any) -> bool:
+    """Tests whether a size stands for any, while shapes are inferred. Symbols of exported programs do not.
+
+    Args:
+        size: An int, or a symbol.
+    """
+    return not isinstance(size, int) and getattr(size, "scope", None) is unknown_size().scope
+
+
 Specs = list[tuple[tuple, Any]]  # shape and dtype of each array
 
 

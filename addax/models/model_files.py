@@ -108,13 +108,14 @@ class ModelFiles(Trainer):
         Args:
             filepath: File to write to; for "stablehlo" a folder if it has no extension, for "jax" and
                 "tf_saved_model" always.
-            format: "stablehlo" for a program that `keras.load_exported` runs with nothing but JAX; "jax" for a folder
-                that `keras.export.load` reads; "tf_saved_model" for a SavedModel, which needs TensorFlow.
+            format: "stablehlo" for a program that `keras.load_exported` runs with nothing but JAX; "onnx" for
+                onnxruntime and others, which needs the package onnx; "jax" for a folder that `keras.export.load` reads;
+                "tf_saved_model" for a SavedModel, which needs TensorFlow.
             verbose: Whether to print what was written.
             input_signature: Shapes and dtypes of the inputs, a list with an `InputSpec`, or a structure of them, for
                 each argument; None for the inputs of the graph. Sizes that are None may vary in what is exported.
             **kwargs: Options of the format: `platforms` of "stablehlo" and "jax", those to compile for, of "cpu",
-                "cuda", "rocm" and "tpu"; None for all.
+                "cuda", "rocm" and "tpu"; None for all. `opset_version` of "onnx", 18 to 23.
 
         Raises:
             ImportError: The format needs a package that isn't installed.

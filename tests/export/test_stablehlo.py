@@ -102,6 +102,14 @@ def test_sizes_that_must_agree_may_vary_together(tmp_path):
     check(addax.load_exported(tmp_path / "sum")([X, X]), X + X)
 
 
+def test_masks_of_an_open_length(tmp_path):
+    x = addax.Input((None, 4))
+    net = addax.Model(x, layers.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True))
+    net.export(tmp_path / "net", format="stablehlo", verbose=False)
+    data = np.random.default_rng(0).normal(size=(3, 5, 4)).astype("float32")
+    check(addax.load_exported(tmp_path / "net")(data), net.predict(data, verbose=0))
+
+
 def test_inputs_that_do_not_fit(exported):
     run = addax.load_exported(exported[1] / "model")
     with pytest.raises(ValueError, match="Structures differ"):

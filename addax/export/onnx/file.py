@@ -73,7 +73,10 @@ def write(
         model.name,
         [_info(graph, x, s.shape) for x, s in zip(inputs, signature.specs)],
         [_info(graph, x, v.aval.shape) for x, v in zip(outputs, program.jaxpr.outvars)],
-        [onnx.numpy_helper.from_array(np.ascontiguousarray(w).reshape(w.shape), n) for n, w in graph.initializers.items()],
+        [
+            onnx.numpy_helper.from_array(np.ascontiguousarray(w).reshape(w.shape), n)
+            for n, w in graph.initializers.items()
+        ],
     )
     proto = helper.make_model(
         made,

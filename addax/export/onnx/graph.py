@@ -7,7 +7,7 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -213,7 +213,7 @@ class Graph:
         finally:
             self.root.path = outer
 
-    def refuse(self, primitive: str, reason: str) -> Any:
+    def refuse(self, primitive: str, reason: str) -> NoReturn:
         """Raises the error for what can't be converted, with the layer that computes it."""
         layer = self.root.path.split("/")[-1] if self.root.path else ""
         where = f"The layer '{layer}'" if layer else "The model"
@@ -273,7 +273,7 @@ def _live(jaxpr: Any, wanted: Sequence[bool] | None) -> list[tuple[Any, list[boo
 def _is_foldable(equation: Any, inputs: list[Value]) -> bool:
     """Whether an equation of constants is computed at once. Random numbers would be the same in each run: they are not."""
     name = equation.primitive.name
-    if name in _WITH_BODIES or name.startswith(("random_", "threefry")):
+    if name in (*_WITH_BODIES, "dim_as_value") or name.startswith(("random_", "threefry")):
         return False
     shapes = [v.aval.shape for v in equation.outvars]
     if any(x.constant is None for x in inputs) or not all(type(d) is int for s in shapes for d in s):

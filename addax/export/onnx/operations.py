@@ -22,7 +22,7 @@ _UNARY = {
 }  # fmt: skip
 _BINARY = {
     "add": "Add", "add_any": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "pow": "Pow", "eq": "Equal",
-    "lt": "Less", "le": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual",
+    "lt": "Less", "le": "LessOrEqual", "lt_to": "Less", "le_to": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual",
 }  # fmt: skip
 _LOGICAL = {"and": "And", "or": "Or", "xor": "Xor", "max": "Or", "min": "And"}  # of bools
 _BITWISE = {"and": "BitwiseAnd", "or": "BitwiseOr", "xor": "BitwiseXor", "max": "Max", "min": "Min"}
@@ -96,13 +96,13 @@ def _kernel(function: Callable, g: Graph, eqn: Any, xs: list[Value]) -> list[Val
 
 @_on("and", "or", "xor", "max", "min")
 def _logic(g: Graph, eqn: Any, xs: list[Value]) -> Value:
-    table = _LOGICAL if _dtype(eqn) == bool else _BITWISE
+    table = _LOGICAL if _dtype(eqn).kind == "b" else _BITWISE
     return g.node(table[eqn.primitive.name], *xs)
 
 
 @_on("not")
 def _not(g: Graph, eqn: Any, xs: list[Value]) -> Value:
-    return g.node("Not" if _dtype(eqn) == bool else "BitwiseNot", *xs)
+    return g.node("Not" if _dtype(eqn).kind == "b" else "BitwiseNot", *xs)
 
 
 @_on("ne")
@@ -189,7 +189,7 @@ def _clamp(g: Graph, eqn: Any, xs: list[Value]) -> Value:
 @_on("select_n")
 def _select(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     which, *cases = xs
-    if _dtype(eqn) == bool:
+    if _dtype(eqn).kind == "b":
         return g.node("Where", which, cases[1], cases[0])
     chosen = cases[-1]
     for i, case in reversed(list(enumerate(cases[:-1]))):
@@ -392,12 +392,12 @@ def _top_k(g: Graph, eqn: Any, xs: list[Value]) -> list[Value]:
 
 @_on("reduce_window_max", "reduce_window_min", "reduce_window_sum")
 def _pool(g: Graph, eqn: Any, xs: list[Value]) -> Value:
-    p, kind, shape = eqn.params, eqn.primitive.name.rpartition("_")[2], _shape(eqn)
+    p, kind = eqn.params, eqn.primitive.name.rpartition("_")[2]
     fill = {"max": -np.inf, "min": np.inf, "sum": 0.0}[kind]
     if not np.issubdtype(_dtype(eqn), np.floating):
         g.refuse(eqn.primitive.name, f"ONNX pools floats, not {_dtype(eqn)}")
     filled = Value(None, _like(eqn, fill))
-    x, shape = _dilated(g, xs[0], shape, p["base_dilation"], filled)
+    x, shape = _dilated(g, xs[0], _shape(eqn), p["base_dilation"], filled)
     x = _padded(g, x, p["padding"], filled)
     window, strides = p["window_dimensions"], p["window_strides"]
     over = [i for i, (k, s) in enumerate(zip(window, strides)) if k > 1 or s > 1]
@@ -486,6 +486,9 @@ def _conv(g: Graph, eqn: Any, xs: list[Value]) -> Value:
 @_on("gather")
 def _gather(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     d, sizes, shape = eqn.params["dimension_numbers"], eqn.params["slice_sizes"], _shape(eqn)
+    fills = "FILL" in str(eqn.params["mode"]).upper()
+    if len(_shape(eqn, 1)) == 1 and not fills:
+        return _one_slice(g, eqn, xs)
     batch = list(d.operand_batching_dims)
     taken = list(d.start_index_map)
     kept = [i for i in range(len(shape)) if i not in taken and i not in batch]
@@ -501,7 +504,7 @@ def _gather(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     last = g.node("Sub", g.shape([shape[i] for i in taken]), _ints([1] * len(taken)))
     inside = g.node("Min", g.node("Max", index, _ints([0])), last)
     found = g.node("GatherND", x, inside, batch_dims=len(batch))
-    if "FILL" in str(eqn.params["mode"]).upper():
+    if fills:
         fill = eqn.params["fill_value"]
         if fill is None:
             floats = np.issubdtype(_dtype(eqn), np.inexact) or _dtype(eqn).name == "bfloat16"
@@ -523,9 +526,20 @@ def _gather(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     return g.reshape(found, _result(eqn).shape) if len(target) != len(_result(eqn).shape) else found
 
 
+def _one_slice(g: Graph, eqn: Any, xs: list[Value]) -> Value:
+    """A gather of one slice, as slicing an axis of a size left open gives."""
+    d, sizes, x = eqn.params["dimension_numbers"], eqn.params["slice_sizes"], xs[0]
+    for at, axis in enumerate(d.start_index_map):
+        index = xs[1].constant
+        one = Value(None, index[at : at + 1]) if index is not None else g.node("Gather", xs[1], _ints([at]), axis=0)
+        start = _start(g, one, _shape(eqn)[axis], sizes[axis])
+        x = g.node("Slice", x, start, g.node("Add", start, g.size(sizes[axis])), _ints([axis]))
+    return g.reshape(x, _result(eqn).shape)
+
+
 def _least(dtype: np.dtype) -> Any:
     """What JAX fills gaps of integers with."""
-    if dtype == bool:
+    if dtype.kind == "b":
         return True
     return np.iinfo(dtype).min if np.issubdtype(dtype, np.signedinteger) else np.iinfo(dtype).max
 

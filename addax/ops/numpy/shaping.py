@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...core.abstract import is_unknown
 from ...core.convert import unwrap
 from ...core.engine import jnp
 from ...core.op import Argument, Axis, Tensor, TensorLike, op
@@ -82,8 +83,12 @@ def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     >>> broadcast_to([1, 2], (2, 2)).tolist()
     [[1, 2], [1, 2]]
     """
-    if not all(isinstance(n, int) for n in x.shape):  # an unknown size can only be that of `shape`, or 1
-        x = x[tuple(slice(None) if isinstance(n, int) else slice(0, 1) for n in x.shape)]
+    target = (None,) * (x.ndim - len(shape)) + tuple(shape)[max(len(shape) - x.ndim, 0) :]
+    # While shapes are inferred, an unknown size may be 1 as well as that of `shape`. In exported programs it is a size
+    # like others.
+    open_sizes = [is_unknown(n) and n != t for n, t in zip(x.shape, target)]
+    if any(open_sizes):
+        x = x[tuple(slice(0, 1) if is_open else slice(None) for is_open in open_sizes)]
     return jnp.broadcast_to(x, tuple(shape))
 
 
