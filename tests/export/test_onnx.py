@@ -2,6 +2,7 @@
 
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -127,6 +128,15 @@ def test_layers_of_floats(name, tmp_path):
     check(addax.Sequential([addax.Input(shape), *made()]), tmp_path, normal(3, *sizes(shape)))
 
 
+def test_images_of_open_sizes(tmp_path):
+    body = [L.Conv2D(4, 3), L.AveragePooling2D(2), L.Conv2DTranspose(2, 3, strides=2, padding="same")]
+    more = [L.DepthwiseConv2D(3, strides=2, padding="same"), L.MaxPooling2D(2, padding="same")]
+    net = addax.Sequential([addax.Input((None, None, 3)), *body, *more, L.GlobalAveragePooling2D()])
+    session = check(net, tmp_path, normal(3, 9, 8, 3))
+    found = session.run(None, {session.get_inputs()[0].name: normal(1, 12, 11, 3)})[0]
+    np.testing.assert_allclose(found, net.predict(normal(1, 12, 11, 3), verbose=0), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("mask", [False, True])
 def test_embeddings(mask, tmp_path):
     after = [L.LSTM(3)] if mask else [L.GlobalAveragePooling1D()]
@@ -174,6 +184,52 @@ def test_operations(tmp_path):
         *(ops.one_hot(ops.argmax(x, -1), 4), ops.logsumexp(x, 1, keepdims=True), ops.any(x > 1, 1), ops.isfinite(x)),
     ]
     check(addax.Model(x, outputs), tmp_path, normal(3, 4))
+
+
+class Scattered(L.Layer):
+    """Updates at places, of which some are outside and dropped."""
+
+    def call(self, x):
+        places = jnp.argmax(x, 1) * 2  # as large as 6, of 4
+        rows = jnp.arange(x.shape[0])
+        zeros = jnp.zeros((4,), x.dtype)
+        return (
+            zeros.at[places].add(x[:, 0], mode="drop"),
+            x.at[rows, places].set(7.0, mode="drop"),
+            zeros.at[jnp.asarray([1, 1])].max(x[0, :2]),
+            x.at[:, 1].multiply(2.0),
+        )
+
+    def compute_output_spec(self, x):
+        return tuple(addax.KerasTensor(shape, x.dtype) for shape in ((4,), x.shape, (4,), x.shape))
+
+
+def exported(layer, data, tmp_path):
+    """Returns what onnxruntime computes for a layer, and the layer itself."""
+    x = addax.Input(data.shape[1:])
+    addax.Model(x, layer(x)).export(tmp_path / "m.onnx", format="onnx", verbose=False)
+    session = runtime.InferenceSession(str(tmp_path / "m.onnx"))
+    return session.run(None, {session.get_inputs()[0].name: data}), layer(data)
+
+
+def test_scattered_updates(tmp_path):
+    data = np.array([[1, 3, 2, 0], [9, 1, 1, 1], [0, 1, 2, 8]], "float32")
+    for mine, theirs in zip(*exported(Scattered(), data, tmp_path), strict=True):
+        np.testing.assert_allclose(mine, theirs)
+
+
+def test_angles_and_cumulative_products(tmp_path):
+    class Net(L.Layer):
+        def call(self, x):
+            turned = jnp.arctan2(x, x[:, ::-1])
+            return turned, jnp.cumprod(x, 1), jax.lax.cummax(x, 1, reverse=True), jax.lax.cummin(x, 0)
+
+        def compute_output_spec(self, x):
+            return tuple(addax.KerasTensor(x.shape, x.dtype) for _ in range(4))
+
+    data = np.array([[1.0, -3, 0, 2], [0, 0, -1, 0.5]], "float32")
+    for mine, theirs in zip(*exported(Net(), data, tmp_path), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
 
 
 class Loops(L.Layer):

@@ -271,7 +271,7 @@ def _live(jaxpr: Any, wanted: Sequence[bool] | None) -> list[tuple[Any, list[boo
 
 
 def _is_foldable(equation: Any, inputs: list[Value]) -> bool:
-    """Whether an equation of constants is computed at once. Random numbers would be the same in each run: they are not."""
+    """Tests whether an equation is computed at once: of constants, but not random, which each run draws anew."""
     name = equation.primitive.name
     if name in (*_WITH_BODIES, "dim_as_value") or name.startswith(("random_", "threefry")):
         return False

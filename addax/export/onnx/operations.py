@@ -142,6 +142,17 @@ def _cbrt(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     return g.node("Mul", g.node("Sign", xs[0]), g.node("Pow", g.node("Abs", xs[0]), _like(eqn, 1 / 3)))
 
 
+@_on("atan2")
+def _atan2(g: Graph, eqn: Any, xs: list[Value]) -> Value:
+    y, x = xs
+    negative = g.node("Less", y, _like(eqn, 0))
+    half = g.node("Where", negative, _like(eqn, -np.pi), _like(eqn, np.pi))
+    right = g.node("Atan", g.node("Div", y, x))
+    left = g.node("Where", g.node("Less", x, _like(eqn, 0)), g.node("Add", right, half), right)
+    upright = g.node("Mul", g.node("Sign", y), _like(eqn, np.pi / 2))
+    return g.node("Where", g.node("Equal", x, _like(eqn, 0)), upright, left)
+
+
 @_on("erfc")
 def _erfc(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     return g.node("Sub", _like(eqn, 1), g.node("Erf", xs[0]))
@@ -374,6 +385,24 @@ def _cumsum(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     return g.node("CumSum", xs[0], np.array(eqn.params["axis"], "int64"), reverse=int(eqn.params["reverse"]))
 
 
+@_on("cumprod", "cummax", "cummin")
+def _cumulative(g: Graph, eqn: Any, xs: list[Value]) -> Value:
+    kind, p, shape = eqn.primitive.name[3:], eqn.params, _shape(eqn)
+    axis, size = p["axis"], shape[p["axis"]]
+    if not np.issubdtype(_dtype(eqn), np.floating):
+        g.refuse(eqn.primitive.name, f"it is converted for floats, not {_dtype(eqn)}")
+    # Reduces the elements up to each place; the others are replaced by what changes nothing.
+    line = g.node("Range", np.array(0, "int64"), g.scalar(size), np.array(1, "int64"))
+    rows, columns = g.reshape(line, (size, 1)), g.reshape(line, (1, size))
+    seen = g.node("LessOrEqual", *((rows, columns) if p["reverse"] else (columns, rows)))
+    last = [*(i for i in range(len(shape)) if i != axis), axis]
+    x = g.transpose(xs[0], last)
+    x = g.reshape(x, [*(shape[i] for i in last[:-1]), 1, size])
+    x = g.node("Where", seen, x, _like(eqn, {"prod": 1, "max": -np.inf, "min": np.inf}[kind]))
+    found = _reduced(g, f"Reduce{kind.title()}", x, [len(shape)])
+    return g.transpose(found, np.argsort(last).tolist())
+
+
 @_on("sort")
 def _sort(g: Graph, eqn: Any, xs: list[Value]) -> list[Value]:
     axis = int(eqn.params["dimension"])
@@ -542,6 +571,35 @@ def _least(dtype: np.dtype) -> Any:
     if dtype.kind == "b":
         return True
     return np.iinfo(dtype).min if np.issubdtype(dtype, np.signedinteger) else np.iinfo(dtype).max
+
+
+_SCATTERS = {"scatter": "none", "scatter-add": "add", "scatter-mul": "mul", "scatter-min": "min", "scatter-max": "max"}
+
+
+@_on(*_SCATTERS)
+def _scatter(g: Graph, eqn: Any, xs: list[Value]) -> Value:
+    d, shape, parts = eqn.params["dimension_numbers"], _shape(eqn), _shape(eqn, 2)
+    taken = list(d.scatter_dims_to_operand_dims)
+    kept = [i for i in range(len(shape)) if i not in taken]
+    windows = [parts[i] for i in d.update_window_dims]
+    if d.operand_batching_dims or set(taken) != set(d.inserted_window_dims) or windows != [shape[i] for i in kept]:
+        g.refuse(eqn.primitive.name, "ONNX scatters single elements or whole axes, not slices")
+    x = g.transpose(xs[0], [*taken, *kept])
+    updates = g.transpose(
+        xs[2], [*(i for i in range(len(parts)) if i not in d.update_window_dims), *d.update_window_dims]
+    )
+    # Updates outside of the array are dropped: they go to an element after the end, which is cut off.
+    zero = Value(None, np.zeros((), _dtype(eqn)))
+    spare = _padded(g, x, [(0, int(i == 0)) for i in range(len(shape))], zero)
+    index, sizes = g.cast(xs[1], "int64"), g.shape([shape[i] for i in taken])
+    inside = g.node("And", g.node("GreaterOrEqual", index, _ints([0])), g.node("Less", index, sizes))
+    last = _ints([len(_shape(eqn, 1)) - 1])
+    inside = g.cast(g.node("ReduceMin", g.cast(inside, "int32"), last), bool)
+    end = g.shape([shape[taken[0]], *[0] * (len(taken) - 1)])
+    place = g.node("Where", inside, index, end)
+    found = g.node("ScatterND", spare, place, updates, reduction=_SCATTERS[eqn.primitive.name])
+    found = g.node("Slice", found, _ints([0]), g.size(shape[taken[0]]), _ints([0]))
+    return g.transpose(found, np.argsort([*taken, *kept]).tolist())
 
 
 # Loops and branches
