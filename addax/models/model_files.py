@@ -115,7 +115,7 @@ class ModelFiles(Trainer):
             input_signature: Shapes and dtypes of the inputs, a list with an `InputSpec`, or a structure of them, for
                 each argument; None for the inputs of the graph. Sizes that are None may vary in what is exported.
             **kwargs: Options of the format: `platforms` of "stablehlo" and "jax", those to compile for, of "cpu",
-                "cuda", "rocm" and "tpu"; None for all. `opset_version` of "onnx", 18 to 23.
+                "cuda", "rocm" and "tpu"; None for all. `opset_version` of "onnx", 19 to 23.
 
         Raises:
             ImportError: The format needs a package that isn't installed.

@@ -253,13 +253,19 @@ def test_loops_and_branches(tmp_path):
 def test_names_and_open_sizes(tmp_path):
     a, b = addax.Input((None, 2), name="a"), addax.Input((3,), name="b")
     net = addax.Model({"a": a, "b": b}, [L.Dense(1, name="left")(a), L.Dense(1, name="right")(b)])
-    net.export(tmp_path / "m.onnx", format="onnx", verbose=False, opset_version=18)
+    net.export(tmp_path / "m.onnx", format="onnx", verbose=False, opset_version=19)
     graph = onnx.load(tmp_path / "m.onnx")
     shapes = {i.name: [d.dim_param or d.dim_value for d in i.type.tensor_type.shape.dim] for i in graph.graph.input}
     assert shapes == {"a": ["batch", "n1", 2], "b": ["batch", 3]}
     assert [o.name for o in graph.graph.output] == ["left", "right"]
     assert {"left/kernel", "right/kernel"} <= {i.name for i in graph.graph.initializer}
-    assert graph.opset_import[0].version == 18
+    assert graph.opset_import[0].version == 19
+
+
+@pytest.mark.parametrize("opset", [19, 23])
+def test_sets_of_operations(opset, tmp_path):
+    net = addax.Sequential([addax.Input((6, 6, 2)), L.Conv2D(2, 3), L.AveragePooling2D(3), L.Flatten(), L.Softmax()])
+    check(net, tmp_path, normal(3, 6, 6, 2), opset_version=opset)
 
 
 def test_a_subclassed_model(tmp_path):
@@ -290,7 +296,7 @@ def test_what_cannot_be_exported(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"The layer 'waves' computes with JAX's primitive 'fft'.*'stablehlo'"):
         net.export(tmp_path / "m.onnx", format="onnx")
     assert not (tmp_path / "m.onnx").exists() and "call" not in vars(net.layers[1])
-    with pytest.raises(ValueError, match="`opset_version` must be from 18"):
+    with pytest.raises(ValueError, match="`opset_version` must be from 19"):
         net.export(tmp_path / "m.onnx", format="onnx", opset_version=7)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install addax\[onnx\]"):

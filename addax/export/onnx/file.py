@@ -19,7 +19,7 @@ from ..signature import Leaf, signature_of
 from .graph import Graph, Unsupported, Value
 from .operations import handler_of
 
-_OPSETS = range(18, 24)
+_OPSETS = range(19, 24)  # AveragePool has dilations since 19
 _IR_VERSION = 10  # of the first runtimes that read the newest of these sets
 _MOST_BYTES = 2**31 - 2**20  # protobuf's limit, less what isn't weights
 
@@ -33,7 +33,7 @@ def write(
         model: The model.
         filepath: Path of the file.
         input_signature: See `Model.export`.
-        opset_version: Version of ONNX's set of operations, 18 to 23; None for 20.
+        opset_version: Version of ONNX's set of operations, 19 to 23; None for 20.
 
     Raises:
         ImportError: The package onnx isn't installed.
@@ -53,6 +53,7 @@ def write(
     graph, helper = Graph(onnx, handler_of), onnx.helper
     inputs: list[Leaf] = tree.flatten(signature.arguments)
     outputs: list[Leaf] = tree.flatten(signature.outputs)
+    graph.layers = {layer.name for layer in model._flatten_layers()} - {model.name}
     graph.taken |= {x.name for x in [*inputs, *outputs]}
     weights = [np.asarray(v.value) for v in signature.variables]
     graph.weight_names = {id(w): name for w, name in zip(weights, signature.weight_names)}

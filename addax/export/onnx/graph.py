@@ -56,6 +56,7 @@ class Graph:
         self.symbols: dict[str, tuple[str, int]] = {}
         self.sizes: dict[str, Value] = {}
         self.taken: set[str] = set()
+        self.layers: set[str] = set()  # their names, to find those in the path of an equation
         self.path: str = ""
 
     # Values and nodes
@@ -215,7 +216,7 @@ class Graph:
 
     def refuse(self, primitive: str, reason: str) -> NoReturn:
         """Raises the error for what can't be converted, with the layer that computes it."""
-        layer = self.root.path.split("/")[-1] if self.root.path else ""
+        layer = next((part for part in reversed(self.root.path.split("/")) if part in self.root.layers), None)
         where = f"The layer '{layer}'" if layer else "The model"
         raise Unsupported(
             f"{where} computes with JAX's primitive '{primitive}': {reason}. Export the model in the format "
