@@ -533,6 +533,28 @@ def read_array(dataset: Any, budget: Budget) -> np.ndarray:
         raise DamagedError(f"The array '{dataset.name}' in the weights file is damaged: {error}") from error
 
 
+def attribute(owner: Any, name: str, default: Any = None) -> Any:
+    """Returns an attribute of a group or dataset that is text, numbers, or lists of these.
+
+    Args:
+        owner: The group or dataset.
+        name: Name of the attribute.
+        default: What is returned if there is no such attribute.
+
+    Raises:
+        ValueError: It is of another kind. HDF5 follows the addresses in sequences of variable length unchecked: the
+            process dies where they are wrong.
+    """
+    import h5py
+
+    if name not in owner.attrs:
+        return default
+    kind = h5py.h5a.open(owner.id, name.encode()).get_type().get_class()
+    if kind not in (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT):
+        raise DamagedError(f"The attribute '{name}' of '{owner.name}' in the HDF5 file is neither text nor a number.")
+    return owner.attrs[name]
+
+
 # What h5py ships: deflate, shuffle, Fletcher's checksum, LZF. Others are code that HDF5 loads from folders.
 _FILTERS = (1, 2, 3, 32000)
 _MAX_RATIO = 1100  # deflate's own limit is 1032
@@ -556,7 +578,7 @@ def _check_dataset(dataset: Any) -> Any:
         raise DamagedError(
             f"The array '{dataset.name}' has shape {dataset.shape}, but the file holds {stored} bytes for it."
         )
-    noted = dataset.attrs.get("dtype")
+    noted = attribute(dataset, "dtype")
     if dataset.dtype.kind not in "biufV" or (dataset.dtype.kind == "V" and noted is None):
         raise DamagedError(f"The array '{dataset.name}' in the weights file has dtype {dataset.dtype}, not a number's.")
     if dataset.dtype.kind != "V":

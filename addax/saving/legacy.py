@@ -28,7 +28,7 @@ from ..models.model import Model
 from ..models.sequential import Sequential
 from ..version import KERAS_API_VERSION
 from .atomic import replacing
-from .hdf5 import Budget, follow, read_array, writing
+from .hdf5 import Budget, attribute, follow, read_array, writing
 
 TOP_LEVEL = "top_level_model_weights"
 _MAX_ATTRIBUTE = 64000  # bytes: HDF5 keeps attributes of up to 64 KB
@@ -92,7 +92,7 @@ def read_model(
         pairs, found = _match(model, groups, origin, whole=True)
         pairs += _top_level(model, file)
         _assign(pairs)
-        training = file.attrs.get("training_config")
+        training = attribute(file, "training_config")
         if compile and training is not None:
             _compile(model, present_compile(_json(training)), safe_mode)
             if model.compiled and "optimizer_weights" in file:
@@ -106,7 +106,7 @@ def present_config(file: Any) -> Config:
     Raises:
         ValueError: The file has weights alone.
     """
-    text = file.attrs.get("model_config")
+    text = attribute(file, "model_config")
     if text is None:
         raise ValueError(_NO_CONFIG.format(file.filename))
     config = _json(text)
@@ -151,7 +151,7 @@ def read_groups(root: Any, budget: Budget) -> tuple[list[Saved], Origin]:
         ValueError: The file is damaged, or holds more than the model has.
     """
     if "nb_layers" in root.attrs:
-        counted = range(min(int(root.attrs["nb_layers"]), len(root) + 1))
+        counted = range(min(int(attribute(root, "nb_layers")), len(root) + 1))
         found = [_read_numbered(follow(root, f"layer_{i}"), f"layer_{i}", budget) for i in counted]
         return [g for g in found if g.arrays], Origin(keras=0, theano=True)
     version = _version(root) or _version(root.file)
@@ -161,7 +161,7 @@ def read_groups(root: Any, budget: Budget) -> tuple[list[Saved], Origin]:
     if major == 1:
         theano = not any(name.endswith(":0") for g in groups for name in g.names)
     else:
-        theano = _text(root.attrs.get("backend", root.file.attrs.get("backend", ""))) == "theano"
+        theano = _text(attribute(root, "backend", attribute(root.file, "backend", ""))) == "theano"
     return groups, Origin(major, theano)
 
 
@@ -177,7 +177,7 @@ def _read_numbered(group: Any, name: str, budget: Budget) -> Saved:
     """A layer in a file of Keras 0.3."""
     if group is None:
         raise ValueError(f"The file has no group '{name}', although it counts it among its layers.")
-    names = [f"param_{i}" for i in range(min(int(group.attrs.get("nb_params", len(group))), len(group) + 1))]
+    names = [f"param_{i}" for i in range(min(int(attribute(group, "nb_params", len(group))), len(group) + 1))]
     return Saved(name, names, [_array(group, n, budget) for n in names])
 
 
@@ -195,15 +195,15 @@ def _root(file: Any) -> Any:
     return file if found is None else found
 
 
-def _names(group: Any, attribute: str) -> list[str]:
+def _names(group: Any, name: str) -> list[str]:
     """An attribute that is a list of names; long ones are split over attributes with a number behind the name."""
-    if attribute in group.attrs:
-        return [_text(n) for n in group.attrs[attribute]]
+    if name in group.attrs:
+        return [_text(n) for n in attribute(group, name)]
     found: list[str] = []
     for i in range(len(group.attrs)):
-        if f"{attribute}{i}" not in group.attrs:
+        if f"{name}{i}" not in group.attrs:
             break
-        found += [_text(n) for n in group.attrs[f"{attribute}{i}"]]
+        found += [_text(n) for n in attribute(group, f"{name}{i}")]
     return found
 
 
@@ -219,7 +219,7 @@ def _json(text: Any) -> Any:
 
 
 def _version(group: Any) -> str | None:
-    found = group.attrs.get("keras_version")
+    found = attribute(group, "keras_version")
     return None if found is None else _text(found)
 
 

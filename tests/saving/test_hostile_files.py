@@ -417,6 +417,13 @@ def test_hdf5(kind: str, valid: Path, tmp_path: Path) -> None:
     refused(lambda: keras.saving.load_model(archive), words, "bad.keras")
 
 
+def sequences(file: Any) -> None:
+    """Makes names sequences of numbers, whose wrong addresses end the process when HDF5 follows them."""
+    names = np.empty(2, object)
+    names[:] = [np.arange(2, dtype="uint8"), np.arange(3, dtype="uint8")]
+    file["model_weights/d1"].attrs.create("weight_names", names, (2,), h5py.vlen_dtype(np.uint8))
+
+
 LEGACY: dict[str, tuple[Callable[[Any], None], str]] = {
     "an external link": (
         replace("model_weights/d1", lambda f, p: f.__setitem__(p, h5py.ExternalLink("o.h5", "/"))),
@@ -424,6 +431,7 @@ LEGACY: dict[str, tuple[Callable[[Any], None], str]] = {
     ),
     "an array that isn't there": (replace("model_weights/d1/d1/kernel", huge), "but the file holds 0 bytes"),
     "an array larger than the model's": (replace("model_weights/d1/d1/kernel", packed), r"\(3000, 10000\)"),
+    "names that are sequences": (sequences, "attribute 'weight_names' of '/model_weights/d1'"),
     "a config that is a list": (lambda f: f.attrs.__setitem__("model_config", "[]"), "must be the config of a model"),
     "a config that is no JSON": (lambda f: f.attrs.__setitem__("model_config", "{'a'"), "is no JSON"),
 }
