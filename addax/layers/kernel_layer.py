@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class Kernel:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
+    @overload
+    def __get__(self, layer: None, owner: type | None = None) -> Kernel: ...
+    @overload
+    def __get__(self, layer: Layer, owner: type | None = None) -> Variable: ...
     def __get__(self, layer: Any, owner: type | None = None) -> Any:
         return self if layer is None else layer._effective_kernel()
 
