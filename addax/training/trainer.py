@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
@@ -10,18 +9,13 @@ from typing import TYPE_CHECKING, Any
 from .. import optimizers
 from ..callbacks import Callback, History
 from ..checkpoints import Checkpoints
-from ..core.argument_types import check_arguments
 from ..core.late import late
-from ..core.ours import is_ours
-from ..core.reading import DamagedError
-from ..core.serialization import deserialize_keras_object
 from ..core.types import Data, Logs, Tree
-from ..core.warnings import warn
 from ..layers.layer_errors import shortens
 from ..metrics import Mean
 from .arguments import FitArguments, LoopArguments, integer
-from .compile import compiled, serialized
-from .functions import StepFunctions
+from .compile import compiled
+from .compile_config import CompileConfig
 from .logs import flat_logs
 
 if TYPE_CHECKING:
@@ -32,7 +26,7 @@ else:  # what building a model doesn't need
     calls, guards, loop, on_batch, prediction, profiling = (late(f"addax.training.{n}") for n in _LATE)
 
 
-class Trainer(StepFunctions):
+class Trainer(CompileConfig):
     """A layer that can be trained; the base of `Model`."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -108,37 +102,6 @@ class Trainer(StepFunctions):
         self.steps_per_execution = steps_per_execution
         self.stop_training = False
         self.compiled = True
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Returns the serialized arguments of `compile`, for `compile_from_config`."""
-        if not self.compiled or self._compile_arguments is None:
-            return {} if not self.compiled else None
-        config = {**self._compile_arguments, "jit_compile": self.jit_compile}
-        return {k: serialized(v) for k, v in config.items()}
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles the model with the arguments that `get_compile_config` returned.
-
-        Args:
-            config: Their config.
-        """
-        if not is_ours(type(self).compile):
-            # Neither its arguments are known, nor its effects on a model that is being loaded.
-            warn(
-                "`compile()` was not called as part of model loading because the model's `compile()` method is custom. "
-                "All subclassed Models that have `compile()` overridden should also override `get_compile_config()` "
-                "and `compile_from_config(config)`. Alternatively, you can call `compile()` manually after loading."
-            )
-            return
-        what = "the arguments of `compile` in the config"
-        known = inspect.signature(Trainer.compile).parameters
-        unknown = [name for name in config if name not in known or name == "self"]
-        if unknown:
-            raise DamagedError(f"{unknown} among {what} are unknown. Known names: {list(known)[1:]}.")
-        check_arguments(Trainer.compile, config, what)
-        self.compile(**deserialize_keras_object(config))
-        if self.optimizer is not None and self.built and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
 
     def _check_compiled(self, method: str) -> None:
         if not self.compiled:
