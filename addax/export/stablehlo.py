@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -76,6 +77,7 @@ def write(
         "addax_version": __version__,
         "name": model.name,
         "platforms": platforms,
+        "program_sha256": hashlib.sha256(program).hexdigest(),  # damage would end XLA's parser, and the process
         "arguments": _to_json(signature.arguments),
         "outputs": _to_json(signature.outputs),
         "weights": signature.weight_names,
@@ -162,7 +164,10 @@ class ExportedModel:
         self.input_spec = [tree.map_structure(_spec, x) for x in self._arguments]
         self.output_spec = tree.map_structure(_spec, self._outputs)
         with open(os.path.join(folder, PROGRAM), "rb") as file:
-            exported = _deserialized(file.read())
+            program = file.read()
+        if hashlib.sha256(program).hexdigest() != manifest.get("program_sha256"):
+            raise ValueError(f"{PROGRAM} is damaged: it hasn't the SHA-256 that {MANIFEST} says.")
+        exported = _deserialized(program)
         self.platforms = tuple(exported.platforms)
         names: list[str] = manifest["weights"]
         self._check(exported, len(names))

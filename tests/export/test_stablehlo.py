@@ -1,5 +1,6 @@
 """Models exported as programs: run in another process, for any batch; damaged and hostile files are refused."""
 
+import hashlib
 import json
 import random
 import shutil
@@ -160,15 +161,24 @@ def refused(path, match):
 def test_hostile_programs_and_manifests(exported, tmp_path):
     folder = copy(exported, tmp_path)
     manifest = json.loads((folder / "manifest.json").read_text())
+
+    def replace(program):
+        """Whoever makes a hostile file makes its digest fit, too."""
+        (folder / "program.jax_export").write_bytes(program)
+        digest = {"program_sha256": hashlib.sha256(program).hexdigest()}
+        (folder / "manifest.json").write_text(json.dumps({**manifest, **digest}))
+
     x = jax.ShapeDtypeStruct((3,), "float32")
     checks = [jax.export.DisabledSafetyCheck.custom_call("some_target")]
     call = jax.jit(lambda x: jax.ffi.ffi_call("some_target", x)(x))
     program = jax.export.export(call, platforms=["cpu"], disabled_checks=checks)(x).serialize()
     good = (folder / "program.jax_export").read_bytes()
-    (folder / "program.jax_export").write_bytes(program)
+    replace(bytes(program))
     refused(folder, "calls functions outside of XLA: .'some_target'")
-    (folder / "program.jax_export").write_bytes(jax.export.export(jax.jit(lambda x: x))(x).serialize())
+    replace(bytes(jax.export.export(jax.jit(lambda x: x))(x).serialize()))
     refused(folder, "takes or returns other numbers of arrays")
+    (folder / "program.jax_export").write_bytes(good[:-1])
+    refused(folder, "SHA-256")
     (folder / "program.jax_export").write_bytes(good)
     for changes, words in (
         ({"version": 99}, "has version 99"),

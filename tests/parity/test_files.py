@@ -625,6 +625,7 @@ def steps(model: Any, x: Any, y: Any, count: int = 2) -> list[dict]:
 @pytest.mark.parametrize("name", TRAINED)
 def test_there_and_back(name: str, tmp_path: Any) -> None:
     """A file of addax's goes to Keras, is trained there, comes back, and is trained on: always with the same losses."""
+    classes(keras)
     tolerance = TOLERANCE.get(name, 1e-5)
     ours, x, y = fresh(addax, name)
     if x is None:
