@@ -127,7 +127,7 @@ def test_what_cannot_be_exported(tmp_path):
     text = addax.Sequential([layers.TextVectorization(vocabulary=["a"]), layers.Embedding(3, 2)])
     text(np.array(["a b"]))
     for format in ("stablehlo", "jax"):
-        with pytest.raises(ValueError, match=r"'text_vectorization' \(TextVectorization\) run on.*device part"):
+        with pytest.raises(ValueError, match=r"'text_vectorization(_\d+)?' \(TextVectorization\) run on.*device part"):
             text.export(tmp_path / "t", format=format)
     with pytest.raises(ValueError, match="has no symbolic inputs"):
         addax.Model().export(tmp_path / "t", format="stablehlo")
