@@ -24,15 +24,11 @@ INTERNAL = {"src"}  # of Keras: nothing is promised below it
 DEEPEST = 4  # modules within modules
 MISSING = ROOT / "addax" / "core" / "missing_names.txt"
 
-_LORA = "low-rank updates and quantized kernels stand beside the layer"
 _MORE = "takes more"
 _HOOK = "a hook that is called by position"
 # Names whose signature differs, and why.
 EXPLAINED = {
     "Sequential": f"{_MORE}: the other arguments of `Layer`",
-    "layers.Dense": _LORA,
-    "layers.EinsumDense": _LORA,
-    "layers.Embedding": _LORA,
     "ops.layer_normalization": f"{_MORE} by name: `rms_scaling`, which Keras takes in `**kwargs`",
 }
 # Methods likewise, as "Class.method"; "*" stands for every class.
@@ -52,6 +48,9 @@ EXPLAINED_METHODS = {
     "SimpleRNNCell.call": "its first argument is `inputs`, as in the other cells",
     "*.compute_output_spec": _HOOK,
     "*.build": _HOOK,
+    "*.quantized_build": _HOOK,
+    "*.get_random_transformation": _HOOK,
+    "MelSpectrogram.linear_to_mel_weight_matrix": _HOOK,
     "*.compute_output_shape": "takes the arguments of a call, as every layer's",
     "*.transform_*": _HOOK,
     "*.from_config": f"{_MORE}: `custom_objects`",

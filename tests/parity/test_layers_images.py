@@ -18,7 +18,8 @@ from tests.xla import QUICK
 keras = pytest.importorskip("keras")
 
 # Keras permutes images by int64s, which JAX makes int32s.
-pytestmark = pytest.mark.filterwarnings("ignore:Explicitly requested dtype")
+# Hundreds of programs are compiled, so they are slow.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Explicitly requested dtype")]
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (4, 8, 6, 3)).astype("float32")

@@ -125,6 +125,7 @@ def test_signatures_of_constructors(name):
 @pytest.mark.parametrize("mode", ["int8", "int4", "int4 per channel"])
 @pytest.mark.parametrize("quantized_first", [False, True])
 @pytest.mark.parametrize("name", ["dense", "heads", "embedding"])
+@pytest.mark.slow
 def test_with_quantization(name, mode, quantized_first):
     layers = both(name)
     randomize(layers)

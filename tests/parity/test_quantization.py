@@ -11,6 +11,8 @@ import pytest
 
 import addax
 
+pytestmark = pytest.mark.slow  # each case trains or saves models of both libraries
+
 keras = pytest.importorskip("keras")
 
 LIBS = (addax, keras)
