@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+import addax
+
 keras = pytest.importorskip("keras")
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 
-import addax  # noqa: E402
 from addax import losses  # noqa: E402
 from addax.core.serialization import deserialize_keras_object, serialize_keras_object  # noqa: E402
 
@@ -294,6 +295,8 @@ STRINGS = [
 
 @pytest.mark.parametrize("name", [n for n in STRINGS if "eneralized" not in n])  # Keras has no string for that one
 def test_get(name: str) -> None:
+    for k in (addax, keras):
+        k.utils.clear_session(free_memory=False)  # automatic names count from 0 in both
     ours, theirs = losses.get(name), keras.losses.get(name)
     if inspect.isfunction(theirs):
         assert ours.__name__ == theirs.__name__
