@@ -110,7 +110,7 @@ class Blocks:
 def block_name(stage: int, i: int) -> str:
     """Returns the beginning of the names of a block's layers.
 
-    >>> block_name(2, 0), block_name(3, 27)
+    >>> block_name(2, 0), block_name(3, 26)
     ('block2a_', 'block3{_')
     """
     return f"block{stage}{chr(ord('a') + i)}_"
