@@ -166,6 +166,8 @@ def function(k):
 
 
 def test_function():
+    for k in (addax, keras):
+        k.utils.clear_session(free_memory=False)  # names count from 0 in both
     x, _, f = function(keras)
     mx, my, mine = function(addax)
     assert repr(mine) == "<Function name=f>" and mine.name == f.name
