@@ -7,11 +7,15 @@ import importlib
 import io
 import logging
 import os
+import subprocess
+import sys
 import tempfile
+import textwrap
 import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -155,3 +159,55 @@ def outcome(row: Row, library: str) -> Outcome:
             os.chdir(before)
     found.warned = "\n".join(str(w.message) for w in caught if issubclass(w.category, UserWarning))
     return found
+
+
+BETTER, DIFFERENT, NOT_YET = Section("Better"), Section("Different"), Section("Not there yet")
+SECTIONS = [BETTER, DIFFERENT, NOT_YET]
+
+# What programs share
+
+X = np.random.RandomState(0).rand(12, 4).astype("float32")
+Y = X.sum(1, keepdims=True) + 1
+
+
+def net(k: ModuleType, units: int = 1, **compiled: Any) -> Any:
+    """A compiled model of one Dense layer that starts with ones."""
+    model = k.Sequential([k.Input((4,)), k.layers.Dense(units, kernel_initializer="ones")])
+    model.compile(**{"optimizer": "sgd", "loss": "mse", **compiled})
+    return model
+
+
+def two_outputs(k: ModuleType, units: int = 1, **compiled: Any) -> Any:
+    """A model of outputs a and b."""
+    i = k.Input((4,))
+    outputs = [k.layers.Dense(units, kernel_initializer="ones", name=n)(i) for n in "ab"]
+    model = k.Model(i, outputs)
+    if compiled:
+        model.compile("sgd", **compiled)
+    return model
+
+
+def outcomes(*calls: Callable[[], Any]) -> list[str]:
+    """What each call raises, or "passes"."""
+    found = []
+    for call in calls:
+        try:
+            call()
+            found.append("passes")
+        except ValueError:
+            found.append("ValueError")
+        except Exception as error:
+            found.append(type(error).__name__)
+    return found
+
+
+def in_a_process(k: ModuleType, code: str, **environment: str) -> str:
+    """The last word that a program prints which finds the library as `keras`, and `np`."""
+    root = str(Path(__file__).resolve().parent.parent)
+    command = [sys.executable, "-c", f"import numpy as np, {k.__name__} as keras\n{textwrap.dedent(code)}"]
+    environment = {**os.environ, "PYTHONPATH": root, **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()[-1]
+
+
+def array(x: Any) -> np.ndarray:
+    return np.array(x)

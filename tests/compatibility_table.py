@@ -4,7 +4,8 @@
     python -m tests.compatibility_table --write    writes it
     python -m tests.compatibility_table --check [NAME ...]   runs the rows and prints what isn't as they say
 
-Each row is a program that runs under Keras and under addax, and checks of what it shows (tests/compatibility_rows.py).
+Each row is a program that runs under Keras and under addax, and checks of what it shows (tests/compatibility_rows.py,
+_training.py, _data.py and _files.py).
 What is missing is found by walking the public names of both (tools/names.py).
 """
 
@@ -17,8 +18,9 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-from tests.compatibility_checks import LIBRARIES, Row, outcome
-from tests.compatibility_rows import SECTIONS
+# Importing them adds their rows, in the order of the page.
+from tests import compatibility_rows, compatibility_training, compatibility_data, compatibility_files  # noqa: F401, I001
+from tests.compatibility_checks import LIBRARIES, SECTIONS, Row, outcome
 from tools import names
 
 ROOT = Path(__file__).resolve().parent.parent
