@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..core import dtypes
+from ..core.disk import sync
 from ..core.engine import is_jax_array
 
 _SMALL = 1 << 20  # bytes
@@ -105,22 +106,6 @@ def _plain(dtype: np.dtype) -> np.dtype:
     return dtype if dtype.kind in "biufc" else np.dtype(f"V{dtype.itemsize}")
 
 
-def sync(file: Any) -> None:
-    """Waits until a file is on the disk."""
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Waits until the names in a folder are on the disk, where the system can do that."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 def read_arrays(folder: Path, entries: list[dict[str, Any]]) -> list[np.ndarray]:
     """Reads arrays and verifies them.
 
@@ -173,4 +158,4 @@ def _parts(entry: dict[str, Any], shape: tuple[int, ...]) -> Iterator[tuple[list
         yield part["start"], part["shape"], part["crc32"]
 
 
-__all__ = ["Damaged", "read_arrays", "sync", "sync_folder", "write_arrays"]
+__all__ = ["Damaged", "read_arrays", "write_arrays"]

@@ -21,8 +21,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..core.disk import sync, sync_folder
 from ..core.warnings import warn
-from .arrays import Damaged, read_arrays, sync, sync_folder, write_arrays
+from .arrays import Damaged, read_arrays, write_arrays
 from .encoding import dumps
 
 _INDEX, _LOCK, _PARTIAL = "index.json", ".lock", ".partial-"

@@ -11,6 +11,7 @@ from typing import Any
 from ..core import tree
 from ..core.engine import import_jax, jax
 from ..core.errors import did_you_mean
+from ..core.reading import read_json
 from ..core.types import Tree
 from ..core.variable import Variable
 from ..layers.layer import Layer
@@ -187,8 +188,8 @@ class Exported:
         path = os.path.join(self.filepath, _INDEX)
         if not os.path.exists(path):
             raise ValueError(f"There is no archive of `ExportArchive(format='jax')` at '{self.filepath}'.")
-        with open(path) as file:
-            self.endpoints: list[str] = json.load(file)["endpoints"]
+        with open(path, "rb") as file:
+            self.endpoints: list[str] = read_json(file.read(), f"the file {path}")["endpoints"]
         self._functions: dict[str, Callable] = {}
 
     def __getattr__(self, name: str) -> Callable:

@@ -19,6 +19,7 @@ from ..core import tree
 from ..core.dtypes import numpy_dtype, standardize_dtype
 from ..core.engine import import_jax, jax
 from ..core.errors import describe
+from ..core.reading import read_json
 from ..core.types import Array, Tree
 from ..layers.input_spec import InputSpec
 from ..models import Model
@@ -282,8 +283,8 @@ def _opened(path: str) -> Iterator[str]:
 def _manifest(path: str) -> dict[str, Any]:
     if os.path.getsize(path) > _MAX_MANIFEST:
         raise ValueError(f"{MANIFEST} has {os.path.getsize(path)} bytes, more than {_MAX_MANIFEST}.")
-    with open(path, encoding="utf-8") as text:
-        found = json.load(text)
+    with open(path, "rb") as file:
+        found = read_json(file.read(), f"`{MANIFEST}`")
     if not isinstance(found, dict) or found.get("format") != "addax.stablehlo":
         raise ValueError(f"{MANIFEST} doesn't describe an exported model.")
     if found.get("version") != _VERSION:

@@ -8,19 +8,24 @@ integers or on the kernel that they stand for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from ..core.dtypes import numpy_dtype
 from ..core.engine import jax, jnp
+from ..core.late import late
 from ..core.op import Tensor
 from ..core.types import Array, ArrayLike
 from ..core.variable import Variable
 from ..quantizers import float8, integers
-from ..quantizers.calibration import round_to_nearest
 from ..quantizers.configs import Int4QuantizationConfig, QuantizationConfig
 from ..quantizers.quantizers import AbsMaxQuantizer, Quantizer
+
+if TYPE_CHECKING:
+    from ..quantizers import calibration
+else:  # what GPTQ and AWQ need
+    calibration = late("addax.quantizers.calibration")
 
 KernelLayer: TypeAlias = Any  # a layer of the class in kernel_layer.py, which stands above
 Quantized = dict[str, ArrayLike]  # name of a variable of the layer -> its value
@@ -365,7 +370,9 @@ class CalibratedKernel(QuantizedKernel):
 
     def quantize(self, kernel: ArrayLike) -> Quantized:
         matrix = np.asarray(self.contraction.to_matrix(kernel).T)
-        rounded = round_to_nearest(matrix, self.bits, self.group_size)  # without data, the nearest is the best guess
+        rounded = calibration.round_to_nearest(
+            matrix, self.bits, self.group_size
+        )  # without data, the nearest is the best guess
         factors = np.ones(matrix.shape[1]) if self.mode == "awq" else None
         return self.take(rounded.values, rounded.scale, rounded.zero, rounded.groups, factors)
 

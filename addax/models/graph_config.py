@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..compat.configs import present_graph
 from ..core import registry, tree
 from ..core.graph import Operation, node_key
 from ..core.keras_tensor import KerasTensor
+from ..core.late import late
 from ..core.ours import is_ours
 from ..core.reading import DamagedError, short
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
@@ -20,6 +20,11 @@ from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from ..layers.layer_config import serialize_argument
 from .graph import Graph
+
+if TYPE_CHECKING:
+    from ..compat import configs as older
+else:  # what only configs of graphs need
+    older = late("addax.compat.configs")
 
 # The keys of a graph in a config.
 GRAPH_KEYS = ("layers", "input_layers", "output_layers")
@@ -104,7 +109,7 @@ def graph_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | N
         ValueError: The graph has loops, or refers to layers and calls that it does not have.
     """
     with registry.custom_object_scope(custom_objects or {}):
-        config = present_graph(config)
+        config = older.present_graph(config)
     reader = _GraphReader(config, custom_objects)
     reader.call_all()
     return reader.resolve(config["input_layers"]), reader.resolve(config["output_layers"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from ..compat.configs import parsed
 from ..core import tree
 from ..core.errors import describe, did_you_mean
 from ..core.graph import Node, Operation, node_key
@@ -12,9 +11,7 @@ from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask, set_mask
 from ..core.ours import is_ours
 from ..core.policy import get as get_policy
-from ..core.reading import DamagedError, reading
-from ..core.registry import custom_object_scope
-from ..core.serialization import deserialize_keras_object
+from ..core.reading import DamagedError
 from ..core.types import ShapeTree, Tree
 from ..layers.calling import call_signature
 from ..layers.host import is_prepared, tensors
@@ -311,32 +308,6 @@ class Functional(Model, metaclass=_WithGraph):
 
     def compute_mask(self, inputs: Tree, previous_mask: Tree) -> Any:
         return None  # the layers inside set the masks of their outputs
-
-
-def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """Returns the model, without weights, that a JSON config describes.
-
-    Args:
-        json_string: JSON from `Model.to_json`, of any version of Keras.
-        custom_objects: Dict from names in it to classes and functions.
-
-    Returns:
-        A new model.
-
-    Raises:
-        TypeError: A name in it is unknown.
-
-    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    >>> keras.models.model_from_json(model.to_json()).output_shape
-    (None, 2)
-    """
-    if not isinstance(json_string, str):
-        raise TypeError(f"`json_string` must be the text that `to_json` returns. Received: {describe(json_string)}")
-    with custom_object_scope(custom_objects or {}), reading("the JSON of a model"):
-        found = deserialize_keras_object(parsed(json_string))
-        if not isinstance(found, Model):
-            raise DamagedError(f"The JSON describes no model, but {describe(found)}.")
-    return found
 
 
 def _is_of_graph(args: tuple, kwargs: dict[str, Any]) -> bool:

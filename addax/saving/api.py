@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, BinaryIO, TypeGuard
 
-from ..checkpoints.arrays import sync
+from ..core.disk import sync
 from ..core.errors import describe
 from ..core.reading import DamagedError, reading
 from ..core.warnings import warn

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..checkpoints.arrays import sync, sync_folder
+from ..core.disk import sync, sync_folder
 
 _LONGEST = 200  # bytes of a name that a temporary name repeats; file systems take 255 in all
 
