@@ -451,7 +451,7 @@ class DatasetBatches(IteratorBatches):
         return super().peek()
 
     def epoch(self, start: int = 0) -> Iterator[Batch]:
-        self._number = self._first_pass + self.passes
+        self._number = self._first_pass + self.passes - (start > 0)
         self.dataset.passes = self._number + 1
         return super().epoch(start)
 
@@ -461,7 +461,7 @@ class DatasetBatches(IteratorBatches):
     def restore(self, state: dict[str, Any], taken: int = 0) -> None:
         Batches.restore(self, state, taken)
         self._first_pass = state["first_pass"]
-        self._number = self._first_pass + self.passes
+        self._number = self._first_pass + self.passes - (taken > 0)
         self._first.clear()  # what `peek` read is of another pass
         self._iterator = itertools.islice(self.dataset.iterate(self._number), taken, None) if taken else None
         self._restored = taken > 0

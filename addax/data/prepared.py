@@ -43,7 +43,7 @@ class PreparedBatches(Batches):
         return batch
 
     def epoch(self, start: int = 0) -> Iterator[Batch]:
-        self.passes += 1
+        self.passes += start == 0
         return map(self._prepared, self.source.epoch(start))
 
     def _prepared(self, batch: Batch) -> Batch:

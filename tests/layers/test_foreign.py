@@ -168,6 +168,7 @@ def test_flax_layer_trains_in_a_model_and_its_weights_are_saved(tmp_path):
 
 def test_two_flax_layers_of_different_modules_are_not_taken_for_each_other():
     nn = pytest.importorskip("flax.linen")
+    addax.utils.set_random_seed(1)
     models = [addax.Sequential([addax.Input((3,)), layers.FlaxLayer(nn.Dense(n))]) for n in (2, 2)]
     models += [addax.Sequential([addax.Input((3,)), layers.FlaxLayer(nn.Dense(2, use_bias=False))])]
     shapes = [m.predict(X, verbose=0).shape for m in models]
