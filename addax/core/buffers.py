@@ -31,6 +31,21 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     return memory[skip : skip + size].view(dtype).reshape(shape)
 
 
+def longer(rows: Any, size: int) -> Any:
+    """An array with copies of its first row added up to `size` rows; itself where it has as many.
+
+    >>> longer(np.array([1, 2]), 4)
+    array([1, 2, 1, 1])
+    """
+    if rows.shape[0] == size:
+        return rows
+    rows = np.asarray(rows)  # on the device, each number of rows would need a compiled program
+    out = empty((size, *rows.shape[1:]), rows.dtype)
+    out[: len(rows)] = rows
+    out[len(rows) :] = rows[:1]
+    return out
+
+
 def own_copy(arrays: Any) -> Any:
     """A structure with copies of its NumPy arrays; other leaves stay as they are.
 

@@ -12,11 +12,12 @@ import numpy as np
 from . import dtypes, lending
 from .buffers import as_numbers
 from .config import thread
-from .engine import enable_float64, is_jax_array, is_loaded, is_tracer, jax, jnp, put
+from .engine import enable_float64, is_jax_array, is_loaded, is_tracer, jax, jnp
 from .late import provided
 from .lending import Loan
 from .naming import auto_name, scoped
 from .operators import TensorOperators
+from .placement import current, fetch, put_as
 from .types import Array
 
 _SMALL = 1 << 16  # bytes
@@ -37,7 +38,8 @@ class Variable(TensorOperators[Array]):
         aggregation: How replicas are combined: "none" (or None), "mean", "sum" or "only_first_replica".
         synchronization: Kept for compatibility.
         name: Name, the last part of the path; must not contain "/".
-        layout: Device or sharding of the value, its `placement`; None for JAX's default.
+        layout: Device, sharding or `TensorLayout` of the value, its `placement`; None for that of the distribution
+            that is set, or else JAX's default.
         **kwargs: Ignored, as in Keras, where they are other backends'.
 
     >>> v = Variable(np.zeros((2, 3)), name="kernel")
@@ -46,6 +48,9 @@ class Variable(TensorOperators[Array]):
     >>> v.assign_add(np.ones((2, 3))).sum()
     Array(6., dtype=float32)
     """
+
+    is_spread = False  # whether a distribution laid it out
+    layout_path: str | None = None  # path of the weight that it is laid out as: an optimizer's variables have one
 
     def __init__(
         self,
@@ -77,7 +82,7 @@ class Variable(TensorOperators[Array]):
         self.constraint: Callable | None = None
         self.overwrite_with_gradient = False
         self._layout: Any = layout
-        self._placement: Any = thread.device if layout is None else layout
+        self._placement: Any = thread.device if layout is None else getattr(layout, "backend_layout", layout)
         self._initializer: Callable | None = None
         self._value: Any = None
         if isinstance(initializer, (str, dict, type)):  # the initializers stand above: looked up when used
@@ -140,7 +145,7 @@ class Variable(TensorOperators[Array]):
     def placement(self, placement: Any) -> None:
         self._placement = placement
         if is_jax_array(self._value) or isinstance(self._value, Loan):
-            self._value = put(self.stored_value(), placement)
+            self._value = put_as(self.stored_value(), placement)
 
     @property
     def value(self) -> Any:
@@ -180,9 +185,15 @@ class Variable(TensorOperators[Array]):
                 self._initializer = None
             if on_device and not is_jax_array(value):
                 with jax.ensure_compile_time_eval():  # the first use may be inside a trace
-                    value = self._value = put(value, self._placement)
+                    value = self._value = self._put(value)
                 _let_jax_know(type(self))
             return value
+
+    def _put(self, value: Any) -> Any:
+        spread = current()
+        if spread is not None and self._layout is None:
+            self._placement, self.is_spread = spread.layout(self), True
+        return put_as(value, self._placement)
 
     def _initial_value(self) -> Any:
         assert self._initializer is not None
@@ -224,7 +235,7 @@ class Variable(TensorOperators[Array]):
         if is_jax_array(value):
             # A copy where the array is the caller's own: programs that are given variables donate their buffers.
             value = jnp.array(value, self._dtype, copy=True)
-            self._value = value if self._placement is None else put(value, self._placement)
+            self._value = value if self._placement is None else put_as(value, self._placement)
         else:
             self._value = np.array(value, dtypes.numpy_dtype(self._dtype))
         self._initializer = None
@@ -253,11 +264,11 @@ class Variable(TensorOperators[Array]):
         """The value as a NumPy array of the caller's own. Does not import JAX when nothing has."""
         if thread.state_scope is None and thread.autocast is None and not thread.substitutes:
             try:
-                return np.array(self._host_value())
+                return np.array(fetch(self._host_value()))
             except RuntimeError:  # another thread has begun to train it since
                 with lending.lock:
-                    return np.array(self._host_value())
-        return np.array(self.value)
+                    return np.array(fetch(self._host_value()))
+        return np.array(fetch(self.value))
 
     @property
     def initialized(self) -> bool:
@@ -317,7 +328,7 @@ class Variable(TensorOperators[Array]):
         state = dict(self.__dict__)
         state["_placement"] = None  # devices belong to this process
         if is_jax_array(state["_value"]) or isinstance(state["_value"], Loan):
-            state["_value"] = np.asarray(self._host_value())
+            state["_value"] = fetch(self._host_value())
         return state
 
     def __getattr__(self, name: str) -> Any:

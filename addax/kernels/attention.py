@@ -8,6 +8,7 @@ leading batch axis best.
 from __future__ import annotations
 
 from ..core.engine import jax, jnp, lax, promoted
+from ..core.placement import platform, spreads_heads
 from ..core.types import Array
 
 
@@ -17,7 +18,7 @@ def use_cudnn(query: Array, key: Array, value: Array, bias: Array | None = None)
     It is used on NVIDIA GPUs from compute capability 8.0, in 16 bits, for heads of at most 128 in multiples of 8, for
     known and even lengths, and without a bias, whose gradient it restricts.
     """
-    if jax.default_backend() != "gpu" or bias is not None:
+    if platform() != "gpu" or bias is not None:
         return False
     try:
         capable = float(jax.devices()[0].compute_capability) >= 8.0
@@ -62,7 +63,8 @@ def attend(
         `(batch, queries, heads, dim)`.
     """
     cudnn = flash or (flash is None and use_cudnn(query, key, value, bias))
-    if cap is not None or (not cudnn and jax.default_backend() == "cpu"):
+    # Products with heads in the batch would gather heads that are spread over devices.
+    if cap is not None or (not cudnn and platform() == "cpu" and not spreads_heads()):
         return by_products(query, key, value, bias, mask, scale, is_causal, cap)
     return jax.nn.dot_product_attention(
         query, key, value, bias, mask, scale=scale, is_causal=is_causal, implementation="cudnn" if cudnn else "xla"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core.engine import jax, jnp, lax, promoted
+from ..core.engine import jnp, lax, promoted
+from ..core.placement import platform, spreads_rows
 from ..core.types import Array
 from .depthwise import Geometry, depthwise, use_shifts
 
@@ -141,10 +142,11 @@ def merged_groups(channels: int, per_group: int) -> int | None:
 
     XLA:CPU takes seconds for the gradients of grouped convolutions: forward and backward of 16x28x28x128 in 32 groups
     10 s, as four convolutions of 32 channels 43 ms of CPU time. At least 32 channels are merged, since fewer take as
-    long; and there are at most 8 convolutions, to limit compile time.
+    long; and there are at most 8 convolutions, to limit compile time. Where batches are spread over devices, XLA
+    gathers them for the kernel's gradient of its grouped form.
     """
     groups = channels // per_group
-    if groups == 1 or jax.default_backend() != "cpu":
+    if groups == 1 or (platform() != "cpu" and not spreads_rows()):
         return None
     sizes = (n for n in range(1, groups + 1) if groups % n == 0)
     return next((n for n in sizes if n * per_group >= 32 and groups // n <= 8), groups)
@@ -171,7 +173,7 @@ def use_matmul(inputs: Array, kernel: Array, data_format: str) -> bool:
     backward, 64 to 256 filters: 220 -> 76 for 16x56x56, strided 256 to 512 filters of 16x28x28: 78 -> 32.
     """
     return (
-        jax.default_backend() == "cpu"
+        platform() == "cpu"
         and data_format == "channels_last"
         and all(n == 1 for n in kernel.shape[:-2])
         and kernel.shape[-2] == inputs.shape[-1]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..core import jax_inside
 from ..core.engine import jax, jnp, lax, promoted
+from ..core.placement import platform
 from ..core.types import Array, DTypeLike
 from .conv import Sizes, dimension_numbers, per_axis
 
@@ -99,7 +100,7 @@ def conv_transpose(
 def use_primitive(size: tuple, dtype: DTypeLike) -> bool:
     """Tests whether the primitive is used: on CPUs, for floats, if the sizes of the input are known."""
     known = all(isinstance(n, int) for n in size)
-    return known and jax.default_backend() == "cpu" and jnp.issubdtype(dtype, jnp.floating)
+    return known and platform() == "cpu" and jnp.issubdtype(dtype, jnp.floating)
 
 
 def reference(x: Array, k: Array, geometry: Geometry) -> Array:

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from ..core import jax_inside
 from ..core.engine import jax, jnp, lax, promoted
+from ..core.placement import platform, spreads_rows
 from ..core.types import Array, DTypeLike
 
 # Windows with more elements are left to XLA: each element is a pass over the data, and compile time grows with them.
@@ -76,7 +77,7 @@ def use_shifts(shape: tuple, kernel_shape: tuple, dtype: DTypeLike) -> bool:
         kernel_shape: `(*window, channels, multiplier)`.
         dtype: Dtype of both.
     """
-    if jax.default_backend() != "cpu" or not all(isinstance(n, int) for n in shape[1:]):
+    if platform() != "cpu" or not all(isinstance(n, int) for n in shape[1:]):
         return False
     return jnp.issubdtype(dtype, jnp.floating) and math.prod(kernel_shape) // kernel_shape[-2] <= _MOST_TAPS
 
@@ -142,13 +143,18 @@ def _kernel_gradient(x: Array, dy: Array, geometry: Geometry) -> Array:
     x, dy = _wide(x, dy)
     multiplier = dy.shape[-1] // x.shape[-1]
     x = _pad(x, g.pads)
-    if multiplier == 1 and isinstance(x.shape[0], int) and math.prod(dy.shape[1:]) >= _LEAST_SAMPLE:
+    if multiplier == 1 and isinstance(x.shape[0], int) and _by_sample(dy):
         sums = [s[:, None] for s in _sums_by_sample(x, dy, g)]
     else:
         dy = _split(dy, multiplier)
         taps = _taps(x, g.window, g.strides, g.dilation, g.output)
         sums = [jnp.sum(t[..., None] * dy, tuple(range(x.ndim - 1))) for t in taps]
     return jnp.stack(sums).reshape((*g.window, x.shape[-1], multiplier)).astype(dtype)
+
+
+def _by_sample(dy: Array) -> bool:
+    """Whether a loop over samples pays; where these are spread over devices, each would have to gather all of them."""
+    return math.prod(dy.shape[1:]) >= _LEAST_SAMPLE and not spreads_rows()
 
 
 def _sums_by_sample(x: Array, dy: Array, geometry: Geometry) -> list[Any]:

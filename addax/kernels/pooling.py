@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from ..core.engine import jax, jnp, lax
+from ..core.placement import platform
 from ..core.types import Array, DTypeLike
 from .conv import Sizes, check_windows, per_axis
 
@@ -54,7 +55,7 @@ def use_slices(inputs: Array, size: tuple, step: tuple, *, summed: bool = False)
         size, step: Window size and strides, one int per axis of `inputs`.
         summed: Whether the windows are averaged.
     """
-    if jax.default_backend() != "cpu" or not all(isinstance(n, int) for n in inputs.shape[1:]):
+    if platform() != "cpu" or not all(isinstance(n, int) for n in inputs.shape[1:]):
         return False
     if size[-1] > 1 and step != size:
         return False

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.engine import jax, jnp, lax
+from ..core.placement import platform
 from ..core.types import Array
 
 States = tuple[Any, ...]
@@ -43,7 +44,7 @@ def project_first(kernel: Array) -> bool:
     On CPUs it is faster to apply a kernel that stays in the cache step by step than to write results, several times as
     large as the inputs, to memory and read them back: measured 1.5 to 2 times as fast for 64 features and 128 units.
     """
-    return jax.default_backend() != "cpu" or kernel.size > 2**18
+    return platform() != "cpu" or kernel.size > 2**18
 
 
 def simple_step(x: Array, states: States, weights: tuple, dropout: tuple | None, activations: tuple) -> States:

@@ -74,7 +74,7 @@ class OptimizerVariables(Owner):
             initializer: Initializer: a name, config or callable.
         """
         path = getattr(reference_variable, "path", reference_variable.name).replace("/", "_")
-        return self.add_variable(
+        variable = self.add_variable(
             reference_variable.shape,
             initializer,
             # The stored dtype, which differs from `dtype` inside a layer that computes in another one.
@@ -82,6 +82,8 @@ class OptimizerVariables(Owner):
             layout=getattr(reference_variable, "_layout", None),
             name=f"{path}_{name}" if name else path,
         )
+        variable.layout_path = getattr(reference_variable, "path", None)
+        return variable
 
     def add_optimizer_variables(
         self,

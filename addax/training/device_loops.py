@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core import config as settings
-from ..core import tree
+from ..core import placement, tree
 from ..core.engine import jax, jnp, lax
 from ..core.fingerprint import Description
 from ..core.lending import State
@@ -45,6 +45,7 @@ def run_steps(
         The new state and the last step's logs.
     """
     start, count = map(np.int32, steps)
+    arrays = placement.put_data(arrays) if program.spread is not None else arrays
     return program.dispatch(_loop, size, state, arrays, order, start, count, None if total is None else np.int32(total))
 
 
@@ -61,6 +62,7 @@ def run_predictions(program: Program, state: State, data: Tree, count: int, size
     Returns:
         The new state and the outputs, those of batches after `count` undefined.
     """
+    data = placement.put_data(data) if program.spread is not None else data
     return program.dispatch(_predictions, size, state, data, np.int32(count))
 
 
@@ -75,8 +77,8 @@ def _loop(
 
     def batch(i: Any) -> Any:
         if order is not None:
-            return take_rows(arrays, lax.dynamic_slice_in_dim(order, i * size, size))
-        return _cut(arrays, i * size, size)
+            return program.rows(take_rows(arrays, lax.dynamic_slice_in_dim(order, i * size, size)))
+        return program.rows(_cut(arrays, i * size, size))
 
     def valid(i: Any) -> Any:
         return None if total is None else jnp.minimum(total - i * size, size)
@@ -93,7 +95,7 @@ def _loop(
 
         carry = lax.fori_loop(start, start + count, body, state[1:] if fixed is not None else state)
         state = [[None] * len(fixed), *carry] if fixed is not None else carry
-        return state, program.model._logs_of(state[-1])
+        return state, program.whole(program.model._logs_of(state[-1]))
 
     one = program.traced_step  # traced once, for the logs' shapes and for the loop
 
@@ -110,7 +112,7 @@ def _predictions(description: Description, size: int, state: State, data: Any, c
     program = description.program()
 
     def batch(i: Any) -> Any:
-        return packed((_cut(data, i * size, size), None, None))
+        return packed((program.rows(_cut(data, i * size, size)), None, None))
 
     def body(i: Any, carry: Any) -> Any:
         others, found = carry
@@ -122,7 +124,7 @@ def _predictions(description: Description, size: int, state: State, data: Any, c
     shapes = jax.eval_shape(lambda s: program.step(description, s, batch(0), None)[1], state)
     found = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), shapes)
     others, found = lax.fori_loop(0, count, body, (state[1], found))
-    return [[], others], found
+    return [[], others], program.whole(found)
 
 
 def _cut(arrays: Any, start: Any, size: int) -> Any:
@@ -163,7 +165,7 @@ def _no_loop(program: Program, key: Any, state: State, data: Any, valid: Any, ou
         traced = program.trace_step(state, data, valid)
         rows = [] if outputs is None else [s.shape[:1] == (outputs,) for s in jax.tree.leaves(traced.out_info[1])]
         known[key] = no_loop(traced.jaxpr, 3 if program.kind == "train" else 1)
-        program.executables.seconds[key] = seconds(traced.jaxpr)
+        program.executables.seconds[key] = seconds(traced.jaxpr) / placement.count()
         if not all(rows):
             known[key] = "outputs have no row for each input"
     return known[key]

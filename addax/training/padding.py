@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from ..core import tree
-from ..core.buffers import empty
+from ..core.buffers import longer
 from ..core.config import thread
 from ..core.engine import jnp
 from ..core.graph import OpCall
@@ -147,14 +145,4 @@ class Sizes:
 
 def pad(batch: Tree, size: int) -> Tree:
     """Returns a structure of arrays with copies of the first row added up to `size` rows."""
-
-    def longer(a: Array | None) -> Array | np.ndarray | None:
-        if a is None or a.shape[0] == size:
-            return a
-        rows = np.asarray(a)  # on the device, each number of rows would need a compiled program
-        out = empty((size, *rows.shape[1:]), rows.dtype)
-        out[: len(rows)] = rows
-        out[len(rows) :] = rows[:1]
-        return out
-
-    return tree.map_structure(longer, batch)
+    return tree.map_structure(lambda a: None if a is None else longer(a, size), batch)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.engine import jax, put
+from ..core.placement import platform, put_data
 from ..core.types import Tree
 from ..data.batches import ArrayBatches, Batches, packed
 from .device_loops import LONG_STEPS, can_run_steps, loop_length, why_off, why_slow
@@ -98,7 +98,7 @@ class OnDevice(ArrayPlan):
 
     def _batches(self, data: Tree) -> Iterator[Dispatch]:
         rows = self.rows
-        order = put(rows.padded(1)) if rows.shuffled or rows.filled else None
+        order = put_data(rows.padded(1)) if rows.shuffled or rows.filled else None
         for group in self._groups():
             run = loop_over(data, group, rows.size, self.program, self.in_flight, order, rows.total)
             yield self._dispatch(*group, run)
@@ -173,7 +173,7 @@ def array_plan(
     full, rest = divmod(source.rows, source.batch_size)
     filled = bool(rest and full) and program.may_pad
     rows = Rows(order, shuffled is not None, source.batch_size, filled)
-    on_cpu = jax.default_backend() == "cpu"
+    on_cpu = platform() == "cpu"
     fits = source.host_bytes <= (_COPIED if on_cpu else DEVICE_BUDGET)
     count, why = _loop_length(program, packed(arrays.arrays), rows, per if hooks else None)
     if count > 1 and not fits:  # the batches of a dispatch are copied to the device for it

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core import config as settings
-from ..core import lending, tracing, tree
+from ..core import lending, placement, tracing, tree
 from ..core.engine import jax, jnp, refuse_if_forked
 from ..core.fingerprint import Description, changes
 from ..core.jax_inside import trace_context
@@ -27,16 +27,18 @@ from .steps import GROUPS, StepModel
 # the variables, and data. They return the new values (None for what stays as it is) and logs or outputs.
 
 
-def _batch(description: Description, static: None, state: State, data: Any, valid: Any) -> tuple[State, Any]:
-    """One step on a batch, of which `valid` rows are real (None for all)."""
-    return description.program().step(description, state, data, valid)
+def _batch(description: Description, rows: int | None, state: State, data: Any, valid: Any) -> tuple[State, Any]:
+    """One step on a batch, of which `valid` rows are real (None for all); `rows` are its own where it is spread."""
+    program = description.program()
+    return program.step(description, state, data if rows is None else program.spread.cut(data, rows), valid)
 
 
 def _rows(
     description: Description, static: None, state: State, arrays: Any, rows: Any, valid: Any
 ) -> tuple[State, Any]:
     """One step on some rows of arrays."""
-    return _batch(description, None, state, take_rows(arrays, rows), valid)
+    program = description.program()
+    return program.step(description, state, program.rows(take_rows(arrays, rows)), valid)
 
 
 def _update(description: Description, static: None, state: State, data: Any, valid: Any) -> State:
@@ -59,12 +61,17 @@ class Program:
         self._variables = [v for group in self.groups for v in group]
         ends = [0, *itertools.accumulate(map(len, self.groups))]
         self._bounds = list(itertools.pairwise(ends))
+        self.spread = placement.current()
+        if placement.lay_out(self._variables, kind == "train"):
+            changes.count += 1  # compiled calls find the values elsewhere
         self.key = program_key(model, kind)
         self._step, custom = functions.step_of(model, kind)
         ours = all(is_ours(getattr(model, n)) for n in (f"{kind}_step", "compute_metrics"))
         builtin = kind != "predict" and not custom and ours
         can_compile = model.supports_jit and not custom and not model._computes_with_text()
         self.eager = model.run_eagerly or not can_compile
+        if self.eager:
+            self.spread = None
         self.is_builtin = builtin and not self.eager
         self.may_pad = not self.eager and settings.get("pad_batches") and self._can_pad(builtin)
         self.sizes = Sizes()
@@ -94,6 +101,7 @@ class Program:
             self,
             *roots,
             more=None if self.kind == "predict" else tuple(model._ordered_log_names()),
+            mesh=None if self.spread is None else self.spread.key,
             shardings=placements if any(p is not None for p in placements) else None,
         )
         found.label = f"model '{model.name}'"
@@ -199,15 +207,16 @@ class Program:
 
     def prepare_batch(self, state: State, data: Any) -> None:
         """Compiles `on_batch` for such arguments in another thread, while this one runs other steps."""
-        self._compile_ahead(_batch, state, data, None)
+        data, rows = self._spread(data)
+        self._compile_ahead(_batch, rows, state, data, None)
 
     def prepare_rows(self, state: State, arrays: Any, rows: Any) -> None:
         """Compiles `on_rows` for such arguments in another thread, while this one runs other steps."""
-        self._compile_ahead(_rows, state, arrays, rows, None)
+        self._compile_ahead(_rows, None, state, arrays, rows, None)
 
-    def _compile_ahead(self, function: Function, *args: Any) -> None:
+    def _compile_ahead(self, function: Function, static: Any, *args: Any) -> None:
         if not self.eager:
-            found = self._find(function, None, args)
+            found = self._find(function, static, args)
             if not found.is_ready:
                 found.compile_beside()
                 self._ahead.append(found)
@@ -224,8 +233,30 @@ class Program:
 
     # Steps
 
+    def rows(self, batch: Any) -> Any:
+        """A batch whose rows are spread over the devices, for whoever traces it."""
+        return batch if self.spread is None else self.spread.rows(batch)
+
+    def whole(self, out: Any) -> Any:
+        """Outputs or logs that each device has whole, for whoever traces it."""
+        return out if self.spread is None else self.spread.whole(out)
+
+    def _spread(self, batch: Any) -> tuple[Any, int | None]:
+        """A batch on the devices that its rows are spread over, and the number of rows; None for one device."""
+        return (batch, None) if self.spread is None else self.spread.put_rows(batch)
+
+    def _in_place(self, state: State) -> State:
+        """A new state in the layouts of the variables."""
+        if self.spread is None:
+            return state
+        return [self.spread.constrain(group, values) for group, values in zip(self.groups, state)]
+
     def step(self, description: Description, state: State, data: Any, valid: Any) -> tuple[State, Any]:
         """One step, for whoever traces it."""
+        new, out = self._step_of(description, state, data, valid)
+        return self._in_place(new), self.whole(out)
+
+    def _step_of(self, description: Description, state: State, data: Any, valid: Any) -> tuple[State, Any]:
         if self.is_builtin:
             new = self.traced_update(description, None, state, data, valid)
             if self.kind == "test":
@@ -242,7 +273,7 @@ class Program:
         """The state after a built-in step, for whoever traces it."""
         update = self.model._train_update if self.kind == "train" else self.model._test_update
         with valid_rows(valid):
-            return [list(g) for g in update(tuple(state), data)[0]]
+            return self._in_place([list(g) for g in update(tuple(state), data)[0]])
 
     def on_batch(self, state: State, data: Any, valid: int | None = None) -> tuple[State, Any]:
         """One step on a batch.
@@ -252,7 +283,8 @@ class Program:
             data: What the step takes.
             valid: How many rows of the batch, from the first, are real; None for all.
         """
-        return self.dispatch(_batch, None, state, data, None if valid is None else np.int32(valid))
+        data, rows = self._spread(data)
+        return self.dispatch(_batch, rows, state, data, None if valid is None else np.int32(valid))
 
     def on_rows(self, state: State, arrays: Any, rows: Any, valid: int | None = None) -> tuple[State, Any]:
         """One step on some rows of arrays that are on the device.
@@ -267,8 +299,9 @@ class Program:
 
     def replay(self, state: State, data: Any) -> tuple[State, Any]:
         """One step on a batch, of which the variables learn nothing. Takes over the buffers of `state`."""
+        data, rows = self._spread(data)
         args = (state, data, None)
-        return _batch(self.description, None, *args) if self.eager else self._find(_batch, None, args).get()(*args)
+        return _batch(self.description, rows, *args) if self.eager else self._find(_batch, rows, args).get()(*args)
 
     def trace_step(self, state: Any, data: Any, valid: Any = None) -> Any:
         """A step as JAX traces it: a built-in one without its logs.
@@ -318,7 +351,7 @@ def program_of(model: StepModel, kind: str) -> Program:
 def program_key(model: Any, kind: str) -> tuple:
     """What a program depends on besides the shapes of the data: changing it means compiling anew."""
     groups = tuple(tuple(id(v) for v in _group(model, name)) for name in GROUPS[kind])
-    return groups, functions.custom_function(model, kind)
+    return groups, functions.custom_function(model, kind), placement.current()
 
 
 def array_spec(a: Any, rows: int | None = None) -> Any:

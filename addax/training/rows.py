@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.buffers import own_copy
-from ..core.engine import put
+from ..core.placement import put_data
 from ..core.types import Tree
 from ..data.batches import Batch, packed
 from .dispatches import UNDER_WAY
@@ -31,7 +31,7 @@ class HostArrays:
     def whole(self) -> Tree:
         """Returns all rows, on the device, as the steps take them."""
         if self._whole is None:
-            self._whole = put(own_copy(packed(self.arrays)))
+            self._whole = put_data(own_copy(packed(self.arrays)))
         return self._whole
 
     def part(self, rows: np.ndarray, count: int) -> Tree:

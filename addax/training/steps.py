@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from ..core import placement
 from ..core.engine import jax, jnp
 from ..core.masks import get_masks, set_masks
 from ..core.state import StateScope
@@ -233,6 +234,8 @@ class StepModel(Layer):
         Returns:
             `(scaled_loss, (loss, y_pred, non_trainable_variables, metrics_variables))`.
         """
+        if (spread := placement.current()) is not None:
+            trainable_variables = spread.read(self.trainable_variables, trainable_variables)
         pairs = self._pairs(trainable_variables, non_trainable_variables, metrics_variables)
         with StateScope(pairs) as scope, call_scope(self):
             y_pred = self(x, training=training)

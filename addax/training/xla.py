@@ -9,6 +9,7 @@ from typing import Any
 
 from ..core import config as settings
 from ..core.engine import jax
+from ..core.placement import platform
 
 _CONVOLUTIONS = ("conv_general_dilated", "conv_transpose")
 
@@ -28,7 +29,7 @@ def compiler_options(jaxpr: Any, kind: str, rows: int) -> dict[str, Any]:
         kind: "train", "test", "predict" or "call".
         rows: Rows of its batches.
     """
-    if jax.default_backend() != "cpu" or not settings.get("compiler_options") or not options_are_known():
+    if platform() != "cpu" or not settings.get("compiler_options") or not options_are_known():
         return {}
     if has_primitive(jaxpr, *_CONVOLUTIONS):
         return {_LIBRARY: _PRODUCTS_AND_SUMS if kind == "train" else _SUMS}
@@ -61,7 +62,7 @@ def no_loop(jaxpr: Any, passes: int) -> str:
         jaxpr: The step.
         passes: How many forward passes the step is worth: 3 for training.
     """
-    if jax.default_backend() != "cpu":
+    if platform() != "cpu":
         return ""
     if has_primitive(jaxpr, *_CONVOLUTIONS):
         return "convolutions don't run well in loops on CPUs"
@@ -74,7 +75,7 @@ _OF_ACCELERATORS = (1e13, 1e11, 5e-6)
 
 def seconds(jaxpr: Any) -> float:
     """Returns about how long a step takes on this kind of device, within a factor of a few."""
-    products, elements, overhead = _SPEEDS.get(jax.default_backend(), _OF_ACCELERATORS)
+    products, elements, overhead = _SPEEDS.get(platform(), _OF_ACCELERATORS)
     took = _operations(jaxpr) / products
     for eqn, times in _equations(jaxpr):
         took += times * (overhead + sum(math.prod(v.aval.shape) for v in eqn.outvars) / elements)

@@ -1,0 +1,280 @@
+"""Placement: where values lie while a distribution is set. The one crossing between addax and JAX's shardings.
+
+Nothing here imports JAX until a distribution is set. Without one everything lies on JAX's default device, and callers
+ask for no more than whether `current()` is None.
+
+Layouts are constraints inside of programs; the compiler partitions the program and adds the transfers. Three rules are
+added to what it does by itself: batches of any size are padded to a multiple of the devices, put, and cut inside the
+program (`put_rows`, `cut`); what a program returns has the layout it came with, so that buffers can be reused
+(`constrain`); a weight that is spread over the devices of the rows is made whole where it is read, and its gradient is
+reduced to the layout of the weight (`read`).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from . import tree
+from .buffers import longer
+from .engine import jax, put
+from .types import Array, Tree
+
+Axes = tuple[Any, ...]  # for each axis of an array the mesh axis that it is spread over, or None
+
+
+class Placed(Protocol):
+    """A variable, as far as its placement has to do with it."""
+
+    path: str
+    placement: Any
+    is_spread: bool
+    _layout: Any
+    _placement: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def numpy(self) -> np.ndarray: ...
+
+    def replace_value(self, value: Any) -> None: ...
+
+
+class Placement:
+    """Devices, and how values are laid out over them.
+
+    Args:
+        mesh: The devices, a `jax.sharding.Mesh`.
+        row_axis: The axis of the mesh over which the rows of batches are spread.
+        layout: The sharding of a variable.
+        key: A hashable value, equal for placements that lay out alike.
+        check: Raises an error if there are rules that fit none of the variables with the paths that it is given.
+
+    Attributes:
+        devices: Number of devices over which rows are spread.
+        platform: Their platform ("cpu", "gpu", "tpu").
+        is_one_process: Whether all devices belong to this process.
+    """
+
+    def __init__(
+        self,
+        mesh: Any,
+        row_axis: str,
+        layout: Callable[[Placed], Any],
+        key: Hashable,
+        check: Callable[[list[str]], None],
+    ):
+        self.mesh = mesh
+        self.row_axis = row_axis
+        self.layout = layout
+        self.key = key
+        self.check = check
+        self.devices: int = mesh.shape[row_axis]
+        first = mesh.devices.flat[0]
+        self.platform: str = first.platform
+        self.is_one_process = all(d.process_index == first.process_index for d in mesh.devices.flat)
+
+    def sharding(self, *axes: Any) -> Any:
+        """Returns the sharding of arrays whose axes are spread over these axes of the mesh."""
+        return jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec(*axes))
+
+    # Variables
+
+    def lay_out(self, variables: Sequence[Placed]) -> bool:
+        """Lays variables out, those excepted to which the user gave a layout; returns whether any was moved."""
+        moved = False
+        for v in variables:
+            wanted = self.layout(v)
+            if v.placement != wanted:
+                v.placement = wanted
+                v.is_spread = moved = True
+        return moved
+
+    def constrain(self, variables: Sequence[Placed], values: Sequence[Any]) -> list[Any]:
+        """Returns values in the layouts of their variables, in a program; None stays None."""
+        fix = jax.lax.with_sharding_constraint
+        return [None if a is None else fix(a, v.placement) for v, a in zip(variables, values)]
+
+    def read(self, variables: Sequence[Placed], values: Sequence[Any]) -> list[Any]:
+        """Returns values as a step computes with them, in a program: not spread over the devices of the rows.
+
+        The gradients with respect to them are laid out as the variables are, so that they are reduced and scattered
+        in one: by the compiler's own choice they are reduced whole.
+        """
+        return [self._whole_over_rows(a, getattr(v.placement, "spec", ())) for v, a in zip(variables, values)]
+
+    def _whole_over_rows(self, value: Array, spec: Any) -> Array:
+        if self.row_axis not in {name for axis in spec for name in (axis if isinstance(axis, tuple) else (axis,))}:
+            return value
+        whole = [None if axis == self.row_axis else axis for axis in spec]
+        return _gathered(self.sharding(*spec), self.sharding(*whole))(value)
+
+    # Data
+
+    def put_whole(self, data: Tree) -> Tree:
+        """Puts arrays on each of the devices."""
+        whole = self.sharding()
+        return tree.map_structure(lambda a: None if a is None else put_as(a, whole), data)
+
+    def put_rows(self, data: Tree) -> tuple[Tree, int | None]:
+        """Spreads the rows of a batch over the devices.
+
+        Args:
+            data: Arrays, those of one length with a row for each sample, and Nones.
+
+        Returns:
+            The arrays, padded so that each device has as many rows, and the number of rows for `cut`; None where no
+            array has rows.
+        """
+        rows = next((a.shape[0] for a in tree.flatten(data) if a is not None and np.ndim(a)), None)
+        if rows is None:
+            return self.put_whole(data), None
+        size = self._padded(rows)
+
+        def place(a: Any) -> Any:
+            if a is None or not np.ndim(a) or a.shape[0] != rows:
+                return None if a is None else put_as(a, self.sharding())
+            return put_as(longer(a, size), self.sharding(self.row_axis))
+
+        return tree.map_structure(place, data), rows
+
+    def cut(self, data: Tree, rows: int) -> Tree:
+        """Returns the first `rows` rows of what `put_rows` returned, in a program. Each device cuts its own."""
+        size = self._padded(rows)
+
+        def one(a: Any) -> Any:
+            return a if a is None or not a.ndim or a.shape[0] != size else self.rows(a[:rows])
+
+        return tree.map_structure(one, data)
+
+    def rows(self, data: Tree) -> Tree:
+        """Returns arrays whose rows are spread over the devices, in a program."""
+        rows = self.sharding(self.row_axis)
+
+        def one(a: Any) -> Any:
+            return a if a is None or not a.ndim else jax.lax.with_sharding_constraint(a, rows)
+
+        return tree.map_structure(one, data)
+
+    def whole(self, data: Tree) -> Tree:
+        """Returns arrays that each device has whole, in a program."""
+        whole = self.sharding()
+        return jax.tree.map(lambda a: jax.lax.with_sharding_constraint(a, whole), data)
+
+    def _padded(self, rows: int) -> int:
+        return -(-rows // self.devices) * self.devices
+
+
+@functools.cache
+def _gathered(stored: Any, whole: Any) -> Callable[[Array], Array]:
+    fix = jax.lax.with_sharding_constraint
+
+    @jax.custom_vjp
+    def read(value: Array) -> Array:
+        return fix(value, whole)
+
+    read.defvjp(lambda value: (fix(value, whole), None), lambda _, gradient: (fix(gradient, stored),))
+    return read
+
+
+_current: Placement | None = None
+
+
+def current() -> Placement | None:
+    """The placement of the distribution that is set; None for JAX's default device."""
+    return _current
+
+
+def use(placement: Placement | None) -> None:
+    """Makes `placement` the current one."""
+    global _current
+    _current = placement
+
+
+def lay_out(variables: Sequence[Placed], all_: bool = False) -> bool:
+    """Lays variables out as the current placement says; returns whether any was moved.
+
+    Without one, those that a distribution had spread come back to the default device.
+
+    Args:
+        variables: The variables.
+        all_: Whether they are all of a model, so that a rule that fits none of them is an error.
+
+    Raises:
+        ValueError: A rule fits no variable, or a variable can't have the layout of its rule.
+    """
+    if _current is not None:
+        if all_:
+            _current.check([v.path for v in variables])
+        return _current.lay_out(variables)
+    spread = [v for v in variables if v.is_spread]
+    for v in spread:
+        value = v.numpy()
+        v._placement, v.is_spread = None, False
+        v.replace_value(value)
+    return bool(spread)
+
+
+def put_data(data: Tree) -> Tree:
+    """Puts arrays where programs take rows from them: on the default device, or on each of the current placement."""
+    return put(data) if _current is None else _current.put_whole(data)
+
+
+def platform() -> str:
+    """The platform that programs are compiled for ("cpu", "gpu", "tpu"); kernels choose their forms by it."""
+    return jax.default_backend() if _current is None else _current.platform
+
+
+def spreads_rows() -> bool:
+    """Whether batches are spread over devices: kernels that loop over samples, or merge rows with others, gather."""
+    return _current is not None and _current.devices > 1
+
+
+def spreads_heads() -> bool:
+    """Whether heads of attention may be spread over devices."""
+    return _current is not None and math.prod(_current.mesh.shape.values()) > _current.devices
+
+
+def count() -> int:
+    """Number of devices over which rows are spread."""
+    return 1 if _current is None else _current.devices
+
+
+def put_as(x: Any, placement: Any) -> Any:
+    """Puts an array that each process has whole on a device, or spreads it.
+
+    Args:
+        x: The array, of NumPy or JAX.
+        placement: A device or a sharding; None for JAX's default device.
+    """
+    if getattr(placement, "is_fully_addressable", True) or not getattr(x, "is_fully_addressable", True):
+        return put(x, placement)
+    host = np.asarray(x)
+    return jax.make_array_from_callback(host.shape, placement, lambda index: host[index])
+
+
+def fetch(x: Any) -> np.ndarray:
+    """Returns an array as a NumPy array, whole in every process; all of them must ask for it."""
+    if getattr(x, "is_fully_addressable", True) or x.is_fully_replicated:
+        return np.asarray(x)
+    whole = jax.sharding.NamedSharding(x.sharding.mesh, jax.sharding.PartitionSpec())
+    return np.asarray(jax.jit(lambda a: a, out_shardings=whole)(x))
+
+
+__all__ = [
+    "Placement",
+    "count",
+    "current",
+    "fetch",
+    "lay_out",
+    "platform",
+    "put_as",
+    "put_data",
+    "spreads_heads",
+    "spreads_rows",
+    "use",
+]

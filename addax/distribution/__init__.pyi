@@ -1,0 +1,27 @@
+from .devices import get_device_count as get_device_count
+from .devices import initialize as initialize
+from .devices import list_devices as list_devices
+from .distributions import DataParallel as DataParallel
+from .distributions import Distribution as Distribution
+from .distributions import ModelParallel as ModelParallel
+from .distributions import distribution as distribution
+from .distributions import set_distribution as set_distribution
+from .layout_map import LayoutMap as LayoutMap
+from .mesh import DeviceMesh as DeviceMesh
+from .mesh import TensorLayout as TensorLayout
+from .mesh import distribute_tensor as distribute_tensor
+
+__all__ = [
+    "DataParallel",
+    "DeviceMesh",
+    "Distribution",
+    "LayoutMap",
+    "ModelParallel",
+    "TensorLayout",
+    "distribute_tensor",
+    "distribution",
+    "get_device_count",
+    "initialize",
+    "list_devices",
+    "set_distribution",
+]
