@@ -119,18 +119,21 @@ def _to_json(structure: Tree) -> Any:
 
 
 def _from_json(value: Any) -> Tree:
-    if isinstance(value, dict) and len(value) == 1:
-        ((kind, inner),) = value.items()
-        if kind == "dict" and isinstance(inner, dict):
+    match value:
+        case {"dict": dict(inner), **rest} if not rest:
             return {key: _from_json(x) for key, x in inner.items()}
-        if kind in ("list", "tuple") and isinstance(inner, list):
-            return (list if kind == "list" else tuple)(_from_json(x) for x in inner)
-    if isinstance(value, dict) and set(value) == {"name", "shape", "dtype"}:
-        name, shape, dtype = value["name"], value["shape"], value["dtype"]
-        sizes = isinstance(shape, list) and all(d is None or (type(d) is int and d >= 0) for d in shape)
-        if isinstance(name, str) and sizes and isinstance(dtype, str):
-            return Leaf(name, tuple(shape), standardize_dtype(dtype))
+        case {"list": list(inner), **rest} if not rest:
+            return [_from_json(x) for x in inner]
+        case {"tuple": list(inner), **rest} if not rest:
+            return tuple(_from_json(x) for x in inner)
+        case {"name": str(name), "shape": list(shape), "dtype": str(dtype), **rest} if not rest:
+            if all(map(_is_size, shape)):
+                return Leaf(name, tuple(shape), standardize_dtype(dtype))
     raise ValueError(f"{MANIFEST} holds no description of an array: {str(value)[:200]}")
+
+
+def _is_size(d: Any) -> bool:
+    return d is None or (type(d) is int and d >= 0)
 
 
 class ExportedModel:

@@ -459,27 +459,36 @@ def _pool(g: Graph, eqn: Any, xs: list[Value]) -> Value:
 # Products
 
 
+def _operands(g: Graph, eqn: Any, xs: list[Value]) -> list[Value]:
+    """The operands in the dtype of the result, which ONNX's products ask for."""
+    dtype = _result(eqn).dtype
+    return [v if _dtype(eqn, i) == dtype else g.cast(v, dtype) for i, v in enumerate(xs)]
+
+
+def _others(rank: int, *axes: Sequence[int]) -> list[int]:
+    """The axes of an array of `rank` axes that are none of `axes`."""
+    return [i for i in range(rank) if not any(i in some for some in axes)]
+
+
+def _merged(g: Graph, x: Value, groups: list[list]) -> Value:
+    """`x`, whose axes are those of the groups one after another, with one axis for each group of sizes."""
+    return x if all(len(sizes) == 1 for sizes in groups) else g.reshape(x, [math.prod(sizes) for sizes in groups])
+
+
 @_on("dot_general")
 def _dot(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     (left, right), (left_batch, right_batch) = eqn.params["dimension_numbers"]
-    dtype = _result(eqn).dtype
-    shapes = _shape(eqn), _shape(eqn, 1)
-    x, y = (v if _dtype(eqn, i) == dtype else g.cast(v, dtype) for i, v in enumerate(xs))
-    rows = [i for i in range(len(shapes[0])) if i not in left and i not in left_batch]
-    columns = [i for i in range(len(shapes[1])) if i not in right and i not in right_batch]
+    of_x, of_y = _shape(eqn), _shape(eqn, 1)
+    rows, columns = _others(len(of_x), left, left_batch), _others(len(of_y), right, right_batch)
+    x, y = _operands(g, eqn, xs)
     x, y = g.transpose(x, [*left_batch, *rows, *left]), g.transpose(y, [*right_batch, *right, *columns])
-    batch = [shapes[0][i] for i in left_batch]
-    inner = [shapes[0][i] for i in left]
-    tall, wide = [shapes[0][i] for i in rows], [shapes[1][i] for i in columns]
+    batch, inner = [[of_x[i]] for i in left_batch], [of_x[i] for i in left]
+    tall, wide = [of_x[i] for i in rows], [of_y[i] for i in columns]
     # MatMul takes one axis of each kind; behind no batch, the rows may be several.
-    if len(inner) != 1 or (len(rows) != 1 and (batch or not rows)):
-        x = g.reshape(x, [*batch, *(tall if not batch and rows else [math.prod(tall)]), math.prod(inner)])
-    if len(inner) != 1 or len(columns) != 1:
-        y = g.reshape(y, [*batch, math.prod(inner), math.prod(wide)])
-    product = g.node("MatMul", x, y)
-    if (len(rows) != 1 and (batch or not rows)) or len(columns) != 1:
-        product = g.reshape(product, [*batch, *tall, *wide])
-    return product
+    lines = [[n] for n in tall] if tall and not batch else [tall]
+    product = g.node("MatMul", _merged(g, x, [*batch, *lines, inner]), _merged(g, y, [*batch, inner, wide]))
+    merged = any(len(sizes) != 1 for sizes in (*lines, wide))
+    return g.reshape(product, [*(n for (n,) in batch), *tall, *wide]) if merged else product
 
 
 @_on("conv_general_dilated")
@@ -487,9 +496,9 @@ def _conv(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     p = eqn.params
     if p["batch_group_count"] != 1:
         g.refuse("conv_general_dilated", "ONNX has no groups of batches")
-    axes, dtype = p["dimension_numbers"], _result(eqn).dtype
-    zero = Value(None, np.zeros((), dtype))
-    x, k = (v if _dtype(eqn, i) == dtype else g.cast(v, dtype) for i, v in enumerate(xs))
+    axes = p["dimension_numbers"]
+    zero = Value(None, np.zeros((), _result(eqn).dtype))
+    x, k = _operands(g, eqn, xs)
     x, k = g.transpose(x, axes.lhs_spec), g.transpose(k, axes.rhs_spec)
     shape = [_shape(eqn)[i] for i in axes.lhs_spec]
     x, shape = _dilated(g, x, shape, [1, 1, *p["lhs_dilation"]], zero)
@@ -518,41 +527,50 @@ def _gather(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     fills = "FILL" in str(eqn.params["mode"]).upper()
     if len(_shape(eqn, 1)) == 1 and not fills:
         return _one_slice(g, eqn, xs)
-    batch = list(d.operand_batching_dims)
-    taken = list(d.start_index_map)
-    kept = [i for i in range(len(shape)) if i not in taken and i not in batch]
+    batch, taken = list(d.operand_batching_dims), list(d.start_index_map)
+    kept = _others(len(shape), taken, batch)
     if any(sizes[i] != 1 for i in taken) or any(sizes[i] != shape[i] for i in kept):
         g.refuse("gather", "ONNX gathers single elements or whole axes, not slices")
     x = g.transpose(xs[0], [*batch, *taken, *kept])
     # Batching axes of the indices come first; the last axis holds the index.
-    index_shape = _shape(eqn, 1)
-    rank = len(index_shape)
-    first = list(d.start_indices_batching_dims)
-    rest = [i for i in range(rank - 1) if i not in first]
-    index = g.transpose(g.cast(xs[1], "int64"), [*first, *rest, rank - 1])
+    end = len(_shape(eqn, 1)) - 1
+    order = [*d.start_indices_batching_dims, *_others(end, d.start_indices_batching_dims)]
+    index = g.transpose(g.cast(xs[1], "int64"), [*order, end])
     last = g.node("Sub", g.shape([shape[i] for i in taken]), _ints([1] * len(taken)))
     inside = g.node("Min", g.node("Max", index, _ints([0])), last)
     found = g.node("GatherND", x, inside, batch_dims=len(batch))
     if fills:
-        fill = eqn.params["fill_value"]
-        if fill is None:
-            floats = np.issubdtype(_dtype(eqn), np.inexact) or _dtype(eqn).name == "bfloat16"
-            fill = np.nan if floats else _least(_dtype(eqn))
         good = g.cast(g.node("Equal", index, inside), "int32")
-        good = g.cast(g.node("ReduceMin", good, _ints([rank - 1]), keepdims=0), bool)
-        order = [index_shape[i] for i in [*first, *rest]]
-        good = g.reshape(good, [*order, *[1] * len(kept)])
-        found = g.node("Where", good, found, _like(eqn, fill))
-    # The result has axes of the indices, in their order, and those of the slices at `offset_dims`.
-    places = [i for i in range(len(_result(eqn).shape)) if i not in d.offset_dims]
-    sliced = [i for i in range(len(shape)) if i not in d.collapsed_slice_dims and i not in batch]
-    target: list[int] = [0] * (len(first) + len(rest) + len(kept))
-    for at, axis in enumerate([*first, *rest]):
-        target[at] = places[axis]
-    for at, axis in enumerate(kept):
-        target[len(first) + len(rest) + at] = d.offset_dims[sliced.index(axis)]
+        good = g.cast(g.node("ReduceMin", good, _ints([end]), keepdims=0), bool)
+        good = g.reshape(good, [*(_shape(eqn, 1)[i] for i in order), *[1] * len(kept)])
+        found = g.node("Where", good, found, _like(eqn, _fill_value(eqn)))
+    return _gathered(g, eqn, found, order, kept)
+
+
+def _gathered(g: Graph, eqn: Any, found: Value, order: list[int], kept: list[int]) -> Value:
+    """What was gathered, with the axes where the primitive has them: the indices', and the slices' at `offset_dims`.
+
+    Args:
+        g: The graph.
+        eqn: The call of the primitive.
+        found: Its axes are those of the indices in `order`, then those of the array that are `kept`.
+        order: Axes of the indices.
+        kept: Axes of the array.
+    """
+    d, shape = eqn.params["dimension_numbers"], _result(eqn).shape
+    places = _others(len(shape), d.offset_dims)
+    sliced = _others(len(_shape(eqn)), d.collapsed_slice_dims, d.operand_batching_dims)
+    target = [*(places[i] for i in order), *(d.offset_dims[sliced.index(i)] for i in kept)]
     found = g.transpose(found, np.argsort(target).tolist())
-    return g.reshape(found, _result(eqn).shape) if len(target) != len(_result(eqn).shape) else found
+    return g.reshape(found, shape) if len(target) != len(shape) else found
+
+
+def _fill_value(eqn: Any) -> Any:
+    """The value of elements whose index lies outside of the array."""
+    fill, dtype = eqn.params["fill_value"], _dtype(eqn)
+    if fill is not None:
+        return fill
+    return np.nan if np.issubdtype(dtype, np.inexact) or dtype.name == "bfloat16" else _least(dtype)
 
 
 def _one_slice(g: Graph, eqn: Any, xs: list[Value]) -> Value:
@@ -580,14 +598,12 @@ _SCATTERS = {"scatter": "none", "scatter-add": "add", "scatter-mul": "mul", "sca
 def _scatter(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     d, shape, parts = eqn.params["dimension_numbers"], _shape(eqn), _shape(eqn, 2)
     taken = list(d.scatter_dims_to_operand_dims)
-    kept = [i for i in range(len(shape)) if i not in taken]
+    kept = _others(len(shape), taken)
     windows = [parts[i] for i in d.update_window_dims]
     if d.operand_batching_dims or set(taken) != set(d.inserted_window_dims) or windows != [shape[i] for i in kept]:
         g.refuse(eqn.primitive.name, "ONNX scatters single elements or whole axes, not slices")
     x = g.transpose(xs[0], [*taken, *kept])
-    updates = g.transpose(
-        xs[2], [*(i for i in range(len(parts)) if i not in d.update_window_dims), *d.update_window_dims]
-    )
+    updates = g.transpose(xs[2], [*_others(len(parts), d.update_window_dims), *d.update_window_dims])
     # Updates outside of the array are dropped: they go to an element after the end, which is cut off.
     zero = Value(None, np.zeros((), _dtype(eqn)))
     spare = _padded(g, x, [(0, int(i == 0)) for i in range(len(shape))], zero)
