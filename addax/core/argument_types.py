@@ -98,47 +98,51 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is Any or isinstance(hint, (typing.TypeVar, str)) or not isinstance(value, _JSON):
         return True  # an object that never was in a file is for the constructor to check
     origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
-    if origin in (Union, types.UnionType):
-        return any(_fits(value, choice) for choice in arguments)
-    if origin is typing.Literal:
-        return value in arguments
-    if hint is None or hint is type(None):
-        return value is None
-    if hint in _SCALARS:
-        return _SCALARS[hint](value)
-    described = isinstance(value, dict) and "class_name" in value
-    if hint is _AnObject:
-        return described or isinstance(value, str)
-    if hint is _AnArray:
-        return described or not isinstance(value, dict)
-    if origin in (list, tuple, Sequence):
-        return described or (isinstance(value, (list, tuple)) and _items_fit(value, arguments))
-    if origin in (dict, Mapping):
-        return isinstance(value, dict)
-    if origin is Callable:
-        return described or isinstance(value, str) or callable(value)
+    if origin in _CHECKS:
+        return _CHECKS[origin](value, arguments)
     if inspect.isclass(origin):  # an object, which a file has by its name or its config
         return not isinstance(value, (bool, int, float)) or origin.__module__.split(".")[0] != "addax"
     return True
 
 
-def _items_fit(items: Sequence, hints: tuple) -> bool:
-    if len(hints) == 2 and hints[1] is ...:
-        hints = hints[:1]
-    return len(hints) != 1 or all(_fits(item, hints[0]) for item in items)
+def _is_described(value: Any) -> bool:
+    """Whether a value stands for an object."""
+    return isinstance(value, dict) and "class_name" in value
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-_SCALARS: dict[Any, Callable[[Any], bool]] = {
+def _one_fits(value: Any, choices: tuple) -> bool:
+    return any(_fits(value, choice) for choice in choices)
+
+
+def _items_fit(value: Any, hints: tuple) -> bool:
+    if _is_described(value) or not isinstance(value, (list, tuple)):
+        return _is_described(value)
+    if len(hints) == 2 and hints[1] is ...:
+        hints = hints[:1]
+    return len(hints) != 1 or all(_fits(item, hints[0]) for item in value)
+
+
+_Check = Callable[[Any, tuple], bool]
+
+# By the type: whether a value from JSON may be of it, given the value and the type's own arguments.
+_CHECKS: dict[Any, _Check] = {
+    **dict.fromkeys((Union, types.UnionType), _one_fits),
+    **dict.fromkeys((list, tuple, Sequence), _items_fit),
+    **dict.fromkeys((None, type(None)), lambda value, _: value is None),
+    **dict.fromkeys((dict, Mapping), lambda value, _: isinstance(value, dict)),
+    typing.Literal: lambda value, choices: value in choices,
     # Python's 0 and 1 stand for truth values in many programs, and so in their files.
-    bool: lambda value: isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)),
-    int: lambda value: (_is_number(value) and value == value // 1)
-    or (isinstance(value, dict) and "class_name" in value),
-    float: lambda value: _is_number(value) or (isinstance(value, dict) and "class_name" in value),
-    str: lambda value: isinstance(value, str),
+    bool: lambda value, _: isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)),
+    int: lambda value, _: (_is_number(value) and value == value // 1) or _is_described(value),
+    float: lambda value, _: _is_number(value) or _is_described(value),
+    str: lambda value, _: isinstance(value, str),
+    Callable: lambda value, _: isinstance(value, str) or _is_described(value),
+    _AnObject: lambda value, _: isinstance(value, str) or _is_described(value),
+    _AnArray: lambda value, _: not isinstance(value, dict) or _is_described(value),
 }
 
 

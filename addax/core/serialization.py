@@ -291,21 +291,7 @@ def _deserialize_instance(cls: type, config: dict[str, Any]) -> Any:
         return again
     if is_ours(cls):
         check_arguments(cls, inner)
-    try:
-        instance = cls.from_config(inner)
-    except (TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, NotImplementedError) as error:
-        if is_own_message(error) or (not isinstance(error, TypeError) and not is_ours(cls)):
-            raise
-        if is_ours(cls) and not _is_of_call(error):
-            raise DamagedError(
-                f"The config of a {class_name} {_short_name(inner)} is damaged: {type(error).__name__}: {error}. "
-                f"Config: {_short(inner)}."
-            ) from error
-        raise DamagedError(
-            f"'{class_name}' could not be made from its config. Custom classes must define `get_config()` with every "
-            f"argument of `__init__` (and `from_config()` where these need decoding). Config: {_short(inner)}. "
-            f"Error: {error}"
-        ) from error
+    instance = _from_config(cls, class_name, inner)
     build_config, compile_config = (_part(config, key) for key in ("build_config", "compile_config"))
     if build_config and hasattr(instance, "build_from_config") and not getattr(instance, "built", False):
         instance.build_from_config(build_config)
@@ -314,6 +300,25 @@ def _deserialize_instance(cls: type, config: dict[str, Any]) -> Any:
     if sharable:
         thread.read.note(config, instance)
     return instance
+
+
+def _from_config(cls: Any, class_name: str, config: Config) -> Any:
+    """Makes an object of its config. An error that doesn't speak of the file itself becomes one that does."""
+    try:
+        return cls.from_config(config)
+    except (TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, NotImplementedError) as error:
+        if is_own_message(error) or (not isinstance(error, TypeError) and not is_ours(cls)):
+            raise
+        if is_ours(cls) and not _is_of_call(error):
+            raise DamagedError(
+                f"The config of a {class_name} {_short_name(config)} is damaged: {type(error).__name__}: {error}. "
+                f"Config: {_short(config)}."
+            ) from error
+        raise DamagedError(
+            f"'{class_name}' could not be made from its config. Custom classes must define `get_config()` with every "
+            f"argument of `__init__` (and `from_config()` where these need decoding). Config: {_short(config)}. "
+            f"Error: {error}"
+        ) from error
 
 
 def _part(config: Config, key: str) -> Config | None:
