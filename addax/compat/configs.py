@@ -230,29 +230,29 @@ class _Converter:
             taken = init_parameters(cls) if isinstance(cls, type) else config
             return name, {k: v for k, v in config.items() if k in taken or k not in _OF_LAYERS}
         if name == "TimeDistributedDense":
-            return "TimeDistributed", {
-                "name": config.get("name"),
-                "layer": self.layer(
-                    {"class_name": "Dense", "config": {k: v for k, v in config.items() if k != "name"}}
-                ),
-            }
-        if name == "InputLayer":
-            return name, _input_layer(config)
-        if name == "Lambda":
-            return name, _lambda(config)
+            inner = {k: v for k, v in config.items() if k != "name"}
+            layer = self.layer({"class_name": "Dense", "config": inner})
+            return "TimeDistributed", {"name": config.get("name"), "layer": layer}
+        if name in _BY_THEMSELVES:
+            return name, _BY_THEMSELVES[name](config)
         today = names.CLASSES.get(name, name)
         config = {names.ARGUMENTS.get(today, {}).get(k, k): v for k, v in config.items()}
         if name in ("Convolution2D", "Convolution3D", "AtrousConvolution2D", "Deconvolution2D") or "nb_row" in config:
             config = _kernel_size(config)
+        if name == "Softmax" or today == "BatchNormalization":
+            config = {**config, "axis": _single(config.get("axis", -1))}
+        return today, self.arguments(today, self.recurrent(name, today, config))
+
+    def recurrent(self, name: str, today: str, config: Config) -> Config:
+        """The config of a layer, of which that of a recurrent one says what was a default or a class of its own."""
+        config = dict(config)
         if name.startswith("CuDNN"):
             config |= {"activation": "tanh", "recurrent_activation": "sigmoid"}
         if today == "GRU" and self.old:
             config.setdefault("reset_after", name.startswith("CuDNN"))
         if today in ("LSTM", "Bidirectional") and "forget_bias_init" in config:
             config["unit_forget_bias"] = config.pop("forget_bias_init") == "one"
-        if name == "Softmax" or today == "BatchNormalization":
-            config = {**config, "axis": _single(config.get("axis", -1))}
-        return today, self.arguments(today, config)
+        return config
 
     def arguments(self, name: str, config: Config) -> Config:
         """The arguments of a layer, with their values in the form of today; those that no class takes are dropped."""
@@ -422,20 +422,27 @@ class _Calls:
             if isinstance(layer.get("config"), dict) and "input_layers" in layer["config"]
         }
         models = self.graphs | {layer.get("name") for layer in layers if layer.get("class_name") == "Sequential"}
-        # A model's construction counted as its first call in Keras 2, so that its calls begin at 1; some files count so
-        # in outputs alone. Each call in a config leads to an output, which tells what is meant.
-        self.first: dict[Any, int] = {}
-        self.first_of_outputs: dict[Any, int] = {}
+        self.first, self.first_of_outputs = self._first_calls(models, layers, outputs)
+
+    def _first_calls(self, models: set, layers: list[Config], outputs: Tree) -> tuple[dict, dict]:
+        """The numbers of the first calls of nested models, where layers and where outputs refer to them.
+
+        A model's construction counted as its first call in Keras 2, so that its calls begin at 1; some files count so
+        in outputs alone. Each call in a config leads to an output, which tells what is meant.
+        """
+        in_layers: dict[Any, int] = {}
+        in_outputs: dict[Any, int] = {}
         inside, outside = self._referred(layers), self._referred(outputs)
         for name in models:
-            self.first[name] = first = min(inside.get(name) or outside.get(name) or {0}) and 1
+            in_layers[name] = first = min(inside.get(name) or outside.get(name) or {0}) and 1
             made = {call - first for call in inside.get(name, ())}
             fitting = [
                 n
                 for n in (first, 1 - first)
                 if made | {call - n for call in outside.get(name, ())} == set(range(self.counts[name]))
             ]
-            self.first_of_outputs[name] = fitting[0] if fitting else first
+            in_outputs[name] = fitting[0] if fitting else first
+        return in_layers, in_outputs
 
     def _referred(self, x: Tree) -> dict[Any, set[int]]:
         """The calls of each layer that are referred to in a part of the config."""
@@ -656,6 +663,10 @@ _LAMBDA_DROPPED = (
     "batch_input_shape",
     "input_dtype",
 )
+
+
+# Layers whose configs differ as a whole.
+_BY_THEMSELVES = {"InputLayer": _input_layer, "Lambda": _lambda}
 
 
 def _bytecode(value: list) -> Config:
