@@ -24,6 +24,7 @@ from .blocks import dense_head, named_pool
 from .files import fetch
 from .given import Given
 from .imagenet_utils import CLASSES, PIXELS
+from .published import Published
 
 Template = TypeVar("Template", bound=Callable[..., Functional])
 
@@ -35,16 +36,12 @@ class Family:
     Attributes:
         name: Name of the family.
         body: Function of the inputs, the arguments and the numbers of a member; returns the features.
-        paper: Title and address of the paper.
-        mode: Mode of `preprocess_input`, or None if the networks scale pixels themselves.
-        path: Path of the file of weights on the server, or a function of the arguments that returns it. `{name}` is the
-            default name of the model, `{notop}` and `{no_top}` end the names of files without the classifier.
+        published: Its paper, mode of `preprocess_input` and weights.
         head: Function of the features and the arguments that adds the classifier.
         pool: Function of the features and the arguments that adds pooling, without the classifier.
         size: Default height and width of the images; a member's number `size` comes first.
         least: Smallest height and width.
-        folder: Folder on the server that `path` begins at.
-        remote: Function from the local name of the file to that on the server.
+        path: Function of the arguments that returns the path of the file of weights; None for that in `published`.
         arguments: Function that checks and completes the arguments.
         pretrained_size: Function of the arguments that checks those for the weights of ImageNet, and returns the size
             of the images they were trained on; None where there is only `size`.
@@ -55,15 +52,12 @@ class Family:
 
     name: str
     body: Callable[..., KerasTensor]
-    paper: str
-    mode: str | None
-    path: str | Callable[[Given], str]
+    published: Published
     head: Callable[[KerasTensor, Given], KerasTensor] = dense_head
     pool: Callable[[KerasTensor, Given], KerasTensor] = named_pool
     size: int = 224
     least: int = 32
-    folder: str = "tensorflow/keras-applications"
-    remote: Callable[[str], str] = str
+    path: Callable[[Given], str] | None = None
     arguments: Callable[[Given], Given] | None = None
     pretrained_size: Callable[[Given], int] | None = None
     channels_first: bool = True
@@ -153,7 +147,7 @@ _ARGUMENTS = {
 
 def _docstring(member: Member, signature: inspect.Signature) -> str:
     family, name, size = member.family, member.function_name, member.size
-    lines = [f"Builds the {name} network.", "", f"{family.paper}", PIXELS[family.mode], "", "Args:"]
+    lines = [f"Builds the {name} network.", "", family.published.paper, PIXELS[family.published.mode], "", "Args:"]
     for parameter in signature.parameters:
         lines.append(f"    {parameter}: {_ARGUMENTS[parameter].format(size=size, least=family.least)}")
     lines += [
@@ -183,7 +177,7 @@ class Member:
         self.name: str | Callable[[Given], str] = numbers.pop("name")
         self.size: int = numbers.pop("size", family.size)
         self.dropout: float = numbers.pop("dropout", 0.0)
-        self.path: str | Callable[[Given], str] = numbers.pop("path", family.path)
+        self.path: str | Callable[[Given], str] = numbers.pop("path", family.path or family.published.path)
         self.always_sized: bool = numbers.pop("always_sized", False)
         self.numbers = numbers
 
@@ -265,12 +259,12 @@ class Member:
         """Returns the path of the file of weights, after downloading it for "imagenet"."""
         if not given.pretrained:
             return os.fspath(cast(str, given.weights))
-        family = self.family
+        published = self.family.published
         path = self.path if isinstance(self.path, str) else self.path(given)
         notop, no_top = ("", "") if given.include_top else ("_notop", "_no_top")
         path = path.format(name=self.name, notop=notop, no_top=no_top)
-        folder, _, file = f"{family.folder}/{path}".rpartition("/")
-        return fetch(f"{folder}/{family.remote(file)}", file)
+        folder, _, file = f"{published.folder}/{path}".rpartition("/")
+        return fetch(f"{folder}/{published.remote(file)}", file)
 
 
 def _check_weights(given: Given) -> None:

@@ -26,6 +26,7 @@ from .architecture import Family, architectures
 from .blocks import channels, conv, pool
 from .given import Given
 from .imagenet_utils import RGB_DEVIATION, RGB_MEAN, decode_predictions, preprocessing
+from .published import PUBLISHED
 
 
 class LayerScale(Layer):
@@ -147,17 +148,7 @@ def _template(
     raise NotImplementedError
 
 
-_FAMILY = Family(
-    "ConvNeXt",
-    body=_body,
-    head=_head,
-    pool=_pool,
-    paper="A ConvNet for the 2020s, https://arxiv.org/abs/2201.03545.",
-    mode=None,
-    path="convnext/{name}{notop}.h5",
-    channels_first=False,
-    single_input=True,
-)
+_FAMILY = Family("ConvNeXt", _body, PUBLISHED["convnext"], _head, _pool, channels_first=False, single_input=True)
 ConvNeXtTiny, ConvNeXtSmall, ConvNeXtBase, ConvNeXtLarge, ConvNeXtXLarge = architectures(
     __name__,
     _template,
@@ -170,7 +161,7 @@ ConvNeXtTiny, ConvNeXtSmall, ConvNeXtBase, ConvNeXtLarge, ConvNeXtXLarge = archi
         "ConvNeXtXLarge": {"name": "convnext_xlarge", "depth": 27, "filters": 256},
     },
 )
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = [
     "ConvNeXtBase",

@@ -10,6 +10,7 @@ from .architecture import Family, architectures, standard
 from .blocks import channel_axis, channels, conv
 from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
+from .published import PUBLISHED
 
 _GROWTH = 32
 
@@ -44,14 +45,7 @@ def _body(x: KerasTensor, given: Given, depths: Sequence[int]) -> KerasTensor:
     return _norm_relu(x, "", "")
 
 
-_FAMILY = Family(
-    "DenseNet",
-    body=_body,
-    paper="Densely Connected Convolutional Networks, https://arxiv.org/abs/1608.06993.",
-    mode="torch",
-    path="densenet/{name}_weights_tf_dim_ordering_tf_kernels{notop}.h5",
-    channels_first=False,
-)
+_FAMILY = Family("DenseNet", _body, PUBLISHED["densenet"], channels_first=False)
 DenseNet121, DenseNet169, DenseNet201 = architectures(
     __name__,
     standard,
@@ -62,6 +56,6 @@ DenseNet121, DenseNet169, DenseNet201 = architectures(
         "DenseNet201": {"name": "densenet201", "depths": (6, 12, 48, 32)},
     },
 )
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = ["DenseNet121", "DenseNet169", "DenseNet201", "decode_predictions", "preprocess_input"]

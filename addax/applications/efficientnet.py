@@ -11,6 +11,7 @@ from .architecture import Family, architectures, standard
 from .blocks import channel_axis, channels, conv, dense_head, depthwise, divisible, stride_padding, strided_depthwise
 from .given import Given
 from .imagenet_utils import RGB_DEVIATION, decode_predictions, preprocessing
+from .published import PUBLISHED
 
 CONV_INITIALIZER = {
     "class_name": "VarianceScaling",
@@ -154,16 +155,11 @@ _SCALES = [
     (1.8, 2.6, 528, 0.5),
     (2.0, 3.1, 600, 0.5),
 ]
-
-_FAMILY = Family(
-    "EfficientNet",
-    body=_body,
-    head=_head,
-    paper="EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, https://arxiv.org/abs/1905.11946.",
-    mode=None,
-    folder="keras-applications",
-    path="{name}{notop}.h5",
-)
+_MEMBERS = {
+    f"EfficientNetB{i}": {"name": f"efficientnetb{i}", "size": n, "dropout": drop, "width": width, "depth": depth}
+    for i, (width, depth, n, drop) in enumerate(_SCALES)
+}
+_FAMILY = Family("EfficientNet", _body, PUBLISHED["efficientnet"], head=_head)
 (
     EfficientNetB0,
     EfficientNetB1,
@@ -173,21 +169,7 @@ _FAMILY = Family(
     EfficientNetB5,
     EfficientNetB6,
     EfficientNetB7,
-) = architectures(
-    __name__,
-    standard,
-    _FAMILY,
-    {
-        f"EfficientNetB{i}": {
-            "name": f"efficientnetb{i}",
-            "size": size,
-            "dropout": dropout,
-            "width": width,
-            "depth": depth,
-        }
-        for i, (width, depth, size, dropout) in enumerate(_SCALES)
-    },
-)
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+) = architectures(__name__, standard, _FAMILY, _MEMBERS)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
-__all__ = [*(f"EfficientNetB{i}" for i in range(8)), "decode_predictions", "preprocess_input"]
+__all__ = [*_MEMBERS, "decode_predictions", "preprocess_input"]

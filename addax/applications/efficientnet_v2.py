@@ -15,6 +15,7 @@ from .blocks import channel_axis, channels, dense_head
 from .efficientnet import DENSE_INITIALIZER, Blocks, block_name
 from .given import Given
 from .imagenet_utils import RGB_DEVIATION, RGB_MEAN, decode_predictions, preprocessing
+from .published import PUBLISHED
 
 # Number of blocks, filters, factor of the expansion, and stride of the first block of the stages. The first three
 # stages have fused blocks, the others squeeze-and-excitation. All kernels are 3x3.
@@ -102,25 +103,22 @@ def _template(
     raise NotImplementedError
 
 
-_FAMILY = Family(
-    "EfficientNetV2",
-    body=_body,
-    head=_head,
-    paper="EfficientNetV2: Smaller Models and Faster Training, https://arxiv.org/abs/2104.00298.",
-    mode=None,
-    path="efficientnet_v2/{name}{notop}.h5",
-)
 # Factors of width and depth, and size of the images, of B0 to B3.
 _SCALES = [(1.0, 1.0, 224), (1.0, 1.1, 240), (1.1, 1.2, 260), (1.2, 1.4, 300)]
 _B_MEMBERS = {
     f"B{i}": {"size": size, "stages": _B, "stem": 32, "width": width, "depth": depth, "normalized": True}
     for i, (width, depth, size) in enumerate(_SCALES)
 }
-_MEMBERS = _B_MEMBERS | {
+_OTHERS = {
     "S": {"size": 384, "stages": _S, "stem": 24},
     "M": {"size": 480, "stages": _M, "stem": 24},
     "L": {"size": 480, "stages": _L, "stem": 32},
 }
+_MEMBERS = {
+    f"EfficientNetV2{k}": {"name": f"efficientnetv2-{k.lower()}", "dropout": 0.2, **numbers}
+    for k, numbers in (_B_MEMBERS | _OTHERS).items()
+}
+_FAMILY = Family("EfficientNetV2", _body, PUBLISHED["efficientnet_v2"], head=_head)
 (
     EfficientNetV2B0,
     EfficientNetV2B1,
@@ -129,15 +127,7 @@ _MEMBERS = _B_MEMBERS | {
     EfficientNetV2S,
     EfficientNetV2M,
     EfficientNetV2L,
-) = architectures(
-    __name__,
-    _template,
-    _FAMILY,
-    {
-        f"EfficientNetV2{k}": {"name": f"efficientnetv2-{k.lower()}", "dropout": 0.2, **numbers}
-        for k, numbers in _MEMBERS.items()
-    },
-)
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+) = architectures(__name__, _template, _FAMILY, _MEMBERS)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
-__all__ = [*(f"EfficientNetV2{k}" for k in _MEMBERS), "decode_predictions", "preprocess_input"]
+__all__ = [*_MEMBERS, "decode_predictions", "preprocess_input"]

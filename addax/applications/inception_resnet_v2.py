@@ -15,6 +15,7 @@ from .blocks import channels, conv, pool
 from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 from .inception_v3 import Branch, branch, concatenate, conv_norm, module, reduction, stem
+from .published import PUBLISHED
 
 
 class CustomScaleLayer(Layer):
@@ -68,20 +69,10 @@ def _body(x: KerasTensor, given: Given) -> KerasTensor:
     return conv_norm(x, 1536, 1, name="conv_7b")
 
 
-_FAMILY = Family(
-    "InceptionResNetV2",
-    body=_body,
-    size=299,
-    least=75,
-    pool=pool,
-    paper="Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning, "
-    "https://arxiv.org/abs/1602.07261.",
-    mode="tf",
-    path="inception_resnet_v2/inception_resnet_v2_weights_tf_dim_ordering_tf_kernels{notop}.h5",
-)
+_FAMILY = Family("InceptionResNetV2", _body, PUBLISHED["inception_resnet_v2"], pool=pool, size=299, least=75)
 (InceptionResNetV2,) = architectures(
     __name__, standard, _FAMILY, {"InceptionResNetV2": {"name": "inception_resnet_v2"}}
 )
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = ["CustomScaleLayer", "InceptionResNetV2", "decode_predictions", "preprocess_input"]

@@ -11,6 +11,7 @@ from .architecture import Family, architectures, standard
 from .blocks import channel_axis, conv, pool
 from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
+from .published import PUBLISHED
 
 # One convolution: filters, kernel size, then stride and padding where they aren't 1 and "same".
 Step = tuple[Any, ...]
@@ -94,17 +95,8 @@ def _body(x: KerasTensor, given: Given) -> KerasTensor:
     return x
 
 
-_FAMILY = Family(
-    "Inception",
-    body=_body,
-    size=299,
-    least=75,
-    pool=pool,
-    paper="Rethinking the Inception Architecture for Computer Vision, https://arxiv.org/abs/1512.00567.",
-    mode="tf",
-    path="inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels{notop}.h5",
-)
+_FAMILY = Family("Inception", _body, PUBLISHED["inception_v3"], pool=pool, size=299, least=75)
 (InceptionV3,) = architectures(__name__, standard, _FAMILY, {"InceptionV3": {"name": "inception_v3"}})
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]

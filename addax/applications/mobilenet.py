@@ -13,6 +13,7 @@ from .architecture import Family, architectures
 from .blocks import channel_axis, conv, depthwise, pool
 from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
+from .published import PUBLISHED
 
 # Filters and stride of the blocks.
 _BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
@@ -96,19 +97,13 @@ def _template(
 
 
 _FAMILY = Family(
-    "MobileNet",
-    body=_body,
-    head=_head,
-    pool=pool,
-    paper="MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications, "
-    "https://arxiv.org/abs/1704.04861.",
-    mode="tf",
+    *("MobileNet", _body, PUBLISHED["mobilenet"], _head, pool),
     path=_path,
     pretrained_size=lambda given: pretrained_size(given, tuple(_ALPHAS), _SIZES),
 )
 (MobileNet,) = architectures(
     __name__, _template, _FAMILY, {"MobileNet": {"name": lambda g: f"mobilenet_{g.alpha:0.2f}_{g.rows}"}}
 )
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = ["MobileNet", "decode_predictions", "preprocess_input"]

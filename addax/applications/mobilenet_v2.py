@@ -14,6 +14,7 @@ from .blocks import channel_axis, channels, conv, divisible, pool, sizes_of, str
 from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 from .mobilenet import pretrained_size, trained_size
+from .published import PUBLISHED
 
 # Filters, stride of the first block, and number of blocks of the stages.
 _STAGES = [(16, 1, 1), (24, 2, 2), (32, 2, 3), (64, 2, 4), (96, 1, 3), (160, 2, 3), (320, 1, 1)]
@@ -101,12 +102,7 @@ def _template(
 
 
 _FAMILY = Family(
-    "MobileNetV2",
-    body=_body,
-    head=_head,
-    pool=pool,
-    paper="MobileNetV2: Inverted Residuals and Linear Bottlenecks, https://arxiv.org/abs/1801.04381.",
-    mode="tf",
+    *("MobileNetV2", _body, PUBLISHED["mobilenet_v2"], _head, pool),
     path=_path,
     arguments=_arguments,
     pretrained_size=lambda given: pretrained_size(given, _ALPHAS, _SIZES),
@@ -114,6 +110,6 @@ _FAMILY = Family(
 (MobileNetV2,) = architectures(
     __name__, _template, _FAMILY, {"MobileNetV2": {"name": lambda g: f"mobilenetv2_{g.alpha:0.2f}_{g.rows}"}}
 )
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]

@@ -17,6 +17,7 @@ from .blocks import channel_axis, channels, conv, divisible, strided_depthwise
 from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
 from .mobilenet_v2 import check_tensor
+from .published import PUBLISHED
 
 # Of each block: factor of the expansion, filters, kernel size, stride, squeeze-and-excitation, hard swish.
 Row = tuple[float, int, int, int, bool, bool]
@@ -162,15 +163,10 @@ def _template(
 
 
 _FAMILY = Family(
-    "MobileNetV3",
-    body=_body,
-    head=_head,
+    *("MobileNetV3", _body, PUBLISHED["mobilenet_v3"], _head),
     any_size=True,
     arguments=_arguments,
     pretrained_size=_pretrained_size,
-    paper="Searching for MobileNetV3, https://arxiv.org/abs/1905.02244.",
-    mode=None,
-    path="",
 )
 MobileNetV3Small, MobileNetV3Large = architectures(
     __name__,
@@ -191,6 +187,6 @@ MobileNetV3Small, MobileNetV3Large = architectures(
         },
     },
 )
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = ["decode_predictions", "preprocess_input"]

@@ -14,6 +14,7 @@ from .architecture import Family, architectures
 from .blocks import channel_axis, channels, conv, dense_head, pool, stride_padding
 from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
+from .published import PUBLISHED
 
 
 def _norm(x: KerasTensor, name: str) -> KerasTensor:
@@ -159,17 +160,7 @@ def _template(
     raise NotImplementedError
 
 
-_FAMILY = Family(
-    "NASNet",
-    body=_body,
-    head=_head,
-    pool=pool,
-    paper="Learning Transferable Architectures for Scalable Image Recognition, https://arxiv.org/abs/1707.07012.",
-    mode="tf",
-    channels_first=False,
-    path="nasnet/{name}{no_top}.h5",
-    remote=lambda file: file.replace("nasnet", "NASNet").replace("_", "-"),
-)
+_FAMILY = Family("NASNet", _body, PUBLISHED["nasnet"], head=_head, pool=pool, channels_first=False)
 NASNetMobile, NASNetLarge = architectures(
     __name__,
     _template,
@@ -186,6 +177,6 @@ NASNetMobile, NASNetLarge = architectures(
         "NASNetLarge": {"name": "nasnet_large", "size": 331, "stem": 96, "filters": 168, "depth": 6, "skip": True},
     },
 )
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = ["NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from .. import layers
 from ..core.keras_tensor import KerasTensor
@@ -10,12 +11,17 @@ from .architecture import Family, architectures, standard
 from .blocks import channel_axis, conv
 from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
+from .published import PUBLISHED
 
 Block = Callable[[KerasTensor, int, int, bool, str], KerasTensor]
 
 # Numbers of blocks in the four stages, by number of layers.
 DEPTHS = {"50": (3, 4, 6, 3), "101": (3, 4, 23, 3), "152": (3, 8, 36, 3)}
-PATH = "resnet/{name}_weights_tf_dim_ordering_tf_kernels{notop}.h5"
+
+
+def members(suffix: str) -> dict[str, dict[str, Any]]:
+    """Returns the members of a family whose names end with `suffix`."""
+    return {f"ResNet{n}{suffix}": {"name": f"resnet{n}{suffix.lower()}", "depths": d} for n, d in DEPTHS.items()}
 
 
 def norm(x: KerasTensor, name: str) -> KerasTensor:
@@ -70,19 +76,8 @@ def _body(x: KerasTensor, given: Given, depths: Sequence[int]) -> KerasTensor:
     return stages(stem(x, norm_first=False), depths, _block, strided=0)
 
 
-_FAMILY = Family(
-    "ResNet",
-    body=_body,
-    paper="Deep Residual Learning for Image Recognition, https://arxiv.org/abs/1512.03385.",
-    mode="caffe",
-    path=PATH,
-)
-ResNet50, ResNet101, ResNet152 = architectures(
-    __name__,
-    standard,
-    _FAMILY,
-    {f"ResNet{n}": {"name": f"resnet{n}", "depths": depths} for n, depths in DEPTHS.items()},
-)
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+_FAMILY = Family("ResNet", _body, PUBLISHED["resnet"])
+ResNet50, ResNet101, ResNet152 = architectures(__name__, standard, _FAMILY, members(""))
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = ["ResNet50", "ResNet101", "ResNet152", "decode_predictions", "preprocess_input"]

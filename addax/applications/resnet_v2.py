@@ -10,7 +10,8 @@ from .architecture import Family, architectures, standard
 from .blocks import conv
 from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
-from .resnet import DEPTHS, PATH, norm_relu, stages, stem
+from .published import PUBLISHED
+from .resnet import members, norm_relu, stages, stem
 
 
 def _block(x: KerasTensor, filters: int, stride: int, widen: bool, name: str) -> KerasTensor:
@@ -30,19 +31,8 @@ def _body(x: KerasTensor, given: Given, depths: Sequence[int]) -> KerasTensor:
     return norm_relu(stages(stem(x, norm_first=True), depths, _block, strided=-1), "post")
 
 
-_FAMILY = Family(
-    "ResNetV2",
-    body=_body,
-    paper="Identity Mappings in Deep Residual Networks, https://arxiv.org/abs/1603.05027.",
-    mode="tf",
-    path=PATH,
-)
-ResNet50V2, ResNet101V2, ResNet152V2 = architectures(
-    __name__,
-    standard,
-    _FAMILY,
-    {f"ResNet{n}V2": {"name": f"resnet{n}v2", "depths": depths} for n, depths in DEPTHS.items()},
-)
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+_FAMILY = Family("ResNetV2", _body, PUBLISHED["resnet_v2"])
+ResNet50V2, ResNet101V2, ResNet152V2 = architectures(__name__, standard, _FAMILY, members("V2"))
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = ["ResNet50V2", "ResNet101V2", "ResNet152V2", "decode_predictions", "preprocess_input"]

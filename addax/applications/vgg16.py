@@ -10,6 +10,7 @@ from .architecture import Family, architectures, standard
 from .blocks import conv, pool
 from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
+from .published import PUBLISHED
 
 
 def _body(x: KerasTensor, given: Given, depths: Sequence[int]) -> KerasTensor:
@@ -27,15 +28,7 @@ def _head(x: KerasTensor, given: Given) -> KerasTensor:
     return layers.Dense(given.classes, activation=given.classifier_activation, name="predictions")(x)
 
 
-_FAMILY = Family(
-    "VGG",
-    body=_body,
-    head=_head,
-    pool=pool,
-    paper="Very Deep Convolutional Networks for Large-Scale Image Recognition, https://arxiv.org/abs/1409.1556.",
-    mode="caffe",
-    path="{name}/{name}_weights_tf_dim_ordering_tf_kernels{notop}.h5",
-)
+_FAMILY = Family("VGG", _body, PUBLISHED["vgg"], head=_head, pool=pool)
 VGG16, VGG19 = architectures(
     __name__,
     standard,
@@ -45,6 +38,6 @@ VGG16, VGG19 = architectures(
         "VGG19": {"name": "vgg19", "depths": (2, 2, 4, 4, 4)},
     },
 )
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = ["VGG16", "decode_predictions", "preprocess_input"]

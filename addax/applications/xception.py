@@ -8,6 +8,7 @@ from .architecture import Family, architectures, standard
 from .blocks import channel_axis, conv, pool
 from .given import Given
 from .imagenet_utils import decode_predictions, preprocessing
+from .published import PUBLISHED
 
 
 def _norm(x: KerasTensor, name: str | None = None) -> KerasTensor:
@@ -51,17 +52,8 @@ def _body(x: KerasTensor, given: Given) -> KerasTensor:
     return x
 
 
-_FAMILY = Family(
-    "Xception",
-    body=_body,
-    size=299,
-    least=71,
-    pool=pool,
-    paper="Xception: Deep Learning with Depthwise Separable Convolutions, https://arxiv.org/abs/1610.02357.",
-    mode="tf",
-    path="xception/xception_weights_tf_dim_ordering_tf_kernels{notop}.h5",
-)
+_FAMILY = Family("Xception", _body, PUBLISHED["xception"], pool=pool, size=299, least=71)
 (Xception,) = architectures(__name__, standard, _FAMILY, {"Xception": {"name": "xception"}})
-preprocess_input = preprocessing(__name__, _FAMILY.mode)
+preprocess_input = preprocessing(__name__, _FAMILY.published.mode)
 
 __all__ = ["Xception", "decode_predictions", "preprocess_input"]
