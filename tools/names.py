@@ -59,6 +59,20 @@ EXPLAINED_METHODS = {
     "TorchModuleWrapper.compute_output_shape": "as every layer's",
     "*.update_step": _HOOK,
 }
+# Attributes of objects that Keras has and addax hasn't, by the reason.
+_HOW = "how Keras computes or stores it"
+EXPLAINED_ATTRIBUTES = {
+    "backend": "the library that a data pipeline computes with: here there is one",
+    "call_signature_parameters": "`inspect.signature(layer.call)` says it",
+    "channel_axis": "`data_format` says it",
+    "height_axis": "`data_format` says it",
+    "implementation": _HOW,
+    "kernel_shape": _HOW,
+    "partial_output_shape": _HOW,
+    "summary": "of `Discretization`: `_summary`, NumPy's",
+    "variable_serialization_spec": _HOW,
+    "width_axis": "`data_format` says it",
+}
 
 
 def public(thing: Any) -> list[str]:
@@ -115,6 +129,20 @@ def methods(theirs: dict[str, Any], ours: dict[str, Any]) -> list[str]:
         for name in found
         if not any(name in lacking.get(base, ()) for base in cls.__mro__[1:])
     )
+
+
+def attributes(theirs: Any, ours: Any) -> list[str]:
+    """The public attributes of an object that its counterpart lacks, without those explained."""
+
+    def readable(thing: Any, name: str) -> bool:
+        try:
+            getattr(thing, name)
+        except Exception:  # of no use before the object is built, or without a package
+            return False
+        return True
+
+    lacking = {name for name in dir(theirs) if not name.startswith("_")} - set(dir(ours)) - set(EXPLAINED_ATTRIBUTES)
+    return sorted(name for name in lacking if readable(theirs, name))
 
 
 def parameters(function: Any) -> list[tuple[str, str, str]] | None:

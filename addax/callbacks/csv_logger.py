@@ -32,7 +32,8 @@ class CSVLogger(Callback):
         self.append = append
         self.keys: list[str] | None = None
         self.append_header = True
-        self._file: Any = None
+        self.csv_file: Any = None
+        self.writer: csv.DictWriter | None = None
         self._start = 0  # bytes of the file when the training began
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -41,7 +42,7 @@ class CSVLogger(Callback):
         # A training that is resumed writes what was there when it began, and the rows so far, again: none is lost or
         # comes twice, whatever was written between the checkpoint and the end of the run before.
         self._start = os.path.getsize(self.filename) if self.append and os.path.exists(self.filename) else 0
-        self._file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115
+        self.csv_file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115
 
     def state(self) -> dict[str, Any]:
         with open(self.filename, "rb") as file:
@@ -50,16 +51,16 @@ class CSVLogger(Callback):
 
     def restore(self, state: dict[str, Any]) -> None:
         self._start, self.keys, self.append_header = state["start"], state["keys"], state["header"]
-        if self._file is None or self._file.closed:  # the training has ended: the file is whole
+        if self.csv_file is None or self.csv_file.closed:  # the training has ended: the file is whole
             return
         with open(self.filename, "rb+") as file:
             file.truncate(min(self._start, os.path.getsize(self.filename)))
             file.seek(0, os.SEEK_END)
             file.write(state["written"])
-        self._file.close()
-        self._file = open(self.filename, "a", newline="")  # noqa: SIM115
+        self.csv_file.close()
+        self.csv_file = open(self.filename, "a", newline="")  # noqa: SIM115
         if self.keys is not None:
-            self._writer = self._make_writer()
+            self.writer = self._make_writer()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs = logs or {}
@@ -67,18 +68,19 @@ class CSVLogger(Callback):
             self.keys = sorted(logs)
             if not any(k.startswith("val_") for k in self.keys):
                 self.keys += [f"val_{k}" for k in self.keys]
-            self._writer = self._make_writer()
+            self.writer = self._make_writer()
             if self.append_header:
-                self._writer.writeheader()
-        self._writer.writerow({"epoch": epoch, **{k: _text(logs.get(k, "NA")) for k in self.keys}})
-        self._file.flush()
+                self.writer.writeheader()
+        assert self.writer is not None  # made with the columns
+        self.writer.writerow({"epoch": epoch, **{k: _text(logs.get(k, "NA")) for k in self.keys}})
+        self.csv_file.flush()
 
     def _make_writer(self) -> csv.DictWriter:
         names = ["epoch", *(self.keys or ())]
-        return csv.DictWriter(self._file, names, delimiter=self.sep, lineterminator="\n", extrasaction="ignore")
+        return csv.DictWriter(self.csv_file, names, delimiter=self.sep, lineterminator="\n", extrasaction="ignore")
 
     def on_train_end(self, logs: Logs = None) -> None:
-        self._file.close()
+        self.csv_file.close()
 
 
 def _text(value: Any) -> Any:

@@ -66,7 +66,7 @@ class OrbaxCheckpoint(ModelCheckpoint):
         self._batches = 0
         policies = self._orbax.training.preservation_policies
         keep = policies.PreserveAll() if max_to_keep is None else policies.LatestN(max_to_keep)
-        self._checkpointer = self._orbax.training.Checkpointer(self.directory, preservation_policy=keep)
+        self.checkpointer = self._orbax.training.Checkpointer(self.directory, preservation_policy=keep)
 
     def is_multihost_enabled(self) -> bool:
         """Returns whether several hosts take part."""
@@ -92,17 +92,17 @@ class OrbaxCheckpoint(ModelCheckpoint):
         if not self.save_weights_only:
             content["model_config"] = {"config": json.dumps(serialize_keras_object(self.model))}
         if self.save_on_background:
-            self._checkpointer.save_checkpointables_async(number, content, overwrite=True)
+            self.checkpointer.save_checkpointables_async(number, content, overwrite=True)
         else:
-            self._checkpointer.save_checkpointables(number, content, overwrite=True)
+            self.checkpointer.save_checkpointables(number, content, overwrite=True)
 
     def on_train_end(self, logs: Logs = None) -> None:
         self.wait_until_finished()
 
     def wait_until_finished(self) -> None:
         """Waits until what is written in the background is written."""
-        while self._checkpointer.is_saving_in_progress():
-            self._checkpointer.wait()
+        while self.checkpointer.is_saving_in_progress():
+            self.checkpointer.wait()
 
 
 def _orbax() -> Any:

@@ -35,6 +35,8 @@ class KerasTensor(TensorOperators["KerasTensor"]):
     """
 
     _about: tuple[str, ...] = ("name",)
+    ragged_rank: int | None = None  # only ragged tensors have them
+    row_splits_dtype: str | None = None
 
     def __init__(
         self,
@@ -46,7 +48,8 @@ class KerasTensor(TensorOperators["KerasTensor"]):
         name: str | None = None,
         **kwargs: Any,
     ):
-        del record_history, kwargs
+        del kwargs
+        self.record_history = record_history
         if sparse or ragged:
             raise ValueError("addax has dense tensors only: `sparse=True` and `ragged=True` are not supported.")
         self._shape = standardize_shape(shape)

@@ -7,12 +7,13 @@ from typing import Any
 from ..core.engine import is_tracer
 from ..core.op import Tensor
 from ..core.types import Config
+from .data_layer import DataLayer
 from .encoding import as_sparse, encode, encoded_shape, mixes_rows
-from .layer import Layer, Shape
+from .layer import Shape
 from .sizes import is_int
 
 
-class CategoryEncoding(Layer):
+class CategoryEncoding(DataLayer):
     """Encodes integers as vectors.
 
     Args:

@@ -12,12 +12,13 @@ from ..core.op import Tensor
 from ..core.types import ArrayLike, Config, Data, PolicyLike
 from ..ops import digitize
 from . import adapting
+from .data_layer import DataLayer
 from .encoding import as_sparse, check_mode, encode, encoded_shape, mixes_rows
 from .host import host_array
-from .layer import Layer, Shape
+from .layer import Shape
 
 
-class Discretization(Layer):
+class Discretization(DataLayer):
     """Maps numbers to the indices of the bins that they fall in.
 
     Args:
@@ -73,6 +74,7 @@ class Discretization(Layer):
         self.epsilon = epsilon
         self.output_mode = output_mode
         self.sparse = sparse
+        self.output_dtype = "int32" if output_mode == "int" else self.compute_dtype
         self._summary = np.zeros((2, 0), "float32")
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.engine import jnp
+from ..core.op import Tensor
 from ..core.seeds import draw_key
 from ..core.types import Array, ArrayLike, Config, SeedLike
 from ..kernels import resampling
@@ -15,6 +16,7 @@ from ..random import uniform
 from .image_base import (
     ALL_FILL_MODES,
     BaseImagePreprocessingLayer,
+    Boxes,
     Factor,
     Frame,
     Transformation,
@@ -119,6 +121,41 @@ class RandomFlip(GeometricAugmentation):
         return jnp.where(transformation["flips"].reshape(-1, 1, 1), jnp.stack([x0, y0, x1, y1], -1), boxes)
 
 
+class Moving(GeometricAugmentation):
+    """Base of augmentation by projections of the plane."""
+
+    def get_transformed_x_y(self, x: ArrayLike, y: ArrayLike, transform: ArrayLike) -> tuple[Tensor, Tensor]:
+        """Returns where points go in a projective transform.
+
+        Args:
+            x, y: Coordinates, `(points,)` or `(batch, points)`.
+            transform: The eight numbers of each transform, `(8,)` or `(batch, 8)`, as in `ops.image.affine_transform`.
+        """
+        x, y = jnp.asarray(x), jnp.asarray(y)
+        a = jnp.moveaxis(jnp.asarray(transform), -1, 0)[..., None]
+        depth = a[6] * x + a[7] * y + 1
+        return (a[0] * x + a[1] * y + a[2]) / depth, (a[3] * x + a[4] * y + a[5]) / depth
+
+
+class Shifting(Moving):
+    """Base of augmentation whose boxes can be shifted."""
+
+    def get_shifted_bbox(self, bounding_boxes: Boxes, w_shift_factor: ArrayLike, h_shift_factor: ArrayLike) -> Boxes:
+        """Returns bounding boxes moved to the left and up.
+
+        Args:
+            bounding_boxes: Dict with "boxes", `(..., 4)`, "xyxy".
+            w_shift_factor, h_shift_factor: Distances to the left and up, in the unit of the boxes.
+        """
+        shift = _edges(w_shift_factor, h_shift_factor)
+        return {**bounding_boxes, "boxes": jnp.asarray(bounding_boxes["boxes"]) - shift}
+
+
+def _edges(x: ArrayLike, y: ArrayLike) -> Array:
+    """Returns `(..., 4)`: x and y for both corners of boxes."""
+    return jnp.stack(jnp.broadcast_arrays(x, y, x, y), -1)
+
+
 def _span(layer: BaseImagePreprocessingLayer, name: str, factor: Factor) -> None:
     """Sets the attributes of a relative distance: `<name>_factor`, `<name>_lower` and `<name>_upper`.
 
@@ -141,7 +178,7 @@ def _span(layer: BaseImagePreprocessingLayer, name: str, factor: Factor) -> None
     setattr(layer, f"{name}_upper", upper)
 
 
-class RandomTranslation(GeometricAugmentation):
+class RandomTranslation(Shifting):
     """Translates each image by a random distance.
 
     Args:
@@ -199,7 +236,7 @@ class RandomTranslation(GeometricAugmentation):
         return boxes + jnp.tile(transformation["translations"], (1, 2))[:, None]
 
 
-class RandomZoom(GeometricAugmentation):
+class RandomZoom(Moving):
     """Zooms each image by a random factor, around its center.
 
     Args:
@@ -244,6 +281,18 @@ class RandomZoom(GeometricAugmentation):
     height_upper: float
     width_lower: float
     width_upper: float
+
+    def get_clipped_bbox(
+        self, bounding_boxes: Boxes, h_end: ArrayLike, h_start: ArrayLike, w_end: ArrayLike, w_start: ArrayLike
+    ) -> Boxes:
+        """Returns what remains of bounding boxes in a window of the image, relative to the window.
+
+        Args:
+            bounding_boxes: Dict with "boxes", `(..., 4)`, "xyxy" in pixels.
+            h_end, h_start, w_end, w_start: Edges of the window, in pixels.
+        """
+        start, end = _edges(w_start, h_start), _edges(w_end, h_end)
+        return {**bounding_boxes, "boxes": jnp.clip(jnp.asarray(bounding_boxes["boxes"]), start, end) - start}
 
     def _draw(self, frame: Frame, seed: SeedLike) -> Transformation:
         shape = (frame.batch, 1)
@@ -329,7 +378,7 @@ class RandomRotation(GeometricAugmentation):
         return box_ops.affine_transform(boxes, transformation["angle"], 0, 0, 1, 0, 0, height, width)
 
 
-class RandomShear(GeometricAugmentation):
+class RandomShear(Shifting):
     """Shears each image by a random factor.
 
     Args:

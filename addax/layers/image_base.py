@@ -20,6 +20,7 @@ from ..core.types import Array, ArrayLike, SeedLike, Tree
 from ..kernels import resampling
 from ..ops import bounding_boxes as box_ops
 from ..random import uniform
+from .data_layer import DataLayer
 from .layer import Layer
 from .sizes import wide_dtype
 
@@ -41,7 +42,7 @@ class Frame(NamedTuple):
     channels: int
 
 
-class BaseImagePreprocessingLayer(Layer):
+class BaseImagePreprocessingLayer(DataLayer):
     """Base of layers that preprocess images, or dicts of images and what belongs to them.
 
     Args:
@@ -78,7 +79,9 @@ class BaseImagePreprocessingLayer(Layer):
         self.data_format = standardize_data_format(data_format)
         if self._takes_factor:
             self.factor: Any = factor_pair(self, 0.0 if factor is None else factor)
-        elif factor is not None:
+        elif factor is None:
+            self.factor = (0.0, 0.0)
+        else:
             raise ValueError(
                 f"Layer {type(self).__name__} does not take a `factor` argument. Received: factor={factor} (layer "
                 f"'{self.name}')"

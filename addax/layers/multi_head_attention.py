@@ -565,6 +565,7 @@ class GroupedQueryAttention(HeadsOfAttention):
         self.head_dim = self._query_size = self._value_size = head_dim
         self.num_query_heads = self._query_heads = num_query_heads
         self.num_key_value_heads = self._key_heads = num_key_value_heads
+        self.num_repeats = num_query_heads // num_key_value_heads
 
     def compute_output_shape(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> Shape:
         if query_shape[-1] != value_shape[-1]:

@@ -12,24 +12,13 @@ from ..core.op import Tensor
 from ..core.types import ArrayLike, Data
 from ..ops import add, cast, divide, maximum, multiply, reshape, sqrt, subtract
 from .adapting import batches
+from .data_layer import DataLayer
 from .input_spec import InputSpec
 from .layer import Layer, Shape
 from .sizes import axis_or_axes, flags, is_along_rows, wide_dtype
 
 
-class HostPreprocessing(Layer):
-    """Base of preprocessing by statistics."""
-
-    def convert_weight(self, weight: ArrayLike) -> Any:
-        """Returns a weight as it is. For compatibility with Keras, where it converts weights for data pipelines.
-
-        Args:
-            weight: The weight.
-        """
-        return weight
-
-
-class Rescaling(HostPreprocessing):
+class Rescaling(DataLayer):
     """Computes `inputs * scale + offset`.
 
     Args:
@@ -80,7 +69,7 @@ def _check_numbers(layer: Layer, name: str, value: ArrayLike) -> None:
         ) from None
 
 
-class Normalization(HostPreprocessing):
+class Normalization(DataLayer):
     """Normalizes features to mean 0 and variance 1, with statistics computed by `adapt` or given.
 
     Args:

@@ -70,6 +70,7 @@ class AveragePooling(Pooling):
     """Base of average pooling, whose window has no default size."""
 
     pool = average_pool
+    pool_mode = "average"
 
     def __init__(
         self,
@@ -87,6 +88,7 @@ class MaxPooling(Pooling):
     """Base of max pooling."""
 
     pool = max_pool
+    pool_mode = "max"
     _keeps_dtype = True
 
 

@@ -172,6 +172,7 @@ class SpatialDropout(Noise):
     passes_values = True
     rank: int
     rate = Strength()
+    noise_shape = None  # follows from the input's shape
 
     def __init__(
         self,

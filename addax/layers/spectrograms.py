@@ -13,6 +13,7 @@ from ..core.op import Tensor
 from ..core.types import Array, DTypeLike
 from ..core.warnings import warn
 from ..kernels import conv as conv_kernels
+from .data_layer import DataLayer
 from .input_spec import InputSpec
 from .layer import Layer, Shape
 from .sizes import choice, count, flags, number, wide_dtype
@@ -202,7 +203,7 @@ def _minus_sine(x: np.ndarray) -> np.ndarray:
     return -np.sin(x)
 
 
-class MelSpectrogram(Layer):
+class MelSpectrogram(DataLayer):
     """Computes spectrograms of signals on the mel scale, in decibels.
 
     Args:

@@ -120,6 +120,16 @@ class Muon(Optimizer):
     def decay_of(self, variable: Variable) -> float | None:
         return self.adam_weight_decay if self._by_adam(variable) else super().decay_of(variable)
 
+    @property
+    def momentums(self) -> list[Variable | None]:
+        """The momentum of each variable, once built."""
+        return list(self._slots.get("momentum", ()))
+
+    @property
+    def adam_velocities(self) -> list[Variable | None]:
+        """Adam's second moment of each variable, once built; None for those that Muon updates."""
+        return list(self._slots.get("velocity", ()))
+
     def rule(self, grad: Array, param: Array, slots: Slots, lr: Array, step: Array) -> tuple[Array, Slots]:
         if "velocity" in slots:  # a variable that Adam updates
             m, v = moments(grad, slots, self.adam_beta_1, self.adam_beta_2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from ..core.types import Array
+from ..core.variable import Variable
 from .base import LearningRate, Optimizer
 from .options import OptimizerOptions
 from .step import Slots
@@ -44,6 +45,11 @@ class SGD(Optimizer):
     @property
     def slots(self) -> tuple:  # type: ignore[override]
         return ("momentum",) if self.momentum else ()
+
+    @property
+    def momentums(self) -> list[Variable | None]:
+        """The velocity of each variable, once built; none without momentum."""
+        return list(self._slots.get("momentum", ()))
 
     def rule(self, grad: Array, param: Array, slots: Slots, lr: Array, step: Array) -> tuple[Array, Slots]:
         if not self.momentum:

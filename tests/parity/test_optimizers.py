@@ -8,6 +8,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+import addax  # noqa: E402
 import addax.optimizers as ours  # noqa: E402
 from addax import constraints  # noqa: E402
 from addax.core.serialization import deserialize_keras_object, serialize_keras_object  # noqa: E402
@@ -331,3 +332,14 @@ def test_inner_loss_scale_factor_is_left_out(how):
             found.append(np.asarray(optimizer.stateless_apply(state, [np.array([12.0], "float32")], [w.value])[0][0]))
     np.testing.assert_allclose(found[0], found[1])
     np.testing.assert_allclose(found[0], [-2.0])
+
+
+@pytest.mark.parametrize(("name", "given"), [("SGD", {"momentum": 0.9}), ("SGD", {}), ("Muon", {})])
+def test_slots_that_can_be_read(name, given):
+    paths = []
+    for lib in (keras, addax):
+        optimizer = getattr(lib.optimizers, name)(name="o", **given)
+        optimizer.build([lib.Variable(np.ones((2, 2), "float32"), name="a"), lib.Variable(np.ones(2), name="b")])
+        slots = [getattr(optimizer, kind, None) for kind in ("momentums", "adam_velocities")]
+        paths.append([[None if v is None else v.path for v in found or ()] for found in slots])
+    assert paths[0] == paths[1]
