@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
@@ -18,6 +19,7 @@ import numpy as np
 from ..compat import paths
 from ..core.dtypes import numpy_dtype, standardize_dtype
 from ..core.reading import MAX_JSON, DamagedError, read_json, short
+from .hdf5_layout import check_packed, check_structures
 
 # A group has the arrays of one object (a layer, an optimizer), in `<path of the object>/vars`.
 Arrays = dict[str, np.ndarray]
@@ -36,6 +38,8 @@ def open_h5(file: str | os.PathLike | BinaryIO, mode: str) -> Any:
     """
     import h5py
 
+    if mode == "r":
+        check_structures(file, _name(file))
     try:
         opened = h5py.File(file, mode)
     except OSError as error:
@@ -514,22 +518,26 @@ def _read_all(group: Any, budget: Budget) -> Arrays:
     return found
 
 
-def read_array(dataset: Any, budget: Budget) -> np.ndarray:
+def read_array(dataset: Any, budget: Budget, unnamed: str | None = None) -> np.ndarray:
     """Returns the array of an HDF5 dataset.
 
     Args:
         dataset: The dataset.
         budget: How much may be read.
+        unnamed: The dtype that bytes without a note of it stand for; None if there are to be none.
 
     Raises:
         ValueError: It lies outside the file, holds no numbers, or is larger than what the model has.
     """
-    noted = _check_dataset(dataset)
+    noted = _check_dataset(dataset, unnamed)
     budget.take(dataset)
     try:
+        check_packed(dataset, _filters(dataset))
         value = np.asarray(dataset[()])
         return value if noted is None else value.view(noted)
-    except (OSError, RuntimeError, ValueError) as error:
+    except DamagedError:
+        raise
+    except (OSError, RuntimeError, ValueError, IndexError, zlib.error) as error:
         raise DamagedError(f"The array '{dataset.name}' in the weights file is damaged: {error}") from error
 
 
@@ -561,7 +569,12 @@ _MAX_RATIO = 1100  # deflate's own limit is 1032
 _FREE = 16 << 20  # bytes that any array may have
 
 
-def _check_dataset(dataset: Any) -> Any:
+def _filters(dataset: Any) -> list[int]:
+    plist = dataset.id.get_create_plist()
+    return [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
+
+
+def _check_dataset(dataset: Any, unnamed: str | None) -> Any:
     """The dtype that bytes stand for, or None. Raises an error, before anything is read, for what no model has."""
     import h5py
 
@@ -569,8 +582,7 @@ def _check_dataset(dataset: Any) -> Any:
         raise DamagedError(f"There is no array at '{getattr(dataset, 'name', dataset)}' in the weights file.")
     if dataset.external or dataset.is_virtual:
         raise DamagedError(f"The array '{dataset.name}' lies outside the weights file. addax reads no other files.")
-    plist = dataset.id.get_create_plist()
-    filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
+    filters = _filters(dataset)
     if not set(filters) <= set(_FILTERS):
         raise DamagedError(f"The array '{dataset.name}' is packed by filters ({filters}) that addax doesn't use.")
     stored = dataset.id.get_storage_size()
@@ -578,7 +590,7 @@ def _check_dataset(dataset: Any) -> Any:
         raise DamagedError(
             f"The array '{dataset.name}' has shape {dataset.shape}, but the file holds {stored} bytes for it."
         )
-    noted = attribute(dataset, "dtype")
+    noted = attribute(dataset, "dtype", unnamed)
     if dataset.dtype.kind not in "biufV" or (dataset.dtype.kind == "V" and noted is None):
         raise DamagedError(f"The array '{dataset.name}' in the weights file has dtype {dataset.dtype}, not a number's.")
     if dataset.dtype.kind != "V":

@@ -17,7 +17,6 @@ from ..compat.slots import Group, restored
 from ..compat.training import present_compile
 from ..compat.weights import Misfit, Origin, fit, legacy_variables, values
 from ..core import registry
-from ..core.dtypes import numpy_dtype
 from ..core.reading import DamagedError, read_json, short
 from ..core.serialization import deserialize_keras_object, safe_mode_scope, serialize_keras_object
 from ..core.types import Config
@@ -185,9 +184,7 @@ def _array(group: Any, name: str, budget: Budget) -> np.ndarray:
     found = follow(group, name)
     if found is None:
         raise ValueError(f"The file names the array '{name}' of '{group.name}', but doesn't have it.")
-    if found.dtype == "V2" and "dtype" not in found.attrs:  # Keras 3 writes bfloat16 so
-        return found[()].view(numpy_dtype("bfloat16"))
-    return read_array(found, budget)
+    return read_array(found, budget, unnamed="bfloat16")  # Keras 3 writes it as bytes
 
 
 def _root(file: Any) -> Any:

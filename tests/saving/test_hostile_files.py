@@ -12,6 +12,7 @@ import sys
 import textwrap
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -356,9 +357,10 @@ def huge(file: Any, path: str) -> None:
 
 
 def packed(file: Any, path: str) -> None:
-    file.create_dataset(
-        path, (3000, 10_000), "f4", compression="gzip", chunks=(1000, 1000), data=np.zeros((3000, 10_000))
-    )
+    made = file.create_dataset(path, (3000, 10_000), "f4", compression="gzip", chunks=(1000, 1000))
+    chunk = zlib.compress(bytes(4_000_000))
+    for offset in np.ndindex(3, 10):
+        made.id.write_direct_chunk([1000 * i for i in offset], chunk)
 
 
 def virtual(file: Any, path: str) -> None:
