@@ -3,6 +3,7 @@ from . import applications as applications
 from . import backend as backend
 from . import callbacks as callbacks
 from . import checkpoints as checkpoints
+from . import compat as compat
 from . import config as config
 from . import constraints as constraints
 from . import datasets as datasets

@@ -14,6 +14,7 @@ from .core.late import late
 from .version import KERAS_API_VERSION, __version__
 
 conversion = late("addax.saving.conversion")
+_HOOK = "addax.compat.imports"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -118,14 +119,17 @@ def _run(words: list[str]) -> int:
 
 
 def _from_script_on(tb: TracebackType | None) -> TracebackType | None:
-    """Drops the frames before the script from a traceback."""
-    whole = tb
+    """Drops the frames before the script from a traceback, and those of the import hook."""
+    whole, kept = tb, list[TracebackType]()
     while tb is not None:
         module = tb.tb_frame.f_globals.get("__name__", "")
-        if module != __name__ and module != "runpy" and "frozen" not in tb.tb_frame.f_code.co_filename:
-            return tb
+        ahead = module in (__name__, "runpy") or "frozen" in tb.tb_frame.f_code.co_filename
+        if (kept or not ahead) and module != _HOOK:
+            kept.append(tb)
         tb = tb.tb_next
-    return whole
+    for outer, inner in zip(kept, [*kept[1:], None]):
+        outer.tb_next = inner
+    return kept[0] if kept else whole
 
 
 def _summary(arguments: argparse.Namespace) -> int:

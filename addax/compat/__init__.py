@@ -1,4 +1,4 @@
-"""Running Keras scripts unmodified."""
+"""Running programs and libraries written for Keras unmodified."""
 
 from .imports import install, uninstall
 

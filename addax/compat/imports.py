@@ -1,142 +1,210 @@
-"""The import hook behind `addax run`: in scripts, `keras` and `tensorflow.keras` are addax.
+"""The import hook behind `addax run`: `keras` and `tensorflow.keras` are addax.
 
 `import keras`, `from keras.layers import Dense`, `from tensorflow import keras` and `import tensorflow.keras as K` give
-addax's own modules. Nothing else of tensorflow exists, and saying so clearly is part of the hook.
+addax's own modules, in the user's program and in the libraries that it uses. `import tensorflow` gives the program a
+stand-in that holds `keras`. A library is given the TensorFlow of this machine, or none: libraries look for it to choose
+what else they do. `keras.src` exists for libraries alone (`inside.py`).
 """
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import Loader
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from ..core import config
 from ..core.errors import did_you_mean
+from ..version import KERAS_API_VERSION
+from . import children, inside, tensorflow
+from .callers import importing_globals, is_program
 
-# Prefixes of scripts' module names that stand for addax. The longest comes first.
-_ROOTS = ("tensorflow.keras", "keras")
-_HELD = ("keras", "tensorflow")  # the hook resolves everything under these names
 _FOLDED = {"utils.np_utils": "utils", "utils.vis_utils": "utils", "utils.generic_utils": "utils"}  # of Keras 2
-
-_PROVIDED = (
-    "addax provides Keras: `import keras`, `from tensorflow import keras`, `import tensorflow.keras` and what is in "
-    "them (layers, models, ops, optimizers, losses, metrics, callbacks, utils, ...). The rest of TensorFlow is not "
-    "provided: use NumPy, `jax.numpy` or `keras.ops` for arrays, and NumPy arrays, generators or "
-    "`keras.utils.PyDataset` for data."
-)
+_HERE = __name__.rpartition(".")[0]
 
 
 class KerasFinder:
-    """Finder for `sys.meta_path` that resolves the modules of scripts written for Keras."""
+    """Finder for `sys.meta_path` that resolves the modules of code written for Keras."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Returns the spec of `name` if it belongs to Keras or TensorFlow; None defers to other finders.
+        """Returns the spec of `name` if it belongs to Keras or the program's TensorFlow; None defers to other finders.
 
         Raises:
             ImportError: It is a part of TensorFlow or of Keras's internals, or addax has no such module.
         """
-        if name.partition(".")[0] not in _HELD:
+        first = name.partition(".")[0]
+        if first == "keras":
+            return ModuleSpec(name, _loader(name), is_package=True)
+        if name == children.STARTER:
+            return children.spec()
+        is_keras = tensorflow.keras_name(name) is not None  # the part of TensorFlow that is addax for everyone
+        if first != "tensorflow" or not (is_keras or is_program(importing_globals(_HERE))):
             return None
-        if name == "tensorflow":
-            return ModuleSpec(name, _TensorFlowLoader(), is_package=True)
-        root = next((r for r in _ROOTS if name == r or name.startswith(r + ".")), None)
-        if root is None:
-            _refuse_tensorflow(name)
-        inner = name.removeprefix(root).removeprefix(".")
-        return ModuleSpec(name, _AliasLoader(_addax_module(name, inner)), is_package=True)
+        if name == first:
+            return ModuleSpec(name, _Loader(tensorflow.STAND_IN), is_package=True)
+        return ModuleSpec(name, _Loader(importlib.import_module(_without_tensorflow(name))), is_package=True)
 
 
-class _AliasLoader(Loader):
-    """Loads a module of addax under another name."""
+class _Loader(Loader):
+    """Loads a module that is there already, under another name."""
 
-    def __init__(self, target: str):
-        self.target = target
+    def __init__(self, found: ModuleType):
+        self.found = found
 
     def create_module(self, spec: ModuleSpec) -> None:
         return None
 
     def exec_module(self, module: ModuleType) -> None:
         # The import system returns the module that it finds in `sys.modules` afterwards.
-        sys.modules[module.__name__] = importlib.import_module(self.target)
+        sys.modules[module.__name__] = self.found
 
 
-class _TensorFlowLoader(Loader):
-    """Loads the stand-in for `tensorflow`, which holds `keras` and nothing else."""
+class _Keras(ModuleType):
+    """The module `keras`: addax, but for its version, which programs and libraries compare with Keras's."""
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return _TensorFlow(spec.name, "A stand-in: `tensorflow.keras` is addax, and nothing else is here.")
+    def __init__(self) -> None:
+        super().__init__("addax")
+        self.__path__: list[str] = []
+        self.__version__ = KERAS_API_VERSION
+        self.__all__ = importlib.import_module("addax").__all__
 
-    def exec_module(self, module: ModuleType) -> None:
-        module.__path__ = []
-        config.set("summary_style", "classic")
+    @staticmethod
+    def version() -> str:
+        """Returns the version of Keras that addax is compatible with."""
+        return KERAS_API_VERSION
 
-
-class _TensorFlow(ModuleType):
     def __getattr__(self, name: str) -> Any:
-        if name == "keras":
-            return importlib.import_module("tensorflow.keras")
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise AttributeError(f"There is no `tensorflow.{name}` here. {_PROVIDED}")
+        if name == "src":
+            return importlib.import_module("keras.src")
+        return getattr(importlib.import_module("addax"), name)
+
+    def __dir__(self) -> list[str]:
+        return dir(importlib.import_module("addax"))
 
 
-def _refuse_tensorflow(name: str) -> NoReturn:
-    # Not ModuleNotFoundError: `from tensorflow import data` would replace it by a shorter message.
-    raise ImportError(f"There is no `{name}` here. {_PROVIDED}", name=name)
+def _loader(name: str) -> Loader:
+    inner = name.removeprefix("keras").removeprefix(".")
+    if inner == "_tf_keras" or inner.startswith("_tf_keras.keras"):  # where TensorFlow finds Keras
+        inner = inner.removeprefix("_tf_keras").removeprefix(".keras").removeprefix(".")
+        return _Loader(importlib.import_module(f"keras.{inner}" if inner else "keras"))
+    if inner.partition(".")[0] == "src":
+        if is_program(importing_globals(_HERE)):
+            raise ImportError(
+                f"`{name}` is the inside of Keras, which addax doesn't have. Import the public name instead: "
+                "`from keras.layers import Dense`, not `from keras.src.layers import Dense`.",
+                name=name,
+            )
+        inside.refuse_unknown(name)
+        return _Loader(inside.Inside(name))
+    return _Loader(_addax_module(name, inner) if inner else _Keras())
 
 
-def _addax_module(name: str, inner: str) -> str:
+def _addax_module(name: str, inner: str) -> ModuleType:
     """Returns the module of addax that scripts call `name`, whose part after `keras.` is `inner`.
 
     Raises:
-        ImportError: It is internal to Keras, or addax has no such module.
+        ModuleNotFoundError: addax has no such module.
     """
-    addax = importlib.import_module("addax")
-
-    inner = _FOLDED.get(inner, inner)
-    if inner.partition(".")[0] in ("src", "_tf_keras"):
-        raise ImportError(
-            f"`{name}` is the inside of Keras, which addax doesn't have. Import the public name instead: "
-            "`from keras.layers import Dense`, not `from keras.src.layers import Dense`.",
-            name=name,
-        )
-    module = addax
-    for part in inner.split(".") if inner else ():
+    module = importlib.import_module("addax")
+    for part in _FOLDED.get(inner, inner).split("."):
         public = getattr(module, "__all__", ())
         found = f"{module.__name__}.{part}"
         if part not in public or importlib.util.find_spec(found) is None:
             known = [n for n in public if importlib.util.find_spec(f"{module.__name__}.{n}") is not None]
             raise ModuleNotFoundError(f"addax has no module `{name}`. {did_you_mean(part, known)}", name=name)
         module = importlib.import_module(found)
-    return module.__name__
+    return module
 
 
+# Who imports TensorFlow decides what it is, so that `sys.modules` can't hold it. Import statements ask `__import__`.
+
+
+def _import(
+    name: str,
+    globals: Mapping[str, Any] | None = None,
+    locals: Mapping[str, Any] | None = None,
+    fromlist: Sequence[str] | None = (),
+    level: int = 0,
+) -> ModuleType:
+    """Stands for Python's `__import__`, with the same arguments."""
+    if level == 0 and name.partition(".")[0] == "tensorflow":
+        found = _import_tensorflow(name, globals, fromlist or ())
+        if found is not None:
+            return found
+    return _python_import(name, globals, locals, fromlist or (), level)
+
+
+def _import_tensorflow(name: str, importer: Mapping[str, Any] | None, fromlist: Sequence[str]) -> ModuleType | None:
+    """Returns what an import statement about TensorFlow gives; None where TensorFlow itself is meant."""
+    keras = tensorflow.keras_name(name)
+    if is_program(importer):
+        config.set("summary_style", "classic")
+    else:
+        if isinstance(sys.modules.get("tensorflow"), tensorflow.StandIn):
+            _pop_modules("tensorflow")
+        # A library that asks for nothing but Keras gets it, whether TensorFlow is there or not.
+        asks_for_keras = keras is not None or (name == "tensorflow" and tuple(fromlist) == ("keras",))
+        if not asks_for_keras or (not fromlist and PathFinder.find_spec("tensorflow") is not None):
+            return None
+    if name == "tensorflow":
+        for part in fromlist:
+            if part != "*" and not hasattr(tensorflow.STAND_IN, part):
+                tensorflow.refuse(f"{name}.{part}")
+        return tensorflow.STAND_IN
+    module = _python_import(_without_tensorflow(name), importer, None, fromlist or ("__name__",), 0)
+    return module if fromlist else tensorflow.STAND_IN
+
+
+def _without_tensorflow(name: str) -> str:
+    return tensorflow.keras_name(name) or tensorflow.refuse(name)
+
+
+_python_import: Any = None  # what `builtins.__import__` was before
 _displaced: dict[str, ModuleType] = {}
 
 
 def install() -> None:
-    """Makes `keras` and `tensorflow.keras` resolve to addax in this process from now on."""
+    """Makes `keras` and `tensorflow.keras` addax in this process and in those that it spawns.
+
+    This is the first cell of a notebook, or the first line of a program, that uses Keras or libraries built on it:
+    modules that imported Keras before keep what they have. `addax run` does it before it runs a program.
+
+    >>> import addax
+    >>> addax.compat.install()
+    >>> import keras
+    >>> keras.layers.Dense is addax.layers.Dense, keras.__version__
+    (True, '3.15.1')
+    >>> addax.compat.uninstall()
+    """
+    global _python_import
     if KerasFinder in sys.meta_path:
         return
-    _displaced.update(_pop_modules())
+    _displaced.update(_pop_modules("keras"))
     sys.meta_path.insert(0, KerasFinder)  # type: ignore[arg-type]
+    _python_import, builtins.__import__ = builtins.__import__, _import  # type: ignore[assignment]
+    children.install()
 
 
 def uninstall() -> None:
     """Undoes `install`, and restores the modules that were imported before."""
     if KerasFinder in sys.meta_path:
         sys.meta_path.remove(KerasFinder)  # type: ignore[arg-type]
-        _pop_modules()
+        if builtins.__import__ is _import:
+            builtins.__import__ = _python_import
+        children.uninstall()
+        if isinstance(sys.modules.get("tensorflow"), tensorflow.StandIn):
+            _pop_modules("tensorflow")
+        _pop_modules("keras")
         sys.modules.update(_displaced)
         _displaced.clear()
 
 
-def _pop_modules() -> dict[str, ModuleType]:
-    names = [n for n in sys.modules if n.partition(".")[0] in _HELD]
+def _pop_modules(first: str) -> dict[str, ModuleType]:
+    names = [n for n in sys.modules if n.partition(".")[0] == first]
     return {n: sys.modules.pop(n) for n in names}

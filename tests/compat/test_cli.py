@@ -135,7 +135,8 @@ def test_the_hook_leaves_no_trace():
     try:
         import keras as found
 
-        assert found is addax and addax.__spec__ is spec
+        assert found.layers is addax.layers and found.Model is addax.Model and addax.__spec__ is spec
+        assert dir(found) == dir(addax) and found.__all__ == addax.__all__
         assert sys.meta_path.count(KerasFinder) == 1
     finally:
         uninstall()

@@ -1,0 +1,68 @@
+"""Who imports: the user's own program, or a library that is installed beside it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+_OURS = str(Path(__file__).parents[1]) + os.sep
+_IMPORTING = ("importlib", "_frozen_importlib", "_frozen_importlib_external", "zipimport", "pkgutil")
+
+
+def is_program(namespace: Mapping[str, Any] | None) -> bool:
+    """Whether code with these globals belongs to the user's program: its script, a notebook, modules beside it.
+
+    Python's own modules, what is installed in `site-packages`, and addax are libraries.
+
+    Args:
+        namespace: Globals of the code; None for those of code that has none.
+
+    >>> is_program({"__name__": "__main__"}), is_program(vars(os)), is_program({"__file__": "/home/me/model.py"})
+    (True, False, True)
+    """
+    if namespace is None:
+        return False
+    file = namespace.get("__file__") or getattr(namespace.get("__spec__"), "origin", None)
+    if not isinstance(file, str) or file in ("built-in", "frozen"):
+        return namespace.get("__name__") in (None, "__main__")
+    return not _is_installed(file)
+
+
+def importing_globals(skip: str) -> dict[str, Any] | None:
+    """Returns the globals of the code that asked for the import under way, below Python's import system.
+
+    Args:
+        skip: Beginning of the names of modules whose frames stand between the import system and this function.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if not isinstance(name, str) or not name.startswith((skip, *_IMPORTING)):
+            return frame.f_globals
+        frame = frame.f_back
+    return None
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_installed(file: str) -> bool:
+    path = os.path.abspath(file)
+    parts = path.split(os.sep)
+    return "site-packages" in parts or "dist-packages" in parts or path.startswith(_library_folders())
+
+
+@functools.cache
+def _library_folders() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    folders = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders |= {*getattr(site, "getsitepackages", list)(), getattr(site, "USER_SITE", None) or _OURS}
+    return (_OURS, *(folder.rstrip(os.sep) + os.sep for folder in folders))
+
+
+__all__ = ["importing_globals", "is_program"]
