@@ -542,11 +542,11 @@ SECTIONS["Data"] = _rows(
     ),
 )
 SECTIONS["Data"] += _rows(
-    TypeError,
+    ValueError,
     (
-        "A list where an array was meant",
-        _NET.format(1) + _MSE + "model.fit(x.tolist(), numbers, verbose=0)",
-        ("`x`", "list of numbers", "np.array(x)"),
+        "Lists of different lengths",
+        _NET.format(1) + _MSE + "model.fit([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0]], numbers[:2], verbose=0)",
+        ("`x`", "list", "different shapes", "pad"),
     ),
 )
 SECTIONS["Data"] += _rows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..core.variable import Variable
 from ..layers.host import host_array, is_one_array, is_text
 from .batches import ArrayBatches, Batch, Batches, IteratorBatches, to_host
 from .dataset import Dataset, DatasetBatches
+from .frames import UNNAMED, DataNames, frame_values, is_frame
 from .prepared import Preparation, PreparedBatches, prepared_arrays
 from .py_dataset import PyDataset, PyDatasetBatches
 
@@ -30,6 +31,7 @@ def adapt(
     class_weight: Callable | None = None,
     argument: str = "x",
     prepare: Preparation | None = None,
+    names: DataNames = UNNAMED,
 ) -> Batches:
     """Makes batches of the data that users pass.
 
@@ -40,6 +42,7 @@ def adapt(
         class_weight: Function `(y, sample_weight) -> sample_weight` that applies class weights, or None.
         argument: Name of the argument `x` of the caller, for errors.
         prepare: Prepares `x` on the host, which may then be text, or lists of it; None for nothing.
+        names: Names of the model's inputs and outputs, by which columns of tables are matched to them.
 
     Raises:
         ValueError: Empty, ragged or contradictory data.
@@ -53,7 +56,7 @@ def adapt(
         if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
             raise ValueError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size!r}")
         x, y, sample_weight = (
-            _arrays(part, name, text and name == argument)
+            _arrays(part, name, text and name == argument, names.of(name))
             for part, name in ((x, argument), (y, "y"), (sample_weight, "sample_weight"))
         )
         check_rows(x, y, sample_weight)
@@ -71,7 +74,8 @@ def adapt(
 
     def standardize(batch: Data) -> Batch:
         bx, by, bw = _unpack(batch)
-        bx, by, bw = _arrays(bx, "x", text), _arrays(by, "y"), _arrays(bw, "sample_weight")
+        bx, by = _arrays(bx, "x", text, names.inputs), _arrays(by, "y", names=names.outputs)
+        bw = _arrays(bw, "sample_weight", names=names.outputs)
         _check_batch(bx, batch, argument)
         return bx, by, bw if class_weight is None else class_weight(by, bw)
 
@@ -93,8 +97,8 @@ def _from_iterable(x: Data, standardize: Callable[[Data], Batch], shuffle: bool 
     if hasattr(x, "__getitem__") and steps is not None:
         return IteratorBatches(x, lambda: (x[i] for i in range(steps)), standardize, steps)
     raise ValueError(
-        f"Unrecognized data type for `{argument}`: {describe(x)}. Expected arrays (NumPy, JAX, pandas, polars, torch), "
-        "dicts or lists of arrays, a generator, a `PyDataset`, or an iterable of batches."
+        f"Unrecognized data type for `{argument}`: {describe(x)}. Expected arrays (NumPy, JAX, torch), tables (pandas, "
+        "polars, Arrow), dicts or lists of arrays, a generator, a `PyDataset`, or an iterable of batches."
     )
 
 
@@ -142,50 +146,49 @@ def _is_number(x: object) -> bool:
 
 
 def _is_arraylike(x: object) -> bool:
-    if isinstance(x, (np.ndarray, Variable)) or is_jax_array(x) or _is_frame(x):
+    if isinstance(x, (np.ndarray, Variable)) or is_jax_array(x) or is_frame(x):
+        return True
+    if callable(getattr(type(x), "__array__", None)):
         return True
     return hasattr(x, "shape") and hasattr(x, "__getitem__") and hasattr(x, "dtype")
 
 
-def _is_frame(x: object) -> bool:
-    module = type(x).__module__.partition(".")[0]
-    return module in ("pandas", "polars") and type(x).__name__ in ("DataFrame", "Series", "Index")
-
-
-def _arrays(structure: Data, name: str, text: bool = False) -> Tree:
-    """Converts the leaves of a structure to arrays: frames become their values.
+def _arrays(structure: Data, name: str, text: bool = False, names: Sequence[str] = ()) -> Tree:
+    """Converts the leaves of a structure to arrays: tables become their values, lists of numbers one array.
 
     Args:
         structure: The structure.
         name: Name of the argument, for errors.
-        text: Whether it may hold text, and lists of strings and numbers as arrays.
+        text: Whether it may hold text.
+        names: Names of the inputs or outputs that the argument is for, where there are several.
     """
     if structure is None:
         return None
+    structure = _lists_as_arrays(structure, name, names)
     if text:
-        structure = _lists_as_arrays(structure)
         return tree.map_structure(lambda x: x if is_text(x) and np.ndim(x) else _array(x, name), structure)
-    if isinstance(structure, (list, tuple)) and any(_is_number(v) or _is_nested_numbers(v) for v in structure):
-        raise TypeError(
-            f"`{name}` is a Python {type(structure).__name__} of numbers, which stands for a list of inputs, one array "
-            f"each. Pass an array: `np.array({name})`. Received: {_short(structure)}"
-        )
     return tree.map_structure(lambda leaf: _array(leaf, name), structure)
 
 
-def _lists_as_arrays(structure: Data) -> Any:
-    """Returns a structure with arrays in place of lists of strings and numbers, and the values of frames."""
+def _lists_as_arrays(structure: Data, name: str, names: Sequence[str] = ()) -> Any:
+    """Returns a structure with arrays in place of lists of strings and numbers, and the values of tables."""
+    if is_frame(structure):
+        return frame_values(structure, names)
     if isinstance(structure, dict):
-        return {k: _lists_as_arrays(v) for k, v in structure.items()}
-    if isinstance(structure, (list, tuple)) and not is_one_array(structure):
-        return type(structure)(map(_lists_as_arrays, structure))
-    if _is_frame(structure):
-        return structure.to_numpy()
-    return host_array(structure)
-
-
-def _is_nested_numbers(v: object) -> bool:
-    return isinstance(v, (list, tuple)) and bool(v) and all(_is_number(e) or _is_nested_numbers(e) for e in v)
+        return {k: _lists_as_arrays(v, name) for k, v in structure.items()}
+    if not isinstance(structure, (list, tuple)):
+        return structure
+    several = len(names) == len(structure) > 1 and not any(map(_is_number, structure))
+    if several or not is_one_array(structure):
+        found = [_lists_as_arrays(v, name) for v in structure]
+        return type(structure)(*found) if hasattr(structure, "_fields") else type(structure)(found)
+    try:
+        return host_array(structure)
+    except ValueError as error:
+        raise ValueError(
+            f"`{name}` is a Python {type(structure).__name__} whose rows have different shapes. Every row must be "
+            f"numbers of the same shape: pad them to one length. Received: {_short(structure)}"
+        ) from error
 
 
 def _short(value: object) -> str:
@@ -202,8 +205,6 @@ def _array(leaf: Data, name: str) -> Any:
         leaf = leaf.value
     elif hasattr(leaf, "detach"):  # torch
         leaf = leaf.detach().cpu().numpy()
-    elif _is_frame(leaf):
-        leaf = leaf.to_numpy()
     elif hasattr(leaf, "toarray"):  # a sparse matrix of SciPy
         leaf = leaf.toarray()
     elif callable(getattr(leaf, "numpy", None)):  # a tensor of another library
@@ -301,14 +302,19 @@ def split(arrays: tuple, validation_split: float) -> tuple[tuple, tuple]:
     return part(slice(0, at)), part(slice(at, None))
 
 
-def standardize_arrays(x: Data, y: Data, sample_weight: Data, text: bool = False) -> tuple:
+def standardize_arrays(x: Data, y: Data, sample_weight: Data, text: bool = False, names: DataNames = UNNAMED) -> tuple:
     """Converts the three to structures of arrays, and checks that they have the same number of rows.
 
     Args:
         x, y, sample_weight: The three.
         text: Whether `x` may hold text.
+        names: Names of the model's inputs and outputs.
     """
-    found = _arrays(x, "x", text), _arrays(y, "y"), _arrays(sample_weight, "sample_weight")
+    found = (
+        _arrays(x, "x", text, names.inputs),
+        _arrays(y, "y", names=names.outputs),
+        _arrays(sample_weight, "sample_weight", names=names.outputs),
+    )
     check_rows(*found)
     return found
 

@@ -54,7 +54,8 @@ def split_off(model: StepModel, x: Data, y: Tree, sample_weight: Tree, fraction:
             f"`validation_split` is only supported for arrays. Received data of type {type(x).__name__}: pass "
             "`validation_data` instead."
         )
-    return split(standardize_arrays(x, y, sample_weight, model._preparation() is not None), fraction)
+    arrays = standardize_arrays(x, y, sample_weight, model._preparation() is not None, model._data_names())
+    return split(arrays, fraction)
 
 
 def training_data(
@@ -63,7 +64,7 @@ def training_data(
     """Returns the batches to train on, with class weights, and the first of them, for which it builds the model."""
     weighter = None
     source: Batches
-    options: Any = {"batch_size": given.batch_size, "shuffle": given.shuffle, "prepare": model._preparation()}
+    options: Any = {"batch_size": given.batch_size, "shuffle": given.shuffle, **model._data_options()}
     if given.class_weight is not None:
         # The outputs are known once the model is built, so it is built for the data without the weights first.
         source = adapt(x, y, sample_weight, **options)
@@ -111,7 +112,7 @@ def validation_data(
             f"{type(data).__name__} of {len(data)}."
         )
     x, y, sample_weight = (*data, None, None)[:3] if is_arrays else (data, None, None)
-    source = adapt(x, y, sample_weight, batch_size=batch_size, argument="validation_data", prepare=model._preparation())
+    source = adapt(x, y, sample_weight, batch_size=batch_size, argument="validation_data", **model._data_options())
     source.limit = "validation_steps"
     first = checked(model, source)
     if _kinds(first) != _kinds(first_trained):

@@ -282,7 +282,7 @@ def _run_test(runner: Runner, callbacks: CallbackList, saver: Saver | None = Non
 
 def evaluate(model: StepModel, x: Data, y: Tree, sample_weight: Tree, given: LoopArguments) -> dict[str, Any]:
     """Returns the logs of an evaluation; see `Trainer.evaluate`."""
-    source = adapt(x, y, sample_weight, batch_size=given.batch_size, prepare=model._preparation())
+    source = adapt(x, y, sample_weight, batch_size=given.batch_size, **model._data_options())
     feeding.checked(model, source)
     steps = limit_steps(given.steps, source.steps)
     known = steps if steps is not None else source.steps

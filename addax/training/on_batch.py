@@ -27,7 +27,7 @@ def on_batch(model: StepModel, kind: str, x: Tree, y: Tree, sample_weight: Tree,
     if not is_array_data(x):
         raise ValueError(f"`x` must be an array, or a list or dict of arrays. Received: {type(x).__name__}")
     preparation = model._preparation()
-    x, y, sample_weight = standardize_arrays(x, y, sample_weight, text=preparation is not None)
+    x, y, sample_weight = standardize_arrays(x, y, sample_weight, preparation is not None, model._data_names())
     batch = x, y, sample_weight = (x if preparation is None else preparation(x)), y, sample_weight
     guards.check_batch(model, batch, labels=kind != "predict")
     if kind == "predict":

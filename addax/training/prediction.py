@@ -44,8 +44,8 @@ def predict(
         if quick is not None:
             return quick
     given = LoopArguments.checked(batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
-    preparation = model._preparation()
-    source = adapt(x, batch_size=given.batch_size, prepare=preparation)
+    options = model._data_options()
+    source = adapt(x, batch_size=given.batch_size, **options)
     first = source.peek()
     guards.check_batch(model, first, labels=False)
     if not model.built:
@@ -54,7 +54,7 @@ def predict(
     known = steps if steps is not None else source.steps
     run_by = callback_list(given.callbacks, model, given.verbose, add_history=False, epochs=1, steps=known)
     program = program_of(model, "predict")
-    if preparation is None:
+    if options["prepare"] is None:
         program.checked.update(_spec(x))
     return _run(program, source, steps, run_by, shown=given.verbose != 0)
 

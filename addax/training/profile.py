@@ -399,7 +399,7 @@ def _first_steps(
     model: Any, x: Data, y: Tree, batch_size: int | None, steps: int, kwargs: dict
 ) -> tuple[Data, Tree, dict]:
     """Returns the data of the first steps: fewer rows, as `steps_per_epoch` would change how the steps are run."""
-    source = adapt(x, y, kwargs.get("sample_weight"), batch_size=batch_size, prepare=model._preparation())
+    source = adapt(x, y, kwargs.get("sample_weight"), batch_size=batch_size, **model._data_options())
     if not isinstance(source, ArrayBatches):
         return x, y, {**kwargs, "steps_per_epoch": steps}
     kept = 1 - (kwargs.get("validation_split") or 0)  # for training

@@ -139,8 +139,10 @@ class Trainer(CompileConfig):
         With several inputs or outputs, `x`, `y`, `sample_weight` and `class_weight` may be dicts by name.
 
         Args:
-            x: Arrays (NumPy, JAX, pandas, polars, or nested), a generator, a `PyDataset`, or any iterable of batches
-                `(x, y)` or `(x, y, sample_weight)`.
+            x: Arrays or tables (NumPy, JAX, lists of numbers, pandas, polars, anything that speaks Arrow, datasets of
+                Hugging Face, or nested), a generator, a `PyDataset`, or any iterable of batches `(x, y)` or
+                `(x, y, sample_weight)`. A table is an array of its columns, unless the model has several inputs and the
+                table a column for each.
             y: Labels, when `x` is arrays.
             batch_size: Rows per step; 32 when None.
             epochs: Number of the last epoch.

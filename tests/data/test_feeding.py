@@ -47,6 +47,16 @@ class Foreign:
         return self._array
 
 
+class Converts:
+    """An object that NumPy can convert, and nothing else."""
+
+    def __init__(self, array: np.ndarray):
+        self._array = array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._array, dtype)
+
+
 class Loader:
     """Can be iterated over any number of times."""
 
@@ -80,6 +90,11 @@ KINDS: dict[str, Callable[[], dict]] = {
     "jax": lambda: {"x": jnp.asarray(X), "y": jnp.asarray(Y)},
     "pandas": lambda: {"x": pd.DataFrame(X, index=range(7, 27)), "y": pd.Series(Y[:, 0], index=range(20))},
     "polars": lambda: {"x": pl.DataFrame(X), "y": pl.Series(Y[:, 0])},
+    "polars, lazy": lambda: {"x": pl.LazyFrame(X), "y": pl.DataFrame(Y).lazy()},
+    "lists": lambda: {"x": X.tolist(), "y": Y.tolist()},
+    "flat list of labels": lambda: {"x": X.tolist(), "y": [int(y) for y in Y[:, 0]]},
+    "lists as arrays of batches": lambda: {"x": Loader(convert=lambda a: a.tolist())},
+    "objects with __array__": lambda: {"x": Converts(X), "y": Converts(Y)},
     "list of one array": lambda: {"x": [X], "y": [Y]},
     "dict": lambda: {"x": {"features": X}, "y": {"out": Y}},
     "generator": lambda: {"x": iter(Loader())},
@@ -124,8 +139,10 @@ COLUMNS = {"age": np.arange(20.0), "w": np.ones(20), "h": np.full(20, 2.0)}
         [COLUMNS["age"][:, None], np.stack([COLUMNS["w"], COLUMNS["h"]], 1)],
         (COLUMNS["age"], np.stack([COLUMNS["w"], COLUMNS["h"]], 1)),
         Loader(form=lambda x, y: ({"age": x[:, :1], "rest": x[:, 1:]}, y)),
+        [COLUMNS["age"].tolist(), [[1.0, 2.0]] * 20],
+        pl.DataFrame({"age": COLUMNS["age"], "rest": [[1.0, 2.0]] * 20}),
     ],
-    ids=["pandas", "polars", "list", "tuple", "loader"],
+    ids=["pandas", "polars", "list", "tuple", "loader", "lists", "one table"],
 )
 @pytest.mark.filterwarnings("ignore:The structure of `inputs`")
 def test_several_inputs(two_inputs: Any, x: Any) -> None:
@@ -347,8 +364,7 @@ MISTAKES: dict[str, tuple] = {
     "unequal": ({"x": X, "y": Y[:7]}, r"Data cardinality is ambiguous.*'x' sizes: 20\n'y' sizes: 7"),
     "unequal weights": ({"x": X, "y": Y, "sample_weight": np.ones(3)}, "'sample_weight' sizes: 3"),
     "no labels": ({"x": X}, r"The (loss|metric 'mae') of output 'out' needs labels.*Pass `y`"),
-    "list of numbers": ({"x": X.tolist(), "y": Y}, r"np.array\(x\)"),
-    "labels in a list": ({"x": X, "y": [0, 1] * 10}, r"np.array\(y\)"),
+    "list of unequal rows": ({"x": [[1.0, 2.0], [3.0]], "y": Y[:2]}, "`x` is a Python list whose rows have different"),
     "ragged": ({"x": np.array([[1, 2], [3]], dtype=object), "y": Y[:2]}, "rows have different shapes"),
     "one number": ({"x": np.array(3.0), "y": Y}, "single number"),
     "y beside a generator": ({"x": iter(Loader()), "y": Y}, "`y` must not be given"),
