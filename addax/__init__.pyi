@@ -42,6 +42,7 @@ from .core.scopes import SymbolicScope as SymbolicScope
 from .core.variable import Variable as Variable
 from .export import load_exported as load_exported
 from .initializers import Initializer as Initializer
+from .inspect.page import show as show
 from .layers import Input as Input
 from .layers import InputSpec as InputSpec
 from .layers import Layer as Layer

@@ -34,3 +34,22 @@ def is_terminal() -> bool:
     """Whether standard output is a terminal."""
     stream = sys.stdout
     return stream is not None and not getattr(stream, "closed", False) and stream.isatty()
+
+
+def in_notebook() -> bool:
+    """Whether the program runs in a notebook, whose front end shows HTML; False for IPython in a terminal."""
+    ipython = sys.modules.get("IPython")
+    shell = getattr(ipython, "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None
+
+
+def display_html(markup: str, text: str) -> None:
+    """Shows HTML below the cell of a notebook that runs.
+
+    Args:
+        markup: The HTML.
+        text: What front ends show that have no HTML.
+    """
+    from IPython.display import display
+
+    display({"text/html": markup, "text/plain": text}, raw=True)

@@ -45,7 +45,7 @@ def check_columns(ends: Sequence[float], header: Sequence[str], options: Options
         )
 
 
-def graph_of(model: Operation) -> Any:
+def graph_of(model: Operation | None) -> Any:
     """Returns the graph of a functional or built sequential model; None for others."""
     return getattr(model, "_graph", None)
 
@@ -200,13 +200,14 @@ def totals(model: Model) -> Totals:
     """Returns the sizes of the model's weights and of its optimizer's variables."""
     optimizer = getattr(model, "optimizer", None)
     return Totals(
-        _size(model.trainable_weights),
-        _size(model.non_trainable_weights),
-        _size(optimizer.variables) if optimizer is not None and optimizer.built else None,
+        size_of(model.trainable_weights),
+        size_of(model.non_trainable_weights),
+        size_of(optimizer.variables) if optimizer is not None and optimizer.built else None,
     )
 
 
-def _size(variables: list[Variable]) -> tuple[int, int]:
+def size_of(variables: list[Variable]) -> tuple[int, int]:
+    """Returns the number of elements of variables, and their bytes; each variable counts once."""
     unique = {id(v): v for v in variables}.values()
     return sum(v.size for v in unique), round(sum(v.size * _bits(v._dtype) / 8 for v in unique))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from ..callbacks.output import print_msg
+from ..callbacks.output import display_html, in_notebook, print_msg
 from ..core import config
 from ..models.model import Model
 from . import classic
@@ -30,6 +32,13 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 STYLES = ("rich", "classic")
+
+_PLAIN: dict[str, Any] = {"force_terminal": False, "force_jupyter": False, "color_system": None}
+_NOTEBOOK_WIDTH = 115  # characters, as rich has in notebooks
+_MARKUP = (
+    '<pre style="white-space: pre; overflow-x: auto; line-height: normal; '
+    "font-family: Menlo, 'DejaVu Sans Mono', consolas, monospace\">{code}</pre>"
+)
 
 
 def summary(
@@ -86,11 +95,13 @@ def _print_rich(model: Model, options: Options) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    console = (
-        Console(highlight=False)
-        if options.print_fn is None
-        else Console(highlight=False, force_terminal=False, force_jupyter=False, color_system=None)
-    )
+    notebook = options.print_fn is None and config.is_interactive_logging_enabled() and in_notebook()
+    if notebook:  # shown by `display` below: what rich captures in a notebook leaves an empty output
+        console = Console(file=io.StringIO(), highlight=False, width=_NOTEBOOK_WIDTH, record=True, **_PLAIN)
+    elif options.print_fn is None:
+        console = Console(highlight=False)
+    else:
+        console = Console(highlight=False, **_PLAIN)
     connected = not is_sequential_like(model)
     header, widths, line_length = _columns(connected, options, console.width)
     justify: dict[str, Any] = {"Param #": "right", "Trainable": "center"}
@@ -100,7 +111,7 @@ def _print_rich(model: Model, options: Options) -> None:
     for row in within(model, rows(model, options.expand_nested), options.layer_range):
         table.add_row(*_cells(row, relevant if connected else None, options.show_trainable))
 
-    with console.capture() as capture:
+    with nullcontext() if notebook else console.capture() as capture:
         console.print(Text(f'Model: "{model.name}"', "bold"), soft_wrap=True)
         console.print(table)
         sizes = totals(model)
@@ -113,7 +124,10 @@ def _print_rich(model: Model, options: Options) -> None:
             if size is not None:
                 amount = (f"{size[0]:,}", "green")
                 console.print(Text.assemble((f" {label}: ", "bold"), amount, f" ({readable_bytes(size[1])})"))
-    if options.print_fn is None:
+    if capture is None:
+        text = console.export_text(clear=False)
+        display_html(console.export_html(code_format=_MARKUP, inline_styles=True), text)
+    elif options.print_fn is None:
         print_msg(capture.get(), line_break=False)
     else:
         options.print_fn(capture.get())
