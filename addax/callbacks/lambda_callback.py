@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.errors import did_you_mean
+from ..core.signature import arguments_in
 from .callback import HOOKS, Callback
 
 
@@ -36,16 +37,8 @@ class LambdaCallback(Callback):
         on_train_batch_end: Callable | None = None,
         **kwargs: Any,
     ):
+        hooks = arguments_in(locals())
         super().__init__()
-        hooks = dict(
-            on_epoch_begin=on_epoch_begin,
-            on_epoch_end=on_epoch_end,
-            on_train_begin=on_train_begin,
-            on_train_end=on_train_end,
-            on_train_batch_begin=on_train_batch_begin,
-            on_train_batch_end=on_train_batch_end,
-            **kwargs,
-        )
         for name, fn in hooks.items():
             if name.startswith("on_") and name not in HOOKS:
                 raise ValueError(f"LambdaCallback: there is no hook '{name}'. {did_you_mean(name, HOOKS)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import weakref
+from collections.abc import Mapping
 from typing import Any, Self
 
 from .ours import is_ours
@@ -56,6 +57,24 @@ def init_arguments(instance: Any) -> dict[str, Any]:
     values.update(zip(positional, args))
     values.update(kwargs)
     return values
+
+
+def arguments_in(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor by name, those in its `**kwargs` too, from its `locals()` at the beginning.
+
+    For constructors that hand on what they are given: a subclass with a signature of its own for the same options.
+
+    >>> class Base:
+    ...     def __init__(self, size, scale=1, **kwargs):
+    ...         print(size, scale, kwargs)
+    >>> class Small(Base):
+    ...     def __init__(self, scale=2, size=3, **kwargs):
+    ...         super().__init__(**arguments_in(locals()))
+    >>> _ = Small(name="small")
+    3 2 {'name': 'small'}
+    """
+    given = {**scope, **scope.get("kwargs", {})}
+    return {name: value for name, value in given.items() if name not in ("self", "__class__", "kwargs")}
 
 
 def auto_config(instance: Any, skip: tuple[str, ...] = (), upto: type | None = None) -> dict[str, Any]:

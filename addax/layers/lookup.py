@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.signature import arguments_in
 from ..core.types import ArrayLike, Config, Data, DTypeLike, ShapeTree
 from . import adapting, text
 from .building import Shape
@@ -501,22 +502,7 @@ class StringLookup(IndexLookup):
         **kwargs: Any,
     ):
         kwargs.pop("oov_method", None)  # in configs: unknown strings are always hashed
-        super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary=vocabulary,
-            idf_weights=idf_weights,
-            invert=invert,
-            output_mode=output_mode,
-            sparse=sparse,
-            pad_to_max_tokens=pad_to_max_tokens,
-            encoding=encoding,
-            salt=salt,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(**arguments_in(locals()))
 
     @property
     def dtype(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..core.config import epsilon
 from ..core.dtypes import standardize_dtype
 from ..core.op import DTypeLike, Tensor, TensorLike
+from ..core.signature import arguments_in
 from ..core.warnings import warn
 from ..ops import binary_crossentropy as crossentropy_of_bits
 from ..ops import cast, clip, log, mean, not_equal, one_hot, power, reshape, sigmoid, softmax, where
@@ -257,15 +258,7 @@ class BinaryCrossentropy(LossFunctionWrapper):
         name: str | None = "binary_crossentropy",
         dtype: DTypeLike = None,
     ):
-        super().__init__(
-            binary_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(binary_crossentropy, **arguments_in(locals()))
 
 
 class BinaryFocalCrossentropy(LossFunctionWrapper):
@@ -296,18 +289,7 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         name: str | None = "binary_focal_crossentropy",
         dtype: DTypeLike = None,
     ):
-        super().__init__(
-            binary_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            apply_class_balancing=apply_class_balancing,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(binary_focal_crossentropy, **arguments_in(locals()))
 
 
 class CategoricalCrossentropy(LossFunctionWrapper):
@@ -332,15 +314,7 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         name: str | None = "categorical_crossentropy",
         dtype: DTypeLike = None,
     ):
-        super().__init__(
-            categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(categorical_crossentropy, **arguments_in(locals()))
 
 
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
@@ -369,17 +343,7 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         name: str | None = "categorical_focal_crossentropy",
         dtype: DTypeLike = None,
     ):
-        super().__init__(
-            categorical_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(categorical_focal_crossentropy, **arguments_in(locals()))
 
 
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
@@ -407,15 +371,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         name: str | None = "sparse_categorical_crossentropy",
         dtype: DTypeLike = None,
     ):
-        super().__init__(
-            sparse_categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
+        super().__init__(sparse_categorical_crossentropy, **arguments_in(locals()))
 
     def compute_mask(self, y_true: Tensor, y_pred: Tensor) -> Tensor | None:
         return None if self.ignore_class is None else _is_valid(as_classes(y_true, y_pred), self.ignore_class)
