@@ -32,7 +32,7 @@ from .gradients import (
     check_shapes,
     check_values,
 )
-from .options import CONFIG_ORDER, STEP_OPTIONS, check_keywords, check_options, check_own_arguments, shown_signature
+from .options import CONFIG_ORDER, check_keywords, check_options, check_own_arguments, shown_signature, step_options
 from .rates import LearningRate as LearningRate
 from .rates import as_learning_rate, assign_rate, rate_config, rate_of, replaces_rate
 from .step import Rate, Slots, Step, updates_of
@@ -308,7 +308,7 @@ class Optimizer(OptimizerVariables):
             [v.overwrite_with_gradient for v in self._trainable_variables],
             self._weight_decays,
             [v.constraint for v in self._trainable_variables],
-            *(getattr(self, option) for option in STEP_OPTIONS),
+            step_options(self),
         )
         return step(
             state, grads, params, self._rate_in(state, params), range(len(params)) if touched is None else touched

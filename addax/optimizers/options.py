@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import TypedDict, cast
 
 import numpy as np
 
@@ -35,30 +35,13 @@ class OptimizerOptions(CommonOptions, total=False):
     weight_decay: float | None
 
 
-# The options that a step depends on, besides the learning rate and weight decay: see `step.Step`.
-STEP_OPTIONS = (
-    "clipnorm",
-    "clipvalue",
-    "global_clipnorm",
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
-)
+# The options that a step depends on, besides the learning rate and weight decay: see `step_options`.
+STEP_OPTIONS = tuple(option for option in CommonOptions.__annotations__ if option != "name")
+_CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
 # The options of every optimizer in the order of Keras's configs.
 CONFIG_ORDER = (
-    "name",
-    "learning_rate",
-    "weight_decay",
-    "clipnorm",
-    "global_clipnorm",
-    "clipvalue",
-    "use_ema",
-    "ema_momentum",
-    "ema_overwrite_frequency",
-    "loss_scale_factor",
-    "gradient_accumulation_steps",
+    *("name", "learning_rate", "weight_decay", *_CLIPPING),
+    *(option for option in STEP_OPTIONS if option not in _CLIPPING),
 )
 
 _RENAMED = {"lr": "learning_rate", "eps": "epsilon"}  # names in earlier versions of Keras -> names now
@@ -68,6 +51,11 @@ _IN_UNIT_RANGE = frozenset(("beta_1", "beta_2", "adam_beta_1", "adam_beta_2", "r
 _NOT_NEGATIVE = frozenset(
     ("epsilon", "epsilon_1", "epsilon_2", "initial_accumulator_value", "clip_threshold", "adam_weight_decay")
 )
+
+
+def step_options(optimizer: object) -> CommonOptions:
+    """Returns the options of an optimizer that its step depends on."""
+    return cast(CommonOptions, {option: getattr(optimizer, option) for option in STEP_OPTIONS})
 
 
 def shown_signature(cls: type) -> inspect.Signature | None:

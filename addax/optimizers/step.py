@@ -10,6 +10,7 @@ from ..core.engine import jnp
 from ..core.op import Tensor
 from ..core.types import Array
 from . import transforms
+from .options import CommonOptions
 from .transforms import OptimizerState
 
 Rate: TypeAlias = Tensor  # a learning rate, a float scalar that may be traced
@@ -27,22 +28,14 @@ class Step:
         overwrites: Whether to overwrite each parameter with its gradient.
         weight_decays: Weight decay of each parameter; None for none.
         constraints: Constraint of each parameter, a function of its new value, or None.
-        clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor,
-            gradient_accumulation_steps: See `Optimizer`.
+        options: See `step_options`.
     """
 
     rules: Rules
     overwrites: Sequence[bool]
     weight_decays: Sequence[float | None]
     constraints: Sequence[Callable | None]
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
-    use_ema: bool
-    ema_momentum: float
-    ema_overwrite_frequency: int | None
-    loss_scale_factor: float | None
-    gradient_accumulation_steps: int | None
+    options: CommonOptions
 
     def __call__(
         self, state: OptimizerState, grads: list, params: list, rate: Rate, touched: Sequence[int]
@@ -59,15 +52,16 @@ class Step:
         Returns:
             The new parameters and the new state.
         """
-        updates = updates_of(state, self.gradient_accumulation_steps)
-        if self.loss_scale_factor is not None:
-            grads = transforms.divide(grads, self.loss_scale_factor, self.overwrites)
-        move = self._accumulate if self.gradient_accumulation_steps else self._move
+        options = self.options
+        updates = updates_of(state, options["gradient_accumulation_steps"])
+        if options["loss_scale_factor"] is not None:
+            grads = transforms.divide(grads, options["loss_scale_factor"], self.overwrites)
+        move = self._accumulate if options["gradient_accumulation_steps"] else self._move
         params, state = move(state, grads, params, rate)
-        if self.use_ema:
-            averages = transforms.average(state.averages, params, self.ema_momentum, updates)
-            if self.ema_overwrite_frequency:
-                due = (updates + 1) % self.ema_overwrite_frequency == 0
+        if options["use_ema"]:
+            averages = transforms.average(state.averages, params, options["ema_momentum"], updates)
+            if options["ema_overwrite_frequency"]:
+                due = (updates + 1) % options["ema_overwrite_frequency"] == 0
                 params = transforms.choose(due, averages, params)
             state = state._replace(averages=averages)
         params = list(params)
@@ -79,7 +73,7 @@ class Step:
 
     def _accumulate(self, state: OptimizerState, grads: list, params: list, rate: Rate) -> tuple[list, OptimizerState]:
         """Adds the gradients to the accumulators; updates the parameters with the mean if there are enough steps."""
-        steps = self.gradient_accumulation_steps
+        steps = self.options["gradient_accumulation_steps"]
         sums = transforms.accumulate(state.accumulators, grads, self.overwrites)
 
         def update() -> tuple[list, OptimizerState]:
@@ -97,7 +91,8 @@ class Step:
         taken = [g is not None and o for g, o in zip(grads, self.overwrites)]
         params = [g.astype(p.dtype) if t else p for g, p, t in zip(grads, params, taken)]
         grads = [None if t else g for g, t in zip(grads, taken)]
-        grads = transforms.clip(grads, self.clipnorm, self.clipvalue, self.global_clipnorm)
+        limits = (self.options[name] for name in ("clipnorm", "clipvalue", "global_clipnorm"))
+        grads = transforms.clip(grads, *limits)
         fractions = [None if g is None else d for g, d in zip(grads, self.weight_decays)]
         return self.rules(state, grads, transforms.decay(params, fractions, rate), rate)
 
