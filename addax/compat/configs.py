@@ -654,14 +654,9 @@ def _lambda(config: Config) -> Config:
 
 
 _LAMBDA_DROPPED = (
-    "function_type",
-    "output_shape_type",
-    "output_shape_module",
-    "mask_type",
-    "mask_module",
-    "module",
-    "batch_input_shape",
-    "input_dtype",
+    *("function_type", "output_shape_type", "mask_type"),
+    *("module", "output_shape_module", "mask_module"),
+    *("batch_input_shape", "input_dtype"),
 )
 
 

@@ -275,6 +275,11 @@ class RandomErasing(ColorAugmentation):
         return jnp.where(erased, transformation["fill_value"].astype(images.dtype), images)
 
 
+# Names of the layers that `Composed` makes, in the order in which Keras draws them.
+_MOVING = ("random_shear", "random_translation", "random_rotation")
+_COLORING = ("random_brightness", "random_color_degeneration", "random_contrast", "random_sharpness")
+
+
 class Composed(ColorAugmentation):
     """Base of layers that apply others, which are chosen at random."""
 
@@ -352,19 +357,7 @@ class RandAugment(Composed):
     (2, 4, 4, 3)
     """
 
-    _KINDS = (
-        "random_shear",
-        "random_translation",
-        "random_rotation",
-        "random_brightness",
-        "random_color_degeneration",
-        "random_contrast",
-        "random_sharpness",
-        "random_posterization",
-        "solarization",
-        "auto_contrast",
-        "equalization",
-    )
+    _KINDS = (*_MOVING, *_COLORING, "random_posterization", "solarization", "auto_contrast", "equalization")
     _moves_pixels = True
 
     def __init__(
@@ -444,19 +437,7 @@ class AugMix(Composed):
     (2, 4, 4, 3)
     """
 
-    _KINDS = (
-        "random_shear",
-        "random_translation",
-        "random_rotation",
-        "solarization",
-        "random_posterization",
-        "auto_contrast",
-        "equalization",
-        "random_brightness",
-        "random_color_degeneration",
-        "random_contrast",
-        "random_sharpness",
-    )
+    _KINDS = (*_MOVING, "solarization", "random_posterization", "auto_contrast", "equalization", *_COLORING)
 
     def __init__(
         self,

@@ -175,6 +175,12 @@ class _Calibrated(QuantizationConfig):
     group_size: int
     quantization_layer_structure: dict | None
 
+    def _configure(self, given: dict[str, Any]) -> None:
+        """Sets the options to the arguments of the constructor, its `locals()`."""
+        QuantizationConfig.__init__(self)
+        for name in ("dataset", "tokenizer", *self._fields, "quantization_layer_structure"):
+            setattr(self, name, given[name])
+
     def dtype_policy_string(self) -> str:
         """Returns the mode as it stands in names of dtype policies: "gptq/4/128"."""
         return f"{self.mode}/{self.weight_bits}/{self.group_size}"
@@ -229,15 +235,13 @@ class GPTQConfig(_Calibrated):
     """
 
     _fields = (
-        "weight_bits",
-        "num_samples",
-        "per_channel",
-        "sequence_length",
-        "hessian_damping",
-        "group_size",
-        "symmetric",
-        "activation_order",
+        *("weight_bits", "num_samples", "per_channel", "sequence_length"),
+        *("hessian_damping", "group_size", "symmetric", "activation_order"),
     )
+    per_channel: bool
+    hessian_damping: float
+    symmetric: bool
+    activation_order: bool
 
     def __init__(
         self,
@@ -254,18 +258,7 @@ class GPTQConfig(_Calibrated):
         activation_order: bool = False,
         quantization_layer_structure: dict | None = None,
     ):
-        super().__init__()
-        self.dataset = dataset
-        self.tokenizer = tokenizer
-        self.num_samples = num_samples
-        self.per_channel = per_channel
-        self.sequence_length = sequence_length
-        self.hessian_damping = hessian_damping
-        self.weight_bits = weight_bits
-        self.group_size = group_size
-        self.symmetric = symmetric
-        self.activation_order = activation_order
-        self.quantization_layer_structure = quantization_layer_structure
+        self._configure(locals())
         if weight_bits not in (2, 3, 4, 8):
             raise ValueError(f"Unsupported weight_bits {weight_bits}. Supported values are 2, 3, 4, and 8.")
         self._check_positive("num_samples", "sequence_length")
@@ -303,6 +296,7 @@ class AWQConfig(_Calibrated):
     """
 
     _fields = ("weight_bits", "num_samples", "sequence_length", "group_size", "num_grid_points")
+    num_grid_points: int
 
     def __init__(
         self,
@@ -316,15 +310,7 @@ class AWQConfig(_Calibrated):
         num_grid_points: int = 20,
         quantization_layer_structure: dict | None = None,
     ):
-        super().__init__()
-        self.dataset = dataset
-        self.tokenizer = tokenizer
-        self.weight_bits = weight_bits
-        self.num_samples = num_samples
-        self.sequence_length = sequence_length
-        self.group_size = group_size
-        self.num_grid_points = num_grid_points
-        self.quantization_layer_structure = quantization_layer_structure
+        self._configure(locals())
         if weight_bits != 4:
             raise ValueError(f"AWQ only supports 4-bit quantization. Received weight_bits={weight_bits}.")
         self._check_positive("num_samples", "sequence_length")
