@@ -25,7 +25,7 @@ from ..ops import (
 from ..random import dropout as drop
 from .layer import Layer, Shape
 from .regularization import Strength
-from .sizes import flags, static_shape
+from .sizes import flag, static_shape
 
 # Subtracted from masked scores: large enough that their softmax is 0, and finite in 16 bits.
 _FAR = {"float16": 65504.0}
@@ -74,9 +74,8 @@ class Attention(Layer):
                 "Invalid value for argument score_mode. Expected one of {'dot', 'concat'}. "
                 f"Received: score_mode={score_mode} (layer '{self.name}')"
             )
-        self.use_scale = use_scale
+        self.use_scale = flag(self, "use_scale", use_scale)
         self.score_mode = score_mode
-        flags(self, use_scale=use_scale)
         self.seed = seed
         self.dropout = dropout
         self.supports_masking = True

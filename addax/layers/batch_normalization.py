@@ -15,7 +15,7 @@ from ..ops.numpy import broadcast_to, clip, maximum, multiply, reshape, sqrt, sq
 from ..ops.numpy import sum as sum_
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import add_weight, flags, fraction, is_along_rows, is_int, number, static_shape, take_weight_options
+from .sizes import add_weight, flag, fraction, is_along_rows, is_int, number, static_shape, take_weight_options
 
 
 def _move(average: Variable, value: Tensor, momentum: float) -> Any:
@@ -91,9 +91,8 @@ class BatchNormalization(Layer):
         self.axis = int(axis)
         self.momentum = float(fraction(self, "momentum", momentum))
         self.epsilon = float(number(self, "epsilon", epsilon, least=0))
-        flags(self, center=center, scale=scale, renorm=renorm, synchronized=synchronized)
-        self.center = center
-        self.scale = scale
+        self.center = flag(self, "center", center)
+        self.scale = flag(self, "scale", scale)
         take_weight_options(
             self,
             beta=(beta_initializer, beta_regularizer, beta_constraint),
@@ -101,10 +100,10 @@ class BatchNormalization(Layer):
             moving_mean=(moving_mean_initializer,),
             moving_variance=(moving_variance_initializer,),
         )
-        self.renorm = renorm
+        self.renorm = flag(self, "renorm", renorm)
         self.renorm_clipping = self._checked_clipping(renorm_clipping) if renorm else renorm_clipping
         self.renorm_momentum = fraction(self, "renorm_momentum", renorm_momentum)
-        self.synchronized = synchronized
+        self.synchronized = flag(self, "synchronized", synchronized)
         self.supports_masking = True
 
     def _checked_clipping(self, clipping: dict[str, float] | None) -> dict[str, float]:

@@ -20,7 +20,7 @@ from .input_spec import InputSpec
 from .layer import Shape
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
-from .sizes import add_weight, choice, flags, join_shape, known_channels, per_axis, positive, windowed
+from .sizes import add_weight, choice, flag, join_shape, known_channels, per_axis, positive, windowed
 
 
 class ConvLSTMCell(RecurrentCell):
@@ -95,8 +95,7 @@ class ConvLSTMCell(RecurrentCell):
         self._configure({**locals(), "units": self.filters})
         self.input_masks = 1  # the gates share a mask: the inputs are convolved once for all of them
         self.recurrent_activation = activations.get(recurrent_activation)
-        flags(self, unit_forget_bias=unit_forget_bias)
-        self.unit_forget_bias = unit_forget_bias
+        self.unit_forget_bias = flag(self, "unit_forget_bias", unit_forget_bias)
         self.input_spec = InputSpec(ndim=rank + 2)
 
     def build(self, input_shape: Shape, states_shape: ShapeTree = None) -> None:

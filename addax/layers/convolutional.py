@@ -7,6 +7,7 @@ from typing import Any
 from .. import activations
 from ..core.config import standardize_data_format
 from ..core.op import Tensor, TensorLike
+from ..core.signature import arguments_in
 from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..kernels.conv import Sizes
 from ..kernels.conv_transpose import transposed_length
@@ -20,7 +21,7 @@ from .sizes import (
     add_weight,
     channel_axis,
     choice,
-    flags,
+    flag,
     is_int,
     join_shape,
     known_channels,
@@ -60,8 +61,7 @@ class Convolution(Layer):
         self.padding = choice(self, "padding", padding, self.paddings)
         self.data_format = standardize_data_format(data_format)
         self.activation = activations.get(activation)
-        flags(self, use_bias=use_bias)
-        self.use_bias = use_bias
+        self.use_bias = flag(self, "use_bias", use_bias)
         self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
@@ -424,25 +424,7 @@ class Conv3DTranspose(BaseConvTranspose):
         **kwargs: Any,
     ):
         # As in Keras, `data_format` comes before `output_padding` here.
-        super().__init__(
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            output_padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**arguments_in(locals()))
 
 
 Convolution1D = Conv1D

@@ -13,7 +13,7 @@ from .input_spec import InputSpec
 from .kernel_layer import Kernel, KernelLayer
 from .layer import Shape
 from .quantized_kernels import Contraction
-from .sizes import add_weight, flags, mixes_rows, take_weight_options
+from .sizes import add_weight, flag, mixes_rows, take_weight_options
 
 
 class Dense(KernelLayer):
@@ -70,8 +70,7 @@ class Dense(KernelLayer):
             )
         self.units = units
         self.activation = activations.get(activation)
-        flags(self, use_bias=use_bias)
-        self.use_bias = use_bias
+        self.use_bias = flag(self, "use_bias", use_bias)
         take_weight_options(
             self,
             kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),

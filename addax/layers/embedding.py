@@ -18,7 +18,7 @@ from ..quantizers.configs import QuantizationConfig
 from .kernel_layer import Kernel, KernelLayer
 from .layer import Shape
 from .quantized_kernels import Contraction
-from .sizes import flags, take_weight_options
+from .sizes import flag, take_weight_options
 
 
 class Embedding(KernelLayer):
@@ -88,8 +88,7 @@ class Embedding(KernelLayer):
             self,
             embeddings=(embeddings_initializer, embeddings_regularizer, embeddings_constraint),
         )
-        flags(self, mask_zero=mask_zero)
-        self.mask_zero = mask_zero
+        self.mask_zero = flag(self, "mask_zero", mask_zero)
         self.supports_masking = mask_zero
         self._take_stand_ins(lora_rank, lora_alpha, quantization_config)
         self.autocast = False  # large ids given as floats would be rounded in 16 bits

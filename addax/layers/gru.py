@@ -9,7 +9,7 @@ from ..core.types import ActivationLike, ConstraintLike, InitializerLike, Regula
 from ..kernels.rnn import gru_reset_before_step, gru_step
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
-from .sizes import flags
+from .sizes import flag
 
 
 class GRUCell(RecurrentCell):
@@ -65,8 +65,7 @@ class GRUCell(RecurrentCell):
         super().__init__(**kwargs)
         self._configure(locals())
         self.recurrent_activation = activations.get(recurrent_activation)
-        flags(self, reset_after=reset_after)
-        self.reset_after = reset_after
+        self.reset_after = flag(self, "reset_after", reset_after)
 
     @property
     def step(self) -> Any:

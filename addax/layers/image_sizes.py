@@ -11,7 +11,7 @@ from ..ops import image as image_ops
 from ..random import uniform
 from .image_base import BaseImagePreprocessingLayer, Boxes, Frame, Transformation
 from .layer import Shape
-from .sizes import choice, count, flags
+from .sizes import choice, count, flag
 
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
@@ -110,21 +110,15 @@ class Resizing(Sized):
         self._set_size(height, width)
         self.interpolation = choice(self, "interpolation", interpolation, _INTERPOLATIONS)
         self.fill_mode = choice(self, "fill_mode", fill_mode, ("constant",))
-        flags(
-            self,
-            crop_to_aspect_ratio=crop_to_aspect_ratio,
-            pad_to_aspect_ratio=pad_to_aspect_ratio,
-            antialias=antialias,
-        )
+        self.crop_to_aspect_ratio = flag(self, "crop_to_aspect_ratio", crop_to_aspect_ratio)
+        self.pad_to_aspect_ratio = flag(self, "pad_to_aspect_ratio", pad_to_aspect_ratio)
+        self.antialias = flag(self, "antialias", antialias)
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ValueError(
                 "Only one of `pad_to_aspect_ratio` & `crop_to_aspect_ratio` can be `True`. (layer "
                 f"'{self.name}' of type Resizing)"
             )
-        self.crop_to_aspect_ratio = crop_to_aspect_ratio
-        self.pad_to_aspect_ratio = pad_to_aspect_ratio
         self.fill_value = fill_value
-        self.antialias = antialias
 
     def _draw(self, frame: Frame, seed: SeedLike) -> Transformation:
         return frame.height, frame.width

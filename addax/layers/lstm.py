@@ -13,7 +13,7 @@ from ..kernels.rnn import lstm_step
 from .layer import Shape
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
-from .sizes import flags
+from .sizes import flag
 
 
 class LSTMCell(RecurrentCell):
@@ -72,8 +72,7 @@ class LSTMCell(RecurrentCell):
         super().__init__(**kwargs)
         self._configure(locals())
         self.recurrent_activation = activations.get(recurrent_activation)
-        flags(self, unit_forget_bias=unit_forget_bias)
-        self.unit_forget_bias = unit_forget_bias
+        self.unit_forget_bias = flag(self, "unit_forget_bias", unit_forget_bias)
 
     @property
     def _initial_bias(self) -> Callable:

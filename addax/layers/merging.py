@@ -14,7 +14,7 @@ from ..ops import numpy as knp
 from ..ops.core import cast
 from ..ops.nn import normalize
 from .layer import Layer, Shape
-from .sizes import flags, is_along_rows, is_int
+from .sizes import flag, is_along_rows, is_int
 
 
 class Merge(Layer):
@@ -333,9 +333,8 @@ class Dot(Merge):
                 raise ValueError(
                     f"Invalid format for argument `axes`: list elements should be integers. Received: axes={axes}"
                 )
-        flags(self, normalize=normalize)
         self.axes = axes
-        self.normalize = normalize
+        self.normalize = flag(self, "normalize", normalize)
 
     def _mixes_rows(self, training: bool) -> bool:
         return is_along_rows(self, self.axes)

@@ -32,7 +32,7 @@ from .activation import Softmax
 from .einsum_dense import EinsumDense
 from .layer import Layer, Shape
 from .regularization import Dropout
-from .sizes import flags, fraction, is_int, static_shape, take_weight_options, weight_options
+from .sizes import flag, fraction, is_int, static_shape, take_weight_options, weight_options
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -90,8 +90,9 @@ class HeadsOfAttention(Layer):
             raise ValueError(
                 f"`sliding_window` must be `None` or a positive integer. Received: sliding_window={sliding_window}"
             )
-        flags(self, use_bias=given["use_bias"], use_gate=given["use_gate"], flash_attention=flash_attention)
-        for name in ("dropout", "use_bias", "use_gate", "sliding_window", "flash_attention", "seed"):
+        for name in ("use_bias", "use_gate", "flash_attention"):
+            setattr(self, name, flag(self, name, given[name]))
+        for name in ("dropout", "sliding_window", "seed"):
             setattr(self, name, given[name])
         if flash_attention and dropout:
             raise ValueError(

@@ -20,7 +20,7 @@ from .sizes import (
     add_weight,
     axis_or_axes,
     built_from_the_start,
-    flags,
+    flag,
     is_along_rows,
     is_int,
     number,
@@ -76,9 +76,8 @@ class SampleNormalization(Layer):
     def _configure(self, epsilon: float, center: bool, scale: bool, **weights: WeightOptions) -> None:
         """Sets the options of layers with offset `beta` and factor `gamma`."""
         self.epsilon = number(self, "epsilon", epsilon, least=0)
-        flags(self, center=center, scale=scale)
-        self.center = center
-        self.scale: Any = scale
+        self.center = flag(self, "center", center)
+        self.scale: Any = flag(self, "scale", scale)
         take_weight_options(self, **weights)
         self.supports_masking = True
 

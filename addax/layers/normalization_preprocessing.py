@@ -15,7 +15,7 @@ from .adapting import batches
 from .data_layer import DataLayer
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import axis_or_axes, flags, is_along_rows, wide_dtype
+from .sizes import axis_or_axes, flag, is_along_rows, wide_dtype
 
 
 class Rescaling(DataLayer):
@@ -110,7 +110,7 @@ class Normalization(DataLayer):
         for name, value in (("mean", mean), ("variance", variance)):
             if value is not None:
                 _check_numbers(self, name, value)
-        flags(self, invert=invert)
+        self.invert = flag(self, "invert", invert)
         # As they were given, for the config: in it, 0.1 stays 0.1.
         self._in_config = {"mean": _as_list(mean), "variance": _as_list(variance)}
         self.input_mean: Any
@@ -123,7 +123,6 @@ class Normalization(DataLayer):
                 "When setting values directly, `mean` and `variance` must have the same shape. Received: mean shape "
                 f"{self.input_mean.shape} and variance shape {self.input_variance.shape} (layer '{self.name}')"
             )
-        self.invert = invert
         self.supports_masking = True
         self.autocast = False  # raw values may exceed the range of 16-bit floats
 

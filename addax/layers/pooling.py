@@ -18,7 +18,7 @@ from .sizes import (
     built_from_the_start,
     check_mask,
     choice,
-    flags,
+    flag,
     is_int,
     per_axis,
     static_shape,
@@ -192,8 +192,7 @@ class GlobalPooling(SpatialLayer):
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         self._set_format(data_format)
-        flags(self, keepdims=keepdims)
-        self.keepdims = keepdims
+        self.keepdims = flag(self, "keepdims", keepdims)
         built_from_the_start(self)
 
     def call(self, inputs: Tensor) -> Any:

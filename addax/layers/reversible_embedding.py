@@ -13,7 +13,7 @@ from ..ops.core import cast
 from ..ops.numpy import divide, matmul, multiply, tanh, transpose
 from .embedding import Embedding
 from .layer import Shape
-from .sizes import add_weight, flags
+from .sizes import add_weight, flag
 
 
 class ReversibleEmbedding(Embedding):
@@ -67,7 +67,7 @@ class ReversibleEmbedding(Embedding):
             mask_zero,
             **kwargs,
         )
-        flags(self, tie_weights=tie_weights)
+        flag(self, "tie_weights", tie_weights)
         self.reverse_dtype = reverse_dtype
         self.logit_soft_cap = logit_soft_cap
 

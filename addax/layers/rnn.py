@@ -37,7 +37,7 @@ from .rnn_cells import (
     reset_masks,
     state_shapes,
 )
-from .sizes import check_mask, flags, static_shape
+from .sizes import check_mask, flag, static_shape
 
 
 class RNN(Layer):
@@ -95,22 +95,13 @@ class RNN(Layer):
                 "The RNN cell should have a `state_size` attribute (single integer or list of integers, one integer "
                 f"per RNN state). Received: cell={cell}"
             )
-        flags(
-            self,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            zero_output_for_mask=zero_output_for_mask,
-        )
         self.cell = cell
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.go_backwards = go_backwards
-        self.stateful = stateful
-        self.unroll = unroll
-        self.zero_output_for_mask = zero_output_for_mask
+        self.return_sequences = flag(self, "return_sequences", return_sequences)
+        self.return_state = flag(self, "return_state", return_state)
+        self.go_backwards = flag(self, "go_backwards", go_backwards)
+        self.stateful = flag(self, "stateful", stateful)
+        self.unroll = flag(self, "unroll", unroll)
+        self.zero_output_for_mask = flag(self, "zero_output_for_mask", zero_output_for_mask)
         self.supports_masking = True
         self._set_states(None)
 

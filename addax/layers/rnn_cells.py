@@ -20,7 +20,7 @@ from ..kernels.rnn import project
 from ..random import dropout
 from .calling import Call, call_signature
 from .layer import Layer, Shape
-from .sizes import add_weight, flags, mixes_rows, number, take_weight_options, weight_options
+from .sizes import add_weight, flag, mixes_rows, number, take_weight_options, weight_options
 
 # A layer, or another object with `state_size` that is called with inputs and states.
 Cell: TypeAlias = Any
@@ -79,8 +79,7 @@ class RecurrentCell(Layer):
         """
         self.units = check_units(given["units"], self)
         self.activation = activations.get(given["activation"])
-        flags(self, use_bias=given["use_bias"])
-        self.use_bias = given["use_bias"]
+        self.use_bias = flag(self, "use_bias", given["use_bias"])
         take_weight_options(self, **weight_options(given, "kernel", "recurrent", "bias"))
         self.dropout, self.recurrent_dropout = (
             min(1.0, max(0.0, number(self, name, given[name]))) for name in ("dropout", "recurrent_dropout")

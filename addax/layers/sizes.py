@@ -226,11 +226,20 @@ def axis_or_axes(layer: Layer, name: str, value: int | Sequence[int]) -> Any:
     return value
 
 
-def flags(layer: Layer, **values: Any) -> None:
-    """Raises ValueError unless each value is a bool, 0, 1 or None (no choice): "no" would count as True."""
-    for name, value in values.items():
-        if not isinstance(value, (bool, np.bool_)) and value not in (0, 1, None):
-            raise ValueError(f"Argument `{name}` must be True or False. Received: {name}={value!r} {_named(layer)}")
+def flag(layer: Layer, name: str, value: Any) -> Any:
+    """Returns `value` if it is a bool, 0, 1 or None (no choice); "no" would count as True.
+
+    Args:
+        layer: The layer, for the error.
+        name: Name of the argument.
+        value: Its value.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not isinstance(value, (bool, np.bool_)) and value not in (0, 1, None):
+        raise ValueError(f"Argument `{name}` must be True or False. Received: {name}={value!r} {_named(layer)}")
+    return value
 
 
 def built_from_the_start(layer: Layer) -> None:

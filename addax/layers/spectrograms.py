@@ -16,7 +16,7 @@ from ..kernels import conv as conv_kernels
 from .data_layer import DataLayer
 from .input_spec import InputSpec
 from .layer import Layer, Shape
-from .sizes import choice, count, flags, number, wide_dtype
+from .sizes import choice, count, flag, number, wide_dtype
 
 _WINDOWS = ("hann", "hamming")
 _MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
@@ -102,13 +102,12 @@ class STFTSpectrogram(Layer):
         if fft_length is not None and fft_length & (fft_length - 1):
             warn(f"`fft_length` is recommended to be a power of two. Received fft_length={fft_length}")
         self.window = None if window is None else choice(self, "window", window, _WINDOWS)
-        flags(self, periodic=periodic, expand_dims=expand_dims)
         self.frame_step = frame_step
         self.fft_length = fft_length
-        self.periodic = periodic
+        self.periodic = flag(self, "periodic", periodic)
         self.scaling = scaling
         self.padding = padding
-        self.expand_dims = expand_dims
+        self.expand_dims = flag(self, "expand_dims", expand_dims)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=3)
 
