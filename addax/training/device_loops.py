@@ -139,7 +139,7 @@ def can_predict(program: Program, state: State, x: Tree, size: int) -> bool:
     if program.eager or not settings.get("fuse_steps"):
         return False
     data = packed((batch_spec(x, size), None, None))
-    return not _no_loop(program, ("predict", size, spec_of(x)), state, data, None, size)
+    return not _no_loop(program, ("predict", size, spec_of(data)), state, data, None, size)
 
 
 def can_run_steps(program: Program, state: State, arrays: Tree, size: int, ragged: bool) -> bool:
@@ -147,7 +147,8 @@ def can_run_steps(program: Program, state: State, arrays: Tree, size: int, ragge
     if program.eager or program.kind == "predict":
         return False
     valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
-    return not _no_loop(program, (size, ragged, spec_of(arrays)), state, batch_spec(arrays, size), valid)
+    batch = batch_spec(arrays, size)
+    return not _no_loop(program, (size, ragged, spec_of(batch)), state, batch, valid)
 
 
 def loop_length(program: Program, arrays: Tree, size: int, ragged: bool) -> int:
@@ -155,7 +156,7 @@ def loop_length(program: Program, arrays: Tree, size: int, ragged: bool) -> int:
 
     Progress is shown between two dispatches, and Ctrl-C is heard. The number follows from the program alone.
     """
-    return max(1, int(_DISPATCH / program.executables.seconds[size, ragged, spec_of(arrays)]))
+    return max(1, int(_DISPATCH / program.executables.seconds[size, ragged, spec_of(batch_spec(arrays, size))]))
 
 
 def _no_loop(program: Program, key: Any, state: State, data: Any, valid: Any, outputs: int | None = None) -> str:

@@ -98,7 +98,7 @@ class OnDevice(ArrayPlan):
 
     def _batches(self, data: Tree) -> Iterator[Dispatch]:
         rows = self.rows
-        order = put_data(rows.padded(1)) if rows.shuffled or rows.filled else None
+        order = put_data(rows.padded(1, self.arrays.capacity)) if rows.shuffled or rows.filled else None
         for group in self._groups():
             run = loop_over(data, group, rows.size, self.program, self.in_flight, order, rows.total)
             yield self._dispatch(*group, run)

@@ -8,12 +8,37 @@ from typing import Any
 
 import numpy as np
 
-from ..core.buffers import own_copy
+from ..core import tree
+from ..core.buffers import empty, own_copy
+from ..core.engine import is_jax_array, jax
 from ..core.placement import put_data
-from ..core.types import Tree
-from ..data.batches import Batch, packed
+from ..core.types import Array, Tree
+from ..data.batches import Batch, count_rows, packed
 from .dispatches import UNDER_WAY
 from .stacks import gathered, rows_like
+
+_SMALL, _MEDIUM = 64 << 10, 8 << 20  # bytes of data
+
+
+def capacity(rows: int, row_bytes: int) -> int:
+    """Returns for how many rows there is memory on the device where `rows` are needed: the same for many numbers.
+
+    A program is compiled for the memory, and runs data of any size in it. Small data have one size of memory, those of
+    a few megabytes one for each power of two, larger ones eight, so that at most an eighth of their memory is unused.
+
+    Args:
+        rows: Number of rows.
+        row_bytes: Bytes of a row.
+
+    >>> [capacity(rows, 64) for rows in (20, 1000, 1025, 1_000_000)]
+    [1024, 1024, 2048, 1048576]
+    """
+    least = 1 << max(_SMALL // max(row_bytes, 1), 1).bit_length() - 1
+    power = 1 << max(rows - 1, 0).bit_length()
+    if power * row_bytes <= _MEDIUM:
+        return max(power, least)
+    part = max(power // 16, 1)
+    return -(-rows // part) * part
 
 
 class HostArrays:
@@ -28,10 +53,20 @@ class HostArrays:
         self._whole: Tree = None
         self._parts: list[Tree] = []  # memory of parts, used in turn
 
+    @property
+    def capacity(self) -> int:
+        """Number of rows that there is memory for; those after the last are undefined."""
+        leaves = [a for a in tree.flatten(self.arrays) if a is not None]
+        rows = count_rows(leaves)
+        if any(is_jax_array(a) for a in leaves) and jax.default_backend() != "cpu":
+            return rows  # they are on the device already, where each number of rows would need a program that copies
+        return capacity(rows, sum(a.nbytes // max(rows, 1) for a in leaves))
+
     def whole(self) -> Tree:
-        """Returns all rows, on the device, as the steps take them."""
+        """Returns all rows, on the device, as the steps take them, in memory for `capacity` rows."""
         if self._whole is None:
-            self._whole = put_data(own_copy(packed(self.arrays)))
+            rows = self.capacity
+            self._whole = put_data(tree.map_structure(lambda a: _in_memory_for(rows, a), packed(self.arrays)))
         return self._whole
 
     def part(self, rows: np.ndarray, count: int) -> Tree:
@@ -39,6 +74,16 @@ class HostArrays:
         memory = self._parts.pop(0) if len(self._parts) > UNDER_WAY else rows_like(self.arrays, len(rows))
         self._parts.append(memory)
         return packed(gathered(self.arrays, rows, count, memory))
+
+
+def _in_memory_for(rows: int, a: Array | None) -> Array | None:
+    """Returns a copy of an array at the beginning of one of `rows` rows."""
+    if a is None or len(a) == rows:
+        return own_copy(a)
+    host = np.asarray(a)
+    longer = empty((rows, *host.shape[1:]), host.dtype)
+    np.copyto(longer[: len(host)], host)
+    return longer
 
 
 @dataclass
@@ -81,9 +126,10 @@ class Rows:
         """Returns the real rows of a batch."""
         return self.order[step * self.size : (step + 1) * self.size]
 
-    def padded(self, batches: int) -> np.ndarray:
-        """Returns the order followed by `batches` batches of row 0, which are never real."""
-        return np.concatenate([self.order, np.zeros(batches * self.size, "int32")])
+    def padded(self, batches: int, rows: int = 0) -> np.ndarray:
+        """Returns the order, then up to `rows` rows and for `batches` batches row 0, which is never real."""
+        added = max(rows - len(self.order), 0) + batches * self.size
+        return np.concatenate([self.order, np.zeros(added, "int32")])
 
 
 class StepRows(Sequence):
