@@ -30,7 +30,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv[:1] == ["run"] and argv[1:] and argv[1] not in ("-h", "--help"):
         return _run(argv[1:])  # the arguments after the script belong to the script
     arguments = _parser().parse_args(argv)
-    return arguments.command(arguments)
+    try:
+        return arguments.command(arguments)
+    except BrokenPipeError:  # of `addax summary model.keras | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at its end
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if os.environ.get("ADDAX_TRACEBACK"):
+            raise
+        return _told(argv[0], error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,9 +79,16 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="train on handwritten digits, from data to picture")
     demo.add_argument("--out", default="addax-demo.png", help="path of the picture of the training curves")
-    demo.add_argument("--epochs", type=int, help="number of epochs, for a shorter or longer run")
+    demo.add_argument("--epochs", type=_positive, help="number of epochs, for a shorter or longer run")
     demo.set_defaults(command=_demo)
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a positive number. Received: {text!r}")
+    return number
 
 
 class _Version(argparse.Action):
@@ -112,15 +129,19 @@ def _run(words: list[str]) -> int:
             sys.argv = words
             sys.path.insert(0, os.path.dirname(os.path.abspath(kind)))
             runpy.run_path(kind, run_name="__main__")
-    except Exception as error:
-        traceback.print_exception(type(error), error, _from_script_on(error.__traceback__))
-        return 1
+    except (Exception, KeyboardInterrupt) as error:
+        frames = _from_script_on(error.__traceback__)
+        if isinstance(error, ImportError) and frames is None:  # of the module that was to run
+            print(f"addax run: {error}", file=sys.stderr)
+            return 2
+        traceback.print_exception(type(error), error, frames)
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
 
 def _from_script_on(tb: TracebackType | None) -> TracebackType | None:
-    """Drops the frames before the script from a traceback, and those of the import hook."""
-    whole, kept = tb, list[TracebackType]()
+    """Drops the frames before the script and those of the import hook; None where the script was not reached."""
+    kept = list[TracebackType]()
     while tb is not None:
         module = tb.tb_frame.f_globals.get("__name__", "")
         ahead = module in (__name__, "runpy") or "frozen" in tb.tb_frame.f_code.co_filename
@@ -129,29 +150,27 @@ def _from_script_on(tb: TracebackType | None) -> TracebackType | None:
         tb = tb.tb_next
     for outer, inner in zip(kept, [*kept[1:], None]):
         outer.tb_next = inner
-    return kept[0] if kept else whole
+    return kept[0] if kept else None
 
 
 def _summary(arguments: argparse.Namespace) -> int:
-    try:
-        model = conversion.described(arguments.model)
-    except (OSError, ValueError, TypeError, ImportError) as error:
-        return _told("summary", error)
+    model = conversion.described(arguments.model)
     model.summary(style=arguments.style, expand_nested=arguments.expand_nested, show_trainable=arguments.show_trainable)
     return 0
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    try:
-        conversion.convert(arguments.source, arguments.target, arguments.config, arguments.overwrite)
-    except (OSError, ValueError, TypeError, ImportError) as error:
-        return _told("convert", error)
+    conversion.convert(arguments.source, arguments.target, arguments.config, arguments.overwrite)
     return 0
 
 
 def _told(command: str, error: Exception) -> int:
     notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-    print(f"addax {command}: {error}{notes}", file=sys.stderr)
+    if isinstance(error, (OSError, ValueError, TypeError, ImportError)):
+        print(f"addax {command}: {error}{notes}", file=sys.stderr)
+    else:  # nothing that a user's file should lead to
+        told = f"{type(error).__name__}: {error}{notes}"
+        print(f"addax {command}: {told}\nSet ADDAX_TRACEBACK=1 to see where it was raised.", file=sys.stderr)
     return 1
 
 

@@ -75,7 +75,12 @@ def main(picture: str = "addax-demo.png", epochs: int | None = None) -> int:
 
     Returns:
         Exit status 0.
+
+    Raises:
+        ImportError: scikit-learn or matplotlib is missing.
+        ValueError: The picture can't be written.
     """
+    _check_picture(picture)
     keras = importlib.import_module("addax")
     keras.utils.set_random_seed(0)
     (x_train, y_train), (x_test, y_test) = load_digits()
@@ -118,6 +123,22 @@ def main(picture: str = "addax-demo.png", epochs: int | None = None) -> int:
 
     print(f"Training curves: {_draw([first, second], picture)}")
     return 0
+
+
+def _check_picture(path: str) -> None:
+    """Finds out before the training whether the picture can be written after it."""
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError as error:
+        raise ImportError("The demo plots with matplotlib. Run `pip install 'addax[demo]'`.") from error
+    folder, name = os.path.split(os.path.abspath(path))
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK) or os.path.isdir(path):
+        raise ValueError(f"The picture can't be written to {path}: its folder must exist, and be open for writing.")
+    formats = FigureCanvasBase.get_supported_filetypes()
+    if (extension := os.path.splitext(name)[1].lstrip(".").lower() or "png") not in formats:
+        raise ValueError(
+            f"The picture can't have the format {extension!r}. Known formats: {', '.join(sorted(formats))}."
+        )
 
 
 def _draw(histories: list[Any], path: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import addax
-from addax import demo
+from addax import cli, demo
 from addax.compat import install, uninstall
 from addax.compat.imports import KerasFinder
 from addax.saving.conversion import convert
@@ -60,12 +60,67 @@ def test_errors_of_scripts_are_theirs(tmp_path):
         (["run"], "what to run is missing"),
         (["run", "no.py"], "no such file"),
         (["run", "-m"], "needs a module"),
+        (["run", "-m", "no_such_module"], "addax run: No module named no_such_module"),
+        (["run", "."], "can't find '__main__' module"),
         ([], "required"),
+        (["demo", "--epochs", "0"], "argument --epochs: must be a positive number. Received: '0'"),
     ],
 )
-def test_mistakes(words, match):
-    _, error = command(*words, rc=2)
-    assert match in error
+def test_mistakes(words, match, tmp_path):
+    _, error = command(*words, rc=2, cwd=tmp_path)
+    assert match in error and "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "words, match",
+    [
+        (["--out", "no/folder/x.png"], "addax demo: The picture can't be written to no/folder/x.png"),
+        (["--out", "curves.nope"], "can't have the format 'nope'. Known formats: "),
+    ],
+)
+def test_the_demo_says_before_it_trains_where_its_picture_cannot_go(words, match, tmp_path):
+    out, error = command("demo", *words, rc=1, cwd=tmp_path)
+    assert match in error and "Traceback" not in error and not out
+
+
+def test_scripts_with_wrong_syntax(tmp_path):
+    (tmp_path / "script.py").write_text("x = = 1\n")
+    _, error = command("run", "script.py", rc=1, cwd=tmp_path)
+    python = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, cwd=tmp_path).stderr
+    assert error.splitlines()[1:] == python.splitlines()[1:]  # the first line has the path as it was given
+
+
+def test_errors_that_no_one_foresaw(tmp_path, monkeypatch, capsys):
+    def fails(path):
+        raise KeyError("inside")
+
+    monkeypatch.setattr("addax.saving.conversion.described", fails)
+    assert cli.main(["summary", "m.keras"]) == 1
+    assert capsys.readouterr().err == (
+        "addax summary: KeyError: 'inside'\nSet ADDAX_TRACEBACK=1 to see where it was raised.\n"
+    )
+    monkeypatch.setenv("ADDAX_TRACEBACK", "1")
+    with pytest.raises(KeyError):
+        cli.main(["summary", "m.keras"])
+
+
+def test_a_reader_that_is_gone(tmp_path):
+    """As in `addax summary model.keras | head -1`."""
+    model = addax.Sequential([addax.Input((1,)), addax.layers.Dense(1)])
+    (tmp_path / "m.json").write_text(model.to_json())
+    reader, writer = os.pipe()
+    os.close(reader)
+    run = [sys.executable, "-m", "addax", "summary", "m.json"]
+    done = subprocess.run(run, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_ctrl_c_in_a_script(tmp_path):
+    (tmp_path / "script.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass\n")
+    _, error = command("run", "script.py", rc=130, cwd=tmp_path)
+    assert error.startswith("Traceback") and error.endswith("KeyboardInterrupt\n")
+    assert "script.py" in error and "cli.py" not in error
 
 
 def test_summary_of_a_file(tmp_path):
