@@ -49,10 +49,10 @@ class Placement:
 
     Args:
         mesh: The devices, a `jax.sharding.Mesh`.
-        row_axis: The axis of the mesh over which the rows of batches are spread.
+        row_axes: The axes of the mesh over which the rows of batches are spread.
         layout: The sharding of a variable.
         key: A hashable value, equal for placements that lay out alike.
-        check: Raises an error if there are rules that fit none of the variables with the paths that it is given.
+        check: Called with all variables of a model before they are laid out; raises an error if rules fit none.
 
     Attributes:
         devices: Number of devices over which rows are spread.
@@ -63,17 +63,17 @@ class Placement:
     def __init__(
         self,
         mesh: Any,
-        row_axis: str,
+        row_axes: tuple[str, ...],
         layout: Callable[[Placed], Any],
         key: Hashable,
-        check: Callable[[list[str]], None],
+        check: Callable[[Sequence[Placed]], None],
     ):
         self.mesh = mesh
-        self.row_axis = row_axis
+        self.row_axes = row_axes
         self.layout = layout
         self.key = key
         self.check = check
-        self.devices: int = mesh.shape[row_axis]
+        self.devices: int = math.prod(mesh.shape[axis] for axis in row_axes)
         first = mesh.devices.flat[0]
         self.platform: str = first.platform
         self.is_one_process = all(d.process_index == first.process_index for d in mesh.devices.flat)
@@ -108,10 +108,8 @@ class Placement:
         return [self._whole_over_rows(a, getattr(v.placement, "spec", ())) for v, a in zip(variables, values)]
 
     def _whole_over_rows(self, value: Array, spec: Any) -> Array:
-        if self.row_axis not in {name for axis in spec for name in (axis if isinstance(axis, tuple) else (axis,))}:
-            return value
-        whole = [None if axis == self.row_axis else axis for axis in spec]
-        return _gathered(self.sharding(*spec), self.sharding(*whole))(value)
+        whole = [None if axis in self.row_axes else axis for axis in spec]
+        return value if whole == [*spec] else _gathered(self.sharding(*spec), self.sharding(*whole))(value)
 
     # Data
 
@@ -138,7 +136,7 @@ class Placement:
         def place(a: Any) -> Any:
             if a is None or not np.ndim(a) or a.shape[0] != rows:
                 return None if a is None else put_as(a, self.sharding())
-            return put_as(longer(a, size), self.sharding(self.row_axis))
+            return put_as(longer(a, size), self.sharding(self.row_axes))
 
         return tree.map_structure(place, data), rows
 
@@ -153,7 +151,7 @@ class Placement:
 
     def rows(self, data: Tree) -> Tree:
         """Returns arrays whose rows are spread over the devices, in a program."""
-        rows = self.sharding(self.row_axis)
+        rows = self.sharding(self.row_axes)
 
         def one(a: Any) -> Any:
             return a if a is None or not a.ndim else jax.lax.with_sharding_constraint(a, rows)
@@ -209,7 +207,7 @@ def lay_out(variables: Sequence[Placed], all_: bool = False) -> bool:
     """
     if _current is not None:
         if all_:
-            _current.check([v.path for v in variables])
+            _current.check(variables)
         return _current.lay_out(variables)
     spread = [v for v in variables if v.is_spread]
     for v in spread:

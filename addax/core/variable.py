@@ -51,6 +51,7 @@ class Variable(TensorOperators[Array]):
 
     is_spread = False  # whether a distribution laid it out
     layout_path: str | None = None  # path of the weight that it is laid out as: an optimizer's variables have one
+    heads_axis: int | None = None  # axis of the heads of attention
 
     def __init__(
         self,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,18 @@ from ..core.warnings import warn
 from .devices import list_devices
 from .layout_map import LayoutMap
 from .mesh import DeviceMesh, TensorLayout, check_fits
+
+
+class Choice(NamedTuple):
+    """Layout of a variable, and why it has that one.
+
+    Attributes:
+        axes: For each axis of the variable the axis of the mesh that it is spread over, or None.
+        why: The reason, for `explain`.
+    """
+
+    axes: tuple[str | None, ...]
+    why: str
 
 
 class Distribution:
@@ -67,7 +80,7 @@ class Distribution:
     @property
     def num_model_replicas(self) -> int:
         """Number of devices, or groups of devices, that compute with rows of their own."""
-        return int(dict(zip(self._device_mesh.axis_names, self._device_mesh.shape))[self._batch_dim_name])
+        return math.prod(self._device_mesh.sizes[axis] for axis in self._row_axes)
 
     @property
     def data_shard_id(self) -> int:
@@ -90,6 +103,14 @@ class Distribution:
             variable: The variable.
         """
         return TensorLayout([None] * len(variable.shape), self._device_mesh)
+
+    def choose(self, variable: Variable) -> Choice:
+        """Returns the layout of a variable and the reason for it.
+
+        Args:
+            variable: The variable.
+        """
+        return Choice(self.get_variable_layout(variable).axes, "the distribution's")
 
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
         """Returns the layout of the output of a layer; None where the compiler chooses it.
@@ -123,7 +144,7 @@ class Distribution:
     @functools.cached_property
     def placement(self) -> Placement:
         """How values are laid out, for programs."""
-        return Placement(self._device_mesh.backend_mesh, self.batch_dim_name, self._sharding_of, object(), self._check)
+        return Placement(self._device_mesh.backend_mesh, self._row_axes, self._sharding_of, object(), self._check)
 
     def _sharding_of(self, variable: Any) -> Any:
         given = variable._layout
@@ -133,8 +154,12 @@ class Distribution:
         check_fits(f"variable '{variable.path}'", variable.shape, layout)
         return layout.backend_layout
 
-    def _check(self, paths: list[str]) -> None:
-        """Raises ValueError if rules of this distribution don't fit variables with these paths."""
+    @property
+    def _row_axes(self) -> tuple[str, ...]:
+        return (self.batch_dim_name,)
+
+    def _check(self, variables: Sequence[Any]) -> None:
+        """Raises ValueError if rules of this distribution don't fit the variables of a model."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} device_mesh={self._device_mesh}>"
@@ -171,6 +196,14 @@ class DataParallel(Distribution):
                 f"devices of its other axes compute the same. Received: device_mesh={device_mesh}"
             )
         super().__init__(device_mesh, None, auto_shard_dataset)
+
+    def choose(self, variable: Variable) -> Choice:
+        """Returns the layout of a variable and the reason for it.
+
+        Args:
+            variable: The variable.
+        """
+        return Choice(self.get_variable_layout(variable).axes, "data parallel")
 
 
 class ModelParallel(Distribution):
@@ -221,6 +254,15 @@ class ModelParallel(Distribution):
         found = self._layout_map[variable.layout_path or variable.path]
         return super().get_variable_layout(variable) if found is None else found
 
+    def choose(self, variable: Variable) -> Choice:
+        """Returns the layout of a variable and the rule that it comes from.
+
+        Args:
+            variable: The variable.
+        """
+        rules = self._layout_map.matching(variable.layout_path or variable.path)
+        return Choice(self.get_variable_layout(variable).axes, f"rule '{rules[0]}'" if rules else "no rule matches")
+
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
         """Returns the layout of the rule for the output of a layer; None where there is none.
 
@@ -229,8 +271,8 @@ class ModelParallel(Distribution):
         """
         return self._layout_map[path]
 
-    def _check(self, paths: list[str]) -> None:
-        self._layout_map.check_used(paths)
+    def _check(self, variables: Sequence[Any]) -> None:
+        self._layout_map.check_used([v.path for v in variables])
 
 
 _current: Distribution | None = None
@@ -272,4 +314,4 @@ def set_distribution(value: Distribution | None) -> None:
     changes.count += 1  # what was found out about models holds for other devices
 
 
-__all__ = ["DataParallel", "Distribution", "ModelParallel", "distribution", "set_distribution"]
+__all__ = ["Choice", "DataParallel", "Distribution", "ModelParallel", "distribution", "set_distribution"]

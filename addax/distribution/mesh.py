@@ -58,6 +58,11 @@ class DeviceMesh:
         return self._axis_names
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Number of devices along each axis, by its name."""
+        return dict(zip(self._axis_names, map(int, self._shape)))
+
+    @property
     def devices(self) -> np.ndarray:
         """Devices, in the shape of the mesh."""
         return self._devices
@@ -179,7 +184,7 @@ def check_fits(what: str, shape: tuple[int, ...], layout: TensorLayout) -> None:
             f"The layout of {what} has {len(layout.axes)} axes, but its shape {shape} has {len(shape)}. Received: "
             f"axes={layout.axes}"
         )
-    sizes = dict(zip(mesh.axis_names, mesh.shape))
+    sizes = mesh.sizes
     for number, (axis, size) in enumerate(zip(layout.axes, shape)):
         if axis is not None and size % sizes[axis]:
             count = sizes[axis]

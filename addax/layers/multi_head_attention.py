@@ -158,6 +158,8 @@ class HeadsOfAttention(Layer):
         dense.supports_masking = True  # silences the warning: `compute_mask` handles the masks
         setattr(self, attribute, dense)
         dense.build(input_shape)
+        for weight in dense.weights:  # devices that share a layer's work compute some heads each
+            weight.heads_axis = {"kernel": 2 - contracted, "bias": 0 if contracted == 1 else None}.get(weight.name)
 
     def _policy_for_files(self) -> DTypePolicy:
         """Returns the policy with those of the projections, whose configs files don't hold, if they are quantized."""

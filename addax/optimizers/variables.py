@@ -83,6 +83,7 @@ class OptimizerVariables(Owner):
             name=f"{path}_{name}" if name else path,
         )
         variable.layout_path = getattr(reference_variable, "path", None)
+        variable.heads_axis = getattr(reference_variable, "heads_axis", None)
         return variable
 
     def add_optimizer_variables(

@@ -95,7 +95,7 @@ def _loop(
 
         carry = lax.fori_loop(start, start + count, body, state[1:] if fixed is not None else state)
         state = [[None] * len(fixed), *carry] if fixed is not None else carry
-        return state, program.whole(program.model._logs_of(state[-1]))
+        return program.in_place(state), program.whole(program.model._logs_of(state[-1]))
 
     one = program.traced_step  # traced once, for the logs' shapes and for the loop
 
@@ -104,7 +104,8 @@ def _loop(
 
     shapes = jax.eval_shape(lambda s: one(description, None, s, batch(0), None)[1], state)
     logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-    return lax.fori_loop(start, start + count, step, (state, logs))
+    state, logs = lax.fori_loop(start, start + count, step, (state, logs))
+    return program.in_place(state), program.whole(logs)
 
 
 def _predictions(description: Description, size: int, state: State, data: Any, count: Any) -> tuple[State, Any]:
@@ -124,7 +125,7 @@ def _predictions(description: Description, size: int, state: State, data: Any, c
     shapes = jax.eval_shape(lambda s: program.step(description, s, batch(0), None)[1], state)
     found = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), shapes)
     others, found = lax.fori_loop(0, count, body, (state[1], found))
-    return [[], others], program.whole(found)
+    return program.in_place([[], others]), program.whole(found)
 
 
 def _cut(arrays: Any, start: Any, size: int) -> Any:

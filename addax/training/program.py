@@ -245,8 +245,8 @@ class Program:
         """A batch on the devices that its rows are spread over, and the number of rows; None for one device."""
         return (batch, None) if self.spread is None else self.spread.put_rows(batch)
 
-    def _in_place(self, state: State) -> State:
-        """A new state in the layouts of the variables."""
+    def in_place(self, state: State) -> State:
+        """A new state in the layouts of the variables, for whoever traces it."""
         if self.spread is None:
             return state
         return [self.spread.constrain(group, values) for group, values in zip(self.groups, state)]
@@ -254,7 +254,7 @@ class Program:
     def step(self, description: Description, state: State, data: Any, valid: Any) -> tuple[State, Any]:
         """One step, for whoever traces it."""
         new, out = self._step_of(description, state, data, valid)
-        return self._in_place(new), self.whole(out)
+        return self.in_place(new), self.whole(out)
 
     def _step_of(self, description: Description, state: State, data: Any, valid: Any) -> tuple[State, Any]:
         if self.is_builtin:
@@ -273,7 +273,7 @@ class Program:
         """The state after a built-in step, for whoever traces it."""
         update = self.model._train_update if self.kind == "train" else self.model._test_update
         with valid_rows(valid):
-            return self._in_place([list(g) for g in update(tuple(state), data)[0]])
+            return self.in_place([list(g) for g in update(tuple(state), data)[0]])
 
     def on_batch(self, state: State, data: Any, valid: int | None = None) -> tuple[State, Any]:
         """One step on a batch.

@@ -6,7 +6,9 @@ say before it starts, so the tests call this in a process that has 8.
 
 from __future__ import annotations
 
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 
 import addax as keras
 from addax import layers
+from addax.core.engine import jax
 
 spread = keras.distribution
 rng = np.random.default_rng(0)
@@ -80,7 +83,219 @@ def fast() -> None:
     assert len(kernel.value.sharding.device_set) == 1
 
 
-CHECKS = [fast]
+class Watching(keras.callbacks.Callback):
+    """A callback with a batch hook, for which steps run one by one."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        pass
+
+
+def batches(size: int) -> Any:
+    """An iterable of the first rows, whose last batch is short where they don't fill it."""
+    cuts = [slice(i, min(i + size, 80)) for i in range(0, 80, size)]
+
+    class Source(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return len(cuts)
+
+        def __getitem__(self, i: int) -> Any:
+            return ROWS[cuts[i]], LABELS[cuts[i]]
+
+    return Source()
+
+
+def ways() -> None:
+    """Every way of running steps, with batches that fill the devices, that don't, and that are fewer than they."""
+    ways_ = ({}, {"callbacks": [Watching()]}, {"source": batches})
+    for make in (mlp, lambda: mlp("sgd")):
+        for options in ways_:
+            for batch in (64, 100, 4) if make is mlp else (100,):
+                one = trained(None, make, batch, **options)
+                for distribution in (spread.DataParallel(), spread.FullySharded(small=0)):
+                    assert_same(one, trained(distribution, make, batch, **options))
+
+
+def parts() -> None:
+    """Data that are too large to be kept on the devices."""
+    from addax.training import plans
+
+    plans._COPIED = 0
+    assert_same(trained(None, batch=10), trained(spread.DataParallel(), batch=10))
+
+
+def on_batches() -> None:
+    """`train_on_batch` and its relatives, and custom training steps."""
+
+    class Custom(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = layers.Dense(3, activation="softmax")
+
+        def call(self, x: Any) -> Any:
+            return self.dense(x)
+
+        def train_step(self, state: Any, data: Any) -> Any:
+            trainable, others, optimizer, metrics = state
+            x, y = data
+
+            def loss_of(values: Any) -> Any:
+                y_pred, _ = self.stateless_call(values, others, x)
+                return keras.ops.mean(keras.losses.sparse_categorical_crossentropy(y, y_pred))
+
+            loss, grads = jax.value_and_grad(loss_of)(trainable)
+            trainable, optimizer = self.optimizer.stateless_apply(optimizer, grads, trainable)
+            return {"loss": loss}, (trainable, others, optimizer, metrics)
+
+    def custom() -> Any:
+        model = Custom()
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.build((None, 8))
+        return model
+
+    found = []
+    for distribution in (None, spread.DataParallel(), spread.FullySharded(small=0)):
+        spread.set_distribution(distribution)
+        keras.utils.set_random_seed(1)
+        model = mlp()
+        logs = [model.train_on_batch(ROWS[:n], LABELS[:n], return_dict=True)["loss"] for n in (64, 13, 13)]
+        logs.append(model.test_on_batch(ROWS[:5], LABELS[:5], return_dict=True)["loss"])
+        found.append([*logs, *model.predict_on_batch(ROWS[:3]).ravel()])
+        found[-1] += trained(distribution, custom)[1]["loss"]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-6)
+
+
+def dropout() -> None:
+    """Dropped positions are the same bits under each layout."""
+    found = []
+    x = np.ones((16, 24), "float32")
+    for distribution in (None, spread.DataParallel(), spread.FullySharded(mesh_of(2, 4), small=0)):
+        spread.set_distribution(distribution)
+        model = keras.Sequential([keras.Input((24,)), layers.Dropout(0.4, seed=3), layers.GaussianNoise(1.0, seed=4)])
+        model.compile(loss="mse")
+        model.predict_step = lambda state, data, model=model: model.stateless_call(*state, data, training=True)
+        found.append(model.predict(x, batch_size=16, verbose=0))
+    assert np.array_equal(found[0] != 0, found[1] != 0)
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+
+
+def mesh_of(rows: int, tensor: int) -> Any:
+    """8 devices in two axes."""
+    return spread.DeviceMesh((rows, tensor), ["batch", "model"])
+
+
+WORDS, LENGTH, WIDTH = 64, 16, 32
+IDS = rng.integers(0, WORDS, (64, LENGTH))
+
+
+def gpt() -> Any:
+    """A language model of two blocks."""
+    inputs = keras.Input((LENGTH,), dtype="int32")
+    h = layers.Embedding(WORDS, WIDTH)(inputs)
+    for i in range(2):
+        n = layers.LayerNormalization()(h)
+        h = h + layers.MultiHeadAttention(4, 8, dropout=0.1)(n, n, use_causal_mask=True)
+        n = layers.LayerNormalization()(h)
+        h = h + layers.Dense(WIDTH, name=f"down_{i}")(layers.Dense(4 * WIDTH, activation="gelu", name=f"up_{i}")(n))
+    model = keras.Model(inputs, layers.Dense(WORDS)(layers.LayerNormalization()(h)))
+    model.compile(keras.optimizers.AdamW(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def by_rules() -> Any:
+    """Megatron's layout as a user writes it."""
+    rules = spread.LayoutMap(mesh_of(2, 4))
+    rules[r".*/(query|key|value)/kernel"] = (None, "model", None)
+    rules[r".*/attention_output/kernel"] = ("model", None, None)
+    rules[r"up_\d/kernel"] = (None, "model")
+    rules[r"down_\d/kernel"] = spread.TensorLayout(("model", None))
+    return spread.ModelParallel(layout_map=rules)
+
+
+def state_bytes(model: Any) -> int:
+    """Bytes of a model's state on the first device."""
+    variables = [*model.variables, *model.optimizer.variables]
+    return sum(v.value.addressable_shards[0].data.nbytes for v in variables)
+
+
+def collectives(model: Any, kind: str = "train") -> Counter:
+    """How many transfers of each kind the compiled step has."""
+    programs = model._programs[kind].executables._programs.values()
+    text = "".join(program.get().as_text() for program in programs)
+    found = re.findall(r"= .*? (all-reduce|all-gather|reduce-scatter|all-to-all)(?:-start)?\(", text)
+    return Counter(found)
+
+
+def layouts() -> None:
+    """A language model under every layout: the same losses; bytes and transfers as designed."""
+
+    def run(distribution: Any) -> tuple[Any, float]:
+        spread.set_distribution(distribution)
+        keras.utils.set_random_seed(1)
+        model = gpt()
+        loss = model.fit(IDS, IDS, batch_size=16, epochs=1, verbose=0, shuffle=False).history["loss"][0]
+        said = spread.explain(model)
+        variables = [*model.variables, *model.optimizer.variables]
+        held = [(v.path, v.value.addressable_shards[0].data.nbytes) for v in variables]
+        wrong = [(row, *there) for row, there in zip(said.rows, held, strict=True) if (row.path, row.nbytes) != there]
+        assert not wrong, wrong
+        return model, loss
+
+    model, expected = run(None)
+    whole = state_bytes(model)
+    weights = len(model.trainable_variables)
+    found: dict[str, Any] = {
+        "data": spread.DataParallel(),
+        "optimizer": spread.FullySharded(spread_weights=False, small=0),
+        "full": spread.FullySharded(small=0),
+        "copies": spread.FullySharded(spread.DeviceMesh((2, 4), ["replica", "batch"]), small=0),
+        "both": spread.FullySharded(mesh_of(2, 4), small=0),
+        "rules": by_rules(),
+        "auto": spread.auto(),
+        "auto, little memory": spread.auto(memory=1000),
+    }
+    models = {}
+    for name, distribution in found.items():
+        models[name], loss = run(distribution)
+        np.testing.assert_allclose(loss, expected, rtol=1e-6, err_msg=name)
+    held = {name: state_bytes(model) for name, model in models.items()}
+    moved = {name: collectives(model) for name, model in models.items()}
+    assert held["data"] == whole and held["auto"] == whole
+    assert whole / 8 < held["full"] < whole / 8 * 1.05
+    assert held["optimizer"] < whole * (1 / 3 + 2 / 3 / 8) * 1.05
+    assert whole / 4 < held["copies"] < whole / 4 * 1.05
+    assert held["both"] < whole / 8 * 1.4
+    assert 1 <= moved["data"]["all-reduce"] <= 5 and moved["data"].keys() == {"all-reduce"}
+    assert moved["full"]["all-gather"] <= 2 * weights and not moved["full"]["all-to-all"]
+    assert moved["rules"]["all-reduce"] < 40 and not moved["rules"]["all-to-all"]
+    assert not moved["both"]["all-to-all"]
+
+
+IMAGES = rng.normal(size=(64, 16, 16, 16)).astype("float32")
+
+
+def of_kernels() -> None:
+    """No kernel gathers a batch that is spread, whatever computes it on the platform."""
+    tails = {
+        "convolution": [layers.Conv2D(4, 3, padding="same"), layers.MaxPooling2D()],
+        "pointwise": [layers.Conv2D(8, 1), layers.AveragePooling2D(2)],
+        "depthwise": [layers.DepthwiseConv2D(3, padding="same")],
+        "grouped": [layers.Conv2D(8, 3, groups=4)],
+        "transposed": [layers.Conv2DTranspose(4, 3, strides=2)],
+        "normalization": [layers.GroupNormalization(4), layers.SpatialDropout2D(0.2), layers.BatchNormalization()],
+        "recurrent": [layers.Reshape((16, 256)), layers.LSTM(4, dropout=0.1, recurrent_dropout=0.1)],
+    }
+    spread.set_distribution(spread.DataParallel())
+    for name, tail in tails.items():
+        model = keras.Sequential([keras.Input((16, 16, 16)), *tail, layers.Flatten(), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.train_on_batch(IMAGES, np.ones((64, 1), "float32"))
+        moved = collectives(model)
+        assert moved.keys() == {"all-reduce"}, (name, moved)
+        assert moved["all-reduce"] <= 6, (name, moved)
+
+
+CHECKS = [fast, ways, parts, on_batches, dropout, layouts, of_kernels]
 
 
 def main() -> None:
