@@ -15,6 +15,7 @@ _late.provide(
     export="addax.export.archive",
     ops="addax.ops",
     initializers="addax.initializers",
+    distribution="addax.distribution.sharded",
     tuning="addax.core.tuning",
     jax_inside="addax.core.jax_inside",
 )

@@ -22,6 +22,7 @@ import numpy as np
 from . import tree
 from .buffers import longer
 from .engine import jax, put
+from .late import provided
 from .types import Array, Tree
 
 Axes = tuple[Any, ...]  # for each axis of an array the mesh axis that it is spread over, or None
@@ -180,6 +181,7 @@ def _gathered(stored: Any, whole: Any) -> Callable[[Array], Array]:
 
 
 _current: Placement | None = None
+_is_chosen = False  # whether the user has set one, or was told of the devices that are there
 
 
 def current() -> Placement | None:
@@ -189,8 +191,18 @@ def current() -> Placement | None:
 
 def use(placement: Placement | None) -> None:
     """Makes `placement` the current one."""
-    global _current
-    _current = placement
+    global _current, _is_chosen
+    _current, _is_chosen = placement, True
+
+
+def for_a_program() -> Placement | None:
+    """The placement of a new program. Before the first one, several devices that nobody chose to use are spoken of."""
+    global _is_chosen
+    if not _is_chosen:
+        _is_chosen = True
+        if jax.device_count() > 1:
+            provided("distribution").several_devices()
+    return _current
 
 
 def lay_out(variables: Sequence[Placed], all_: bool = False) -> bool:
@@ -268,6 +280,7 @@ __all__ = [
     "count",
     "current",
     "fetch",
+    "for_a_program",
     "lay_out",
     "platform",
     "put_as",

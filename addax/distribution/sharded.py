@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from ..core import dtypes
 from ..core.engine import jax
 from ..core.variable import Variable
 from .devices import list_devices
-from .distributions import Choice, Distribution
+from .distributions import Choice, Distribution, set_distribution
 from .mesh import DeviceMesh, TensorLayout
 
 SMALL = 1 << 16  # bytes of a weight below which a transfer costs more than the memory is worth
@@ -226,6 +227,27 @@ def memory_of_a_device() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / jax.local_device_count()
 
 
+def several_devices() -> None:
+    """Says, before the first program, that there are several devices; uses them all where `ADDAX_DEVICES` is "all".
+
+    Raises:
+        ValueError: `ADDAX_DEVICES` is something else.
+    """
+    wanted = os.environ.get("ADDAX_DEVICES", "")
+    if wanted not in ("", "all"):
+        raise ValueError(f"The environment variable `ADDAX_DEVICES` can be 'all'. Received: {wanted!r}")
+    if wanted:
+        set_distribution(auto())
+        return
+    devices = jax.devices()
+    if devices[0].platform != "cpu":
+        text = (
+            f"{len(devices)} {devices[0].platform.upper()}s are here and 1 is used: "
+            "`keras.distribution.set_distribution(keras.distribution.auto())` uses all."
+        )
+        print(text, file=sys.stderr)
+
+
 class StateBytes(NamedTuple):
     """Bytes of a model's state, whole.
 
@@ -256,4 +278,14 @@ def state_bytes(variables: Sequence[Any]) -> StateBytes:
     return StateBytes(sum(map(nbytes, variables)) - slots, slots, gradients)
 
 
-__all__ = ["Auto", "FullySharded", "StateBytes", "auto", "chosen", "memory_of_a_device", "nbytes", "state_bytes"]
+__all__ = [
+    "Auto",
+    "FullySharded",
+    "StateBytes",
+    "auto",
+    "chosen",
+    "memory_of_a_device",
+    "nbytes",
+    "several_devices",
+    "state_bytes",
+]

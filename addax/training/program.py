@@ -61,7 +61,7 @@ class Program:
         self._variables = [v for group in self.groups for v in group]
         ends = [0, *itertools.accumulate(map(len, self.groups))]
         self._bounds = list(itertools.pairwise(ends))
-        self.spread = placement.current()
+        self.spread = placement.for_a_program()
         if placement.lay_out(self._variables, kind == "train"):
             changes.count += 1  # compiled calls find the values elsewhere
         self.key = program_key(model, kind)

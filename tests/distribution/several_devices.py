@@ -6,6 +6,7 @@ say before it starts, so the tests call this in a process that has 8.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections import Counter
@@ -40,9 +41,15 @@ def mlp(optimizer: str = "adam") -> Any:
     return model
 
 
-def trained(distribution: Any, make: Callable[[], Any] = mlp, batch: int = 64, **options: Any) -> tuple[Any, dict, Any]:
+UNSET = object()
+
+
+def trained(
+    distribution: Any = UNSET, make: Callable[[], Any] = mlp, batch: int = 64, **options: Any
+) -> tuple[Any, dict, Any]:
     """Trains a model under a distribution; returns it, its history and what it predicts."""
-    spread.set_distribution(distribution)
+    if distribution is not UNSET:
+        spread.set_distribution(distribution)
     keras.utils.set_random_seed(1)
     model = make()
     source = options.pop("source", None)
@@ -67,10 +74,13 @@ def assert_same(one: tuple[Any, dict, Any], other: tuple[Any, dict, Any], rtol: 
 def fast() -> None:
     """The way of a person with one box: a ragged batch, validation, prediction, evaluation, calls, going back."""
     assert len(spread.list_devices()) == 8
+    os.environ["ADDAX_DEVICES"] = "all"
+    many = trained()
+    assert repr(spread.distribution()).startswith("<auto: data parallel")
     one = trained(None)
-    many = trained(spread.DataParallel())
     assert_same(one, many)
     model = many[0]
+    spread.set_distribution(spread.DataParallel())
     kernel = model.layers[0].kernel
     assert len(kernel.value.sharding.device_set) == 8
     batch = model.optimizer.variables[-1].value
