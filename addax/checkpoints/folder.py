@@ -11,7 +11,6 @@ A checkpoint is written to a folder of another name, which is renamed when every
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -19,9 +18,10 @@ import shutil
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from ..core.disk import sync, sync_folder
+from ..core.locks import held
 from ..core.warnings import warn
 from .arrays import Damaged, read_arrays, write_arrays
 from .encoding import dumps
@@ -58,7 +58,7 @@ class Folder:
     def __init__(self, path: str | os.PathLike, keep: int):
         self.path = Path(path)
         self.keep = keep
-        self._lock: Any = None
+        self._lock: IO | None = None
         self._damaged: list[Path] = []
 
     def open(self) -> None:
@@ -74,7 +74,13 @@ class Folder:
             raise NotADirectoryError(
                 f"Checkpoints need a folder, and '{self.path}' is a file: pass another path."
             ) from None
-        self._take_lock()
+        try:
+            self._lock = held(self.path / _LOCK)
+        except BlockingIOError:
+            raise RuntimeError(
+                f"Another training uses the checkpoints in '{self.path}': wait until it has ended, or pass another "
+                "folder. Each training needs a folder of its own."
+            ) from None
         for left in self.path.glob(f"{_PARTIAL}*"):
             shutil.rmtree(left, ignore_errors=True)
 
@@ -83,24 +89,6 @@ class Folder:
         if self._lock is not None:
             self._lock.close()  # which unlocks it
             self._lock = None
-
-    def _take_lock(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            return
-        lock = open(self.path / _LOCK, "a")  # noqa: SIM115
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                return  # a file system without locks
-            raise RuntimeError(
-                f"Another training uses the checkpoints in '{self.path}': wait until it has ended, or pass another "
-                "folder. Each training needs a folder of its own."
-            ) from None
-        self._lock = lock
 
     def names(self) -> list[Path]:
         """Returns the folders of the checkpoints, the last one first."""

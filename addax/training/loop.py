@@ -18,7 +18,7 @@ from .epoch_metrics import accumulating, set_aside
 from .exclusive import exclusively
 from .logs import log_names, numpy_logs
 from .nans import NanFinder
-from .resuming import Saver, checkpoints_for
+from .resuming import SafePoints, Saver, checkpoints_for
 from .runner import Observer, Runner
 from .steps import StepModel
 
@@ -80,10 +80,10 @@ class Training:
         epoch: Number of the epoch under way, or of the next one.
         callbacks: The callbacks.
         runner: Runner of the training steps; it holds the position in the data.
-        saver: Writer of the checkpoints; None where there are none.
+        saver: Writer of the checkpoints, if any are written.
     """
 
-    saver: Saver | None = None
+    saver = SafePoints()
 
     def __init__(
         self,
@@ -149,10 +149,11 @@ class Training:
         if checkpoints is None:
             self._run()
             return model.history
-        with Saver(self, checkpoints) as self.saver:
-            saved = self.saver.read()
-            if saved is not None and self.saver.has_ended(saved):
-                self.saver.restore(saved)
+        with Saver(self, checkpoints) as saver:
+            self.saver = saver
+            saved = saver.read()
+            if saved is not None and saver.has_ended(saved):
+                saver.restore(saved)
             else:
                 self._run(saved)
         return model.history
@@ -162,12 +163,10 @@ class Training:
             self.callbacks.on_train_begin()
             values: list[Any] = []
             try:
-                if self.saver is not None:
-                    self.saver.begin(saved)
+                self.saver.begin(saved)
                 with guarded():
                     self._epochs()
-                if self.saver is not None:
-                    values = self.saver.values()
+                values = self.saver.values()
             finally:
                 for used in (self.runner, self.validation):
                     if used is not None:
@@ -175,8 +174,7 @@ class Training:
                 if self.model.optimizer is not None and int(self.model.optimizer.iterations) > 0:
                     self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
         self.callbacks.on_train_end(self._logs)
-        if self.saver is not None:
-            self.saver.ended(values)
+        self.saver.ended(values)
 
     @contextmanager
     def _known_to_model(self) -> Iterator[None]:
@@ -204,8 +202,7 @@ class Training:
             if self.runner.limited.exhausted:
                 feeding.warn_of_end()
                 model.stop_training |= self.runner.source.one_pass
-            if self.saver is not None:
-                self.saver.steps_ended(device_logs)
+            self.saver.steps_ended(device_logs)
             epoch_logs = numpy_logs(device_logs)
             if self.validation is not None and self.given.validates(self.epoch):
                 results = _run_test(self.validation, self.callbacks, self.saver)
@@ -215,7 +212,7 @@ class Training:
             self.epoch += 1
             if model.stop_training:
                 break
-            if self.saver is not None and self.epoch < self.given.epochs:
+            if self.epoch < self.given.epochs:
                 self.saver.epoch_ended()
 
     def _steps(self) -> dict[str, Any] | None:
@@ -244,8 +241,7 @@ class Training:
         """Called after each dispatch; returns whether to leave the epoch."""
         if self.model.stop_training and self.runner.batch_hooks:
             return True
-        if self.saver is not None:
-            self.saver.stepped(logs)
+        self.saver.stepped(logs)
         return False
 
 
@@ -254,13 +250,13 @@ def _is_shown(verbose: int, steps: int | None) -> bool:
     return verbose == 1 or (verbose == 2 and steps is None)
 
 
-def _run_test(runner: Runner, callbacks: CallbackList, saver: Saver | None = None) -> dict[str, Any]:
+def _run_test(runner: Runner, callbacks: CallbackList, saver: SafePoints | None = None) -> dict[str, Any]:
     """Runs an evaluation; returns its logs. `saver` is that of the training whose validation this is."""
+    saver = saver or SafePoints()
     model = runner.model
 
     def leave(logs: Any) -> bool:
-        if saver is not None:
-            saver.validated()
+        saver.validated()
         return model.stop_evaluating
 
     model.stop_evaluating = False

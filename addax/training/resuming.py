@@ -64,7 +64,49 @@ def variables_of(model: StepModel) -> list[Variable]:
     return list({id(v): v for group in groups for v in group}.values())
 
 
-class Saver:
+class SafePoints:
+    """The points of a training between two dispatches, where it could be saved. Here nothing is; see `Saver`."""
+
+    def begin(self, saved: Saved | None) -> None:
+        """Training begins.
+
+        Args:
+            saved: The checkpoint that it goes on from; None to begin anew.
+        """
+
+    def stepped(self, logs: Any) -> None:
+        """A dispatch has ended.
+
+        Args:
+            logs: Its logs, on the device.
+        """
+
+    def steps_ended(self, logs: Any) -> None:
+        """The steps of an epoch have ended; its validation and the callbacks follow.
+
+        Args:
+            logs: The logs of the last dispatch.
+        """
+
+    def validated(self) -> None:
+        """A dispatch of a validation has ended."""
+
+    def epoch_ended(self) -> None:
+        """An epoch has ended, and another one follows."""
+
+    def values(self) -> list[Any]:
+        """Returns the values of all variables, to compare with those after the training has ended."""
+        return []
+
+    def ended(self, before: list[Any]) -> None:
+        """The training has ended.
+
+        Args:
+            before: What `values` returned after its last epoch.
+        """
+
+
+class Saver(SafePoints):
     """Writes the checkpoints of a training, and takes the training up from the last one.
 
     Args:
@@ -170,18 +212,12 @@ class Saver:
     # Safe points
 
     def begin(self, saved: Saved | None) -> None:
-        """Goes on from a checkpoint, or writes a first one: a folder that can't be written to is known early."""
         if saved is None:
-            self._save(self._snapshot())
+            self._save(self._snapshot())  # so that a folder that can't be written to is known early
         else:
             self.restore(saved)
 
     def stepped(self, logs: Any) -> None:
-        """A dispatch has ended.
-
-        Args:
-            logs: Its logs, on the device.
-        """
         runner = self.training.runner
         self._steps += runner.step - self._in_epoch
         self._in_epoch = runner.step
@@ -194,11 +230,6 @@ class Saver:
             runner.limited.marking = True
 
     def steps_ended(self, logs: Any) -> None:
-        """The steps of an epoch have ended; its validation and the callbacks follow.
-
-        Args:
-            logs: The logs of the last dispatch.
-        """
         self._in_epoch = 0
         if not self._has_one:  # else what callbacks write now would be written again
             self._wait()
@@ -210,28 +241,20 @@ class Saver:
             self._before_validation = snapshot if validates else None
 
     def validated(self) -> None:
-        """A dispatch of a validation has ended."""
         # Nothing takes over the buffers of the weights meanwhile.
         if self.termination.requested and self._before_validation is not None:
             self._save(self._before_validation)
 
     def epoch_ended(self) -> None:
-        """An epoch has ended, and another one follows."""
         self._before_validation = None
         if self.termination.requested or self._is_due() or self.checkpoints.every_epoch:
             self._save(self._snapshot())
 
     def values(self) -> list[Any]:
-        """Returns the values of all variables, to compare with those after the training has ended."""
         self._before_validation = None
         return self.training.runner.program.latest(self.variables)
 
     def ended(self, before: list[Any]) -> None:
-        """The training has ended.
-
-        Args:
-            before: What `values` returned after its last epoch.
-        """
         self._wait()
         if self.checkpoints.delete_at_end:
             self.folder.remove()
@@ -334,4 +357,4 @@ def _compare_versions(then: dict[str, str]) -> None:
         warn(f"Training goes on, but perhaps not bit for bit as it would have: {'; '.join(found)}.")
 
 
-__all__ = ["Saver", "checkpoints_for", "variables_of"]
+__all__ = ["SafePoints", "Saver", "checkpoints_for", "variables_of"]

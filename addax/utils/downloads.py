@@ -18,9 +18,9 @@ from typing import Any
 
 from ..callbacks.output import print_msg
 from ..callbacks.progbar import Progbar
+from ..core.locks import locked
 from ..version import __version__
 from .archives import check_formats, extract_archive
-from .locks import locked
 
 _CHUNK = 1 << 18  # bytes
 _TIMEOUT = 60.0  # seconds without a byte after which a connection counts as broken

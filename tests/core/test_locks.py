@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from addax.utils import locks
+from addax.core import locks
 
 
 @pytest.fixture(params=["flock", "files"])
@@ -61,3 +61,19 @@ def test_a_file_left_by_a_process_that_died(tmp_path: Path, monkeypatch: pytest.
 def test_where_no_file_can_be_made_nothing_is_locked() -> None:
     with locks.locked(Path("/dev/null/file")) as waited:
         assert not waited
+
+
+def test_a_lock_that_is_held_is_refused_at_once(tmp_path: Path) -> None:
+    first = locks.held(tmp_path / ".lock")
+    assert first is not None
+    with pytest.raises(BlockingIOError, match="another process has the lock"):
+        locks.held(tmp_path / ".lock")
+    first.close()
+    second = locks.held(tmp_path / ".lock")
+    assert second is not None
+    second.close()
+
+
+def test_nothing_is_held_where_files_cannot_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "fcntl", None)
+    assert locks.held(tmp_path / ".lock") is None and locks.held(tmp_path / ".lock") is None

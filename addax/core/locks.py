@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 try:
     import fcntl
@@ -48,6 +50,36 @@ def locked(path: Path) -> Iterator[bool]:
             lock.unlink()  # before it is released: see `_acquire`
         if fcntl is not None:
             os.close(handle)
+
+
+def held(lock: Path) -> IO | None:
+    """Takes a lock at once, without waiting, for as long as the returned file is open.
+
+    Args:
+        lock: The file that is locked; it is made, and stays.
+
+    Returns:
+        The open file; None where files can't be locked (Windows, some network file systems), so that nothing is held.
+
+    Raises:
+        BlockingIOError: Another process has the lock.
+        OSError: The file can't be made.
+
+    >>> import pathlib, tempfile
+    >>> file = held(pathlib.Path(tempfile.mkdtemp()) / ".lock")
+    >>> file.close()
+    """
+    if fcntl is None:
+        return None
+    file = open(lock, "a")  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise BlockingIOError(error.errno, "another process has the lock", str(lock)) from None
+        return None
+    return file
 
 
 def _acquire(lock: Path) -> tuple[int, bool]:
