@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import ast
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -73,11 +73,41 @@ def test_a_warning_is_of_its_class_and_said_once_a_line() -> None:
     assert [(w.category, w.filename) for w in caught] == [(FutureWarning, __file__)]
 
 
-def test_no_module_counts_frames_itself() -> None:
+def _warns_otherwise(path: Path) -> list[str]:
+    """The places of a module that warn by anything but `core.warnings.warn`, which names the user's line."""
+    tree = ast.parse(path.read_text())
+    imports = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    known = {a.name for n in imports if n.level and (n.module or "").endswith("warnings") for a in n.names}
+    found: list[ast.stmt | ast.expr] = [n for n in imports if not n.level and n.module in ("warnings", "_warnings")]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [node for alias in node.names if alias.name == "warnings"]
+        elif isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            own = isinstance(node.func, ast.Name) and name == "warn" and "warn" in known
+            warns = name in ("warn", "warn_explicit", "showwarning") and not own
+            found += [node] * (warns or any(k.arg == "stacklevel" for k in node.keywords))
+    return [f"{path}:{n.lineno}" for n in found]
+
+
+def test_every_warning_is_given_by_the_function_that_names_the_users_line() -> None:
     package = Path(keras.__file__).parent
-    found = [
-        str(path.relative_to(package))
-        for path in package.rglob("*.py")
-        if re.search(r"stacklevel=\d|warnings\.warn\(", path.read_text()) and path.name != "warnings.py"
-    ]
-    assert not found
+    modules = [path for path in package.rglob("*.py") if path != package / "core" / "warnings.py"]
+    assert [place for path in modules for place in _warns_otherwise(path)] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import warnings",
+        "from warnings import warn; warn('x')",
+        "warn('x')",
+        "self.warn('x')",
+        "from ..core.warnings import warn; warn('x', stacklevel=2)",
+    ],
+)
+def test_other_ways_to_warn_are_found(line: str, tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(line)
+    assert _warns_otherwise(tmp_path / "module.py")
+    (tmp_path / "right.py").write_text("from ..core.warnings import warn; warn('x')")
+    assert not _warns_otherwise(tmp_path / "right.py")
