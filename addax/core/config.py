@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .errors import did_you_mean
@@ -233,6 +235,25 @@ class ThreadState(threading.local):
         self.symbolic = False  # core.scopes: SymbolicScope
         self.written: Any = None  # core.serialization: the layers met so far in one serialisation
         self.read: Any = None  # core.serialization: those made so far in one deserialisation
+
+    @contextmanager
+    def setting(self, **fields: Any) -> Iterator[None]:
+        """Sets fields inside the context, and back after it.
+
+        >>> with thread.setting(autocast="float16"):
+        ...     print(thread.autocast)
+        float16
+        >>> print(thread.autocast)
+        None
+        """
+        outer = {name: getattr(self, name) for name in fields}
+        for name, value in fields.items():
+            setattr(self, name, value)
+        try:
+            yield
+        finally:
+            for name, value in outer.items():
+                setattr(self, name, value)
 
 
 thread = ThreadState()

@@ -26,13 +26,8 @@ def device(device_name: Any) -> Iterator[None]:
     {CpuDevice(id=0)}
     """
     found = _find(device_name)
-    outer = thread.device
-    thread.device = found
-    try:
-        with jax.default_device(found):
-            yield
-    finally:
-        thread.device = outer
+    with thread.setting(device=found), jax.default_device(found):
+        yield
 
 
 def _find(name: Any) -> Any:

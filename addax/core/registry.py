@@ -167,12 +167,8 @@ def get_custom_objects() -> dict[str, Any]:
 @contextmanager
 def custom_object_scope(custom_objects: dict[str, Any]) -> Iterator[None]:
     """Within it, names in files and in `get(...)` may stand for the objects of this dict."""
-    outer = thread.custom_objects
-    thread.custom_objects = {**outer, **custom_objects}
-    try:
+    with thread.setting(custom_objects={**thread.custom_objects, **custom_objects}):
         yield
-    finally:
-        thread.custom_objects = outer
 
 
 CustomObjectScope = custom_object_scope

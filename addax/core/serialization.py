@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -32,19 +32,13 @@ LAMBDA_PARTS = ("code", "defaults", "closure")
 _FUNCTION_TYPES = ("function", "builtin_function_or_method", "method", "PjitFunction", "ufunc")
 
 
-@contextmanager
-def safe_mode_scope(safe_mode: bool | None) -> Iterator[None]:
+def safe_mode_scope(safe_mode: bool | None) -> AbstractContextManager[None]:
     """Sets, inside the context, what `in_safe_mode` returns.
 
     Args:
         safe_mode: The value; None for the default.
     """
-    outer = thread.safe_mode
-    thread.safe_mode = safe_mode
-    try:
-        yield
-    finally:
-        thread.safe_mode = outer
+    return thread.setting(safe_mode=safe_mode)
 
 
 def in_safe_mode() -> bool:
@@ -226,14 +220,8 @@ def deserialize_keras_object(
         return _deserialize(config)
 
 
-@contextmanager
-def _reading() -> Iterator[None]:
-    outer = thread.read
-    thread.read = outer or shared_objects.Made()
-    try:
-        yield
-    finally:
-        thread.read = outer
+def _reading() -> AbstractContextManager[None]:
+    return thread.setting(read=thread.read or shared_objects.Made())
 
 
 def _deserialize(config: Tree) -> Any:

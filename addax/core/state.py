@@ -105,18 +105,15 @@ def substitute(*pairs: tuple[Variable, Any]) -> Iterator[None]:
     >>> print(kernel.value, int(steps))
     [1. 1.] 1
     """
-    outer = thread.substitutes
     for variable, value in pairs:
         if tuple(value.shape) != variable.shape:
             raise ValueError(
                 f"The value for variable '{variable.path}' must have its shape {variable.shape}. Received a value of "
                 f"shape {tuple(value.shape)}."
             )
-    thread.substitutes = {**outer, **{id(variable): value for variable, value in pairs}}
-    try:
+    values = {id(variable): value for variable, value in pairs}
+    with thread.setting(substitutes={**thread.substitutes, **values}):
         yield
-    finally:
-        thread.substitutes = outer
 
 
 def current_scope() -> StateScope | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -37,26 +37,14 @@ class CallContext:
         self.stack: list[Operation] = []
 
 
-@contextmanager
-def call_scope(layer: Operation) -> Iterator[None]:
+def call_scope(layer: Operation) -> AbstractContextManager[None]:
     """Opens the context of an outermost call of `layer`, which keeps the masks of its outputs."""
-    outer = thread.call_context
-    thread.call_context = CallContext(layer)
-    try:
-        yield
-    finally:
-        thread.call_context = outer
+    return thread.setting(call_context=CallContext(layer))
 
 
-@contextmanager
-def autocast(dtype: str | None) -> Iterator[None]:
+def autocast(dtype: str | None) -> AbstractContextManager[None]:
     """Within it, float variables are cast to `dtype` when they are read; None: not at all."""
-    outer = thread.autocast
-    thread.autocast = dtype
-    try:
-        yield
-    finally:
-        thread.autocast = outer
+    return thread.setting(autocast=dtype)
 
 
 class CallSignature:

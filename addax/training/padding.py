@@ -7,8 +7,7 @@ metrics that can leave rows out. Added rows are copies of a real one, so that th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ..core import tree
@@ -26,14 +25,9 @@ _FEW = 64  # rows of a batch whose computing costs next to nothing
 _OFTEN = 16  # after this many oversized padded batches, an exact-size program is compiled
 
 
-@contextmanager
-def valid_rows(count: Array | int | None) -> Iterator[None]:
+def valid_rows(count: Array | int | None) -> AbstractContextManager[None]:
     """Marks the first `count` rows of the batch as real, in what is traced inside; None for all of them."""
-    outer, thread.valid_rows = thread.valid_rows, count
-    try:
-        yield
-    finally:
-        thread.valid_rows = outer
+    return thread.setting(valid_rows=count)
 
 
 def row_count(batch: Tree) -> Any:
