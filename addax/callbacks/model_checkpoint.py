@@ -50,8 +50,7 @@ class ModelCheckpoint(MonitorCallback):
     ):
         super().__init__(monitor, mode, best=initial_value_threshold)
         filepath = os.fspath(filepath)
-        if save_freq != "epoch" and not isinstance(save_freq, int):
-            raise ValueError(f"Unrecognized save_freq: {save_freq}. Expected save_freq are 'epoch' or integer values")
+        self._configure(verbose, save_best_only, save_weights_only, save_freq)
         if save_weights_only and not filepath.endswith(".weights.h5"):
             raise ValueError(
                 "When using `save_weights_only=True` in `ModelCheckpoint`, the filepath provided must end in "
@@ -62,6 +61,11 @@ class ModelCheckpoint(MonitorCallback):
                 f"The filepath provided must end in `.keras` (Keras model format). Received: filepath={filepath}"
             )
         self.filepath = filepath
+
+    def _configure(self, verbose: int, save_best_only: bool, save_weights_only: bool, save_freq: str | int) -> None:
+        """Sets when is saved, and what."""
+        if save_freq != "epoch" and not isinstance(save_freq, int):
+            raise ValueError(f"Unrecognized save_freq: {save_freq}. Expected save_freq are 'epoch' or integer values")
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only

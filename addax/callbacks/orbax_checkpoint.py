@@ -11,7 +11,6 @@ from ..core.serialization import serialize_keras_object
 from .callback import Logs
 from .model_checkpoint import ModelCheckpoint
 from .monitor import MonitorCallback
-from .save_points import SavePoints
 
 
 class OrbaxCheckpoint(ModelCheckpoint):
@@ -51,18 +50,11 @@ class OrbaxCheckpoint(ModelCheckpoint):
         save_weights_only: bool = False,
     ):
         MonitorCallback.__init__(self, monitor, mode, best=initial_value_threshold)
-        if save_freq != "epoch" and not isinstance(save_freq, int):
-            raise ValueError(f"Unrecognized save_freq: {save_freq}. Expected save_freq are 'epoch' or integer values")
+        self._configure(verbose, save_best_only, save_weights_only, save_freq)
         self._orbax = _orbax()
         self.directory = os.path.abspath(os.fspath(directory))
-        self.verbose = verbose
-        self.save_best_only = save_best_only
-        self.save_freq = save_freq
         self.max_to_keep = max_to_keep
         self.save_on_background = save_on_background
-        self.save_weights_only = save_weights_only
-        self._points = SavePoints(save_freq)
-        self._epoch = 0
         self._batches = 0
         policies = self._orbax.training.preservation_policies
         keep = policies.PreserveAll() if max_to_keep is None else policies.LatestN(max_to_keep)
