@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from .. import activations, initializers
+from .. import activations
 from ..core.config import standardize_data_format
 from ..core.dtypes import numpy_dtype
 from ..core.engine import jnp
 from ..core.op import Tensor
-from ..core.types import ActivationLike, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike, ShapeTree, Tree
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, ShapeTree, Tree
 from ..kernels.conv import Sizes
 from ..ops.nn import conv
 from ..ops.numpy import split
@@ -114,15 +112,6 @@ class ConvLSTMCell(RecurrentCell):
     @property
     def _initial_bias(self) -> Callable:
         return self._bias_with_unit_forget_gate if self.unit_forget_bias else self.bias_initializer
-
-    def _bias_with_unit_forget_gate(self, shape: Shape, dtype: DTypeLike = None) -> Any:
-        # Drawn as in Keras: input gate, ones for the forget gate, candidate and output gate together.
-        parts = [
-            self.bias_initializer((self.filters,), dtype=dtype),
-            initializers.get("ones")((self.filters,), dtype=dtype),
-            self.bias_initializer((2 * self.filters,), dtype=dtype),
-        ]
-        return np.concatenate([np.asarray(p) for p in parts])
 
     def call(self, inputs: Tensor, states: Tree, training: bool = False) -> tuple:
         hidden, carry = states

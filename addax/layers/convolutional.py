@@ -31,6 +31,7 @@ from .sizes import (
     split_shape,
     static_shape,
     take_weight_options,
+    weight_options,
     windowed,
 )
 
@@ -45,23 +46,21 @@ class Convolution(Layer):
     _config_null_activity = True
     __signature__ = ShownSignature(per_axis=("strides", "dilation_rate"))
 
-    def _configure(
-        self,
-        kernel_size: Sizes,
-        strides: Sizes,
-        padding: str,
-        data_format: str | None,
-        dilation_rate: Sizes,
-        activation: ActivationLike,
-        use_bias: bool,
-    ) -> None:
-        self.kernel_size = per_axis(self, "kernel_size", kernel_size, self.rank)
-        self.strides = per_axis(self, "strides", strides, self.rank)
-        self.dilation_rate = per_axis(self, "dilation_rate", dilation_rate, self.rank)
-        self.padding = choice(self, "padding", padding, self.paddings)
-        self.data_format = standardize_data_format(data_format)
-        self.activation = activations.get(activation)
-        self.use_bias = flag(self, "use_bias", use_bias)
+    def _configure(self, given: dict[str, Any], *weights: str) -> None:
+        """Sets the options that all convolutions have.
+
+        Args:
+            given: The arguments of the constructor, its `locals()`.
+            *weights: Names of the weights.
+        """
+        self.kernel_size = per_axis(self, "kernel_size", given["kernel_size"], self.rank)
+        self.strides = per_axis(self, "strides", given["strides"], self.rank)
+        self.dilation_rate = per_axis(self, "dilation_rate", given["dilation_rate"], self.rank)
+        self.padding = choice(self, "padding", given["padding"], self.paddings)
+        self.data_format = standardize_data_format(given["data_format"])
+        self.activation = activations.get(given["activation"])
+        self.use_bias = flag(self, "use_bias", given["use_bias"])
+        take_weight_options(self, **weight_options(given, *weights))
         self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
@@ -147,12 +146,7 @@ class BaseConv(Convolution, KernelLayer):
                 "The number of filters must be evenly divisible by the number of groups. "
                 f"Received: groups={groups}, filters={filters} (layer '{self.name}')."
             )
-        self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
-        take_weight_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        self._configure(locals(), "kernel", "bias")
 
     def build(self, input_shape: Shape) -> None:
         channels = self._require_channels(input_shape)
@@ -299,7 +293,7 @@ class BaseConvTranspose(Convolution):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive(self, "filters", filters)
-        self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
+        self._configure(locals(), "kernel", "bias")
         self.output_padding = None
         if output_padding is not None:
             self.output_padding = per_axis(self, "output_padding", output_padding, self.rank, least=0)
@@ -310,11 +304,6 @@ class BaseConvTranspose(Convolution):
                         f"{i}, `output_padding` is {extra} but `strides` is {stride}. Received: "
                         f"output_padding={self.output_padding}, strides={self.strides} (layer '{self.name}')"
                     )
-        take_weight_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
 
     def build(self, input_shape: Shape) -> None:
         channels = self._require_channels(input_shape)

@@ -10,7 +10,7 @@ from ..kernels.conv import Sizes
 from ..ops.nn import depthwise_conv, separable_conv
 from .convolutional import Convolution
 from .layer import Shape
-from .sizes import add_weight, positive, static_shape, take_weight_options
+from .sizes import add_weight, positive, static_shape
 
 
 class BaseDepthwiseConv(Convolution):
@@ -37,12 +37,7 @@ class BaseDepthwiseConv(Convolution):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.depth_multiplier = positive(self, "depth_multiplier", depth_multiplier)
-        self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
-        take_weight_options(
-            self,
-            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        self._configure(locals(), "depthwise", "bias")
 
     def build(self, input_shape: Shape) -> None:
         channels = self._require_channels(input_shape)
@@ -129,13 +124,7 @@ class BaseSeparableConv(Convolution):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive(self, "filters", filters)
         self.depth_multiplier = positive(self, "depth_multiplier", depth_multiplier)
-        self._configure(kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
-        take_weight_options(
-            self,
-            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
-            pointwise=(pointwise_initializer, pointwise_regularizer, pointwise_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        self._configure(locals(), "depthwise", "pointwise", "bias")
 
     def build(self, input_shape: Shape) -> None:
         channels = self._require_channels(input_shape)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from .. import activations, initializers
-from ..core.types import ActivationLike, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
+from .. import activations
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from ..kernels.rnn import lstm_step
-from .layer import Shape
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
 from .sizes import flag
@@ -77,15 +74,6 @@ class LSTMCell(RecurrentCell):
     @property
     def _initial_bias(self) -> Callable:
         return self._bias_with_unit_forget_gate if self.unit_forget_bias else self.bias_initializer
-
-    def _bias_with_unit_forget_gate(self, shape: Shape, dtype: DTypeLike = None) -> Any:
-        # Drawn as in Keras: input gate, ones for the forget gate, candidate and output gate together.
-        parts = [
-            self.bias_initializer((self.units,), dtype=dtype),
-            initializers.get("ones")((self.units,), dtype=dtype),
-            self.bias_initializer((2 * self.units,), dtype=dtype),
-        ]
-        return np.concatenate([np.asarray(p) for p in parts])
 
 
 class LSTM(CellRNN):

@@ -16,7 +16,6 @@ from .input_spec import InputSpec
 from .layer import Layer, Shape
 from .shown_signature import ShownSignature
 from .sizes import (
-    WeightOptions,
     add_weight,
     axis_or_axes,
     built_from_the_start,
@@ -25,6 +24,7 @@ from .sizes import (
     is_int,
     number,
     take_weight_options,
+    weight_options,
     wide_dtype,
 )
 
@@ -73,12 +73,16 @@ class SampleNormalization(Layer):
         super().__init__(**kwargs)
         self.autocast = False
 
-    def _configure(self, epsilon: float, center: bool, scale: bool, **weights: WeightOptions) -> None:
-        """Sets the options of layers with offset `beta` and factor `gamma`."""
-        self.epsilon = number(self, "epsilon", epsilon, least=0)
-        self.center = flag(self, "center", center)
-        self.scale: Any = flag(self, "scale", scale)
-        take_weight_options(self, **weights)
+    def _configure(self, given: dict[str, Any]) -> None:
+        """Sets the options of layers with offset `beta` and factor `gamma`.
+
+        Args:
+            given: The arguments of the constructor, its `locals()`.
+        """
+        self.epsilon = number(self, "epsilon", given["epsilon"], least=0)
+        self.center = flag(self, "center", given["center"])
+        self.scale: Any = flag(self, "scale", given["scale"])
+        take_weight_options(self, **weight_options(given, "beta", "gamma"))
         self.supports_masking = True
 
     def _widened(self, inputs: Tensor) -> Any:
@@ -145,13 +149,7 @@ class LayerNormalization(SampleNormalization):
             )
         self.axis = _standardize_axis(self, axis)
         self.rms_scaling = rms_scaling
-        self._configure(
-            epsilon,
-            center,
-            scale,
-            beta=(beta_initializer, beta_regularizer, beta_constraint),
-            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
-        )
+        self._configure(locals())
 
     def build(self, input_shape: Shape) -> None:
         shape = _sizes_along(self, input_shape, self._listed_axes())
@@ -263,13 +261,7 @@ class GroupNormalization(SampleNormalization):
             )
         self.groups = groups
         self.axis = axis
-        self._configure(
-            epsilon,
-            center,
-            scale,
-            beta=(beta_initializer, beta_regularizer, beta_constraint),
-            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
-        )
+        self._configure(locals())
 
     def build(self, input_shape: Shape) -> None:
         (channels,) = _sizes_along(self, input_shape, [self.axis])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from .. import activations
+import numpy as np
+
+from .. import activations, initializers
 from ..core import tree
 from ..core.config import thread
 from ..core.dtypes import numpy_dtype
@@ -15,7 +17,7 @@ from ..core.op import Tensor
 from ..core.seeds import SeedGenerator
 from ..core.serialization import deserialize_keras_object
 from ..core.signature import init_parameters
-from ..core.types import ShapeTree, Tree
+from ..core.types import DTypeLike, ShapeTree, Tree
 from ..kernels.rnn import project
 from ..random import dropout
 from .calling import Call, call_signature
@@ -109,6 +111,16 @@ class RecurrentCell(Layer):
     @property
     def _initial_bias(self) -> Callable:
         return self.bias_initializer
+
+    def _bias_with_unit_forget_gate(self, shape: Shape, dtype: DTypeLike = None) -> Any:
+        """Initializes the bias of the four gates of an LSTM, that of the forget gate with ones."""
+        # Drawn as in Keras: input gate, ones for the forget gate, candidate and output gate together.
+        parts = [
+            self.bias_initializer((self.units,), dtype=dtype),
+            initializers.get("ones")((self.units,), dtype=dtype),
+            self.bias_initializer((2 * self.units,), dtype=dtype),
+        ]
+        return np.concatenate([np.asarray(p) for p in parts])
 
     # The step in two parts: the projection of the inputs, which can be computed for all timesteps at once, and the rest
 
