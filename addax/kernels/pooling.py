@@ -77,6 +77,8 @@ def _slices(x: Array, size: tuple, step: tuple) -> Iterator[Any]:
 
 
 def _lowest(dtype: DTypeLike) -> Any:
+    if dtype == "bool":
+        return np.array(False)
     floats = jnp.issubdtype(dtype, jnp.floating)
     # A NumPy scalar: `reduce_window` has no gradient for an initial value that JAX may trace.
     return np.array(-np.inf if floats else jnp.iinfo(dtype).min, dtype)

@@ -198,7 +198,8 @@ def resize(
     out = jax.image.resize(compute, shape, _INTERPOLATIONS[interpolation], antialias)
     if jnp.issubdtype(images.dtype, jnp.integer):
         limits = jnp.iinfo(images.dtype)
-        out = jnp.clip(jnp.round(out), limits.min, limits.max)
+        # As floats: JAX takes Python integers for int32.
+        out = jnp.clip(jnp.round(out), float(limits.min), float(limits.max))
     return _from_last(out.astype(images.dtype), data_format)
 
 

@@ -41,7 +41,9 @@ def cdist(x: TensorLike, y: TensorLike) -> Tensor:
         raise ValueError(f"The last dimension of inputs to `cdist` must match. {shapes}")
     if not broadcastable(x.shape[:-2], y.shape[:-2]):
         raise ValueError(f"Batch dimensions of inputs to `cdist` must be broadcastable. {shapes}")
-    difference = jnp.expand_dims(_float(x), -2) - jnp.expand_dims(_float(y), -3)
+    common = promoted(x, y)
+    x, y = _float(x.astype(common)), _float(y.astype(common))
+    difference = jnp.expand_dims(x, -2) - jnp.expand_dims(y, -3)
     return jnp.sqrt(jnp.sum(jnp.square(difference), -1))
 
 
@@ -204,7 +206,8 @@ def view_as_complex(x: TensorLike) -> Tensor:
     """
     if x.ndim < 1 or x.shape[-1] != 2:
         raise ValueError(f"Last dimension of input must be size 2 (real and imaginary). Received shape: {x.shape}")
-    return lax.complex(*(_float(x)[..., i] for i in (0, 1)))
+    wide = x.astype(promoted(x, "float32"))  # complex numbers have no 16-bit parts
+    return lax.complex(wide[..., 0], wide[..., 1])
 
 
 @op

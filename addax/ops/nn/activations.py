@@ -319,6 +319,7 @@ def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
     >>> soft_shrink([-1.0, 0.2])
     Array([-0.5,  0. ], dtype=float32)
     """
+    x = x.astype(promoted(x, float))
     return jnp.where(jnp.abs(x) > threshold, x - jnp.sign(x) * threshold, jnp.zeros_like(x))
 
 
@@ -490,12 +491,12 @@ def threshold(x: TensorLike, threshold: float, default_value: float) -> Tensor:
         default_value: Replacement of the elements at or below the threshold.
 
     Returns:
-        Tensor of the shape and dtype of `x`.
+        Tensor of the shape of `x`, and its dtype promoted with that of the numbers.
 
     >>> threshold([-1.0, 2.0], 0.0, 9.0)
     Array([9., 2.], dtype=float32)
     """
-    return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
+    return jnp.where(x > threshold, x, default_value)
 
 
 def _axes(axis: Axis) -> Any:

@@ -42,7 +42,7 @@ def conv(
         dilation_rate: Spacing of the kernel elements: an int, or one int per spatial axis.
 
     Returns:
-        Tensor, `(batch, *new_spatial, filters)`.
+        Tensor, `(batch, *new_spatial, filters)`, of the kernel's dtype.
 
     Raises:
         ValueError: The ranks of inputs and kernel differ, the channels aren't divisible by those of the kernel, or an
@@ -52,6 +52,7 @@ def conv(
     (1, 3, 2)
     """
     padding = _padding(padding, ("valid", "same", "causal") if kernel.ndim == 3 else ("valid", "same"))
+    inputs = inputs.astype(kernel.dtype)
     return conv_kernels.conv(inputs, kernel, strides, padding, standardize_data_format(data_format), dilation_rate)
 
 

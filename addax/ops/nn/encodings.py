@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core.config import epsilon
 from ...core.dtypes import numpy_dtype, standardize_dtype
-from ...core.engine import jax, jnp
+from ...core.engine import jax, jnp, promoted
 from ...core.op import DTypeLike, Tensor, TensorLike, op
 from ...core.types import Array
 from ..checks import axis_in, differ
@@ -74,6 +74,7 @@ def multi_hot(
     if num_classes is None:
         raise ValueError("Argument `num_classes` must be specified. Received: num_classes=None")
     reduced = 1 if inputs.ndim > 1 else 0
+    inputs = inputs.astype("int32") if inputs.dtype == "bool" else inputs
     return jnp.max(jax.nn.one_hot(inputs, num_classes, axis=axis, dtype=numpy_dtype(dtype)), axis=reduced)
 
 
@@ -142,6 +143,7 @@ def sparse_categorical_crossentropy(
     Array([0.693...], dtype=float32)
     """
     target = target.astype("int32")
+    output = output.astype(promoted(output, "float32"))
     if target.ndim == output.ndim and target.shape[-1] == 1:
         target = jnp.squeeze(target, -1)
     if output.ndim < 1:

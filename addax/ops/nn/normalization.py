@@ -87,7 +87,7 @@ def batch_normalization(
         epsilon: Small float added to the variance for numerical stability.
 
     Returns:
-        Tensor of the shape and dtype of `x`.
+        Tensor of the shape of `x`; the dtypes of `x` and the vectors are promoted.
 
     Raises:
         ValueError: `axis` is out of bounds, or a vector has another size.
@@ -113,7 +113,7 @@ def batch_normalization(
     if offset is not None:
         shift = shift + offset.astype(given).reshape(shape)
     wide = promoted(x, factor)
-    return (x.astype(wide) * factor.astype(wide) + shift.astype(wide)).astype(x.dtype)
+    return x.astype(wide) * factor.astype(wide) + shift.astype(wide)
 
 
 @op(keras_class="LayerNorm")
@@ -197,7 +197,7 @@ def rms_normalization(
     axes = _several(x, axis)
     out = x * lax.rsqrt(jnp.mean(jnp.square(x), axes, keepdims=True) + epsilon)
     if scale is not None:
-        out = out * _along(x, axes, scale)
+        out = out * _along(x, axes, jnp.asarray(scale))
     return out.astype(dtype)
 
 

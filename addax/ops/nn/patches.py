@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core.config import standardize_data_format
-from ...core.engine import jnp, lax
+from ...core.engine import jnp, lax, promoted
 from ...core.op import Tensor, TensorLike, op
 from ...core.types import Array
 from ...kernels.conv import per_axis
@@ -184,7 +184,11 @@ def fold(
         )
     n, c = x.shape[0], x.shape[1] // (k[0] * k[1])
     padded = jnp.zeros((n, c, size[0] + 2 * p[0], size[1] + 2 * p[1]), x.dtype)
-    padded = padded.at[:, :, rows, columns].add(x.reshape((n, c, k[0], k[1], height, width)))
+    parts = x.reshape((n, c, k[0], k[1], height, width))
+    if x.dtype == "bool":
+        padded = padded.at[:, :, rows, columns].max(parts)
+    else:
+        padded = padded.at[:, :, rows, columns].add(parts)
     return padded[:, :, p[0] : p[0] + size[0], p[1] : p[1] + size[1]]
 
 
@@ -202,4 +206,6 @@ def polar(abs_: TensorLike, angle: TensorLike) -> Tensor:
     >>> polar([2.0], [0.0])
     Array([2.+0.j], dtype=complex64)
     """
-    return lax.complex(abs_ * jnp.cos(angle), abs_ * jnp.sin(angle))
+    real, imaginary = abs_ * jnp.cos(angle), abs_ * jnp.sin(angle)
+    wide = promoted(real, "float32")  # complex numbers have no 16-bit parts
+    return lax.complex(real.astype(wide), imaginary.astype(wide))

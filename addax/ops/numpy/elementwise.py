@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...core.convert import unwrap
+from ...core.convert import to_tensor, unwrap
 from ...core.dtypes import floatx, numpy_dtype
 from ...core.engine import jnp
 from ...core.op import Argument, DTypeLike, Tensor, TensorLike, op
@@ -37,6 +37,16 @@ def _binary(name: str, what: str, keras_class: str | None = None) -> Callable[[T
 
     args = {"x1, x2": "Tensors, numbers or nested lists; their shapes are broadcast, their dtypes promoted."}
     return _broadcasting(function, name, what, args, keras_class)
+
+
+def _binary_of_tensors(name: str, what: str) -> Callable[[TensorLike, TensorLike], Tensor]:
+    """Makes a function in which numbers have the default dtype, as in Keras, and don't take that of the other tensor."""
+
+    def function(x1: TensorLike, x2: TensorLike) -> Tensor:
+        return getattr(jnp, name)(to_tensor(x1), to_tensor(x2))
+
+    args = {"x1, x2": "Tensors, numbers or nested lists; their shapes are broadcast, their dtypes promoted."}
+    return _broadcasting(function, name, what, args, None)
 
 
 def _bits(name: str, what: str, keras_class: str | None = None) -> Callable[[TensorLike, TensorLike], Tensor]:
@@ -105,7 +115,7 @@ tanh = _unary("tanh", "Computes the hyperbolic tangent.")
 trunc = _unary("trunc", "Truncates to the integer part.")
 
 add = _binary("add", "Computes `x1 + x2`.")
-arctan2 = _binary("arctan2", "Computes the angle of the point `(x2, x1)`, in radians, in the right quadrant.")
+arctan2 = _binary_of_tensors("arctan2", "Computes the angle of the point `(x2, x1)`, in radians, in the right quadrant.")
 divide = _binary("divide", "Computes `x1 / x2`, a float also for integers.")
 equal = _binary("equal", "Computes `x1 == x2`.")
 floor_divide = _binary("floor_divide", "Computes `floor(x1 / x2)`.")
@@ -121,8 +131,8 @@ lcm = _binary("lcm", "Computes the least common multiple of integers.")
 ldexp = _binary("ldexp", "Computes `x1 * 2**x2`.")
 less = _binary("less", "Computes `x1 < x2`.")
 less_equal = _binary("less_equal", "Computes `x1 <= x2`.")
-logaddexp = _binary("logaddexp", "Computes `log(exp(x1) + exp(x2))` without overflow.")
-logaddexp2 = _binary("logaddexp2", "Computes `log2(2**x1 + 2**x2)` without overflow.")
+logaddexp = _binary_of_tensors("logaddexp", "Computes `log(exp(x1) + exp(x2))` without overflow.")
+logaddexp2 = _binary_of_tensors("logaddexp2", "Computes `log2(2**x1 + 2**x2)` without overflow.")
 logical_and = _binary("logical_and", "Computes the logical AND.")
 logical_or = _binary("logical_or", "Computes the logical OR.")
 logical_xor = _binary("logical_xor", "Computes the logical exclusive OR.")

@@ -13,9 +13,9 @@ from ...core.types import ArrayLike
 from ..families import named_op
 
 
-def _integer_products(x1: ArrayLike, x2: ArrayLike) -> str | None:
+def _integer_products(x1: Array, x2: Array) -> str | None:
     # A sum of int8 products overflows int8; int32 holds it.
-    return "int32" if promoted(x1, x2) == "int8" else None
+    return "int32" if x1.dtype == x2.dtype == "int8" else None
 
 
 @op
