@@ -431,13 +431,13 @@ def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) 
         sample_weight: Sample weights, or None.
 
     Returns:
-        `x` (or `(x,)` for a nested structure), `(x, y)` or `(x, y, sample_weight)`.
+        `x` (or `(x,)` for a list or tuple), `(x, y)` or `(x, y, sample_weight)`.
 
     >>> pack_x_y_sample_weight(1, 2)
     (1, 2)
     """
     if y is None:
-        return x if not tree.is_nested(x) else (x,)
+        return (x,) if isinstance(x, (list, tuple)) else x
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 

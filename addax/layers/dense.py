@@ -13,7 +13,7 @@ from .input_spec import InputSpec
 from .kernel_layer import Kernel, KernelLayer
 from .layer import Shape
 from .quantized_kernels import Contraction
-from .sizes import add_weight, flag, mixes_rows, take_weight_options
+from .sizes import add_weight, flag, is_int, mixes_rows, take_weight_options
 
 
 class Dense(KernelLayer):
@@ -63,12 +63,12 @@ class Dense(KernelLayer):
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if isinstance(units, bool) or not isinstance(units, int) or units <= 0:
+        if not is_int(units) or units <= 0:
             raise ValueError(
                 f"Received an invalid value for `units` of layer '{self.name}', expected a positive integer. "
                 f"Received: units={units!r}"
             )
-        self.units = units
+        self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = flag(self, "use_bias", use_bias)
         take_weight_options(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core import config as settings
-from ..core.dtypes import is_int, standardize_dtype
+from ..core import dtypes
 from ..core.engine import is_tracer
 from ..core.op import Tensor
 from ..core.types import ArrayLike, Config, ConstraintLike, InitializerLike, RegularizerLike
@@ -18,7 +18,7 @@ from ..quantizers.configs import QuantizationConfig
 from .kernel_layer import Kernel, KernelLayer
 from .layer import Shape
 from .quantized_kernels import Contraction
-from .sizes import flag, take_weight_options
+from .sizes import flag, is_int, take_weight_options
 
 
 class Embedding(KernelLayer):
@@ -77,13 +77,13 @@ class Embedding(KernelLayer):
             kwargs["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)
         super().__init__(**kwargs)
         for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
-            if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+            if not is_int(value) or value <= 0:
                 raise ValueError(
                     f"`{name}` must be a positive integer. Received: {name}={value} (of type "
                     f"{type(value).__name__}) in layer '{self.name}'."
                 )
-        self.input_dim = input_dim
-        self.output_dim = output_dim
+        self.input_dim = int(input_dim)
+        self.output_dim = int(output_dim)
         take_weight_options(
             self,
             embeddings=(embeddings_initializer, embeddings_regularizer, embeddings_constraint),
@@ -122,7 +122,7 @@ class Embedding(KernelLayer):
         if not is_tracer(inputs) and inputs.size and settings.get("check_dtypes"):
             ids = np.asarray(inputs)
             self.check_indices(ids.min().item(), ids.max().item(), "The input")
-        if not is_int(standardize_dtype(inputs.dtype)):
+        if not dtypes.is_int(dtypes.standardize_dtype(inputs.dtype)):
             inputs = cast(inputs, "int32")
         return cast(self._affine(inputs), self.compute_dtype)
 

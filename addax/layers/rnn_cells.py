@@ -22,7 +22,7 @@ from ..kernels.rnn import project
 from ..random import dropout
 from .calling import Call, call_signature
 from .layer import Layer, Shape
-from .sizes import add_weight, flag, mixes_rows, number, take_weight_options, weight_options
+from .sizes import add_weight, flag, is_whole, mixes_rows, number, take_weight_options, weight_options
 
 # A layer, or another object with `state_size` that is called with inputs and states.
 Cell: TypeAlias = Any
@@ -32,7 +32,7 @@ StateSize: TypeAlias = Any
 
 def check_units(units: int, layer: Layer) -> int:
     """Returns `units`, which must be a positive whole number."""
-    if isinstance(units, bool) or not isinstance(units, (int, float)) or units != int(units) or units <= 0:
+    if not is_whole(units) or units <= 0:
         raise ValueError(
             f"Received an invalid value for argument `units`, expected a positive integer, got {units}. "
             f"(layer '{layer.name}', {type(layer).__name__})"

@@ -18,6 +18,7 @@ from .program import Program, batch_spec, merged, take_rows
 from .xla import no_loop, seconds
 
 _DISPATCH = 0.1  # seconds of a dispatch of many steps
+_LEAST = 1e-6  # seconds that a step is taken to last at least
 LONG_STEPS = "a step is long enough for a dispatch of its own"
 
 
@@ -157,7 +158,8 @@ def loop_length(program: Program, arrays: Tree, size: int, ragged: bool) -> int:
 
     Progress is shown between two dispatches, and Ctrl-C is heard. The number follows from the program alone.
     """
-    return max(1, int(_DISPATCH / program.executables.seconds[size, ragged, spec_of(batch_spec(arrays, size))]))
+    seconds = program.executables.seconds[size, ragged, spec_of(batch_spec(arrays, size))]
+    return max(1, int(_DISPATCH / max(seconds, _LEAST)))  # steps that compute nothing take none
 
 
 def _no_loop(program: Program, key: Any, state: State, data: Any, valid: Any, outputs: int | None = None) -> str:

@@ -225,3 +225,20 @@ def test_a_subclass_of_a_layer_without_weights_may_have_its_own_build(base, argu
 
     other(addax.Input(shape[1:]))
     assert other.shape_seen == (None, *shape[1:])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: L.Dense(n),
+        lambda n: L.Embedding(n, n),
+        lambda n: L.LSTM(n),
+        lambda n: L.GRUCell(n),
+        lambda n: L.SimpleRNN(n),
+        lambda n: L.Conv1D(n, n, groups=n),
+        lambda n: L.MultiHeadAttention(n, n),
+    ],
+)
+def test_sizes_may_be_integers_of_numpy(make):
+    layer = make(np.int64(2))
+    assert repr(layer.get_config()) == repr({**make(2).get_config(), "name": layer.name})

@@ -279,3 +279,68 @@ def test_a_step_of_the_users_is_traced_once():
     model.compile("sgd", "mse")
     model.fit(np.ones((30, 2)), np.ones((30, 1)), batch_size=1, verbose=0)
     assert len(traced) == 1
+
+
+def recorded(k: Any) -> tuple[Any, list]:
+    """A model whose steps do nothing, and the list of what they are given."""
+    given: list = []
+
+    def note(data: Any) -> None:
+        given.append(
+            sorted(data) if isinstance(data, dict) else [type(data), len(data)] if type(data) is tuple else data.shape
+        )
+
+    class Model(k.Model):
+        def train_step(self, state: tuple, data: Any) -> tuple:
+            note(data)
+            return {"loss": 0.0}, state
+
+        def test_step(self, state: tuple, data: Any) -> tuple:
+            note(data)
+            return {"loss": 0.0}, state
+
+    a, b = k.Input((4,), name="a"), k.Input((4,), name="b")
+    model = Model({"a": a, "b": b}, k.layers.Dense(1)(k.layers.Add()([a, b])))
+    model.compile("sgd")
+    return model, given
+
+
+class OneBatch:
+    """A `PyDataset` of one batch."""
+
+    @staticmethod
+    def of(k: Any, batch: Any) -> Any:
+        class Data(k.utils.PyDataset):
+            def __len__(self) -> int:
+                return 1
+
+            def __getitem__(self, i: int) -> Any:
+                return batch
+
+        return Data()
+
+
+@pytest.mark.filterwarnings("ignore:.*PyDataset:UserWarning")
+@pytest.mark.parametrize("data", [({"a": X, "b": X},), ({"a": X, "b": X}, Y), ({"a": X, "b": X}, Y, Y[:, 0] ** 2)])
+def test_steps_are_given_what_keras_gives_them(data: tuple) -> None:
+    shown = []
+    for k in (keras, addax):
+        model, given = recorded(k)
+        model.evaluate(data[0], *data[1:2], sample_weight=(*data, None, None)[2], batch_size=20, verbose=0)
+        model.fit(OneBatch.of(k, data if len(data) > 1 else data[0]), verbose=0)
+        shown.append([given[0], given[-1]])
+    assert shown[0] == shown[1]
+    assert shown[1][0] == (["a", "b"] if len(data) == 1 else [tuple, len(data)])
+
+
+def test_inputs_without_labels_are_packed_as_in_keras() -> None:
+    for x in (1, {"a": 1}, [1], (1, 2), {"a": [1]}, None):
+        assert addax.utils.pack_x_y_sample_weight(x) == keras.utils.pack_x_y_sample_weight(x)
+
+
+def test_steps_that_compute_nothing_run() -> None:
+    model, given = recorded(addax)
+    batch = ({"a": X, "b": X}, Y)
+    model.fit((batch for _ in range(3)), verbose=0)
+    model.fit(*batch, batch_size=5, verbose=0)
+    assert given
