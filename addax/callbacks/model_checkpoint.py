@@ -78,7 +78,8 @@ class ModelCheckpoint(MonitorCallback):
         return self.monitor if self.save_best_only else None
 
     def needs_batches(self, phase: str) -> bool:
-        return phase == "train" and self._points.by_batch
+        overridden = type(self)._should_save_on_batch is not ModelCheckpoint._should_save_on_batch
+        return phase == "train" and (self._points.by_batch or overridden)
 
     def state(self) -> dict[str, Any]:
         return {"best": self.best, "epoch": self._epoch, "points": self._points.state()}
@@ -91,15 +92,22 @@ class ModelCheckpoint(MonitorCallback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if self._points.reached(batch):
-            self._save(self._epoch, batch, logs)
+        if self._should_save_on_batch(batch):
+            self._save_model(self._epoch, batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.save_freq == "epoch":
-            self._save(epoch, None, logs)
+            self._save_model(epoch, None, logs)
 
-    def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
-        path = self._path(epoch, batch, logs)
+    # Methods that libraries override or call, named as in Keras
+
+    def _should_save_on_batch(self, batch: int) -> bool:
+        """Counts the batches up to number `batch` of the epoch; returns whether to save after it."""
+        return self._points.reached(batch)
+
+    def _save_model(self, epoch: int, batch: int | None, logs: Logs) -> None:
+        """Saves after a batch, or after an epoch where `batch` is None, if it is wanted."""
+        path = self._get_file_path(epoch, batch, logs)
         if not self._is_wanted(epoch, path, logs):
             return
         if folder := os.path.dirname(path):
@@ -140,7 +148,8 @@ class ModelCheckpoint(MonitorCallback):
         if self.verbose > 0:
             print_msg(f"\nEpoch {epoch + 1}: {what}")
 
-    def _path(self, epoch: int, batch: int | None, logs: Logs) -> str:
+    def _get_file_path(self, epoch: int, batch: int | None, logs: Logs) -> str:
+        """Returns the path of the file, with epoch (from 1), batch and logs put in."""
         values = dict(logs or {})
         values["epoch"] = epoch + 1
         if batch is not None:

@@ -72,7 +72,7 @@ class OrbaxCheckpoint(ModelCheckpoint):
         self._batches += 1
         super().on_train_batch_end(batch, logs)
 
-    def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
+    def _save_model(self, epoch: int, batch: int | None, logs: Logs) -> None:
         number = epoch if batch is None else self._batches
         if not self._is_wanted(epoch, f"{self.directory}/{number}", logs):
             return

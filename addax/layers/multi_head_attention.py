@@ -21,9 +21,12 @@ from ..ops import (
     expand_dims,
     logical_and,
     multiply,
+    ones,
     repeat,
     reshape,
+    squeeze,
     transpose,
+    tril,
     where,
     zeros_like,
 )
@@ -76,6 +79,7 @@ class HeadsOfAttention(Layer):
     bias_constraint: Any
     output_shape: tuple[int, ...] | None = None
     attention_axes: Any = None
+    _scores_by_choice = True  # whether `_compute_attention` is told that the scores are needed
     # Attributes that hold the projections: their names in files.
     _projections = ("_query_dense", "_key_dense", "_gate_dense", "_value_dense", "_output_dense")
 
@@ -258,27 +262,69 @@ class HeadsOfAttention(Layer):
         mask = self._mask(q_shape, v_shape, axes, others, by_position, attention_mask, use_causal_mask)
         projections: list[Any] = [getattr(self, name, None) for name in self._projections]
         q, k, gate, v, out = projections
-        heads = _as_sequences(q(query), axes, others)
-        output, scores = self._attend(
-            heads,
-            _as_sequences(k(key), axes, others),
-            _as_sequences(v(value), axes, others),
-            mask,
-            training,
-            return_attention_scores,
-        )
-        output = _as_before(output, q_shape, axes, others)
+        heads = q(query), k(key), v(value)
+        if getattr(self._compute_attention, "__func__", None) is HeadsOfAttention._compute_attention:
+            output, scores = self._compute_attention(*heads, mask, training, return_attention_scores)
+        else:
+            output, scores = self._by_override(*heads, mask, training, return_attention_scores)
         if gate is not None:
             output = multiply(output, gate(query))
         output = out(output)
         if not return_attention_scores:
             return output
+        if scores is None:  # an override computes none
+            return output, None
         lengths = (*(q_shape[a] for a in axes), *(v_shape[a] for a in axes))
         return output, reshape(scores, (q_shape[0], *(q_shape[a] for a in others), self._query_heads, *lengths))
 
     def _mask_of_queries(self, query: Tensor, query_mask: Tensor | None) -> Any:
         """Returns the mask of queries that attend to anything."""
         return query_mask
+
+    def _compute_attention(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor | None = None,
+        training: bool | None = None,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> tuple:
+        """Attends from projected queries to projected keys and values; subclasses may override it, as in Keras.
+
+        Args:
+            query, key, value: Projections, `(batch, ..., heads, size)`.
+            attention_mask: Bool, `(batch or 1, queries, keys)`, or with an axis of heads behind the batch.
+            training: Whether there is dropout.
+            return_attention_scores: Whether the scores are needed.
+            use_causal_mask: Whether a query attends to no later key.
+
+        Returns:
+            The output, `(batch, ..., heads, size)`, and the scores, `(batch, heads, queries, keys)`, or None.
+        """
+        axes, others = self._axes(query.ndim - 1)
+        q, k, v = (_as_sequences(x, axes, others) for x in (query, key, value))
+        if attention_mask is not None and attention_mask.ndim == 3:
+            attention_mask = expand_dims(attention_mask, 1)
+        if use_causal_mask:
+            causal = tril(ones((1, 1, q.shape[1], k.shape[1]), "bool"))
+            attention_mask = causal if attention_mask is None else logical_and(attention_mask, causal)
+        output, scores = self._attend(q, k, v, attention_mask, training, return_attention_scores)
+        return _as_before(output, query.shape, axes, others), scores
+
+    def _by_override(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, training: bool | None, with_scores: bool
+    ) -> tuple:
+        """Calls an override as Keras does: with as many heads of keys as of queries, and masks of 3 axes."""
+        groups = self._query_heads // self._key_heads
+        if groups > 1:
+            key, value = repeat(key, groups, axis=-2), repeat(value, groups, axis=-2)
+        if mask is not None and mask.shape[1] == 1:
+            mask = squeeze(mask, 1)
+        if self._scores_by_choice:
+            return self._compute_attention(query, key, value, mask, training, with_scores)
+        return self._compute_attention(query, key, value, attention_mask=mask, training=training)
 
     def _attend(
         self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, training: bool | None, with_scores: bool
@@ -305,7 +351,7 @@ class HeadsOfAttention(Layer):
                 sees = transpose(any_along(mask, axis=-1), (0, 2, 1))
                 output = where(expand_dims(sees, -1), output, zeros_like(output))
             return output, None
-        groups = self._query_heads // self._key_heads
+        groups = query.shape[2] // key.shape[2]
         if groups > 1:
             key, value = repeat(key, groups, axis=2), repeat(value, groups, axis=2)
         scores = self._softmax(einsum("bqhd,bkhd->bhqk", query * scale, key), mask=mask)
@@ -534,6 +580,8 @@ class GroupedQueryAttention(HeadsOfAttention):
     """
 
     keras_class = "GroupQueryAttention"
+
+    _scores_by_choice = False
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ class Graph:
             outputs, then by the order of traversal.
     """
 
-    _about: tuple[str, ...] = ("host_part",)
+    _about: tuple[str, ...] = ("host_part", "_depths")
 
     def __init__(self, inputs: Tree, outputs: Tree, name: str):
         self.input_structure = inputs
@@ -58,6 +58,7 @@ class Graph:
                 operation_depths[id(node.operation)] = depths[id(node)] = 0
                 visited[id(node.operation)] = -1
                 finished.append(node)
+        self._depths = depths
         self.nodes = sorted(finished, key=lambda n: -depths[id(n)])
         by_id = {id(n.operation): n.operation for n in finished}
         self.operations: list[Operation] = sorted(
@@ -106,6 +107,13 @@ class Graph:
                 done.add(id(node))
                 finished.append(node)
         return finished, visited
+
+    def nodes_by_depth(self) -> dict[int, list[Node]]:
+        """Returns the nodes of each depth, their longest distance from an output, outputs first."""
+        found: dict[int, list[Node]] = {}
+        for node in self.nodes:
+            found.setdefault(self._depths[id(node)], []).append(node)
+        return dict(sorted(found.items()))
 
     @property
     def input_names(self) -> list[str]:

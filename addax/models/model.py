@@ -20,6 +20,7 @@ from ..layers.layer import Layer
 from .feeding import check_dict_names, feed, input_specs
 from .graph import Graph, check_tensors, says_training, with_new_inputs
 from .graph_config import GRAPH_KEYS, graph_config, graph_from_config, model_of, own_arguments, was_given_graph
+from .graph_views import GraphViews
 from .host_part import OnHost
 from .model_files import ModelFiles
 from .stand_ins import ModelStandIns
@@ -276,7 +277,7 @@ class _WithGraph(type):
         return of_graph or super().__instancecheck__(instance)
 
 
-class Functional(Model, metaclass=_WithGraph):
+class Functional(GraphViews, Model, metaclass=_WithGraph):
     """A model given by its symbolic inputs and outputs. Made by `Model(inputs, outputs)`.
 
     Args:

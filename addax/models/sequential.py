@@ -20,7 +20,7 @@ from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from .graph import Graph
 from .graph_config import deserialize_layer
-from .model import Model
+from .model import Functional, Model
 
 if TYPE_CHECKING:
     from ..training import guards
@@ -269,6 +269,12 @@ class Sequential(Model):
             what = attribute.replace("_", " ")
             raise AttributeError(f"Sequential model '{self.name}' has no defined {what} yet.")
         return self._graph
+
+    @property
+    def _functional(self) -> Functional | None:
+        """The model as a graph of its own, as libraries read it; None before it is built."""
+        graph = self._graph
+        return None if graph is None else Functional(graph.input_structure, graph.output_structure, name=self.name)
 
     @property
     def input_dtype(self) -> str:
