@@ -21,7 +21,7 @@ $(VENV)/.made-test: $(VENV)/.made
 demo: $(VENV)/.made  ## trains on real handwritten digits
 	$(BIN)/addax demo
 
-test: lint types contracts figures unit unit-optimized  ## all that must hold: what CI runs
+test: lint types contracts figures docs unit unit-optimized  ## all that must hold: what CI runs
 
 unit: $(VENV)/.made-test
 	$(PYTEST) -m 'not slow and not torch'
@@ -62,6 +62,13 @@ types: $(VENV)/.made-test  ## of the code, and as users' checkers see them
 contracts: $(VENV)/.made-test  ## imports run one way only
 	$(BIN)/lint-imports
 
+$(VENV)/.made-docs: $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
+docs: $(VENV)/.made-docs  ## the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 figures:  ## of the code: cycles, long functions, and the like
 	$(PYTHON) tools/figures.py
 
@@ -70,4 +77,4 @@ format: $(VENV)/.made-test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-oldest site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
