@@ -107,43 +107,32 @@ class KerasFileEditor:
     def summary(self) -> None:
         """Prints the structure of the weights."""
         print("Weights structure")
-        for line in _lines(self.weights_dict, ""):
+        for line in _lines(self.weights_dict, "  "):
             print(line)
 
     def compare(self, reference_model: Layer) -> dict[str, Any]:
-        """Compares the weights with those of a model, and prints what differs.
+        """Compares the weights with those of a model and of its optimizer, and prints what differs.
 
         Args:
             reference_model: The model, built.
 
         Returns:
-            Dict of `status` ("success" or "error"), `error_count` and `match_count`.
+            Dict of `status` ("success" or "error"), `error_count`, in which a missing object is one error, and
+            `match_count`, the number of weights that fit.
         """
-        wanted = dict(_arrays(_of_model(reference_model), ""))
-        found = dict(_arrays(self.weights_dict, ""))
-        errors, matches = 0, 0
         print("Running comparison")
-        for path in [*wanted, *(p for p in found if p not in wanted)]:
-            if path not in found:
-                problem = f"...Weight {path} is in the reference model but not in the saved file"
-            elif path not in wanted:
-                problem = f"...Weight {path} is in the saved file but not in the reference model"
-            elif wanted[path].shape != found[path].shape:
-                problem = (
-                    f"...Weight shape mismatch for {path}\n    In reference model: shape={wanted[path].shape}\n"
-                    f"    In saved file: shape={found[path].shape}"
-                )
-            else:
-                matches += 1
-                continue
-            errors += 1
+        problems, matches = _differences(_of_model(reference_model), self.weights_dict, "")
+        for problem in problems:
             print(problem)
-        if errors:
-            print(f"Found {errors} errors: saved file is not compatible with the reference model")
+        print("─" * 21)
+        count = len(problems)
+        if count:
+            what = f"{count} error{'s' if count > 1 else ''}"
+            print(f"Found {what}: saved file is not compatible with the reference model")
         else:
             print("Comparison successful: saved file is compatible with the reference model")
             print(f"    Found {matches} matching weights")
-        return {"status": "error" if errors else "success", "error_count": errors, "match_count": matches}
+        return {"status": "error" if count else "success", "error_count": count, "match_count": matches}
 
     def add_object(self, object_path: str, weights: dict[str, ArrayLike]) -> None:
         """Adds an object, e.g. a layer.
@@ -257,21 +246,42 @@ def _objects(tree: dict[str, Any], path: str) -> Iterator[tuple[dict[str, Any], 
             yield from _objects(value, place)
 
 
-def _arrays(tree: dict[str, Any], path: str) -> Iterator[tuple[str, np.ndarray]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _arrays(value, f"{path}/{key}")
+def _differences(wanted: dict[str, Any], found: dict[str, Any], path: str) -> tuple[list[str], int]:
+    """Returns what differs between the arrays of a model and those of a file, and how many of them fit."""
+    problems: list[str] = []
+    matches = 0
+    for key in [*wanted, *(k for k in found if k not in wanted)]:
+        place = f"{path}/{key}"
+        model, file = wanted.get(key), found.get(key)
+        if model is None or file is None or isinstance(model, dict) != isinstance(file, dict):
+            sides = ["reference model", "saved file"]
+            present, missing = sides if file is None or isinstance(model, dict) else sides[::-1]
+            item = next((x for x in (model, file) if isinstance(x, dict)), None)
+            kind = "Weight" if item is None else "Object"
+            problems.append(f"...{kind} {place} present in {present}, missing from {missing}")
+            if item is not None:
+                problems[-1] += f"\n    In {present}, {place} contains the following keys: {sorted(item)}"
+        elif isinstance(model, dict):
+            inner, fitting = _differences(model, file, place)
+            problems += inner
+            matches += fitting
+        elif model.shape != file.shape:
+            problems.append(
+                f"...Weight shape mismatch for {place}\n    In reference model: shape={model.shape}\n"
+                f"    In saved file: shape={file.shape}"
+            )
         else:
-            yield f"{path}/{key}", value
+            matches += 1
+    return problems, matches
 
 
 def _lines(tree: dict[str, Any], indent: str) -> Iterator[str]:
     for i, (key, value) in enumerate(tree.items()):
         last = i == len(tree) - 1
-        mark = "  > " if not indent else indent + ("└─ " if last else "├─ ")
+        mark = indent + ("> " if indent == "  " and not i else "└─ " if last else "├─ ")
         if isinstance(value, dict):
             yield f"{mark}{key}"
-            yield from _lines(value, "      " if not indent else indent + ("    " if last else "│   "))
+            yield from _lines(value, indent + ("    " if last else "│   "))
         else:
             yield f"{mark}{key}: shape={tuple(value.shape)}, dtype={value.dtype}"
 
@@ -283,6 +293,8 @@ class _Collector:
         self.tree: dict[str, Any] = {}
 
     def add(self, path: str, name: str, arrays: Arrays, named: object = None) -> None:
+        if not arrays:
+            return
         found = self.tree
         for part in filter(None, path.split("/")):
             found = found.setdefault(part, {})
@@ -291,6 +303,5 @@ class _Collector:
 
 def _of_model(model: Layer) -> dict[str, Any]:
     collector = _Collector()
-    optimizer = getattr(model, "optimizer", None)
-    weights.save(model, collector, None, [] if optimizer is None else [optimizer])  # type: ignore[arg-type]
+    weights.save(model, collector)  # type: ignore[arg-type]
     return collector.tree

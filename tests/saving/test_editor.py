@@ -65,6 +65,60 @@ def test_comparison_and_summary(path, capsys):
     ]
 
 
+def trained(k, compiled, steps, units=2, more=False):
+    """A model: not compiled, compiled, or trained."""
+    parts = [k.layers.Dense(units, name="a"), k.layers.Dropout(0.2), k.layers.BatchNormalization()]
+    model = k.Sequential([k.Input((3,)), *parts, *([k.layers.Dense(2)] if more else [])])
+    if compiled:
+        model.compile("adam", "mse", metrics=["mae"])
+    if steps:
+        model.optimizer.build(model.trainable_variables)
+    return model
+
+
+STATES = [(False, False), (True, False), (True, True)]
+
+
+@pytest.mark.parametrize("saved", STATES)
+@pytest.mark.parametrize("ending", ["m.keras", "m.weights.h5"])
+def test_comparison_says_what_keras_says(saved, ending, tmp_path, capsys):
+    """Line by line. Keras wraps its lines, and counts one more for each object that has an error inside."""
+
+    def said(k, reference):
+        editor = k.saving.KerasFileEditor(file)
+        capsys.readouterr()
+        found = editor.compare(reference)
+        lines = " ".join(capsys.readouterr().out.split()).split("─" * 21)[0]
+        problems = sorted("...".join(["", *lines.split("...")[1:]]).split("..."))
+        return found["status"], problems, found
+
+    file = str(tmp_path / ending)
+    model = trained(keras, *saved)
+    model.save(file) if ending == "m.keras" else model.save_weights(file)
+    for state in STATES:
+        for more in ({}, {"units": 4}, {"more": True}):
+            theirs, mine = (said(k, trained(k, *state, **more)) for k in (keras, addax))
+            assert [line.replace(" ", "") for line in mine[1]] == [line.replace(" ", "") for line in theirs[1]]
+            assert mine[0] == theirs[0] == ("success" if state == saved and not more else "error")
+            assert mine[2]["error_count"] == len([line for line in mine[1] if line.strip()])
+            if state == saved and not more:
+                assert mine[2]["match_count"] == 6 + 2 * saved[0] + 8 * saved[1]
+
+
+def test_summary_is_keras_s(tmp_path, capsys):
+    file = str(tmp_path / "m.keras")
+    trained(keras, True, True).save(file)
+    said = []
+    for k in (keras, addax):
+        editor = k.saving.KerasFileEditor(file)
+        for name in ("x", "y"):
+            editor.add_object(name, {"0": np.ones(2)})
+        capsys.readouterr()
+        editor.summary()
+        said.append([line.rstrip() for line in capsys.readouterr().out.splitlines()])
+    assert said[0] == said[1]
+
+
 def test_keras_files_have_their_config(tmp_path):
     file = str(tmp_path / "m.keras")
     net(addax).save(file)
