@@ -349,7 +349,8 @@ class _Walk:
         for start in range(at, at + 16 * count, 16) if is_text else ():
             length, place, index = unpack_from("<IQI", body, start)
             # The library copies as many bytes as the heap says to memory for as many as stand here.
-            if place not in (0, _UNDEFINED) and self.collection(place).get(index) != length:
+            held = 0 if place in (0, _UNDEFINED) else self.collection(place).get(index)
+            if held != length:
                 self.wrong("text", place)
 
     def collection(self, address: int) -> dict[int, int]:

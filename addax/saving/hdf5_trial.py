@@ -3,11 +3,14 @@
 It imports nothing of addax, so that it starts soon.
 """
 
+import os
 import sys
 from typing import Any
 
+import h5py
+
 _CPU_SECONDS = 30
-_MEMORY = 4 << 30  # bytes of addresses
+_MEMORY = 256 << 20
 
 
 def read(path: str) -> None:
@@ -16,7 +19,6 @@ def read(path: str) -> None:
     Args:
         path: The file.
     """
-    import h5py
 
     def visit(name: str, item: Any) -> None:
         for key in item.attrs:
@@ -35,13 +37,25 @@ def read(path: str) -> None:
         file.visititems(visit)
 
 
-if __name__ == "__main__":
+def limit(path: str) -> None:
+    """Limits the time, and the memory to little more than the process has and the file could need.
+
+    Args:
+        path: The file.
+    """
     try:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with open("/proc/self/statm") as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+        most = now + _MEMORY + 2 * os.path.getsize(path)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
     except (ImportError, OSError, ValueError):  # no such limits here: whoever started it limits the time
         pass
+
+
+if __name__ == "__main__":
+    limit(sys.argv[1])
     read(sys.argv[1])

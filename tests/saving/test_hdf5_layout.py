@@ -144,6 +144,23 @@ def test_headers_that_go_on_for_ever(plain: Path, tmp_path: Path) -> None:
             hdf5_layout.check_structures(path, str(path))
 
 
+def long_text(content: bytes) -> bytes:
+    """The content with 4 GB for a text that is nowhere."""
+    at = content.rindex(struct.pack("<IQI", 3, place(content, b"GCOL"), 1))
+    return content[:at] + struct.pack("<IQI", 2**32 - 8, 0, 0) + content[at + 16 :]
+
+
+@pytest.mark.parametrize("libver", [None, "latest"])
+def test_long_texts_that_are_nowhere(libver: str | None, tmp_path: Path) -> None:
+    """In the second layout the other process meets it, which has not that much memory."""
+    path = tmp_path / "bad.h5"
+    with h5py.File(path, "w", libver=libver) as file:
+        file.attrs["text"] = "abc"
+    path.write_bytes(long_text(path.read_bytes()))
+    with pytest.raises(DamagedError, match=r"damaged one: .*bad.h5"):
+        hdf5_layout.check_structures(path, str(path))
+
+
 def test_a_process_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "bad.h5"
     with h5py.File(path, "w", userblock_size=512) as file:
