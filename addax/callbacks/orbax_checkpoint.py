@@ -16,8 +16,9 @@ from .monitor import MonitorCallback
 class OrbaxCheckpoint(ModelCheckpoint):
     """Saves checkpoints of a training with [Orbax](https://orbax.readthedocs.io), in the background.
 
-    A checkpoint holds the values of all variables, by path, and the model's config. Keras's `load_model` reads the
-    folder, if the model is functional: of a Sequential, it leaves the weights at their initial values.
+    A checkpoint holds the values of all variables, by path, and the model's config. `load_model` and `load_weights`
+    read the folder. So does Keras's `load_model` if the model is functional: of a Sequential, it leaves the weights at
+    their initial values.
 
     Args:
         directory: Folder of the checkpoints, each in a folder named by its number.

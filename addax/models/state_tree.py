@@ -7,7 +7,7 @@ from typing import Any
 from ..core.variable import Variable
 from ..training.trainer import Trainer
 
-_GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
+GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 _FORMATS = ("backend_tensor", "numpy_array")
 
 
@@ -26,9 +26,9 @@ def get_state_tree(model: Trainer, value_format: str) -> dict[str, dict[str, Any
             f"Invalid `value_format` argument. Expected one of {_FORMATS}. Received: value_format={value_format}"
         )
     found: dict[str, dict[str, Any]] = {}
-    for group in _GROUPS:
+    for group in GROUPS:
         tree: dict[str, Any] = {}
-        for variable in _variables(model, group):
+        for variable in group_variables(model, group):
             *outer, last = variable.path.split("/")
             branch = tree
             for part in outer:
@@ -56,10 +56,10 @@ def set_state_tree(model: Trainer, state_tree: dict[str, dict[str, Any]]) -> Non
     """
     pairs: list[tuple[Variable, Any]] = []
     for group, tree in state_tree.items():
-        if group not in _GROUPS:
-            raise ValueError(f"Unknown variable name: {group}. Known are {list(_GROUPS)}.")
-        by_path = {v.path: v for v in _variables(model, group)}
-        for path, value in _leaves(tree, ()):
+        if group not in GROUPS:
+            raise ValueError(f"Unknown variable name: {group}. Known are {list(GROUPS)}.")
+        by_path = {v.path: v for v in group_variables(model, group)}
+        for path, value in leaves(tree):
             if path not in by_path:
                 raise ValueError(f"Model '{model.name}' has no variable '{path}' in `{group}`: {list(by_path)}.")
             if tuple(value.shape) != tuple(by_path[path].shape):
@@ -72,16 +72,28 @@ def set_state_tree(model: Trainer, state_tree: dict[str, dict[str, Any]]) -> Non
         variable.assign(value)
 
 
-def _variables(model: Trainer, group: str) -> list[Variable]:
+def group_variables(model: Trainer, group: str) -> list[Variable]:
+    """Returns the variables of a group.
+
+    Args:
+        model: The model.
+        group: "trainable_variables", "non_trainable_variables", "optimizer_variables" or "metrics_variables".
+    """
     if group == "optimizer_variables":
         return [] if model.optimizer is None else list(model.optimizer.variables)
     return list(getattr(model, group))
 
 
-def _leaves(tree: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, Any]]:
+def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, Any]]:
+    """Returns the paths and values in nested dicts.
+
+    Args:
+        tree: The dicts.
+        path: The keys that lead to them.
+    """
     found = []
     for key, value in tree.items():
-        found += _leaves(value, (*path, key)) if isinstance(value, dict) else [("/".join((*path, key)), value)]
+        found += leaves(value, (*path, key)) if isinstance(value, dict) else [("/".join((*path, key)), value)]
     return found
 
 

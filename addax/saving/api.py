@@ -14,7 +14,7 @@ from ..core.reading import DamagedError, reading
 from ..core.warnings import warn
 from ..layers.layer import Layer
 from ..optimizers import Optimizer
-from . import archive, legacy, remote, safetensors, weights
+from . import archive, legacy, orbax, remote, safetensors, weights
 from .atomic import claim, remove, replacing
 from .formats import kind_of
 from .hdf5 import Reader, ShardedWriter, Writer, open_h5, shard_name, shards_of
@@ -117,8 +117,8 @@ def load_model(
     addax's, registered with `register_keras_serializable`, or in `custom_objects`. It can't import modules or run code.
 
     Args:
-        filepath: Path of a file, or of a folder saved with `zipped=False`; a URL where fsspec is installed; or a binary
-            file open for reading.
+        filepath: Path of a file, of a folder saved with `zipped=False`, or of a folder of `OrbaxCheckpoint`, whose
+            latest checkpoint is read; a URL where fsspec is installed; or a binary file open for reading.
         custom_objects: Dict from names in the file to your classes and functions.
         compile: Whether to compile the model as it was.
         safe_mode: Accepted for Keras's scripts. Lambdas in the file, which are code, are run in neither mode: pass the
@@ -170,6 +170,8 @@ def _read_model(file: str | BinaryIO, custom_objects: dict[str, Any] | None, com
             f"File format not supported: the folder {file} has no `{archive.CONFIG}`. addax reads `.keras` "
             "files, and folders saved with `model.save(path, zipped=False)`; TensorFlow's SavedModel it does not."
         )
+    if kind == "orbax":
+        return orbax.read(str(file), custom_objects, compile, safe_mode)
     if kind in ("json", "safetensors"):
         held = {
             "json": "a config without weights, if it is a model: `keras.models.model_from_json` reads it",
@@ -337,7 +339,7 @@ def _read_weights(
     if kind is None or (kind == "json" and not filepath.endswith(".json")):
         raise ValueError(
             f"File format not supported: filepath={filepath}. addax reads weights from `.weights.h5`, `.weights.json`, "
-            "`.keras`, `.safetensors` and legacy `.h5` files."
+            "`.keras`, `.safetensors` and legacy `.h5` files, and from Orbax's checkpoints."
         )
     _check_built(model, "loading weights into")
     if kind == "hdf5":
@@ -356,6 +358,11 @@ def _read_weights(
             if not os.path.exists(os.path.join(folder, archive.WEIGHTS)):
                 raise DamagedError(f"{filepath} has no member `{archive.WEIGHTS}`, so there are no weights to load.")
             archive.read_weights(model, folder, skip_mismatch, skip)
+        return
+    if kind == "orbax":
+        if skip:
+            raise ValueError(f"`objects_to_skip` is not supported for Orbax's checkpoints. Received: {filepath}")
+        orbax.Checkpoint(filepath).load(model, skip_mismatch)
         return
     opener = safetensors.Reader if kind == "safetensors" else Reader
     with opener(filepath) as reader:

@@ -19,6 +19,7 @@ from ..compat.training import present_archive
 from ..core.reading import MAX_JSON, DamagedError, read_json, short
 from ..core.registry import custom_object_scope
 from ..core.serialization import deserialize_keras_object, safe_mode_scope, serialize_keras_object
+from ..core.types import Config
 from ..layers.layer import Layer
 from ..optimizers import Optimizer
 from ..version import KERAS_API_VERSION, __version__
@@ -97,14 +98,28 @@ def read(
         safe_mode: Whether to refuse code in the config.
     """
     with opened(file) as folder, custom_object_scope(custom_objects or {}):
-        config = read_config(folder)
-        if not compile:
-            config.pop("compile_config", None)
-        with safe_mode_scope(None):  # this load's own choice, also inside another one
-            model = deserialize_keras_object(config, safe_mode=safe_mode)
-            if not isinstance(model, Layer):
-                raise DamagedError(f"`{CONFIG}` describes no model, but {short(model)} (of {type(model)}).")
-            read_weights(model, folder)
+        model = model_of(read_config(folder), compile, safe_mode)
+        read_weights(model, folder)
+    return model
+
+
+def model_of(config: Config, compile: bool, safe_mode: bool) -> Layer:
+    """Returns the model that a config describes, as it is in archives.
+
+    Args:
+        config: The config.
+        compile: Whether to compile the model if the saved one was compiled.
+        safe_mode: Whether to refuse code in the config.
+
+    Raises:
+        ValueError: It describes something else.
+    """
+    if not compile:
+        config = {k: v for k, v in config.items() if k != "compile_config"}
+    with safe_mode_scope(None):  # this load's own choice, also inside another one
+        model = deserialize_keras_object(config, safe_mode=safe_mode)
+    if not isinstance(model, Layer):
+        raise DamagedError(f"`{CONFIG}` describes no model, but {short(model)} (of {type(model)}).")
     return model
 
 

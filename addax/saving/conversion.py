@@ -10,7 +10,7 @@ from ..compat.configs import parsed
 from ..core.reading import MAX_JSON, reading
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..layers.layer import Layer
-from . import api, archive, legacy
+from . import api, archive, legacy, orbax
 from .atomic import replacing
 from .formats import kind_of
 from .hdf5 import open_h5
@@ -39,6 +39,8 @@ def _config_in(filepath: str) -> Any:
     if kind == "hdf5":
         with open_h5(filepath, "r") as opened:
             return legacy.present_config(opened)
+    if kind == "orbax":
+        return orbax.Checkpoint(filepath).config()
     if kind in ("archive", "folder"):
         with archive.opened(filepath, arrays=False) as folder:
             return archive.read_config(folder)
