@@ -14,6 +14,8 @@ class History(Callback):
     Attributes:
         epoch: The numbers of the epochs, counted from 0.
         history: Dict from the name of a loss or metric to its values, one per epoch.
+        steps: Entries made between steps, after `fit(log_every=...)` or `fit(validation_freq={"steps": ...})`: dicts of
+            the number of steps done, the epoch (from 0), the means of the epoch so far, and results of validation.
         profile: The `Profile`, after `fit(..., profile=True)`.
 
     >>> history = keras.callbacks.History()
@@ -28,16 +30,18 @@ class History(Callback):
         super().__init__()
         self.epoch: list[int] = []
         self.history: dict[str, list[Any]] = {}
+        self.steps: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.epoch = []
 
     def state(self) -> dict[str, Any]:
-        return {"epoch": self.epoch, "history": self.history}
+        return {"epoch": self.epoch, "history": self.history, "steps": self.steps}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.epoch = list(state["epoch"])
         self.history = {name: list(values) for name, values in state["history"].items()}
+        self.steps = [dict(entry) for entry in state.get("steps", ())]
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.epoch.append(epoch)

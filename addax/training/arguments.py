@@ -12,6 +12,7 @@ from ..callbacks import Callback, CallbackList
 from ..checkpoints import Checkpoints
 from ..core import config as settings
 from ..core.errors import describe
+from .limits import NO_LIMITS, Limits
 from .steps import StepModel
 
 
@@ -76,8 +77,15 @@ def _split(value: float | None) -> float:
     return found
 
 
-def _frequency(value: Any) -> int | Collection[int]:
-    """Returns `validation_freq`: the number of epochs between validations, or the epochs to validate after."""
+def _frequency(value: Any) -> int | Collection[int] | dict[str, int]:
+    """Returns `validation_freq`: the epochs or steps between validations, or the epochs to validate after."""
+    if isinstance(value, dict):
+        if set(value) != {"steps"}:
+            raise ValueError(
+                "`validation_freq` as a dict has one key, 'steps', with the number of steps between validations, an "
+                f"integer. Received: validation_freq={value!r}"
+            )
+        return {"steps": integer("validation_freq", value["steps"])}
     if isinstance(value, (list, tuple, set, frozenset, range)):
         return [integer("validation_freq", epoch, remedy="Epochs are counted from 1.") for epoch in value]
     try:
@@ -141,9 +149,10 @@ class FitArguments:
     steps_per_epoch: int | None
     validation_steps: int | None
     validation_batch_size: int | None
-    validation_freq: int | Collection[int]
+    validation_freq: int | Collection[int] | dict[str, int]
     debug_nans: bool
     resume: Checkpoints | None = None
+    limits: Limits = NO_LIMITS
 
     @classmethod
     def checked(
@@ -160,9 +169,10 @@ class FitArguments:
         steps_per_epoch: int | None,
         validation_steps: int | None,
         validation_batch_size: int | None,
-        validation_freq: int | Collection[int],
+        validation_freq: int | Collection[int] | dict[str, int],
         debug_nans: bool,
         resume: str | os.PathLike | Checkpoints | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> FitArguments:
         """Returns the arguments as the types of the attributes.
 
@@ -170,6 +180,9 @@ class FitArguments:
             ValueError: One of them is of the wrong kind or out of range; it is named.
         """
         epochs = integer("epochs", epochs, least=0)
+        initial_epoch = integer("initial_epoch", initial_epoch, least=0)
+        if limits.dev_run:
+            epochs, resume = min(epochs, initial_epoch + 1), None
         return cls(
             batch_size=_batch_size("batch_size", batch_size),
             epochs=min(epochs, settings.max_epochs() or epochs),
@@ -178,20 +191,28 @@ class FitArguments:
             validation_split=_split(validation_split),
             shuffle=shuffling(shuffle),
             class_weight=class_weight,
-            initial_epoch=integer("initial_epoch", initial_epoch, least=0),
-            steps_per_epoch=step_count("steps_per_epoch", steps_per_epoch),
-            validation_steps=step_count("validation_steps", validation_steps),
+            initial_epoch=initial_epoch,
+            steps_per_epoch=limits.steps(step_count("steps_per_epoch", steps_per_epoch)),
+            validation_steps=limits.steps(step_count("validation_steps", validation_steps)),
             validation_batch_size=_batch_size("validation_batch_size", validation_batch_size),
             validation_freq=_frequency(validation_freq),
             debug_nans=bool(debug_nans),
             resume=None if resume is None else Checkpoints.of(resume),
+            limits=limits,
         )
 
     def validates(self, epoch: int) -> bool:
         """Whether to validate after epoch number `epoch`, counted from 0."""
+        if isinstance(self.validation_freq, dict):
+            return False
         if isinstance(self.validation_freq, int):
             return (epoch + 1) % self.validation_freq == 0
         return epoch + 1 in self.validation_freq
+
+    @property
+    def validation_steps_between(self) -> int | None:
+        """Number of steps between validations, where it was given as steps."""
+        return self.validation_freq["steps"] if isinstance(self.validation_freq, dict) else None
 
 
 def _batch_size(name: str, value: SupportsIndex | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..core.engine import jax
@@ -31,6 +32,27 @@ class Dispatch(NamedTuple):
     run: Run
     data: Sequence
     looped: bool = False
+
+
+@dataclass
+class Pauses:
+    """Steps of a training after which a dispatch ends, as something is done then.
+
+    Attributes:
+        every: After each multiple of one of these numbers of steps.
+        done: Steps of the epochs before the one under way.
+    """
+
+    every: tuple[int, ...]
+    done: int = 0
+
+    def left(self, step: int) -> int:
+        """Returns how many steps there are from step number `step` of the epoch to the next pause, at least 1."""
+        return min(n - (self.done + step) % n for n in self.every)
+
+    def at(self, step: int) -> bool:
+        """Returns whether there is a pause after `step` steps of the epoch."""
+        return any((self.done + step) % n == 0 for n in self.every)
 
 
 class InFlight:

@@ -77,7 +77,8 @@ def training_data(
             x, y, sample_weight, weighter = source, None, None, None
     source = adapt(x, y, sample_weight, class_weight=weighter, **options)
     source.limit = "steps_per_epoch"
-    return source, checked(model, source)
+    first = checked(model, source)
+    return given.limits.of_training(source), first
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from ..core import tree
 from ..core.buffers import own_copy
 from ..data.batches import Batch, EpochSteps, count_rows, packed
 from .device_loops import LONG_STEPS, can_run_steps, loop_length, why_slow
-from .dispatches import Dispatch, InFlight, Run, loop_over
+from .dispatches import Dispatch, InFlight, Pauses, Run, loop_over
 from .padding import pad
 from .program import Program, State
 from .stacks import Stack, capacity_for
@@ -33,6 +33,7 @@ class Gathered:
         check: Called with each batch and its number before it is used.
         in_flight: Dispatches under way.
         why: Why batches don't run in loops, where they don't.
+        pauses: Steps after which a dispatch ends; None for none.
     """
 
     program: Program
@@ -42,6 +43,7 @@ class Gathered:
     check: Callable[[Batch, int], None]
     in_flight: InFlight
     why: str = ""
+    pauses: Pauses | None = None
     _alone: list = field(default_factory=list)
     _stack: Stack | None = None
     _step: int = 0
@@ -73,15 +75,19 @@ class Gathered:
             stack.add(batch)
             # A slow iterable's batches are not waited for: the same program runs any number of them, so that no result
             # depends on the clock.
-            if stack.is_full or time.perf_counter() - self._began > _SLOW:
+            if stack.is_full or self._pauses_after(stack.batches) or time.perf_counter() - self._began > _SLOW:
                 yield self._loop()
                 self._began = time.perf_counter()
             return
         if stack is not None and stack.batches:
             yield self._loop()
         self._alone.append(own_copy(batch))
-        if len(self._alone) == self.per:
+        if len(self._alone) == self.per or self._pauses_after(self._alone):
             yield self._one_by_one()
+
+    def _pauses_after(self, batches: list) -> bool:
+        """Whether there is a pause after these batches, which are the next ones."""
+        return self.pauses is not None and self.pauses.at(self._step + len(batches))
 
     def _flush(self) -> Iterator[Dispatch]:
         if self._stack is not None and self._stack.batches:

@@ -1,21 +1,24 @@
-"""The loops of `fit` and `evaluate`: epochs, validation and the calls of the callbacks."""
+"""The loop of `fit`: epochs, validation and the calls of the callbacks."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from ..callbacks import CallbackList, History, TerminateOnNaN, check_monitors
+from ..callbacks import History, TerminateOnNaN, check_monitors
 from ..checkpoints.folder import Saved
 from ..core.interrupts import guarded
 from ..core.types import Data, Tree
-from ..data.adapt import adapt
 from ..data.batches import Batches
 from . import feeding
-from .arguments import FitArguments, LoopArguments, callback_list, limit_steps
-from .epoch_metrics import accumulating, set_aside
+from .arguments import FitArguments, callback_list, limit_steps
+from .between import BetweenSteps
+from .epoch_metrics import accumulating
+from .evaluation import is_shown, run_test
 from .exclusive import exclusively
+from .limits import put_back
 from .logs import log_names, numpy_logs
 from .nans import NanFinder
 from .resuming import SafePoints, Saver, checkpoints_for
@@ -62,8 +65,11 @@ def _fit(
     if validation_data is not None:
         with feeding.about("validation_data"):
             found, steps = feeding.validation_data(model, validation_data, given, first)
+            found = given.limits.of_validation(found, source)
         validation = Runner(model, "test", found, steps, batch_hooks=False, shown=False, observers=observers)
-    return Training(model, given, source, validation, observers).run()
+    training = Training(model, given, source, validation, observers)
+    with put_back(model) if given.limits.dev_run else nullcontext():
+        return training.run()
 
 
 class Training:
@@ -106,8 +112,11 @@ class Training:
         if given.debug_nans or any(isinstance(c, TerminateOnNaN) for c in self.callbacks.callbacks):
             self.finder = NanFinder(raises=given.debug_nans)
             observers = [self.finder, *observers]
-        batch_hooks, shown = self.callbacks.has_batch_hooks, _is_shown(given.verbose, steps)
+        batch_hooks, shown = self.callbacks.has_batch_hooks, is_shown(given.verbose, steps)
         self.runner = Runner(model, "train", source, limit, batch_hooks, shown, observers)
+        self.between = BetweenSteps(self)
+        self.runner.pauses = self.between.pauses
+        self.deadline: float | None = None
         names = log_names(model, validation is not None)
         if names is not None:
             check_monitors(self.callbacks, names)
@@ -122,6 +131,7 @@ class Training:
             "validation": None if self.validation is None else self.validation.source.state(),
             "callbacks": self.callbacks.state(),
             "stop_training": bool(self.model.stop_training),
+            "steps": None if self.between.pauses is None else self.between.pauses.done,
             "last_logs": self._logs,
             "logs": None,
         }
@@ -138,12 +148,15 @@ class Training:
             self.validation.source.restore(state["validation"])
         self.runner.restore(state["data"])
         self.callbacks.restore(state["callbacks"])
+        if self.between.pauses is not None:
+            self.between.pauses.done = state.get("steps") or 0
         self.model.stop_training = state["stop_training"]
 
     def run(self) -> History:
         """Trains; returns the model's `History`."""
         model = self.model
         model.stop_training = False
+        self.deadline = self.given.limits.deadline()
         model.history = self.callbacks.history
         checkpoints = checkpoints_for(self.given, self.callbacks)
         if checkpoints is None:
@@ -205,8 +218,9 @@ class Training:
             self.saver.steps_ended(device_logs)
             epoch_logs = numpy_logs(device_logs)
             if self.validation is not None and self.given.validates(self.epoch):
-                results = _run_test(self.validation, self.callbacks, self.saver)
+                results = run_test(self.validation, self.callbacks, self.saver)
                 epoch_logs.update({f"val_{k}": v for k, v in results.items()})
+            epoch_logs.update(self.between.of_epoch())
             self._logs = dict(sorted(epoch_logs.items()))
             self.callbacks.on_epoch_end(self.epoch, self._logs)
             self.epoch += 1
@@ -242,47 +256,8 @@ class Training:
         if self.model.stop_training and self.runner.batch_hooks:
             return True
         self.saver.stepped(logs)
+        self.between.after(logs)
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            self.model.stop_training = True
+            return True
         return False
-
-
-def _is_shown(verbose: int, steps: int | None) -> bool:
-    """Whether progress is shown between dispatches: by a bar, or to count steps whose number is unknown."""
-    return verbose == 1 or (verbose == 2 and steps is None)
-
-
-def _run_test(runner: Runner, callbacks: CallbackList, saver: SafePoints | None = None) -> dict[str, Any]:
-    """Runs an evaluation; returns its logs. `saver` is that of the training whose validation this is."""
-    saver = saver or SafePoints()
-    model = runner.model
-
-    def leave(logs: Any) -> bool:
-        saver.validated()
-        return model.stop_evaluating
-
-    model.stop_evaluating = False
-    runner.batch_hooks = callbacks.has_test_batch_hooks
-    with accumulating(model):
-        model.reset_metrics()
-        callbacks.on_test_begin()
-        device_logs = runner.epoch(
-            lambda step: callbacks.on_test_batch_begin(step) if runner.batch_hooks else None,
-            callbacks.on_test_batch_end,
-            leave,
-        )
-    if device_logs is None:
-        raise ValueError("The data to evaluate gave no batch.")
-    logs = numpy_logs(device_logs)
-    callbacks.on_test_end(logs)
-    return logs
-
-
-def evaluate(model: StepModel, x: Data, y: Tree, sample_weight: Tree, given: LoopArguments) -> dict[str, Any]:
-    """Returns the logs of an evaluation; see `Trainer.evaluate`."""
-    source = adapt(x, y, sample_weight, batch_size=given.batch_size, **model._data_options())
-    feeding.checked(model, source)
-    steps = limit_steps(given.steps, source.steps)
-    known = steps if steps is not None else source.steps
-    runner = Runner(model, "test", source, steps, batch_hooks=False, shown=_is_shown(given.verbose, known))
-    callbacks = callback_list(given.callbacks, model, given.verbose, add_history=False, epochs=1, steps=known)
-    with set_aside(model):
-        return _run_test(runner, callbacks)

@@ -18,7 +18,7 @@ from ..core.placement import platform, put_data
 from ..core.types import Tree
 from ..data.batches import ArrayBatches, Batches, packed
 from .device_loops import LONG_STEPS, can_run_steps, loop_length, why_off, why_slow
-from .dispatches import Dispatch, InFlight, Run, loop_over
+from .dispatches import Dispatch, InFlight, Pauses, Run, loop_over
 from .program import Program, State
 from .rows import HostArrays, Rows, StepRows
 from .stacks import capacity_for
@@ -39,6 +39,7 @@ class ArrayPlan:
         count: Steps a dispatch.
         in_flight: Dispatches under way.
         start: Number of the first step to run, in an epoch that is resumed.
+        pauses: Steps after which a dispatch ends; None for none.
         why: Why the steps don't run in loops; empty where they do, and where a callback is the reason.
     """
 
@@ -49,6 +50,7 @@ class ArrayPlan:
     count: int
     in_flight: InFlight
     start: int = 0
+    pauses: Pauses | None = None
     why: str = ""
 
     on_device: ClassVar[bool] = False
@@ -68,8 +70,11 @@ class ArrayPlan:
 
     def _groups(self) -> Iterator[tuple[int, int]]:
         """Yields first step and number of steps of each dispatch."""
-        for first in range(self.start, self.rows.steps, self.count):
-            yield first, min(self.count, self.rows.steps - first)
+        first, end = self.start, self.rows.steps
+        while first < end:
+            count = min(self.count, end - first, end if self.pauses is None else self.pauses.left(first))
+            yield first, count
+            first += count
 
     def _dispatch(self, first: int, count: int, run: Run, looped: bool = True) -> Dispatch:
         return Dispatch(first, first + count - 1, run, StepRows(self.rows, first, count), looped)
@@ -150,12 +155,15 @@ class OneByOneOnDevice(OneByOne):
     on_device = True
 
 
-DEVICE_BUDGET = 2 << 30  # bytes of data that may be kept on the device
-_COPIED = 64 << 20  # and on a CPU, where they are a second copy of the user's
-
-
 def array_plan(
-    program: Program, source: ArrayBatches, arrays: HostArrays, per: int, hooks: bool, in_flight: InFlight, start: int
+    program: Program,
+    source: ArrayBatches,
+    arrays: HostArrays,
+    per: int,
+    hooks: bool,
+    in_flight: InFlight,
+    start: int,
+    pauses: Pauses | None = None,
 ) -> ArrayPlan:
     """Chooses how the steps of an epoch over arrays run.
 
@@ -167,6 +175,7 @@ def array_plan(
         hooks: Whether there are such hooks.
         in_flight: Dispatches under way.
         start: Number of the first step to run.
+        pauses: Steps after which a dispatch ends; None for none.
     """
     shuffled = source.next_order()
     order = np.arange(source.rows, dtype="int32") if shuffled is None else shuffled
@@ -181,10 +190,10 @@ def array_plan(
         why = "the data are too large to be put on the device, and two batches too large to be gathered"
     if count > 1:  # a loop of one step a dispatch would cost more than the step alone
         plan: type[ArrayPlan] = OnDevice if fits else PartByPart
-        return plan(program, source, arrays, rows, count, in_flight, start)
+        return plan(program, source, arrays, rows, count, in_flight, start, pauses)
     # On a CPU, where nothing is gained by having all of them there, single batches are cut from the user's arrays.
     plan = OneByOneOnDevice if fits and not on_cpu else OneByOne
-    return plan(program, source, arrays, rows, per, in_flight, start, why)
+    return plan(program, source, arrays, rows, per, in_flight, start, pauses, why)
 
 
 def _loop_length(program: Program, data: Tree, rows: Rows, fixed: int | None) -> tuple[int, str]:

@@ -9,7 +9,7 @@ from ..core.streams import set_streams, streams
 from ..data.batches import ArrayBatches, Batch, Batches, EpochSteps
 from . import guards
 from .device_loops import why_off
-from .dispatches import Dispatch, InFlight
+from .dispatches import Dispatch, InFlight, Pauses
 from .gathered import Gathered
 from .logs import LazyLogs
 from .plans import ArrayPlan, array_plan, takes_arrays
@@ -52,6 +52,7 @@ class Runner:
     Attributes:
         plan: Plan of the epoch under way.
         step: Number of steps of the epoch that are done; 0 before and after it.
+        pauses: Steps after which a dispatch ends and the variables have their values; None for none.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Runner:
         self.limited = EpochSteps(source, steps)
         self.plan: ArrayPlan | Gathered | None = None
         self.step = 0
+        self.pauses: Pauses | None = None
         # The arrays that the user passed, where batches can be cut from them.
         self.arrays = HostArrays(source.arrays) if takes_arrays(self.program, source, steps) else None  # type: ignore[attr-defined]
         # Arrays were checked as a whole; of an iterable the batches of the first epoch are, one by one.
@@ -105,7 +107,7 @@ class Runner:
             state = program.read()
             for dispatch in self._dispatches():
                 begin(dispatch.first)
-                if self.batch_hooks:
+                if self.batch_hooks or (self.pauses is not None and self.pauses.at(dispatch.first)):
                     state = program.read()  # a callback may have changed it
                 for observer in self.observers:
                     observer.before(self, dispatch, state)
@@ -113,7 +115,7 @@ class Runner:
                 for observer in reversed(self.observers):
                     observer.after(self, dispatch, state, logs)
                 self.step = dispatch.last + 1
-                if self.batch_hooks:
+                if self.batch_hooks or (self.pauses is not None and self.pauses.at(self.step)):
                     program.write_back()
                 if self.batch_hooks or self.shown:
                     end(dispatch.last, LazyLogs(logs))
@@ -125,6 +127,8 @@ class Runner:
                 observer.ended(self)
         self.source.on_epoch_end()
         self._checks = False
+        if self.pauses is not None:
+            self.pauses.done += self.step
         self.step = 0
         return logs
 
@@ -167,14 +171,16 @@ class Runner:
         if self.arrays is not None:
             assert isinstance(source, ArrayBatches)
             start, self.limited.start = self.limited.start, 0
-            return array_plan(self.program, source, self.arrays, per, self.batch_hooks, self._in_flight, start)
+            return array_plan(
+                self.program, source, self.arrays, per, self.batch_hooks, self._in_flight, start, self.pauses
+            )
         off = why_off(self.program)
         loops = not (off or self.batch_hooks or self.steps == 1)
         if isinstance(source, ArrayBatches):
             why = f"`steps_per_epoch` is {self.steps} and the arrays have {source.steps} batches"
         else:
             why = "the batches come one by one" + (", too large or too different to be gathered" if loops else "")
-        return Gathered(self.program, self.limited, per, loops, self._check, self._in_flight, off or why)
+        return Gathered(self.program, self.limited, per, loops, self._check, self._in_flight, off or why, self.pauses)
 
     def _check(self, batch: Batch, number: int) -> None:
         if self._checks:

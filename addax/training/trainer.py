@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from .. import optimizers
@@ -16,14 +17,15 @@ from ..metrics import Mean
 from .arguments import FitArguments, LoopArguments, integer
 from .compile import compiled
 from .compile_config import CompileConfig
+from .limits import Limits
 from .logs import flat_logs
 
 if TYPE_CHECKING:
-    from . import calls, guards, loop, on_batch, prediction
+    from . import calls, evaluation, guards, loop, on_batch, prediction
     from . import profile as profiling
 else:  # what building a model doesn't need
-    _LATE = ("calls", "guards", "loop", "on_batch", "prediction", "profile")
-    calls, guards, loop, on_batch, prediction, profiling = (late(f"addax.training.{n}") for n in _LATE)
+    _LATE = ("calls", "evaluation", "guards", "loop", "on_batch", "prediction", "profile")
+    calls, evaluation, guards, loop, on_batch, prediction, profiling = (late(f"addax.training.{n}") for n in _LATE)
 
 
 class Trainer(CompileConfig):
@@ -129,10 +131,16 @@ class Trainer(CompileConfig):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int | Collection[int] = 1,
+        validation_freq: int | Collection[int] | dict[str, int] = 1,
         debug_nans: bool = False,
         profile: bool = False,
         resume: str | os.PathLike | Checkpoints | None = None,
+        *,
+        limit_batches: int | float | None = None,
+        overfit_batches: int | None = None,
+        max_time: float | timedelta | None = None,
+        dev_run: bool = False,
+        log_every: int | None = None,
     ) -> History:
         """Trains the model.
 
@@ -157,14 +165,18 @@ class Trainer(CompileConfig):
             steps_per_epoch: Steps per epoch; all batches of the data when None.
             validation_steps: Steps of each validation; all batches when None.
             validation_batch_size: Rows per validation step; `batch_size` when None.
-            validation_freq: Number of epochs between validations, or a list of the epochs to validate after.
+            validation_freq: Number of epochs between validations, a list of the epochs to validate after, or
+                `{"steps": 500}` for a validation after every 500 steps.
             debug_nans: Whether to replay the first step whose loss isn't finite, and to name the layer where it began.
-            profile: Whether to measure where the time goes, and print it at the end unless `verbose` is 0; see
-                `utils.profile`. The result is the `profile` of the returned `History`. Each dispatch is waited for,
-                which takes some time.
+            profile: Whether to measure where the time goes, and print it unless `verbose` is 0; see `utils.profile`.
+                The result is the `profile` of the returned `History`. Waiting for each dispatch takes some time.
             resume: Path of a folder for checkpoints of this training, or `Checkpoints`. Where the folder has some, the
-                training goes on from the last one and ends as if it had never been interrupted; one that had ended
-                returns its `History` at once.
+                training goes on from the last one as if it had never been interrupted.
+            limit_batches: Number of batches of each pass over the data (also of validation), or the fraction of them.
+            overfit_batches: Number of batches to train on again and again, and to validate with.
+            max_time: Seconds, or a `timedelta`, after which the training ends, with validation and callbacks.
+            dev_run: Whether to try one step of everything, callbacks included; the model is left as it was.
+            log_every: Number of steps between two entries of `History.steps`.
 
         Returns:
             A `History`, whose `history` is a dict from log name to a list with one value per epoch.
@@ -194,6 +206,7 @@ class Trainer(CompileConfig):
             validation_freq=validation_freq,
             debug_nans=debug_nans,
             resume=resume,
+            limits=Limits.checked(limit_batches, overfit_batches, max_time, dev_run, log_every),
         )
         with profiling.profiling(self, profile, callbacks, verbose) as observers:
             return loop.fit(self, x, y, sample_weight, validation_data, given, observers)
@@ -228,7 +241,7 @@ class Trainer(CompileConfig):
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         given = LoopArguments.checked(batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
-        logs = loop.evaluate(self, x, y, sample_weight, given)
+        logs = evaluation.evaluate(self, x, y, sample_weight, given)
         return logs if return_dict else flat_logs(self, logs)
 
     @shortens

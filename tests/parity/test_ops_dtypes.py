@@ -20,9 +20,7 @@ from . import test_ops as table
 
 keras = pytest.importorskip("keras")
 
-DTYPES = (
-    "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32 float64".split()  # fmt: skip
-)
+DTYPES = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32 float64".split()
 NUMBERS = {"True": True, "2": 2, "2.5": 2.5}
 SAMPLE = [("bool", "int8"), ("int32", "float16"), ("bfloat16", "2.5")]
 

@@ -40,7 +40,7 @@ def _binary(name: str, what: str, keras_class: str | None = None) -> Callable[[T
 
 
 def _binary_of_tensors(name: str, what: str) -> Callable[[TensorLike, TensorLike], Tensor]:
-    """Makes a function in which numbers have the default dtype, as in Keras, and don't take that of the other tensor."""
+    """Makes a function in which numbers have the default dtype, as in Keras, not that of the other tensor."""
 
     def function(x1: TensorLike, x2: TensorLike) -> Tensor:
         return getattr(jnp, name)(to_tensor(x1), to_tensor(x2))
@@ -115,7 +115,9 @@ tanh = _unary("tanh", "Computes the hyperbolic tangent.")
 trunc = _unary("trunc", "Truncates to the integer part.")
 
 add = _binary("add", "Computes `x1 + x2`.")
-arctan2 = _binary_of_tensors("arctan2", "Computes the angle of the point `(x2, x1)`, in radians, in the right quadrant.")
+arctan2 = _binary_of_tensors(
+    "arctan2", "Computes the angle of the point `(x2, x1)`, in radians and the right quadrant."
+)
 divide = _binary("divide", "Computes `x1 / x2`, a float also for integers.")
 equal = _binary("equal", "Computes `x1 == x2`.")
 floor_divide = _binary("floor_divide", "Computes `floor(x1 / x2)`.")

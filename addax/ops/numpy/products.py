@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.engine import jnp, promoted
 from ...core.op import Argument, Tensor, TensorLike, op
-from ...core.types import ArrayLike
+from ...core.types import Array, ArrayLike
 from ..families import named_op
 
 
