@@ -76,7 +76,7 @@ class HostArrays:
         return packed(gathered(self.arrays, rows, count, memory))
 
 
-def _in_memory_for(rows: int, a: Array | None) -> Array | None:
+def _in_memory_for(rows: int, a: Array | None) -> Array | np.ndarray | None:
     """Returns a copy of an array at the beginning of one of `rows` rows."""
     if a is None or len(a) == rows:
         return own_copy(a)

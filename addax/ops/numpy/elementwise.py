@@ -115,9 +115,7 @@ tanh = _unary("tanh", "Computes the hyperbolic tangent.")
 trunc = _unary("trunc", "Truncates to the integer part.")
 
 add = _binary("add", "Computes `x1 + x2`.")
-arctan2 = _binary_of_tensors(
-    "arctan2", "Computes the angle of the point `(x2, x1)`, in radians and the right quadrant."
-)
+arctan2 = _binary_of_tensors("arctan2", "Computes the angle of the point `(x2, x1)` in radians, from -pi to pi.")
 divide = _binary("divide", "Computes `x1 / x2`, a float also for integers.")
 equal = _binary("equal", "Computes `x1 == x2`.")
 floor_divide = _binary("floor_divide", "Computes `floor(x1 / x2)`.")
