@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-MEMORY = 900 << 20  # bytes a process may hold between two tests before it drops what it has compiled
+MEMORY = 1200 << 20  # bytes a process may hold between two tests before it drops what it has compiled
 _peaks: dict[str, float] = {}
 
 
