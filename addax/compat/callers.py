@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 _OURS = str(Path(__file__).parents[1]) + os.sep
+_PACKAGE = __name__.partition(".")[0]
 _IMPORTING = ("importlib", "_frozen_importlib", "_frozen_importlib_external", "zipimport", "pkgutil")
 
 
@@ -50,6 +51,45 @@ def importing_globals(skip: str) -> dict[str, Any] | None:
     return None
 
 
+def would_end_the_program(skip: str) -> bool:
+    """Whether a library imports a module whose absence nobody is prepared for.
+
+    So it is where neither the line that imports it, nor one of those that wait for it, is inside a `try` or `with`.
+
+    Args:
+        skip: Beginning of the names of modules whose frames stand between the importing code and this function.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", ""))
+        if not name.startswith(skip) and not frame.f_code.co_filename.startswith("<frozen "):
+            if name.partition(".")[0] == "runpy" or name.startswith(_PACKAGE):
+                return True  # what runs the program
+            if _is_guarded(frame):
+                return False
+        frame = frame.f_back
+    return True
+
+
+def _is_guarded(frame: FrameType) -> bool:
+    """Whether the line that a frame is at has a handler of exceptions in its function."""
+    table = iter(frame.f_code.co_exceptiontable)  # start, length, target and depth of each handler
+
+    def number() -> int:
+        value = 0
+        for byte in table:
+            value = value << 6 | byte & 63
+            if not byte & 64:
+                return value
+        return -1
+
+    while (start := number()) >= 0:
+        length, _, _ = number(), number(), number()
+        if start <= frame.f_lasti // 2 < start + length:  # counted in instructions of two bytes
+            return True
+    return False
+
+
 @functools.lru_cache(maxsize=4096)
 def _is_installed(file: str) -> bool:
     path = os.path.abspath(file)
@@ -65,4 +105,4 @@ def _library_folders() -> tuple[str, ...]:
     return (_OURS, *(folder.rstrip(os.sep) + os.sep for folder in folders))
 
 
-__all__ = ["importing_globals", "is_program"]
+__all__ = ["importing_globals", "is_program", "would_end_the_program"]

@@ -3,7 +3,8 @@
 `import keras`, `from keras.layers import Dense`, `from tensorflow import keras` and `import tensorflow.keras as K` give
 addax's own modules, in the user's program and in the libraries that it uses. `import tensorflow` gives the program a
 stand-in that holds `keras`. A library is given the TensorFlow of this machine, or none: libraries look for it to choose
-what else they do. `keras.src` exists for libraries alone (`inside.py`).
+what else they do. Only where there is none, and that would end the program, a library gets the stand-in, too.
+`keras.src` exists for libraries alone (`inside.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..core import config
 from ..core.errors import did_you_mean
 from ..version import KERAS_API_VERSION
 from . import children, inside, tensorflow
-from .callers import importing_globals, is_program
+from .callers import importing_globals, is_program, would_end_the_program
 
 _FOLDED = {"utils.np_utils": "utils", "utils.vis_utils": "utils", "utils.generic_utils": "utils"}  # of Keras 2
 _HERE = __name__.rpartition(".")[0]
@@ -148,9 +149,13 @@ def _import_tensorflow(name: str, importer: Mapping[str, Any] | None, fromlist: 
     else:
         if isinstance(sys.modules.get("tensorflow"), tensorflow.StandIn):
             _pop_modules("tensorflow")
-        # A library that asks for nothing but Keras gets it, whether TensorFlow is there or not.
+        # A library that asks for nothing but Keras gets it, whether TensorFlow is there or not. One that stops without
+        # TensorFlow may go by the stand-in, which names what it lacks.
         asks_for_keras = keras is not None or (name == "tensorflow" and tuple(fromlist) == ("keras",))
-        if not asks_for_keras or (not fromlist and PathFinder.find_spec("tensorflow") is not None):
+        exists = PathFinder.find_spec("tensorflow") is not None
+        if exists and not (asks_for_keras and fromlist):
+            return None
+        if not asks_for_keras and not would_end_the_program(_HERE):
             return None
     if name == "tensorflow":
         for part in fromlist:

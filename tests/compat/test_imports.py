@@ -86,6 +86,37 @@ def test_libraries_see_the_tensorflow_of_the_machine(folder, real, first):
     assert lines[2] == ("the real one True" if real else "absent: tensorflow False")
 
 
+NEEDS = "import tensorflow as tf\nfrom tensorflow.keras.layers import Dense\nlayer = tf.keras.layers.Dense\n"
+
+
+@pytest.mark.parametrize(
+    "code, expected",
+    [
+        ("import needs; print(needs.layer is needs.Dense)", "True"),
+        ("import needs; needs.tf.data", "There is no `tensorflow.data` here. addax provides Keras"),
+        ("import wants", "There is no `tensorflow.data` here. addax provides Keras"),
+        ("import late; print(late.load())", "3.15.1"),
+        ("import late\ntry: late.load()\nexcept ImportError: print('absent')", "absent"),
+        ("try: import needs\nexcept ImportError: print('absent')", "absent"),
+        (
+            "import contextlib\nwith contextlib.suppress(ImportError): import needs\nprint('needs' in globals())",
+            "False",
+        ),
+        ("import asks; print(asks.found)", "None"),
+    ],
+)
+def test_a_library_that_stops_without_tensorflow_gets_the_stand_in(folder, code, expected):
+    libraries = {
+        "needs": NEEDS,
+        "wants": "from tensorflow import data",
+        "late": "def load():\n    import tensorflow\n    return tensorflow.__version__",
+        "asks": "try: import needs as found\nexcept ImportError: found = None",
+    }
+    for name, text in libraries.items():
+        (folder / "site-packages" / f"{name}.py").write_text(text)
+    assert expected in run(script(folder, code), folder, rc=int(expected.startswith("There is no")))
+
+
 def test_versions(folder):
     program = script(
         folder,
