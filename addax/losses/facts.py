@@ -19,6 +19,7 @@ def loss_function(
     values: Values = "any",
     activation: Literal["softmax", "sigmoid"] | None = None,
     rowwise: bool = True,
+    elementwise: bool | None = None,
 ) -> Callable[[F], F]:
     """Declares the properties of a loss function as its attributes.
 
@@ -31,13 +32,23 @@ def loss_function(
             or "probabilities".
         activation: The activation that turns logits into its predictions, unless `from_logits=True`.
         rowwise: Whether it returns one value per row, which depends on that row alone.
+        elementwise: Whether the value of a row is the mean over the last axis of a value for each element; None for
+            what the labels suggest: those of the shape of the predictions, unless they are probabilities.
 
     Returns:
         A decorator.
     """
+    if elementwise is None:
+        elementwise = labels == "alike" and values != "probabilities"
 
     def declare(fn: F) -> F:
-        facts = {"labels": labels, "label_values": values, "activation": activation, "rowwise": rowwise}
+        facts = {
+            "labels": labels,
+            "label_values": values,
+            "activation": activation,
+            "rowwise": rowwise,
+            "elementwise": elementwise,
+        }
         for name, value in {**facts, "direction": "down"}.items():
             setattr(fn, name, value)
         return fn

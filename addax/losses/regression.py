@@ -128,7 +128,7 @@ def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     return mean(error + softplus(-2.0 * error) - math.log(2.0), axis=axis)
 
 
-@loss_function(labels="alike")
+@loss_function(labels="alike", elementwise=False)
 def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """The negative cosine of the angle between labels and predictions: -1 for vectors of the same direction.
 

@@ -34,7 +34,7 @@ from .gradients import (
 )
 from .options import CONFIG_ORDER, check_keywords, check_options, check_own_arguments, shown_signature, step_options
 from .rates import LearningRate as LearningRate
-from .rates import as_learning_rate, assign_rate, rate_config, rate_of, replaces_rate
+from .rates import as_learning_rate, assign_rate, check_multipliers, multipliers_of, rate_config, rate_of, replaces_rate
 from .step import Rate, Slots, Step, updates_of
 from .transforms import OptimizerState
 from .variables import OptimizerVariables
@@ -87,11 +87,11 @@ class Optimizer(OptimizerVariables):
     _untracked = Owner._untracked | {"_trainable_variables", "_undecayed"}  # the model's variables
 
     # Left out of the description of what is computed, which has the result of `_describes` instead.
-    _about: tuple[str, ...] = ("name", "_index", "_undecayed")
+    _about: tuple[str, ...] = ("name", "_index", "_undecayed", "_multipliers")
 
     def _describes(self) -> Any:
         places = [self._index.get(id(v)) for v in self._trainable_variables]
-        return places, self._is_decayed, self._weight_decays
+        return places, self._is_decayed, self._weight_decays, self._rate_factors
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -140,6 +140,7 @@ class Optimizer(OptimizerVariables):
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._index = {}
         self._undecayed = ([], [])
+        self._multipliers: dict[str, float] = {}
         self._averages: list[Variable | None] = []
         self._accumulators: list[Variable] = []
         self._slots: dict[str, Sequence[Variable | None]] = {}
@@ -192,6 +193,7 @@ class Optimizer(OptimizerVariables):
         if self.built:
             return
         variables = list(variables)
+        multipliers_of([v.path for v in variables], self._multipliers)
         self._hold(variables)
         # A variable that is overwritten with its gradient (a float8 scale) has no average and no slots.
         moved = [None if v.overwrite_with_gradient else v for v in variables]
@@ -325,10 +327,11 @@ class Optimizer(OptimizerVariables):
         if shared:
             advanced = self.advance(dict(shared), updates.astype(jnp.float32) + 1)
             shared = {name: jnp.asarray(advanced.get(name, v), v.dtype) for name, v in shared.items()}
-        params, slots = list(params), list(state.slots)
+        params, slots, factors = list(params), list(state.slots), self._rate_factors
         for i, grad in enumerate(grads):
             if grad is not None:
-                params[i], slots[i] = self._ruled(grad, params[i], slots[i], shared, rate, updates)
+                own = rate if factors[i] == 1 else rate * factors[i]
+                params[i], slots[i] = self._ruled(grad, params[i], slots[i], shared, own, updates)
         return params, state._replace(slots=slots, shared=shared)
 
     def _ruled(
@@ -391,8 +394,10 @@ class Optimizer(OptimizerVariables):
             values = {name: v.value for name, v in self._shared.items()}
             for name, value in self.advance(values, self._updates().astype(jnp.float32) + 1).items():
                 self._shared[name].assign(value)
+        factors = dict(zip(map(id, self._trainable_variables), self._rate_factors))
         for g, v in zip(grads, variables):
-            self.update_step(g, v, learning_rate)
+            factor = factors.get(id(v), 1.0)
+            self.update_step(g, v, learning_rate if factor == 1 else learning_rate * factor)
 
     def update_step(self, gradient: Array, variable: Variable, learning_rate: Rate) -> None:
         """Updates one variable, by default with `rule`; subclasses in Keras's style override it.
@@ -505,7 +510,29 @@ class Optimizer(OptimizerVariables):
     @property
     def _weight_decays(self) -> tuple[float | None, ...]:
         """The weight decay of each variable that the optimizer was built with; None for none."""
-        return tuple(self.decay_of(v) if d else None for v, d in zip(self._trainable_variables, self._is_decayed))
+        each = zip(self._trainable_variables, self._is_decayed, self._rate_factors)
+        decays = ((self.decay_of(v) if decayed else None, factor) for v, decayed, factor in each)
+        return tuple(None if d is None else d if factor == 1 else d * factor for d, factor in decays)
+
+    def multiply_learning_rates(self, multipliers: dict[str, float] | None) -> None:
+        """Multiplies the learning rate of some variables by factors, in updates and in weight decay.
+
+        Args:
+            multipliers: Factors by pattern of the variables' paths, such as `{"encoder/*": 0.1}`; None for none.
+
+        Raises:
+            ValueError: It is no such dict. A pattern that matches no variable is found once the variables are known.
+        """
+        self._multipliers = check_multipliers(multipliers)
+        if self.built:
+            multipliers_of([v.path for v in self._trainable_variables], self._multipliers)
+
+    @property
+    def _rate_factors(self) -> tuple[float, ...]:
+        """The factor of the learning rate for each variable that the optimizer was built with."""
+        if not self._multipliers:
+            return (1.0,) * len(self._trainable_variables)
+        return multipliers_of([v.path for v in self._trainable_variables], self._multipliers)
 
     def decay_of(self, variable: Variable) -> float | None:
         """Returns the weight decay of `variable`, unless it is excluded."""

@@ -87,6 +87,9 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.build(variables)
         self.built = True
 
+    def multiply_learning_rates(self, multipliers: dict[str, float] | None) -> None:
+        self.inner_optimizer.multiply_learning_rates(multipliers)
+
     def _own_variables(self) -> list[Variable]:
         return [*self._variables, *self.inner_optimizer.variables]
 

@@ -214,6 +214,13 @@ class MultiOptimizer(Optimizer):
             own = [self._trainable_variables[i] for i in places]
             yield optimizer, [v for v in own if id(v) in wanted]
 
+    def multiply_learning_rates(self, multipliers: dict[str, float] | None) -> None:
+        if multipliers:
+            raise ValueError(
+                "`learning_rate_multipliers` are for one optimizer; a MultiOptimizer has several, each with a learning "
+                "rate of its own. Set these instead."
+            )
+
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         for optimizer, own in self._shares(var_list):
             optimizer.finalize_variable_values(own)

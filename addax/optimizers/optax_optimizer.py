@@ -74,7 +74,9 @@ class OptaxOptimizer(Optimizer):
         filled = [jnp.zeros_like(p) if g is None else g.astype(p.dtype) for g, p in zip(grads, params)]
         kept = jax.tree.unflatten(self._form, state.own)
         updates, kept = self.transformation.update(filled, kept, params)
-        moved = [p if g is None else (p + rate * u).astype(p.dtype) for g, p, u in zip(grads, params, updates)]
+        rates = [rate if factor == 1 else rate * factor for factor in self._rate_factors]
+        each = zip(grads, params, updates, rates)
+        moved = [p if g is None else (p + lr * u).astype(p.dtype) for g, p, u, lr in each]
         leaves = [jnp.asarray(x, old.dtype) for x, old in zip(jax.tree.leaves(kept), state.own)]
         return moved, state._replace(own=leaves)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -90,6 +91,53 @@ def rate_of(schedule: LearningRateSchedule | Callable, updates: TensorLike) -> A
         return schedule(updates)
     takes_step = any(p.default is p.empty for p in inspect.signature(schedule).parameters.values())
     return schedule(updates) if takes_step else schedule()
+
+
+def multipliers_of(paths: Sequence[str], multipliers: Mapping[str, float]) -> tuple[float, ...]:
+    """Returns the factor of the learning rate for each variable: that of the first pattern that matches its path, or 1.
+
+    A pattern matches a path as a whole or from any name in it on: "encoder/*" is every variable of the layers named
+    "encoder", wherever they are.
+
+    Args:
+        paths: The paths of the variables.
+        multipliers: Factors by pattern.
+
+    Raises:
+        ValueError: A pattern matches no variable.
+
+    >>> multipliers_of(["net/encoder/kernel", "net/top/kernel"], {"encoder/*": 0.1})
+    (0.1, 1.0)
+    """
+    for pattern in multipliers:
+        if not any(_matches(path, pattern) for path in paths):
+            raise ValueError(
+                f"`learning_rate_multipliers` has the pattern '{pattern}', which matches the path of no trainable "
+                f"variable. The paths are: {', '.join(paths[:20])}{', ...' if len(paths) > 20 else ''}."
+            )
+    return tuple(next((f for p, f in multipliers.items() if _matches(path, p)), 1.0) for path in paths)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    return fnmatchcase(path, pattern) or fnmatchcase(path, f"*/{pattern}")
+
+
+def check_multipliers(value: Any) -> dict[str, float]:
+    """Returns the argument `learning_rate_multipliers` of `compile`; an empty dict for None.
+
+    Raises:
+        ValueError: It is no dict from text to numbers of 0 or more.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(pattern, str) for pattern in value):
+        raise ValueError(
+            "`learning_rate_multipliers` must be a dict from patterns of variables' paths to numbers, e.g. "
+            f"`{{'encoder/*': 0.1}}`. Received: {value!r}"
+        )
+    for pattern, factor in value.items():
+        check_number(f"learning_rate_multipliers['{pattern}']", factor)
+    return {pattern: float(factor) for pattern, factor in value.items()}
 
 
 def rate_config(rate: Variable | LearningRateSchedule | Callable) -> Any:

@@ -20,6 +20,7 @@ from ..metrics.identifiers import resolve
 from ..metrics.reduction import MeanMetricWrapper
 from ..ops import cast, multiply
 from . import outputs
+from .missing import known_labels
 from .padding import row_count, row_weights
 
 
@@ -28,16 +29,24 @@ def is_empty(value: Tree) -> bool:
     return value is None or all(v is None for v in tree.flatten(value))
 
 
+def holds_metrics(loss_weights: Tree) -> bool:
+    """Whether what was given as `loss_weights` are metrics, which had that place among the arguments in Keras 2."""
+    given = [one for one in tree.flatten(loss_weights) if one is not None]
+    if isinstance(loss_weights, dict):  # `{"top": "a"}` is a weight that is wrong
+        return bool(given) and all(isinstance(one, Metric) for one in given)
+    return bool(given) and all(isinstance(one, (str, Metric)) or callable(one) for one in given)
+
+
 def compiled(
-    loss: Tree, loss_weights: Tree, metrics: Tree, weighted_metrics: Tree
+    loss: Tree, loss_weights: Tree, metrics: Tree, weighted_metrics: Tree, missing_labels: str = "error"
 ) -> tuple[CompiledLoss | None, CompileMetrics | None]:
     """Returns the loss and the metrics that `compile` was given, None where there are none."""
-    compiled_loss = None if is_empty(loss) else CompiledLoss(loss, loss_weights)
+    compiled_loss = None if is_empty(loss) else CompiledLoss(loss, loss_weights, missing_labels)
     if compiled_loss is None and loss_weights is not None:
         warn("`loss_weights` has no effect without `loss`.")
     if is_empty(metrics) and is_empty(weighted_metrics):
         return compiled_loss, None
-    return compiled_loss, CompileMetrics(metrics, weighted_metrics)
+    return compiled_loss, CompileMetrics(metrics, weighted_metrics, missing_labels)
 
 
 class CompiledLoss:
@@ -46,6 +55,7 @@ class CompiledLoss:
     Args:
         loss: Argument of `compile`.
         loss_weights: Argument of `compile`.
+        missing_labels: Argument of `compile`.
 
     Attributes:
         names, alternatives: Names of the outputs; see `outputs.per_output`.
@@ -54,8 +64,9 @@ class CompiledLoss:
         checked_logits: Whether the guards have compared the losses with the outputs' activations.
     """
 
-    def __init__(self, loss: Tree, loss_weights: Tree = None):
+    def __init__(self, loss: Tree, loss_weights: Tree = None, missing_labels: str = "error"):
         self.given = loss
+        self.missing_labels = missing_labels
         self.given_weights = loss_weights
         self.built = False
         self.names: list = []
@@ -120,7 +131,7 @@ class CompiledLoss:
         return [*self.names, *self.alternatives] if self.built else []  # by which dicts of labels are matched
 
     def _computes(self) -> Any:
-        return self.built, [(i, loss, weight) for i, _, loss, weight in self.entries], self.trackers
+        return self.built, self.missing_labels, [(i, l, w) for i, _, l, w in self.entries], self.trackers
 
     def __call__(self, y_true: Tree, y_pred: Tree, sample_weight: Tree = None) -> Array | None:
         """Returns the weighted sum of the losses, None without any, and updates the trackers.
@@ -138,7 +149,10 @@ class CompiledLoss:
             if flat_true[i] is None:
                 raise _without_labels("loss", outputs.called(self.names, i))
             try:
-                value = widened(loss(flat_true[i], flat_pred[i], sample_weight=flat_weight[i]))
+                labels, predicted = flat_true[i], flat_pred[i]
+                if self.missing_labels == "mask":
+                    labels, predicted = known_labels(loss, labels, predicted)
+                value = widened(loss(labels, predicted, sample_weight=flat_weight[i]))
             except (TypeError, ValueError) as error:
                 error.add_note(f"This is about `loss` {loss.name!r} of {outputs.called(self.names, i)}.")
                 raise
@@ -207,6 +221,7 @@ class CompileMetrics(Metric):
     Args:
         metrics: Argument of `compile`.
         weighted_metrics: Argument of `compile`.
+        missing_labels: Argument of `compile`.
         name: Name of the whole.
 
     Attributes:
@@ -214,8 +229,11 @@ class CompileMetrics(Metric):
         entries: For each metric: the number of its output, its name in logs, the metric, and whether it is weighted.
     """
 
-    def __init__(self, metrics: Tree, weighted_metrics: Tree, name: str = "compile_metrics"):
+    def __init__(
+        self, metrics: Tree, weighted_metrics: Tree, missing_labels: str = "error", name: str = "compile_metrics"
+    ):
         super().__init__(name=name)
+        self.missing_labels = missing_labels
         self.given = metrics
         self.given_weighted = weighted_metrics
         self.built = False
@@ -227,7 +245,8 @@ class CompileMetrics(Metric):
 
     def _computes(self) -> Any:
         several = len(self.names) > 1 if self.built else True
-        return self.built, [(i, key if several else metric.name, metric, w) for i, key, metric, w in self.entries]
+        entries = [(i, key if several else metric.name, metric, w) for i, key, metric, w in self.entries]
+        return self.built, self.missing_labels, entries
 
     def build(self, model: Layer, y_true: Tree, y_pred: Tree) -> None:
         """Matches metrics to the outputs and resolves those that depend on shapes ("accuracy").
@@ -328,9 +347,12 @@ class CompileMetrics(Metric):
         for i, _, metric, weighted in self.entries:
             if flat_true[i] is None:
                 raise _without_labels(f"metric {metric.name!r}", outputs.called(self.names, i))
-            weight = _masked(metric, flat_weight[i] if weighted else None, flat_pred[i])
+            labels, predicted = flat_true[i], flat_pred[i]
             try:
-                metric.update_state(flat_true[i], flat_pred[i], sample_weight=row_weights(weight, flat_pred[i]))
+                if self.missing_labels == "mask":
+                    labels, predicted = known_labels(metric, labels, predicted)
+                weight = _masked(metric, flat_weight[i] if weighted else None, predicted)
+                metric.update_state(labels, predicted, sample_weight=row_weights(weight, predicted))
             except (TypeError, ValueError) as error:
                 error.add_note(f"This is about `metrics` {metric.name!r} of {outputs.called(self.names, i)}.")
                 raise

@@ -15,10 +15,11 @@ from ..core.types import Data, Logs, Tree
 from ..layers.layer_errors import shortens
 from ..metrics import Mean
 from .arguments import FitArguments, LoopArguments, integer
-from .compile import compiled
+from .compile import compiled, holds_metrics
 from .compile_config import CompileConfig
 from .limits import Limits
 from .logs import flat_logs
+from .missing import check_missing
 
 if TYPE_CHECKING:
     from . import calls, evaluation, guards, loop, on_batch, prediction
@@ -50,6 +51,9 @@ class Trainer(CompileConfig):
         steps_per_execution: int = 1,
         jit_compile: bool | str | None = "auto",
         auto_scale_loss: bool = True,
+        *,
+        missing_labels: str = "error",
+        learning_rate_multipliers: dict[str, float] | None = None,
     ) -> None:
         """Configures the model for training. Nothing is computed yet.
 
@@ -67,6 +71,9 @@ class Trainer(CompileConfig):
             jit_compile: Kept for compatibility; `False` is `run_eagerly=True`.
             auto_scale_loss: Whether to wrap the optimizer in a `LossScaleOptimizer` under the policy `mixed_float16`,
                 so that small gradients don't underflow.
+            missing_labels: "mask" leaves labels that are NaN out of losses and metrics; "error" refuses them.
+            learning_rate_multipliers: Dict from patterns of variables' paths, `{"encoder/*": 0.1}`, to factors of
+                their learning rate; of several patterns the first counts.
 
         Raises:
             ValueError: A name is unknown (the error suggests another), or an argument is of the wrong kind.
@@ -76,6 +83,8 @@ class Trainer(CompileConfig):
         >>> type(model.optimizer).__name__
         'Adam'
         """
+        if holds_metrics(loss_weights):  # `compile("adam", "mse", ["mae"])`, the order of Keras 2
+            loss_weights, metrics = metrics, loss_weights
         optimizer = optimizers.get(optimizer)
         policy = getattr(self, "dtype_policy", None)
         if auto_scale_loss and policy is not None and policy.name == "mixed_float16" and optimizer is not None:
@@ -83,7 +92,9 @@ class Trainer(CompileConfig):
                 optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
         steps_per_execution = integer("steps_per_execution", steps_per_execution)
         guards.check_compiled(loss, loss_weights, metrics, weighted_metrics, run_eagerly, jit_compile)
-        parts = compiled(loss, loss_weights, metrics, weighted_metrics)
+        parts = compiled(loss, loss_weights, metrics, weighted_metrics, check_missing(missing_labels))
+        if optimizer is not None and learning_rate_multipliers is not None:
+            optimizer.multiply_learning_rates(learning_rate_multipliers)
         # Nothing of the model has changed so far, should an argument be wrong.
         self.optimizer = optimizer
         self._compile_loss, self._compile_metrics = parts
@@ -97,6 +108,9 @@ class Trainer(CompileConfig):
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
+            # Keras's `compile`, which files are read by, knows neither.
+            **({} if missing_labels == "error" else {"missing_labels": missing_labels}),
+            **({"learning_rate_multipliers": dict(multipliers)} if (multipliers := learning_rate_multipliers) else {}),
         }
         self._reset_programs()
         self.run_eagerly = bool(run_eagerly) or jit_compile is False

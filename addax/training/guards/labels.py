@@ -16,6 +16,7 @@ from ...losses import Loss
 from ...losses.facts import fact
 from .. import outputs
 from ..array_facts import Scan
+from ..missing import with_labels
 from ..prepare import prediction_spec
 from ..steps import StepModel
 from .batch_arrays import batch_specs, specs_key, turns_off
@@ -39,6 +40,8 @@ def check_labels(model: StepModel, batch: Batch) -> None:
     predictions = _predictions(model, x)
     flat_pred = tree.flatten(predictions)
     flat_true = loss.labels(y, predictions)
+    if loss.missing_labels == "mask":
+        flat_true = [with_labels(labels) for labels in flat_true]
     flat_weight = outputs.flatten_labels(sample_weight, predictions, loss.names, loss.alternatives, "sample_weight")
     for i, _, one, _ in loss.entries:
         if labels_of(one) is not None:

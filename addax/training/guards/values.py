@@ -46,6 +46,8 @@ def _check_finite(model: StepModel, name: str, array: Array, tensor: KerasTensor
     if Scan(array).finite:
         return
     if name.startswith("`y`"):
+        if _may_be_missing(model) and not Scan(array).bad_rows()[1]:
+            return
         is_error = _is_error_in_y(model)
     else:
         is_error = tensor is not None and _is_error_in_x(consumers(model, tensor), array)
@@ -77,6 +79,12 @@ def _is_error_in_x(readers: list, array: Array) -> bool:
 def _is_error_in_y(model: StepModel) -> bool:
     loss = model._compile_loss
     return computes_as_compiled(model) and loss is not None and all(labels_of(o) for _, _, o, _ in loss.entries)
+
+
+def _may_be_missing(model: StepModel) -> bool:
+    """Whether NaNs among the labels stand for those that are missing."""
+    loss = model._compile_loss
+    return loss is not None and loss.missing_labels == "mask"
 
 
 def _not_finite(name: str, array: Array, is_error: bool, what: str) -> None:
