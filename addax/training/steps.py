@@ -12,14 +12,13 @@ from ..core.masks import get_masks, set_masks
 from ..core.state import StateScope
 from ..core.types import Array, Tree
 from ..data.batches import unpack_x_y_sample_weight
-from ..data.frames import DataNames
-from ..data.prepared import Preparation
 from ..layers.calling import call_scope
 from ..layers.layer import Layer
 from ..metrics import Mean, Metric
 from ..ops import sum
 from . import padding
 from .compile import CompiledLoss, CompileMetrics, widened
+from .model_data import ModelData
 
 # The groups of variables that each kind of step is given, in the order of Keras's custom steps.
 GROUPS = {
@@ -29,7 +28,7 @@ GROUPS = {
 }
 
 
-class StepModel(Layer):
+class StepModel(ModelData, Layer):
     """A layer with losses, metrics and steps; the base of `Trainer`."""
 
     _about: tuple[str, ...] = (
@@ -71,31 +70,6 @@ class StepModel(Layer):
         self.jit_compile: bool | str | None = True
         self.steps_per_execution = 1
         self.history = None
-
-    def _prepared(self, inputs: Tree) -> Any:
-        """Returns inputs after the layers that run on the host, where the model begins with some."""
-        return inputs
-
-    def _preparation(self) -> Preparation | None:
-        """Returns what prepares the inputs of batches on the host; None where no layer runs there."""
-        return None
-
-    def _data_names(self) -> DataNames:
-        """Returns the names of the inputs and outputs, by which columns of tables are matched to several of them."""
-        graph = getattr(self, "_graph", None)
-        if graph is None:
-            return DataNames()
-        several = len(graph.inputs) > 1 or isinstance(graph.input_structure, dict)
-        inputs = tuple(graph.input_names) if several else ()
-        return DataNames(inputs, tuple(graph.output_names) if len(graph.outputs) > 1 else ())
-
-    def _data_options(self) -> dict[str, Any]:
-        """Returns how data are made ready for this model, as arguments of `adapt`."""
-        return {"prepare": self._preparation(), "names": self._data_names()}
-
-    def _computes_with_text(self) -> bool:
-        """Returns whether there is text in the computation besides its beginning, so that it can't be compiled."""
-        return False
 
     def _reset_programs(self) -> None:
         self._programs = {}
