@@ -1,4 +1,4 @@
-"""What user code asks of `keras.backend`."""
+"""The functions of `keras.backend`, for user code."""
 
 import functools
 
@@ -75,7 +75,7 @@ def result_type(*dtypes: object) -> str:
 
 
 def is_keras_tensor(x: object) -> bool:
-    """Whether `x` is a symbolic tensor.
+    """Returns whether `x` is a symbolic tensor.
 
     >>> is_keras_tensor(KerasTensor((2,))), is_keras_tensor(1.0)
     (True, False)

@@ -1,7 +1,7 @@
 """Makes the functions `ResNet50(...)`, `VGG16(...)`, ... from the description of a family and a table of its members.
 
-A family is a function that adds its layers to a tensor, with the numbers in which members differ, and what the weights
-on the server are called. What all share is here: the arguments, their checks, inputs, weights and docstrings.
+A family is a function that adds its layers to a tensor, the numbers in which its members differ, and the names of the
+weights on the server. Everything that families share is here: arguments, their checks, inputs, weights, docstrings.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Layers that several families are made of."""
+"""Layers that several families share."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from .published import PUBLISHED
 
 
 class LayerScale(Layer):
-    """Scales each channel by a weight, which begins small ([paper](https://arxiv.org/abs/2103.17239)).
+    """Scales each channel by a weight, initialized to a small value ([paper](https://arxiv.org/abs/2103.17239)).
 
     Args:
         init_values: Initial value of the weights.

@@ -1,4 +1,4 @@
-"""What was published of each family: the paper, how pixels are scaled, and the weights."""
+"""Published facts of each family: the paper, the scaling of pixels, and the weights."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Callback:
         """
 
     def needs_batches(self, phase: str) -> bool:
-        """Whether this callback must be called around each batch.
+        """Returns whether this callback must be called around each batch.
 
         Args:
             phase: "train", "test" or "predict".

@@ -58,7 +58,7 @@ class MonitorCallback(Callback):
         return value
 
     def is_improvement(self, value: Any, reference: float | None) -> bool:
-        """Whether a value is better than another by more than `min_delta`.
+        """Returns whether a value is better than another by more than `min_delta`.
 
         Args:
             value: The new value.

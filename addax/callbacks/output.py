@@ -31,13 +31,13 @@ def print_msg(message: str, line_break: bool = True) -> None:
 
 
 def is_terminal() -> bool:
-    """Whether standard output is a terminal."""
+    """Returns whether standard output is a terminal."""
     stream = sys.stdout
     return stream is not None and not getattr(stream, "closed", False) and stream.isatty()
 
 
 def in_notebook() -> bool:
-    """Whether the program runs in a notebook, whose front end shows HTML; False for IPython in a terminal."""
+    """Returns whether the program runs in a notebook, whose front end shows HTML; False for IPython in a terminal."""
     ipython = sys.modules.get("IPython")
     shell = getattr(ipython, "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None

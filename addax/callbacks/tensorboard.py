@@ -313,7 +313,7 @@ def _batches(profile_batch: int | tuple[int, int]) -> tuple[int, int] | None:
 
 
 def _is_graph(model: Layer) -> bool:
-    """Whether the model's configuration has the connections of its layers, unlike that of a user's own class."""
+    """Returns whether the model's config has the connections of its layers; that of a user's class has not."""
     return is_ours(type(model))
 
 

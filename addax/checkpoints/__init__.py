@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training is made of, in a folder, so that a run that was cut off goes on exactly."""
+"""Checkpoints: the whole state of a training run in a folder, from which an interrupted run continues exactly."""
 
 from ..core.public import attach as _attach
 

@@ -1,7 +1,7 @@
 """Arrays in files, each with the checksum of its parts.
 
 A large array has a file of its own, in NumPy's format. An array that is spread over devices is written shard by shard,
-each at its place in that file, so that several processes can write one array. Small arrays share one file.
+each at its offset in that file, so that several processes can write one array. Small arrays share one file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SHARED = "small.bin"
 
 
 class Damaged(Exception):
-    """What is read is not what was written; the message says in what."""
+    """Raised when what is read differs from what was written; the message says how."""
 
 
 def write_arrays(folder: Path, arrays: list[tuple[str, Any]]) -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ def _bytes(array: np.ndarray) -> memoryview:
 
 
 def _plain(dtype: np.dtype) -> np.dtype:
-    """Returns a dtype of NumPy's own with elements as large: the name of the true one is in the index."""
+    """Returns a dtype of NumPy with elements of the same size; the index has the name of the true one."""
     return dtype if dtype.kind in "biufc" else np.dtype(f"V{dtype.itemsize}")
 
 

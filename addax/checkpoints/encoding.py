@@ -16,7 +16,7 @@ import numpy as np
 from ..core.engine import is_jax_array
 from ..core.variable import Variable
 
-_TAG = "__is__"  # key of a dict that stands for something that JSON doesn't have
+_TAG = "__is__"  # key that marks a dict as standing for a value that JSON lacks
 _DEPTH = 100
 
 

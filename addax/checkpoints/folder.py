@@ -1,4 +1,4 @@
-"""Folder: checkpoints on disk, each whole or not there at all.
+"""A folder of checkpoints, each of them either complete or absent.
 
 ```
 run/checkpoint-00000007/index.json     what is saved, and where its arrays are; written last
@@ -6,7 +6,7 @@ run/checkpoint-00000007/index.json     what is saved, and where its arrays are; 
                         00012.npy      a large array
 ```
 
-A checkpoint is written to a folder of another name, which is renamed when everything is on the disk.
+A checkpoint is written under a temporary name, and renamed once everything is on the disk.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Saved(NamedTuple):
 
     Attributes:
         path: Its folder.
-        content: What was written besides the arrays, made of what JSON has.
+        content: The rest of the state, as JSON values.
         arrays: The arrays, in order.
         names: Their names.
     """
@@ -62,7 +62,7 @@ class Folder:
         self._damaged: list[Path] = []
 
     def open(self) -> None:
-        """Makes the folder, removes what an interrupted run left half written, and keeps other processes out.
+        """Creates and locks the folder, and removes what an interrupted run left half written.
 
         Raises:
             RuntimeError: Another training uses the folder.
@@ -85,9 +85,9 @@ class Folder:
             shutil.rmtree(left, ignore_errors=True)
 
     def close(self) -> None:
-        """Lets other processes use the folder."""
+        """Unlocks the folder."""
         if self._lock is not None:
-            self._lock.close()  # which unlocks it
+            self._lock.close()
             self._lock = None
 
     def names(self) -> list[Path]:
@@ -99,7 +99,7 @@ class Folder:
         """Writes a checkpoint; older ones than are kept are removed after it.
 
         Args:
-            content: What JSON has.
+            content: JSON values.
             arrays: Pairs of name and array.
 
         Returns:
@@ -132,7 +132,7 @@ class Folder:
         return path
 
     def read(self) -> Saved | None:
-        """Reads and verifies the last checkpoint; one that is damaged is left out, with a warning.
+        """Reads and verifies the last checkpoint; one that is damaged is skipped, with a warning.
 
         Returns:
             The checkpoint; None where there is none.

@@ -8,19 +8,20 @@ from ..core.errors import describe
 
 
 class Checkpoints:
-    """Where `fit` writes checkpoints, and how often; passed as its `resume`.
+    """Settings of the checkpoints that `fit` writes: where, and how often. Passed as its `resume`.
 
-    A run that was cut off at any moment and is started again by the same script continues from the last checkpoint, and
-    ends as the run that was never interrupted, bit for bit. Checkpoints are written by a thread while training goes on.
+    A run that was interrupted at any moment, and is started again by the same script, continues from the last
+    checkpoint. Its results are those of an uninterrupted run, bit for bit. A thread writes the checkpoints while
+    training goes on.
 
     Args:
-        folder: Path of a folder, for this training alone. It is made where it does not exist.
-        every_seconds: Seconds between two checkpoints, or None. The next one is not begun before the last is written.
+        folder: Path of a folder, for this training alone. It is created if it does not exist.
+        every_seconds: Seconds between two checkpoints, or None. The next one is not started before the last is written.
         every_steps: Number of steps between two checkpoints, or None. Where several steps run in one dispatch, a
             checkpoint follows the dispatch in which the number is reached.
         every_epoch: Whether to write one after each epoch, too.
         keep: Number of checkpoints that are kept. With 2, there is one to go back to if the last is found damaged.
-        delete_at_end: Whether to delete them when the training ends. Else a training that has ended is known as such.
+        delete_at_end: Whether to delete them when the training ends. Otherwise a later run finds that it has ended.
 
     Raises:
         ValueError: An argument is out of range.

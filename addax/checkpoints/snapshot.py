@@ -1,4 +1,4 @@
-"""Snapshots: copies of arrays that the next training step can't take over."""
+"""Snapshots: copies of arrays, whose buffers the next training step can't reuse."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from ..core.engine import fetch, is_jax_array, jax
 
-_SPARE = 0.1  # of a device's memory that a copy leaves free
+_SPARE = 0.1  # fraction of a device's memory that a copy leaves free
 
 
 def copies(arrays: Sequence[Any]) -> list[Any]:
-    """Returns copies of arrays, and doesn't wait for those that are still computed where it needn't.
+    """Returns copies of arrays, where possible without waiting for those that are still being computed.
 
     On an accelerator with enough memory the copies are made there, and are fetched when they are written; else they are
     copied to the host.
@@ -40,7 +40,7 @@ def _in_one_piece(array: Any) -> bool:
 
 
 def _fits(arrays: Sequence[Any]) -> bool:
-    """Whether copies fit into the memory of the device; on a CPU they are as well made on the host."""
+    """Returns whether copies fit into the memory of the device; on a CPU they can just as well be made on the host."""
     device = jax.devices()[0]
     stats = device.memory_stats() if device.platform != "cpu" else None
     if not stats or "bytes_limit" not in stats:

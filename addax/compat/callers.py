@@ -1,4 +1,4 @@
-"""Who imports: the user's own program, or a library that is installed beside it."""
+"""Tells importers apart: the user's own program, and libraries installed beside it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _IMPORTING = ("importlib", "_frozen_importlib", "_frozen_importlib_external", "z
 
 
 def is_program(namespace: Mapping[str, Any] | None) -> bool:
-    """Whether code with these globals belongs to the user's program: its script, a notebook, modules beside it.
+    """Returns whether code with these globals belongs to the user's program: a script, a notebook, modules beside it.
 
-    Python's own modules, what is installed in `site-packages`, and addax are libraries.
+    Python's own modules, packages in `site-packages`, and addax are libraries.
 
     Args:
-        namespace: Globals of the code; None for those of code that has none.
+        namespace: Globals of the code, or None if there are none.
 
     >>> is_program({"__name__": "__main__"}), is_program(vars(os)), is_program({"__file__": "/home/me/model.py"})
     (True, False, True)
@@ -37,10 +37,10 @@ def is_program(namespace: Mapping[str, Any] | None) -> bool:
 
 
 def importing_globals(skip: str) -> dict[str, Any] | None:
-    """Returns the globals of the code that asked for the import under way, below Python's import system.
+    """Returns the globals of the code that runs the current import statement, or None.
 
     Args:
-        skip: Beginning of the names of modules whose frames stand between the import system and this function.
+        skip: Prefix of the names of modules whose frames are skipped, besides those of Python's import system.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

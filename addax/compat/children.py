@@ -1,4 +1,4 @@
-"""Processes that `multiprocessing` spawns: in them, too, `keras` is addax where it is in their parent."""
+"""Installs the import hook in processes that `multiprocessing` spawns, if their parent has it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _prepared_before: Callable[..., dict[str, Any]] | None = None
 
 
 class _Installed:
-    """Installs the import hook in the process that unpickles it: a child does so before it imports the program."""
+    """Installs the import hook when it is unpickled, which a child does before it imports the program."""
 
     def __reduce__(self) -> tuple[Callable, tuple[str]]:
         return exec, (_PREPARE,)
 
 
 class _Loader(SourceFileLoader):
-    """Loads `multiprocessing.spawn`, which most programs never need, and has it prepare children."""
+    """Loads `multiprocessing.spawn`, which few programs import, and patches it to prepare children."""
 
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)
@@ -32,7 +32,7 @@ class _Loader(SourceFileLoader):
 
 
 def spec() -> ModuleSpec | None:
-    """Returns the spec of `multiprocessing.spawn` for the first import of it; None where it can't be prepared."""
+    """Returns the spec for the first import of `multiprocessing.spawn`; None if it can't be patched."""
     package = sys.modules.get("multiprocessing")
     found = PathFinder.find_spec(STARTER, getattr(package, "__path__", None))
     if found is not None and type(found.loader) is SourceFileLoader:
@@ -41,7 +41,7 @@ def spec() -> ModuleSpec | None:
 
 
 def install() -> None:
-    """Has the processes that this one spawns install the hook."""
+    """Makes the processes that this one spawns install the hook."""
     if STARTER in sys.modules:
         _attach(sys.modules[STARTER])
 

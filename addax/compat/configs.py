@@ -1,7 +1,7 @@
-"""Configs in older files, from Keras 0.3 to 2.15, as configs of today: the loader knows only these.
+"""Converts configs written by Keras 0.3 to 2.15 to the current form, the only one that the loader reads.
 
-`present_model` turns the config of a whole model, `present_compile` what it was compiled with. Both work on plain data
-and build nothing. What has only changed its name is in the tables of `names`.
+`present_model` converts the config of a whole model, `present_compile` the arguments of `compile`. Both work on plain
+data and build nothing. The tables of `names` hold what was only renamed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OLD_HARD_SIGMOID = {
 }
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional")
 _INSIDE = ("class_name", "config", "module", "registered_name")
-_OF_LAYERS = ("batch_input_shape", "dynamic", "input_dtype")  # what `Layer` took, too
+_OF_LAYERS = ("batch_input_shape", "dynamic", "input_dtype")  # arguments that `Layer` took
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _FAMILIES = {
     "initializer": "keras.initializers",
@@ -36,7 +36,7 @@ _FAMILIES = {
 
 
 def is_old(version: str | None) -> bool:
-    """Returns whether a file of this Keras version is older than Keras 3; None is Keras 1 or older.
+    """Returns whether a file of this Keras version is older than Keras 3; None stands for Keras 1 or older.
 
     >>> is_old("2.15.0"), is_old("3.0.0"), is_old(None)
     (True, False, True)
@@ -67,14 +67,14 @@ def is_of_keras_2(config: Tree) -> bool:
 
 
 def parsed(text: str) -> Config:
-    """Returns the config of a model in JSON or YAML, in the form of today.
+    """Returns the config of a model, given as JSON or YAML, in the current form.
 
     Args:
-        text: The text. In some files it is JSON inside JSON; Keras 2 and older wrote YAML, too, which needs PyYAML.
+        text: The text. Some files hold JSON encoded twice; Keras 2 and older also wrote YAML, which needs PyYAML.
 
     Raises:
-        ValueError: It is neither.
-        ImportError: It is no JSON, and PyYAML is not installed.
+        ValueError: The text is neither.
+        ImportError: It is YAML, and PyYAML is not installed.
     """
     is_yaml = text.lstrip()[:1] not in ("{", "[", '"') and _YAML.search(text) is not None
     config = _of_yaml(text) if is_yaml else read_json(text, "The config")
@@ -88,14 +88,14 @@ def parsed(text: str) -> Config:
 
 
 def present_model(config: Config, version: str | None = None) -> Config:
-    """Returns the config of a whole model, as it stands in a file, in the form of today.
+    """Returns the config of a whole model, as read from a file, in the current form.
 
     Args:
         config: Class and config of the model.
         version: The version of Keras that wrote it; None for Keras 1 and older.
 
     Raises:
-        ValueError: It holds what has no counterpart today.
+        ValueError: It uses something that has no counterpart today.
     """
     if "class_name" not in config and isinstance(config.get("layers"), list):
         config = _of_keras_0(config)
@@ -104,7 +104,7 @@ def present_model(config: Config, version: str | None = None) -> Config:
 
 
 def _without_slashes(config: Config) -> Config:
-    """The config with layers' names that are valid today: TensorFlow's Keras allowed `/` in them."""
+    """Returns the config with valid layer names: TensorFlow's Keras allowed `/` in them."""
     found: set[str] = set()
 
     def search(x: Tree) -> None:
@@ -128,10 +128,10 @@ def _without_slashes(config: Config) -> Config:
 
 
 def present_graph(config: Config) -> Config:
-    """Returns the config of a functional model, without its class, with its calls in the form of today.
+    """Returns the config of a functional model, without its class, with its calls in the current form.
 
     Args:
-        config: A config of Keras 2, or one of today, which is returned as it is.
+        config: A config of Keras 2, or a current one, which is returned unchanged.
     """
     return _Converter(True).graph(config, "Functional") if is_of_keras_2(config) else config
 
@@ -140,7 +140,7 @@ _YAML = re.compile(r"^(backend|class_name|config|keras_version|layers|loss|name)
 
 
 def _of_yaml(text: str) -> Any:
-    """The data in YAML as Keras wrote it: tuples and Python 2's texts are tagged, nothing else is."""
+    """Parses YAML as Keras wrote it: only tuples and strings of Python 2 are tagged."""
     try:
         import yaml
     except ImportError:
@@ -165,21 +165,21 @@ class _Converter:
     """Converts the configs of layers and models of one file.
 
     Args:
-        old: Whether names mean what they did before Keras 3.
+        old: Whether names have the meaning they had before Keras 3.
     """
 
     def __init__(self, old: bool):
         self.old = old
 
     def layer(self, config: Config) -> Config:
-        """Returns the config of a layer or model, with the keys beside it (`name`, `inbound_nodes`)."""
+        """Returns the config of a layer or model, including the keys beside it (`name`, `inbound_nodes`)."""
         if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
             return config
         name = config["class_name"]
         inner = config.get("config")
         beside = {k: v for k, v in config.items() if k not in _INSIDE}
         if self.old:
-            beside.pop("compile_config", None)  # that of the whole model is read by itself
+            beside.pop("compile_config", None)  # read separately, for the whole model
         own = inner if isinstance(inner, dict) else {}
         if isinstance(inner, dict) and isinstance(inner.get("layers"), list) and "input_layers" in inner:
             inner = self.graph(inner, beside.get("name"))
@@ -192,11 +192,11 @@ class _Converter:
         elif isinstance(inner, dict):
             name, inner = self.plain(name, inner, config)
             if self.old:
-                beside.pop("build_config", None)  # its calls build a layer; what `build` takes has changed
+                beside.pop("build_config", None)  # its calls build the layer; the arguments of `build` have changed
         return {**self.place(name, config), "config": inner, **beside}
 
     def place(self, name: str, config: Config) -> Config:
-        """Where the class of a config is found today: its module, its name and its registered name."""
+        """Returns where the class of a config is found today: module, class name and registered name."""
         module = config.get("module")
         if name == "Functional" and registry.get_registered_object(name) is None:
             return {"module": "keras.src.models.functional", "class_name": name, "registered_name": name}
@@ -209,7 +209,7 @@ class _Converter:
                     if registry.resolve(place, known) is not None:
                         return {"module": place, "class_name": known, "registered_name": None}
             packages = [k for k in registry.get_custom_objects() if k.rpartition(">")[2] == name]
-            if len(packages) == 1:  # the class of the whole model is named without its package
+            if len(packages) == 1:  # files name the class of the whole model without its package
                 return {"module": module, "class_name": name, "registered_name": packages[0]}
         registered = config.get("registered_name") or (name if ">" in name else None)
         return {"module": module, "class_name": name, "registered_name": registered}
@@ -224,8 +224,8 @@ class _Converter:
     # One layer
 
     def plain(self, name: str, config: Config, whole: Config) -> tuple[str, Config]:
-        """The class and the config of a layer that is no model."""
-        if self._is_known(name, whole):  # the user's
+        """Returns class and config of a layer that is not a model."""
+        if self._is_known(name, whole):  # user-defined
             cls = registry.get_registered_object(name)
             taken = init_parameters(cls) if isinstance(cls, type) else config
             return name, {k: v for k, v in config.items() if k in taken or k not in _OF_LAYERS}
@@ -244,7 +244,7 @@ class _Converter:
         return today, self.arguments(today, self.recurrent(name, today, config))
 
     def recurrent(self, name: str, today: str, config: Config) -> Config:
-        """The config of a layer, of which that of a recurrent one says what was a default or a class of its own."""
+        """Completes the config of a recurrent layer with former defaults and with what CuDNN's classes implied."""
         config = dict(config)
         if name.startswith("CuDNN"):
             config |= {"activation": "tanh", "recurrent_activation": "sigmoid"}
@@ -255,7 +255,7 @@ class _Converter:
         return config
 
     def arguments(self, name: str, config: Config) -> Config:
-        """The arguments of a layer, with their values in the form of today; those that no class takes are dropped."""
+        """Returns the arguments of a layer in the current form, without those that no class takes any more."""
         cls = registry.resolve("keras.layers", name)
         taken = init_parameters(cls) if cls is not None else None
         found = {}
@@ -278,7 +278,7 @@ class _Converter:
         return found
 
     def value(self, key: str, value: Any) -> Any:
-        """The value of the argument `key` in the form of today."""
+        """Returns the value of the argument `key` in the current form."""
         if isinstance(value, dict):
             if value.get("type") == "ndarray" and "value" in value:
                 return value["value"]
@@ -305,7 +305,7 @@ class _Converter:
     # Sequential models
 
     def sequential(self, config: Tree, name: str | None) -> Config:
-        """The config of a sequential model: a list of layers up to Keras 2.2.0, a dict from then on."""
+        """Returns the config of a sequential model, which is a list of layers up to Keras 2.2.0, then a dict."""
         inner: Config = {"layers": config} if isinstance(config, list) else dict(config)
         inner.setdefault("name", name)
         layers = inner["layers"] if isinstance(inner.get("layers"), list) else []
@@ -328,7 +328,7 @@ class _Converter:
         }
 
     def merged_branches(self, config: Config, layers: list[Config]) -> Config:
-        """Keras 1's `Sequential` that begins by merging others, as a functional model of several inputs."""
+        """Converts a Keras 1 `Sequential` that begins by merging others to a functional model with several inputs."""
         merge = layers[0]["config"]
         nodes: list[Config] = []
         inputs: list[list] = []
@@ -363,7 +363,7 @@ class _Converter:
     # Functional models
 
     def graph(self, config: Config, name: str | None) -> Config:
-        """The config of a functional model, the calls of its layers in the form of today."""
+        """Returns the config of a functional model with the calls of its layers in the current form."""
         config = dict(config)
         if config.get("name") is None:
             config["name"] = name
@@ -392,7 +392,7 @@ class _Converter:
         return {**config, "layers": layers, **ends}
 
     def activation_layer(self, layer: Config, function: str, calls: _Calls) -> Config:
-        """A call of a function in `keras.activations`, which TensorFlow recorded as an op, as a layer."""
+        """Converts a function of `keras.activations`, which TensorFlow recorded as an op, to a layer."""
         name = layer.get("name")
         return {
             "module": "keras.layers",
@@ -405,7 +405,7 @@ class _Converter:
 
 
 class _Calls:
-    """The calls of a functional config: lists of Keras 2 become today's, which is what others are already.
+    """The calls in a functional config. Lists written by Keras 2 are converted; current dicts stay as they are.
 
     Args:
         layers: The layers of the config.
@@ -425,10 +425,10 @@ class _Calls:
         self.first, self.first_of_outputs = self._first_calls(models, layers, outputs)
 
     def _first_calls(self, models: set, layers: list[Config], outputs: Tree) -> tuple[dict, dict]:
-        """The numbers of the first calls of nested models, where layers and where outputs refer to them.
+        """Returns the numbers of the first calls of nested models, in references of layers and of outputs.
 
-        A model's construction counted as its first call in Keras 2, so that its calls begin at 1; some files count so
-        in outputs alone. Each call in a config leads to an output, which tells what is meant.
+        In Keras 2 a model's construction counted as its first call, so that its calls begin at 1; some files count
+        like that only in the outputs. Every call in a config leads to an output, so the numbers tell which is meant.
         """
         in_layers: dict[Any, int] = {}
         in_outputs: dict[Any, int] = {}
@@ -445,7 +445,7 @@ class _Calls:
         return in_layers, in_outputs
 
     def _referred(self, x: Tree) -> dict[Any, set[int]]:
-        """The calls of each layer that are referred to in a part of the config."""
+        """Returns the calls of each layer that a part of the config refers to."""
         found: dict[Any, set[int]] = {}
         for name, call, _ in self._references(x):
             found.setdefault(name, set()).add(call)
@@ -457,14 +457,14 @@ class _Calls:
             x = x[3:]  # type: ignore[index]
         if isinstance(x, dict):
             for key, value in x.items():
-                if key != "config":  # nested models have calls of their own
+                if key != "config":  # nested models number their own calls
                     yield from self._references(value)
         elif isinstance(x, list):
             for value in x:
                 yield from self._references(value)
 
     def is_reference(self, x: Tree, known: bool = True) -> bool:
-        """Whether `x` is `[layer, call, tensor]`, with or without keywords after it.
+        """Returns whether `x` is `[layer, call, tensor]`, with or without keywords after it.
 
         Args:
             x: Part of a call.
@@ -484,7 +484,7 @@ class _Calls:
         return {"class_name": "__keras_tensor__", "config": {"keras_history": history}}
 
     def fill(self, x: Tree) -> Any:
-        """The references in `x` as tensors."""
+        """Returns `x` with tensors in place of references."""
         if self.is_reference(x):
             return self.tensor(x)  # type: ignore[arg-type]
         if isinstance(x, dict):
@@ -492,7 +492,7 @@ class _Calls:
         return [self.fill(v) for v in x] if isinstance(x, (list, tuple)) else x
 
     def argument(self, x: Tree) -> tuple[Any, Config]:
-        """What the first argument of a call is, and the call's keywords, which stand behind its first tensor."""
+        """Returns the first argument of a call, and the call's keywords, which follow its first tensor."""
         if isinstance(x, list) and x and x[0] == "_CONSTANT_VALUE":
             return x[2], self.keywords(x)
         if self.is_reference(x, known=False):
@@ -510,7 +510,7 @@ class _Calls:
         return {k: self.fill(v) for k, v in given.items()}
 
     def node(self, node: Tree, class_name: str) -> Config:
-        """One call in the form of today."""
+        """Returns one call in the current form."""
         if isinstance(node, dict) and "args" in node:
             return node
         if isinstance(node, list) and len(node) == 1:
@@ -522,7 +522,7 @@ class _Calls:
         return {"args": args, "kwargs": keywords}
 
     def ends(self, x: Tree) -> Any:
-        """The inputs or outputs of the model: today's count a nested functional model's construction as a call."""
+        """Returns the inputs or outputs of the model; constructing a nested functional model counts as a call today."""
         if not self.lists:
             return x
         if self.is_reference(x, known=False):
@@ -534,7 +534,7 @@ class _Calls:
 
 
 def _unwrapped(x: Any) -> Any:
-    """Inputs or outputs without the list around a single one: Keras 2 wrote it, and returned the tensor alone."""
+    """Removes the list around a single input or output: Keras 2 wrote it, but returned the tensor itself."""
     single = isinstance(x, list) and len(x) == 1 and isinstance(x[0], (list, tuple))
     return x[0] if single else x
 
@@ -565,7 +565,7 @@ def _input_layer(config: Config) -> Config:
 
 
 def _first_shape(layer: Config) -> tuple[Any, str | None]:
-    """The batch shape and dtype of what a first layer takes, as its config or one inside it has them."""
+    """Returns batch shape and dtype of a first layer's input, from its config or one nested in it."""
     config = layer.get("config")
     if isinstance(config, list):
         return _first_shape(config[0]) if config else (None, None)
@@ -586,7 +586,7 @@ def _first_shape(layer: Config) -> tuple[Any, str | None]:
 
 
 def _shape_of_sizes(name: str | None, config: Config, dtype: str | None) -> tuple[Any, str | None]:
-    """The batch shape that `input_dim` and `input_length` tell."""
+    """Returns the batch shape that `input_dim` and `input_length` specify."""
     size, length = config.get("input_dim"), config.get("input_length")
     if name == "Embedding" and length:
         return [None, *(length if isinstance(length, list) else [length])], "int32"
@@ -596,7 +596,7 @@ def _shape_of_sizes(name: str | None, config: Config, dtype: str | None) -> tupl
 
 
 def _inputs_of(model: Config) -> list[tuple[Any, str]]:
-    """The batch shapes and dtypes of the inputs of a model in the form of today."""
+    """Returns batch shapes and dtypes of the inputs of a converted model."""
     config = model["config"]
     inputs = [x["config"] for x in config.get("layers", ()) if x["class_name"] == "InputLayer"]
     if not inputs:
@@ -608,7 +608,7 @@ def _inputs_of(model: Config) -> list[tuple[Any, str]]:
 
 
 def _single(axis: Any) -> Any:
-    """An axis that was written as a list of one."""
+    """Returns an axis that may have been written as a list with one element."""
     return axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
 
 
@@ -636,7 +636,7 @@ def _merge(config: Config) -> tuple[str, Config]:
 
 
 def _lambda(config: Config) -> Config:
-    """The config of a `Lambda`; its bytecode stays text, which is never run."""
+    """Returns the config of a `Lambda`. Its bytecode stays text, which is never run."""
     kinds = {key: config.get(f"{key}_type") for key in ("function", "output_shape", "mask")}
     config = {k: v for k, v in config.items() if k not in _LAMBDA_DROPPED}
     for key, kind in kinds.items():
@@ -660,7 +660,7 @@ _LAMBDA_DROPPED = (
 )
 
 
-# Layers whose configs differ as a whole.
+# Layers whose whole config differs.
 _BY_THEMSELVES = {"InputLayer": _input_layer, "Lambda": _lambda}
 
 
@@ -672,7 +672,7 @@ def _bytecode(value: list) -> Config:
 
 
 def present_leaf(value: Any, kind: str) -> Any:
-    """Returns the config of an initializer, regularizer or constraint in the form of today.
+    """Returns the config of an initializer, regularizer or constraint in the current form.
 
     Args:
         value: A name, a config or None.
@@ -704,7 +704,7 @@ def present_leaf(value: Any, kind: str) -> Any:
 
 
 def _of_keras_0(config: Config) -> Config:
-    """The config of Keras 0.3, whose dicts hold class and arguments side by side, in the form of Keras 1."""
+    """Converts a config of Keras 0.3, whose dicts mix class and arguments, to the form of Keras 1."""
 
     def layer(x: Config) -> Config:
         own = {k: v for k, v in x.items() if k not in ("name", "custom_name", "cache_enabled")}

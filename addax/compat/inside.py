@@ -75,7 +75,7 @@ class Inside(ModuleType):
 
 
 def find(module: str, name: str) -> Any:
-    """Returns what `name` of the module `module` below `keras.src` is in addax; None where there is nothing."""
+    """Returns addax's object for `name` in the module `module` below `keras.src`; None if there is none."""
     place = HELPERS.get(name)
     if place is not None:
         home, _, attribute = place.partition(":")

@@ -1,13 +1,13 @@
-"""What classes, functions and arguments of older files are called today: one table an entry.
+"""Current names of the classes, functions and arguments in older files.
 
-Tables are data. Code that walks through configs with them is in `configs`.
+These tables are data; `configs` applies them.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-# Classes -> what they are today. Keras 1's convolutions are aliases to this day, but configs have one name.
+# Classes -> their current names. Keras 1's convolutions are still aliases, but configs use one name.
 CLASSES = {
     "Convolution1D": "Conv1D",
     "Convolution2D": "Conv2D",
@@ -80,7 +80,7 @@ _RECURRENT = {
 _FORMAT = {"dim_ordering": "data_format"}
 _RATE = {"p": "rate", "dim_ordering": "data_format"}
 
-# Class -> names of arguments in older files -> their names today.
+# Class -> names of arguments in older files -> their current names.
 ARGUMENTS: dict[str, dict[str, str]] = {
     "Dense": {
         "output_dim": "units",
@@ -117,8 +117,8 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     "Concatenate": {"concat_axis": "axis"},
 }
 
-# Arguments that need no more than dropping, where a class doesn't take them today; with those of their values that
-# change nothing. `None` in place of values: any.
+# Arguments that are dropped where a class no longer takes them, with the values for which this changes nothing; None
+# stands for any value.
 DROPPED: dict[str, tuple | None] = {
     "batch_input_shape": None,
     "input_shape": None,
@@ -171,14 +171,14 @@ DROPPED: dict[str, tuple | None] = {
     "use_mask": (False,),
 }
 
-# Values of arguments -> what they are called today.
+# Values of arguments -> their current names.
 VALUES: dict[str, dict[Any, Any]] = {
     "data_format": {"th": "channels_first", "tf": "channels_last", "default": "channels_last"},
     "activation": {"softmax_v2": "softmax", "relu_v2": "relu", "swish": "silu"},
     "recurrent_activation": {"softmax_v2": "softmax"},
 }
 
-# Initializers by their names in Keras 1 -> classes today.
+# Initializers by their names in Keras 1 -> current classes.
 INITIALIZERS: dict[str, dict[str, Any]] = {
     "uniform": {"class_name": "RandomUniform", "config": {"minval": -0.05, "maxval": 0.05}},
     "normal": {"class_name": "RandomNormal", "config": {"stddev": 0.05}},
@@ -188,7 +188,7 @@ INITIALIZERS: dict[str, dict[str, Any]] = {
     "IdentityInitializer": {"class_name": "Identity", "config": {}},
 }
 
-# Modes of Keras 1's `Merge` -> layers, and the argument each takes from it.
+# Modes of Keras 1's `Merge` -> layers, the arguments they take over (renamed), and further ones.
 MERGES: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "sum": ("Add", {}, {}),
     "mul": ("Multiply", {}, {}),

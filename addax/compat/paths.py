@@ -8,11 +8,11 @@ from typing import Any
 
 from ..core.types import Config
 
-_LAYERS = "_layer_checkpoint_dependencies"  # what `layers` was up to 2.13
+_LAYERS = "_layer_checkpoint_dependencies"  # name of `layers` up to 2.13
 
 
 def as_tree(paths: Iterable[str]) -> dict[str, Any]:
-    """Returns paths as dicts in dicts, part by part.
+    """Returns paths as nested dicts, one level per part.
 
     >>> as_tree(["a/b", "a/c"])
     {'a': {'b': {}, 'c': {}}}
@@ -26,11 +26,11 @@ def as_tree(paths: Iterable[str]) -> dict[str, Any]:
 
 
 def find(tree: dict[str, Any], wanted: str) -> str | None:
-    """Returns the path in an older file of the object that is at another path today, or None.
+    """Returns the path that an object has in an older file, or None.
 
     Args:
         tree: The paths of the objects in the file, from `as_tree`.
-        wanted: Today's path.
+        wanted: The object's current path.
 
     >>> older = as_tree(["_layer_checkpoint_dependencies/dense", "_layer_checkpoint_dependencies/dense_2"])
     >>> find(older, "layers/dense_1")
@@ -67,7 +67,7 @@ def _number(name: str, base: str) -> Any:
 
 
 def optimizer_arrays(arrays: Mapping[str, Any], optimizer: Any) -> Config:
-    """Returns the arrays of an optimizer by their numbers today: up to 2.15 its learning rate was not among them.
+    """Returns the arrays of an optimizer by their current numbers; up to 2.15 the learning rate was not among them.
 
     Args:
         arrays: The arrays in the file.

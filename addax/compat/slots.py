@@ -1,8 +1,8 @@
-"""State of optimizers in legacy `.h5` files, whose arrays have had six namings.
+"""State of optimizers in legacy `.h5` files, whose arrays were named in six ways.
 
-`param_0`, ... (Keras 1); `Variable_104:0` (2.0); `training/RMSprop/Variable:0` (2.1): by place.
+`param_0`, ... (Keras 1); `Variable_104:0` (2.0); `training/RMSprop/Variable:0` (2.1): by position.
 `Adam/dense/kernel/m:0` (TensorFlow's up to 2.10) and `Adam/m/dense/kernel:0` (2.11 to 2.15): the slot is in the name.
-`adam/dense_kernel_momentum` (Keras 3): as here.
+`adam/dense_kernel_momentum` (Keras 3): the current names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .weights import Misfit, Origin, Part, trained_places, values
 
 _ITERATIONS = ("iteration", "iterations", "iter")
 _SCALARS = (*_ITERATIONS, "learning_rate", "momentum_cache", "m_schedule")
-# Names of slots in TensorFlow's Keras, in their order there -> those of today, by optimizer.
+# Names of slots in TensorFlow's Keras, in their order there -> current names, by optimizer.
 _MOMENTS = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"}
 _SLOTS: dict[str, dict[str, str]] = {
     "SGD": {"momentum": "momentum", "m": "momentum"},
@@ -61,7 +61,7 @@ def restored(
         groups: The layers' arrays, in the order of the file: an optimizer's follow them.
         names: Names of the optimizer's arrays.
         arrays: The arrays.
-        origin: What is known of the file.
+        origin: Facts about the file.
 
     Raises:
         Misfit: They are not those of this optimizer.
@@ -90,7 +90,7 @@ def restored(
 
 
 def _scalars(names: Sequence[str], arrays: Sequence[Any]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
-    """The numbers of steps and rates at the beginning, and the other arrays by name."""
+    """Returns the step counts and rates at the beginning, and the other arrays by name."""
     found: dict[str, Any] = {}
     for i, (name, array) in enumerate(zip(names, arrays)):
         end = name.split(":")[0].rpartition("/")[2]
@@ -102,7 +102,7 @@ def _scalars(names: Sequence[str], arrays: Sequence[Any]) -> tuple[dict[str, Any
 
 
 def _slots(kind: str, wanted: list[str], rest: list[tuple[str, Any]], count: int) -> dict[str, list[Any]]:
-    """The arrays of each slot, one for each weight that was trained."""
+    """Returns the arrays of each slot, one per trained weight."""
     table = _SLOTS.get(kind, {})
     named: dict[str, list[Any]] = {}
     for name, array in rest:
@@ -115,7 +115,7 @@ def _slots(kind: str, wanted: list[str], rest: list[tuple[str, Any]], count: int
             return named
     if count == 0 or len(rest) % count:
         raise Misfit(f"The optimizer's state in the file has {len(rest)} arrays for {count} trained weights.")
-    # By place: one slot of all weights, then the next one.
+    # By position: one slot of all weights, then the next one.
     order = list(dict.fromkeys(table.values())) or wanted
     return {
         slot: [a for _, a in rest[i * count : (i + 1) * count]] for i, slot in zip(range(len(rest) // count), order)
@@ -123,9 +123,9 @@ def _slots(kind: str, wanted: list[str], rest: list[tuple[str, Any]], count: int
 
 
 def _slot_in(name: str, table: dict[str, str], wanted: list[str]) -> str | None:
-    """The slot that the name of an array tells, or None."""
+    """Returns the slot that the name of an array contains, or None."""
     parts = name.split(":")[0].split("/")
-    end = re.sub(r"_\d+$", "", parts[-1])  # names that occurred before were numbered
+    end = re.sub(r"_\d+$", "", parts[-1])  # repeated names were numbered
     if len(parts) > 1 and end in table:
         return table[end]
     if len(parts) > 2 and parts[1] in table:
@@ -142,7 +142,7 @@ def _values(
     arrays: list[Any],
     origin: Origin,
 ) -> list[tuple[Variable, Any]]:
-    """The variables of a slot with their values, in the layouts of the weights that they belong to."""
+    """Returns the variables of a slot with their values, in the layouts of their weights."""
     if len(arrays) != len(places):
         raise Misfit(f"The file has {len(arrays)} arrays '{slot}' for {len(places)} trained weights.")
     filled = [list(group.arrays) for group in groups]

@@ -17,7 +17,7 @@ _PROVIDED = (
 
 
 class StandIn(ModuleType):
-    """What `import tensorflow` gives the user's program."""
+    """The module that `import tensorflow` gives the user's program."""
 
     def __init__(self, name: str = "tensorflow"):
         super().__init__(name, "A stand-in: `tensorflow.keras` is addax, and nothing else is here.")
@@ -46,7 +46,7 @@ def refuse(name: str) -> NoReturn:
 
 
 def keras_name(name: str) -> str | None:
-    """Returns what `tensorflow.keras` and its modules are called without TensorFlow; None for other modules.
+    """Returns the name of `tensorflow.keras` or one of its modules without TensorFlow; None for other modules.
 
     >>> keras_name("tensorflow.keras.layers"), keras_name("tensorflow.data")
     ('keras.layers', None)

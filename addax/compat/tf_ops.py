@@ -1,4 +1,4 @@
-"""`TFOpLambda` and `SlicingOpLambda` of TensorFlow's Keras as ops: a table of functions, and of what they take."""
+"""Converts `TFOpLambda` and `SlicingOpLambda` of TensorFlow's Keras to ops, by tables of functions and arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Function: TypeAlias = tuple[str, dict[str, str], dict[str, Any]]
 
 _AXIS = {"axis": "axis", "keepdims": "keepdims"}
 _TWO = {"y": "x2", "b": "x2"}
-# Function of TensorFlow -> op, its arguments (the tensor comes first and isn't named), and settings that differ.
+# Function of TensorFlow -> op, its arguments (the tensor comes first, unnamed), and settings whose defaults differ.
 FUNCTIONS: dict[str, Function] = {
     "__operators__.add": ("add", _TWO, {}),
     "__operators__.getitem": ("get_item", {"slice_spec": "key"}, {}),
@@ -68,7 +68,7 @@ FUNCTIONS: dict[str, Function] = {
     "nn.leaky_relu": ("leaky_relu", {"alpha": "negative_slope"}, {}),
     "nn.gelu": ("gelu", {"approximate": "approximate"}, {"approximate": False}),
 }
-# Functions that are called alike, of one tensor or of two, in these modules.
+# Functions of one tensor, and of two, with the same name as the op, in the modules of `function_of`.
 _ALIKE = (
     "abs sqrt rsqrt square exp expm1 log log1p sin cos tan asin acos atan sinh cosh tanh sigmoid sign floor ceil erf "
     "negative reciprocal relu relu6 elu selu silu swish softplus softsign is_nan is_inf is_finite"
@@ -104,7 +104,7 @@ _DEFAULTS = ("name", "exclusive", "validate_indices", "batch_dims", "preserve_as
 
 
 class References(Protocol):
-    """What is known of the tensors in a functional config."""
+    """Access to the tensors in a functional config."""
 
     def argument(self, x: Tree) -> tuple[Any, Config]:
         """Returns the first argument of a call, and its keywords."""
@@ -139,7 +139,7 @@ def function_of(name: str) -> Function | None:
 
 
 def present_op(layer: Config, calls: References) -> Config:
-    """Returns the config of the op that a `TFOpLambda` or `SlicingOpLambda` calls, in the form of today.
+    """Returns the config of the op that a `TFOpLambda` or `SlicingOpLambda` calls.
 
     Args:
         layer: The config of the layer.
@@ -177,7 +177,7 @@ def present_op(layer: Config, calls: References) -> Config:
 def _call(
     name: str, function: str, definition: Any, found: Function, first: Any, keywords: Config
 ) -> tuple[list, Config, Config]:
-    """The arguments of one call: positional tensors, tensors by name, and settings."""
+    """Returns the arguments of one call: positional tensors, tensors by name, and settings."""
     named = _settings(name, function, found, keywords)
     args = [first]
     for parameter in list(definition.signature.parameters)[1:]:
@@ -189,26 +189,28 @@ def _call(
 
 
 def _settings(name: str, function: str, found: Function, keywords: Config) -> Config:
-    """The keywords of a call by their names today; those with values that change nothing are left out."""
+    """Returns the keywords of a call by their current names, without those whose values change nothing."""
     _, renamed, differing = found
     given = {k: v for k, v in keywords.items() if k not in _DEFAULTS and not (v is None and k in renamed)}
     unknown = [k for k, v in given.items() if k not in renamed and v not in (None, False)]
     if unknown:
-        raise ValueError(f"Layer '{name}' of the file calls `tf.{function}` with {unknown}, which its op can't do.")
+        raise ValueError(
+            f"Layer '{name}' of the file calls `tf.{function}` with {unknown}, which addax's op doesn't support."
+        )
     named = {**differing, **{renamed[k]: v for k, v in given.items() if k in renamed}}
     return {k: _value(k, v) for k, v in named.items()}
 
 
 def _definition(op: str) -> Any:
-    """The op of a name in the tables."""
+    """Returns the op with a name from the tables."""
     return registry.resolve("keras.src.ops.numpy", "".join(part.capitalize() for part in op.split("_")))
 
 
 def _value(name: str, value: Any) -> Any:
-    """A setting in the form that the op takes."""
+    """Returns a setting in the form that the op takes."""
     if name == "key":
         return _key(value)
-    if name == "epsilon":  # of the sum of squares, there
+    if name == "epsilon":  # there it is added to the sum of squares
         return math.sqrt(value)
     if name == "interpolation":
         return value if isinstance(value, str) else "bilinear"
@@ -220,7 +222,7 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _key(spec: Any) -> Any:
-    """The index of a tensor, in configs a list of ints, slices, None and the ellipsis."""
+    """Returns the index of a tensor; configs hold a list of ints, slices, None and the ellipsis."""
 
     def part(x: Any) -> Any:
         if isinstance(x, dict) and "start" in x:

@@ -1,4 +1,4 @@
-"""What a model in an older file was compiled with, in the form of today: optimizer, losses and metrics."""
+"""Converts the arguments of `compile` in older files: optimizer, losses and metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPTIMIZERS, SCHEDULES, LOSSES, METRICS = (
     "keras.metrics",
 )
 _RENAMED = {"lr": "learning_rate", "ema_overwrite_freq": "ema_overwrite_frequency"}
-# Arguments that today's optimizers don't have, and that change nothing.
+# Arguments that optimizers no longer have, and that change nothing.
 _OPTIMIZER_DROPPED = (
     "decay",
     "initial_decay",
@@ -33,7 +33,7 @@ _KEPT = ("loss_weights", "run_eagerly", "steps_per_execution", "jit_compile", "a
 
 
 def present_compile(config: Config) -> Config:
-    """Returns the arguments of `compile` as today's files hold them.
+    """Returns the arguments of `compile` in the current form.
 
     Args:
         config: `training_config` of an `.h5` file, or `compile_config` of a `.keras` file.
@@ -48,7 +48,7 @@ def present_compile(config: Config) -> Config:
 
 
 def present_archive(config: Config, version: str) -> Config:
-    """Returns the config in a `.keras` file of TensorFlow's Keras 2.12 to 2.15 in the form of today.
+    """Returns the config in a `.keras` file of TensorFlow's Keras 2.12 to 2.15 in the current form.
 
     Args:
         config: The config.
@@ -62,7 +62,7 @@ def present_archive(config: Config, version: str) -> Config:
 
 
 def present_optimizer(config: Config) -> Config:
-    """Returns the config of an optimizer of today.
+    """Returns the config of an optimizer in the current form.
 
     Args:
         config: Class and config, as an older file holds them.
@@ -93,7 +93,7 @@ def present_optimizer(config: Config) -> Config:
 
 
 def _rate(config: Config) -> Any:
-    """The learning rate: a number or the config of a schedule."""
+    """Returns the learning rate: a number, or the config of a schedule."""
     rate = _number(config.get("learning_rate"))
     if isinstance(rate, dict) and "class_name" in rate:
         return _placed(SCHEDULES, _bare(rate), rate.get("config", {}))
@@ -106,7 +106,7 @@ def _rate(config: Config) -> Any:
 
 
 def _objects(value: Tree, module: str) -> Any:
-    """Losses or metrics, alone, in lists or in dicts by output."""
+    """Converts losses or metrics: a single one, a list, or a dict by output."""
     if isinstance(value, dict) and "class_name" in value:
         return _object(value, module)
     if isinstance(value, dict):
@@ -130,12 +130,12 @@ def _object(config: Config, module: str) -> Any:
     taken = init_parameters(cls)
     dropped = [k for k, v in own.items() if k not in taken and k != "fn" and v not in (None, False, {}, "auto")]
     if dropped:
-        warn(f"{name} '{own.get('name')}' of the file has the arguments {dropped}, which it doesn't take today.")
+        warn(f"{name} '{own.get('name')}' of the file has arguments that it no longer takes; ignored: {dropped}.")
     return _placed(module, name, {k: v for k, v in own.items() if k in taken and v is not None})
 
 
 def _wrapped(config: Config, own: Config, module: str) -> Any:
-    """A function that was wrapped as a loss or metric: its name, or with the metric's own name a wrapper of today."""
+    """Converts a function wrapped as a loss or metric to its name, or to a wrapper if the metric has its own name."""
     fn = own.get("fn")
     if not isinstance(fn, str) or module == LOSSES:
         return fn if isinstance(fn, str) else config
@@ -148,7 +148,7 @@ def _placed(module: str, name: str, config: Config) -> Config:
 
 
 def _bare(config: Config) -> str:
-    """The class without the package that Keras 2 registered some of its own under (`Custom>Adam`, `Keras>Adam`)."""
+    """Returns the class name without the package that Keras 2 registered some under (`Custom>Adam`, `Keras>Adam`)."""
     name = str(config["class_name"])
     bare = name.rpartition(">")[2]
     known = {to_snake_case(n): n for n in ("SGD", "Adam", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Ftrl")}
@@ -162,6 +162,6 @@ def _number(value: Any) -> Any:
 
 
 def _unwrapped(metrics: Any) -> Any:
-    """Metrics of one output, which Keras 2 wrote as a list in a list."""
+    """Returns the metrics of one output without the outer list that Keras 2 wrote."""
     nested = isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list)
     return metrics[0] if nested else metrics

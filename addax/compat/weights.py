@@ -1,7 +1,7 @@
-"""Arrays of older files in the layout of today, layer by layer.
+"""Converts arrays of older files to the current layout, layer by layer.
 
-Legacy `.h5` files hold a list of arrays a layer: those that can be trained, then the others. Names in them are those of
-another program, so the order counts. A layer with others inside (a model, a wrapper) has one list for all.
+Legacy `.h5` files hold one list of arrays per layer: the trainable ones, then the others. Their names come from another
+program, so the order decides. A layer with nested layers (a model, a wrapper) has one list for all of them.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy as np
 
 from ..core.variable import Variable
 
-# Names of weights in Keras 1 -> those of today; for telling orders apart.
+# Names of weights in Keras 1 -> current names, to recognize the order of arrays.
 _KERAS_1 = {"W": "kernel", "b": "bias", "U": "recurrent_kernel", "alphas": "alpha", "running_mean": "moving_mean"}
 _KERAS_1["running_std"] = "moving_variance"
 
 
 @dataclass
 class Origin:
-    """What is known of a file.
+    """Facts about a file.
 
     Attributes:
         keras: Major version of the Keras that wrote it; 0 for 0.3.
-        theano: Whether its convolutions were Theano's, whose kernels are turned by 180 degrees.
+        theano: Whether its convolutions were Theano's, whose kernels are rotated by 180 degrees.
         moments: Whether the arrays are an optimizer's moments of the weights.
     """
 
@@ -36,7 +36,7 @@ class Origin:
 
 @dataclass
 class Part:
-    """A layer without others inside, and which arrays of the group are its own."""
+    """A layer without nested layers, and its arrays in the group."""
 
     layer: Any
     variables: list[Variable]
@@ -44,7 +44,7 @@ class Part:
 
 
 class Misfit(ValueError):
-    """Arrays don't fit a layer."""
+    """Raised when arrays don't fit a layer."""
 
 
 def legacy_variables(layer: Any) -> list[Variable]:
@@ -53,16 +53,16 @@ def legacy_variables(layer: Any) -> list[Variable]:
 
 
 def fit(layer: Any, names: Sequence[str], arrays: Sequence[Any], origin: Origin) -> list[Part]:
-    """Finds which arrays of a group belong to which part of a layer.
+    """Finds the arrays of a group that belong to each part of a layer.
 
     Args:
         layer: A built layer or model.
         names: The names of the arrays in the file.
-        arrays: The arrays, or what has their `shape`.
-        origin: What is known of the file.
+        arrays: The arrays, or objects with their `shape`.
+        origin: Facts about the file.
 
     Returns:
-        The parts, which `values` reads the arrays of.
+        The parts, as `values` takes them.
 
     Raises:
         Misfit: Numbers or shapes differ.
@@ -86,12 +86,12 @@ def fit(layer: Any, names: Sequence[str], arrays: Sequence[Any], origin: Origin)
 
 
 def values(parts: Sequence[Part], arrays: Sequence[Any], origin: Origin) -> list[tuple[Variable, Any]]:
-    """Returns the variables of `parts` with their values in the layout of today.
+    """Returns the variables of `parts` with their values in the current layout.
 
     Args:
         parts: From `fit`.
         arrays: The arrays of the group, or others of their shapes (moments of an optimizer).
-        origin: What is known of the file.
+        origin: Facts about the file.
     """
     found: list[tuple[Variable, Any]] = []
     for part in parts:
@@ -107,7 +107,7 @@ def values(parts: Sequence[Part], arrays: Sequence[Any], origin: Origin) -> list
 
 
 def trained_places(parts: Sequence[Part]) -> list[int]:
-    """Returns which arrays of a group an optimizer had slots for, in order."""
+    """Returns the positions of the arrays of a group that an optimizer had slots for, in order."""
     found: list[int] = []
     for part in parts:
         if len(part.places) == len(part.variables):
@@ -118,7 +118,7 @@ def trained_places(parts: Sequence[Part]) -> list[int]:
 
 
 def _alike(names: Sequence[str], part: Part) -> int:
-    """How many names of arrays end like those of their variables."""
+    """Returns how many names of arrays end like those of their variables."""
     ends = [names[i].rpartition("/")[2].split(":")[0] for i in part.places if i < len(names)]
     return sum(
         _KERAS_1.get(end.rpartition("_")[2], _KERAS_1.get(end, end)) == v.name for end, v in zip(ends, part.variables)
@@ -126,7 +126,7 @@ def _alike(names: Sequence[str], part: Part) -> int:
 
 
 def _leaves(layer: Any) -> Iterator[Any]:
-    """The layers that have variables of their own, in the order of `layer.weights`."""
+    """Returns the layers that have variables of their own, in the order of `layer.weights`."""
     seen: set[int] = set()
 
     def visit(x: Any) -> Iterator[Any]:
@@ -142,7 +142,7 @@ def _leaves(layer: Any) -> Iterator[Any]:
 
 
 def _counts(part: Part, origin: Origin) -> tuple[int, int]:
-    """How many arrays of a part can be trained, and how many others there are, in the file."""
+    """Returns the numbers of trainable and of other arrays that a part has in the file."""
     trained = len(part.layer._trainable_variables)
     name = _kind(part.layer)
     if origin.keras < 2 and name in _GATES_OF_KERAS_1:
@@ -151,7 +151,7 @@ def _counts(part: Part, origin: Origin) -> tuple[int, int]:
 
 
 def _orders(layer: Any, count: int, origin: Origin) -> Iterator[list[Part]]:
-    """The ways in which the arrays of a layer may follow each other."""
+    """Yields the orders that the arrays of a layer may have."""
     variables = [*layer._trainable_variables, *layer._non_trainable_variables]
     leaves = [Part(x, [*x._trainable_variables, *x._non_trainable_variables]) for x in _leaves(layer)]
     for counts in (
@@ -175,7 +175,7 @@ def _nested_orders(layer: Any, leaves: list[Part], counts: list[tuple[int, int]]
         places = {id(v): i for i, v in enumerate(flagged)}
         if all(id(v) in places for p in leaves for v in p.variables):
             yield [Part(p.layer, p.variables, [places[id(v)] for v in p.variables]) for p in leaves]
-    # All that can be trained, then all others.
+    # All trainable arrays, then all others.
     grouped, first, second = [], 0, sum(t for t, _ in counts)
     for part, (trained, others) in zip(leaves, counts):
         places_ = [*range(first, first + trained), *range(second, second + others)]
@@ -210,7 +210,7 @@ def _converted(part: Part, arrays: list[Any], origin: Origin) -> list[Any]:
     return made
 
 
-# Which three arrays a gate has, in Keras 1's order of gates, and where the gate is today.
+# The three arrays of each gate, in Keras 1's order of gates, and the gate's current position.
 _GATES_OF_KERAS_1 = {"LSTM": (0, 2, 1, 3), "GRU": (0, 1, 2)}
 
 
@@ -234,7 +234,7 @@ def _gru(part: Part, arrays: list[Any], origin: Origin) -> list[Any]:
 
 
 def _joined_gates(name: str, arrays: list[Any]) -> list[Any]:
-    """Kernel, recurrent kernel and bias of the arrays of each gate, as Keras 1 kept them."""
+    """Joins the arrays of each gate, as Keras 1 stored them, to kernel, recurrent kernel and bias."""
     order = _GATES_OF_KERAS_1[name]
     if len(arrays) != 3 * len(order):
         return arrays

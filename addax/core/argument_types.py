@@ -1,4 +1,4 @@
-"""Arguments that stand in a file, against the types of the constructor that they are for."""
+"""Checks arguments in files against the annotated types of the constructors that take them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .types import Config
 
 
 def check_arguments(of: type | Callable, config: Config, what: str = "") -> None:
-    """Raises an error if a config has an argument of a type that its constructor says it doesn't take.
+    """Checks that the arguments in a config have the types that the constructor is annotated with.
 
-    What stands for an object (a dict with `class_name`) passes: what it describes is told when it is made.
+    The config of an object (a dict with `class_name`) passes; it is checked when the object is made.
 
     Args:
-        of: One of addax's own classes or functions, whose signatures say their types.
+        of: One of addax's own classes or functions, whose parameters are annotated.
         config: The arguments, as data from JSON.
-        what: What they are of, for the error; default: the class and the name in the config.
+        what: Owner of the arguments, for the error; default: class and name of the config.
 
     Raises:
         DamagedError: An argument has another type. The error names it.
@@ -45,14 +45,14 @@ _JSON = (type(None), bool, int, float, str, list, tuple, dict)
 
 
 class _AnArray:
-    """Numbers, nested, their name (a window's, say), or the config of an array."""
+    """Nested numbers, a name that stands for them (a window's, say), or the config of an array."""
 
 
 class _AnObject:
     """A name, or the config of an object."""
 
 
-# What stands for `Any` in signatures, but not for just anything in a file.
+# Aliases of `Any` in signatures that accept less in a file.
 _NAMED: dict[str, Any] = {
     "ArrayLike": _AnArray,
     "ConstraintLike": _AnObject,
@@ -65,7 +65,7 @@ _NAMED: dict[str, Any] = {
 
 @functools.cache
 def _hints(of: Any) -> dict[str, Any]:
-    """The types of the parameters by name, as far as they can be told from the annotations."""
+    """Returns the types of the parameters by name, as far as the annotations tell."""
     if not inspect.isclass(of):
         return _of_function(of)
     found: dict[str, Any] = {}
@@ -84,19 +84,19 @@ def _of_function(fn: Any) -> dict[str, Any]:
         hint = p.annotation
         if isinstance(hint, str):
             try:
-                hint = eval(hint, names)  # the annotation in addax's own source
+                hint = eval(hint, names)  # from addax's own source
             except NameError:  # imported for type checkers alone
                 hint = Any
-        if hint is None:  # a parameter that Keras has and addax has no use for
+        if hint is None:  # a parameter of Keras that addax ignores
             hint = Any
         found[p.name] = Union[hint, None] if p.default is None else hint  # noqa: UP007
     return found
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether data from JSON may be what the type says. What can't be told passes."""
+    """Returns whether data from JSON may have a type; unknown types pass."""
     if hint is Any or isinstance(hint, (typing.TypeVar, str)) or not isinstance(value, _JSON):
-        return True  # an object that never was in a file is for the constructor to check
+        return True  # not from a file: left to the constructor
     origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
     if origin in _CHECKS:
         return _CHECKS[origin](value, arguments)
@@ -106,7 +106,7 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _is_described(value: Any) -> bool:
-    """Whether a value stands for an object."""
+    """Returns whether a value stands for an object."""
     return isinstance(value, dict) and "class_name" in value
 
 
@@ -128,14 +128,14 @@ def _items_fit(value: Any, hints: tuple) -> bool:
 
 _Check = Callable[[Any, tuple], bool]
 
-# By the type: whether a value from JSON may be of it, given the value and the type's own arguments.
+# Type -> function of a value from JSON and the arguments of the type: whether the value may have it.
 _CHECKS: dict[Any, _Check] = {
     **dict.fromkeys((Union, types.UnionType), _one_fits),
     **dict.fromkeys((list, tuple, Sequence), _items_fit),
     **dict.fromkeys((None, type(None)), lambda value, _: value is None),
     **dict.fromkeys((dict, Mapping), lambda value, _: isinstance(value, dict)),
     typing.Literal: lambda value, choices: value in choices,
-    # Python's 0 and 1 stand for truth values in many programs, and so in their files.
+    # Many programs, and so their files, use 0 and 1 as truth values.
     bool: lambda value, _: isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)),
     int: lambda value, _: (_is_number(value) and value == value // 1) or _is_described(value),
     float: lambda value, _: _is_number(value) or _is_described(value),

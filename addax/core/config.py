@@ -147,7 +147,7 @@ def disable_interactive_logging() -> None:
 
 
 def is_interactive_logging_enabled() -> bool:
-    """Whether progress bars are on."""
+    """Returns whether progress bars are on."""
     return _settings["interactive_logging"]
 
 
@@ -162,7 +162,7 @@ def disable_traceback_filtering() -> None:
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """Whether addax's own frames are hidden from tracebacks."""
+    """Returns whether addax's own frames are hidden from tracebacks."""
     return _settings["traceback_filtering"]
 
 
@@ -218,7 +218,7 @@ for _name in ("max_epochs", "max_steps_per_epoch"):
 
 
 class ThreadState(threading.local):
-    """What is true in this thread while a call is under way; each mechanism owns one field."""
+    """State of the current thread during a call; each mechanism owns one field."""
 
     def __init__(self) -> None:
         self.state_scope: Any = None  # core.state

@@ -1,4 +1,4 @@
-"""Waiting until what was written is on the disk, where it survives a loss of power."""
+"""Waits until written data are on the disk, so that they survive a loss of power."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def sync(file: Any) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Waits until the names in a folder are on the disk, where the system can do that."""
+    """Waits until the entries of a folder are on the disk, where the system supports it."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -44,12 +44,12 @@ def standardize_dtype(dtype: Any) -> str:
 
 
 def is_float(dtype: Any) -> bool:
-    """Whether `dtype` is a floating-point dtype."""
+    """Returns whether `dtype` is a floating-point dtype."""
     return "float" in standardize_dtype(dtype)
 
 
 def is_int(dtype: Any) -> bool:
-    """Whether `dtype` is an integer dtype."""
+    """Returns whether `dtype` is an integer dtype."""
     return "int" in standardize_dtype(dtype)
 
 

@@ -102,17 +102,17 @@ def fetch(x: Any) -> Any:
 
 
 def is_loaded() -> bool:
-    """Whether JAX has been imported by anyone in this process."""
+    """Returns whether JAX has been imported by anyone in this process."""
     return "jax" in sys.modules
 
 
 def is_jax_array(x: Any) -> bool:
-    """Whether `x` is an array of JAX, concrete or traced. Never imports JAX."""
+    """Returns whether `x` is an array of JAX, concrete or traced. Never imports JAX."""
     return is_loaded() and isinstance(x, jax.Array)
 
 
 def is_tracer(x: Any) -> bool:
-    """Whether `x` stands for a value that JAX is tracing. Never imports JAX."""
+    """Returns whether `x` stands for a value that JAX is tracing. Never imports JAX."""
     return is_loaded() and isinstance(x, jax.core.Tracer)
 
 
@@ -127,7 +127,7 @@ def promoted(*given: Any) -> Any:
 
 
 def has_float64() -> bool:
-    """Whether JAX holds 64-bit numbers."""
+    """Returns whether JAX holds 64-bit numbers."""
     return bool(jax.config.read("jax_enable_x64"))
 
 
@@ -157,7 +157,7 @@ _has_started = False
 
 
 def is_forked() -> bool:
-    """Whether this process was forked when JAX had its threads, so that it can't compute with JAX."""
+    """Returns whether this process was forked when JAX had its threads, so that it can't compute with JAX."""
     return _forked
 
 

@@ -80,7 +80,7 @@ def fingerprint(*roots: Any, forward: bool = False) -> Any:
 
 
 class Description:
-    """What a program computes, as a value: programs with equal descriptions compute the same and share compiled code.
+    """Description of what a program computes: programs with equal ones compute the same and share compiled code.
 
     Compiled code keeps descriptions, and no models: a description holds the program it was made for weakly.
 

@@ -69,7 +69,7 @@ def node_key(tensor: KerasTensor) -> KerasHistory:
 
 
 class Operation:
-    """What can stand in a graph: a layer, or one call of an op.
+    """An operation of a graph: a layer, or one call of an op.
 
     The arguments its constructor was given are recorded here, once for every class: they are its config.
     """
@@ -138,7 +138,7 @@ class Operation:
 
     @property
     def output(self) -> Any:
-        """What the operation returned the first time it was called; raises AttributeError if it wasn't."""
+        """The output of the operation's first call; raises AttributeError if there was none."""
         return self._first_node("output").output_structure
 
     def _first_node(self, attribute: str) -> Node:
@@ -186,12 +186,12 @@ class Operation:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether `value` is data that JSON knows."""
+    """Returns whether `value` is data that JSON knows."""
     return all(x is None or isinstance(x, (str, bool, int, float)) for x in tree.flatten(value))
 
 
 class Definition(Protocol):
-    """What a call of an op needs of the op's definition (`core.op.OpDefinition`)."""
+    """The part of an op's definition (`core.op.OpDefinition`) that a call of it needs."""
 
     name: str
     public: Any

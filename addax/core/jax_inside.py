@@ -1,4 +1,4 @@
-"""What addax uses of JAX that JAX does not promise to keep: every use is here, and each has a substitute.
+"""Uses of JAX that are not part of its public interface: all of them are here, and each has a substitute.
 
 `missing()` says by name what the installed JAX no longer has; a test holds that it is nothing.
 """
@@ -28,7 +28,7 @@ _USED: tuple[tuple[str, str, str], ...] = (
 
 
 def missing() -> list[str]:
-    """What the installed JAX lacks of what is used here, each with what it is used for.
+    """Returns the names used here that the installed JAX lacks, each with its use.
 
     >>> missing()
     []
@@ -110,12 +110,12 @@ def _public_context() -> tuple:
 
 
 def has_started() -> bool:
-    """Whether JAX has started its threads in this process: it does so at the first computation."""
+    """Returns whether JAX has started its threads in this process: it does so at the first computation."""
     return is_loaded() and bool(_find("jax._src.xla_bridge", "backends_are_initialized", lambda: True)())
 
 
 class Primitives(NamedTuple):
-    """What primitives are made with."""
+    """The classes and functions that define primitives."""
 
     Primitive: Any
     ShapedArray: Any

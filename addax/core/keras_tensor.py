@@ -13,7 +13,7 @@ from .operators import TensorOperators, op
 
 
 class KerasHistory(NamedTuple):
-    """Which output of which call of which operation a tensor is."""
+    """Origin of a tensor: the operation, the index of its call, and the index of the output."""
 
     operation: Any
     node_index: int
@@ -154,7 +154,7 @@ _OPERATORS = {
 
 
 def _refusal(tensor: KerasTensor, function: str | None, what: str) -> str:
-    """What is said when a function that needs values is given a symbolic tensor."""
+    """Returns the error message for a symbolic tensor given to a function that needs values."""
     name = (function or "").rpartition(".")[2]
     known = name in provided("ops").__all__
     remedy = f"`keras.ops.{name}`" if known else "the function of that name in `keras.ops`"
@@ -180,7 +180,7 @@ def _teach_jax() -> None:
 
 
 def any_symbolic(*values: Any) -> bool:
-    """Whether a KerasTensor stands anywhere in `values` (containers are searched)."""
+    """Returns whether a KerasTensor stands anywhere in `values` (containers are searched)."""
     for value in values:
         if isinstance(value, KerasTensor):
             return True

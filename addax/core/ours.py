@@ -12,7 +12,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def is_ours(x: Any) -> bool:
-    """Whether `x` is written in addax: a class, a function, a method, or an instance of a class of addax.
+    """Returns whether `x` is written in addax: a class, a function, a method, or an instance of a class of addax.
 
     A class of the user's is the user's whatever it derives from, and so are its instances. A function that
     `functools.wraps` lends the name of another module is judged by where its code stands, too.
@@ -33,7 +33,7 @@ def is_ours(x: Any) -> bool:
 
 
 def is_our_module(name: str | None) -> bool:
-    """Whether a module of this name belongs to addax.
+    """Returns whether a module of this name belongs to addax.
 
     >>> is_our_module("addax.layers.dense"), is_our_module("addax_extras"), is_our_module(None)
     (True, False, False)
@@ -42,7 +42,7 @@ def is_our_module(name: str | None) -> bool:
 
 
 def declared(x: Any, name: str, default: Any = None) -> Any:
-    """What `x` says of itself under `name`: the attribute of its class, or of itself if it is a function.
+    """Returns the attribute `name` that `x` declares: on its class, or on itself if it is a function.
 
     What a class of addax says holds for its instances, and for those of the classes that addax derives from it. It
     doesn't hold for a class of the user's, whose methods may do anything, nor where one has been replaced: such a class
@@ -72,7 +72,7 @@ def declared(x: Any, name: str, default: Any = None) -> Any:
 
 
 def is_patched(cls: type) -> bool:
-    """Whether a method of a class of addax, or of one of its bases, has been replaced by somebody else's."""
+    """Returns whether a method of a class of addax, or of one of its bases, has been replaced by somebody else's."""
     methods = [v for c in _our_bases(cls) for v in vars(c).values() if isinstance(v, types.FunctionType)]
     known = _unpatched.get(cls)
     if known is not None and len(known) == len(methods) and all(map(operator.is_, known, methods)):

@@ -240,12 +240,12 @@ def platform() -> str:
 
 
 def spreads_rows() -> bool:
-    """Whether batches are spread over devices: kernels that loop over samples, or merge rows with others, gather."""
+    """Returns whether batches are spread over devices; kernels that mix rows, or loop over them, would gather them."""
     return _current is not None and _current.devices > 1
 
 
 def spreads_heads() -> bool:
-    """Whether heads of attention may be spread over devices."""
+    """Returns whether heads of attention may be spread over devices."""
     return _current is not None and math.prod(_current.mesh.shape.values()) > _current.devices
 
 

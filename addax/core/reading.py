@@ -1,4 +1,4 @@
-"""Reading files that somebody else made: JSON within bounds, and errors that say which file is at fault."""
+"""Reading of untrusted files: JSON within limits, and errors that name the file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 MAX_JSON = 64 << 20  # bytes; the config of a network of 10,000 layers has about 10 MB
-MAX_VALUES = 2_000_000  # each takes about 100 bytes of memory once it is read
-MAX_DEPTH = 128  # a model in a model takes four levels
+MAX_VALUES = 2_000_000  # each takes about 100 bytes of memory once parsed
+MAX_DEPTH = 128  # each nested model takes four levels
 MAX_DIGITS = 40
 
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -22,18 +22,18 @@ _BRACKETS = re.compile(r"[\[\]{}]")
 
 
 class DamagedError(ValueError, TypeError):
-    """What a file or config holds can't be right. Scripts written for Keras catch either base."""
+    """Raised when the content of a file or config is invalid. Scripts written for Keras catch either base class."""
 
 
 def read_json(content: str | bytes, what: str) -> Any:
-    """Returns the data in JSON that somebody else wrote.
+    """Returns the data in untrusted JSON.
 
     Args:
-        content: The text, in UTF-8 if it is bytes.
+        content: The text; bytes are decoded as UTF-8.
         what: Name of its place, for errors: "`config.json` of the archive m.keras".
 
     Raises:
-        DamagedError: It is no JSON, has a key twice in one object, or is larger or deeper than any model's.
+        DamagedError: It is not valid JSON, repeats a key in an object, or exceeds the limits of size and depth.
 
     >>> read_json('{"a": [1, 2]}', "the text")
     {'a': [1, 2]}
@@ -51,9 +51,7 @@ def read_json(content: str | bytes, what: str) -> Any:
         if len(found) != len(pairs):
             keys = [k for k, _ in pairs]
             twice = next(k for k in keys if keys.count(k) > 1)
-            raise DamagedError(
-                f"{what} has the key {short(twice)} twice in one object: one of them is not the author's."
-            )
+            raise DamagedError(f"{what} has the key {short(twice)} twice in one object.")
         return found
 
     def whole(digits: str) -> int:
@@ -68,7 +66,7 @@ def read_json(content: str | bytes, what: str) -> Any:
 
 
 def _check_size(text: str, what: str) -> None:
-    """Raises an error if JSON has more values or levels than any model's. It is not parsed for that."""
+    """Raises an error if JSON has too many values or levels, before it is parsed."""
     values = text.count(",") + text.count("[") + text.count("{")
     if values > MAX_VALUES:
         raise DamagedError(f"{what} has about {values} values; addax reads JSON of up to {MAX_VALUES}.")
@@ -82,14 +80,14 @@ def _check_size(text: str, what: str) -> None:
 
 
 def check_values(data: Any, what: str) -> Any:
-    """Returns data that have no more values and levels than any model's, where a part that occurs often counts often.
+    """Returns `data` after checking its numbers of values and levels; a shared part counts each time it occurs.
 
     Args:
         data: Nested lists and dicts.
         what: Their name, for errors.
 
     Raises:
-        DamagedError: There are more.
+        DamagedError: A limit is exceeded.
     """
     count, stack = 0, [(data, 0)]
     while stack:
@@ -108,7 +106,7 @@ def short(value: object) -> str:
     return text if len(text) < 200 else text[:197] + "..."
 
 
-# What a parser raises from its inside on content that it was not written for.
+# Errors that escape from parsers on malformed content.
 _RAW = (
     LookupError,
     AttributeError,
@@ -127,7 +125,7 @@ _RAW = (
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Makes errors inside the context name the file that is read. Those from inside a parser become a DamagedError.
+    """Makes errors inside the context name the file that is read. Internal errors of parsers become a DamagedError.
 
     Args:
         what: Name of the file.
@@ -142,7 +140,7 @@ def reading(what: str) -> Iterator[None]:
             error.args = (f"{error} (In {what}.)",)
         raise
     except OSError as error:
-        if error.errno not in (None, errno.EINVAL):  # the system's: no such file, no permission, a full disk
+        if error.errno not in (None, errno.EINVAL):  # of the system: no such file, no permission, a full disk
             raise
         raise DamagedError(f"T{what[1:]} is damaged: {short_text(error)}") from error
 

@@ -54,7 +54,7 @@ def remat(f: F) -> F:
 
 
 class RematMode(NamedTuple):
-    """Which calls of a layer are rematerialized; see `RematScope`."""
+    """The calls of a layer that are rematerialized; see `RematScope`."""
 
     mode: str | None
     output_size_threshold: int

@@ -1,4 +1,4 @@
-"""The scopes that Keras has in public: `StatelessScope`, over `StateScope`, and `SymbolicScope`."""
+"""The public scopes of Keras: `StatelessScope`, based on `StateScope`, and `SymbolicScope`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class StatelessScope(StateScope):
         initialize_variables: Kept for compatibility: variables are initialized when their value is first needed.
 
     Raises:
-        ValueError: A key is no variable, or a value has another shape than its variable.
+        ValueError: A key is not a variable, or a value has another shape than its variable.
 
     >>> v = keras.Variable([1.0, 2.0])
     >>> with keras.StatelessScope([(v, np.zeros(2))]) as scope:
@@ -78,7 +78,7 @@ class StatelessScope(StateScope):
 
 
 def _of_shape(variable: Variable, value: Any, argument: str) -> Any:
-    if hasattr(value, "value_uncast"):  # a Variable stands for its value
+    if hasattr(value, "value_uncast"):  # a Variable is given by its value
         value = value.value_uncast()
     value = jnp.asarray(value, variable.dtype)
     if tuple(value.shape) != tuple(variable.shape):
@@ -91,7 +91,7 @@ def _of_shape(variable: Variable, value: Any, argument: str) -> Any:
 
 
 class SymbolicScope:
-    """Context manager that says that symbolic code runs; `in_symbolic_scope` tells whether one is open.
+    """Context manager that marks code as symbolic; `in_symbolic_scope` returns whether one is open.
 
     >>> with keras.SymbolicScope():
     ...     in_symbolic_scope()
@@ -108,7 +108,7 @@ class SymbolicScope:
 
 
 def in_symbolic_scope() -> bool:
-    """Whether a `SymbolicScope` is open in this thread."""
+    """Returns whether a `SymbolicScope` is open in this thread."""
     return thread.symbolic
 
 

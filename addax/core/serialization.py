@@ -324,7 +324,7 @@ def _short_name(config: Config) -> str:
 
 
 def _is_of_call(error: Exception) -> bool:
-    """Whether a constructor was called with arguments that it doesn't have, or without some that it needs."""
+    """Returns whether a constructor was called with arguments that it doesn't have, or without some that it needs."""
     return isinstance(error, TypeError) and ("argument" in str(error) or "got an unexpected" in str(error))
 
 

@@ -48,7 +48,7 @@ def init_parameters(cls: type) -> dict[str, inspect.Parameter]:
 
 
 def init_arguments(instance: Any) -> dict[str, Any]:
-    """What `instance` was constructed with, by parameter name, defaults included."""
+    """Returns the arguments that `instance` was constructed with, by parameter name, including defaults."""
     args, kwargs = instance._init_args
     parameters = init_parameters(type(instance))
     own = list(signature_of(type(instance).__init__).parameters.values())[1:]

@@ -122,5 +122,5 @@ def current_scope() -> StateScope | None:
 
 
 def in_stateless_scope() -> bool:
-    """Whether reads and assignments of variables are redirected at the moment."""
+    """Returns whether reads and assignments of variables are redirected at the moment."""
     return thread.state_scope is not None

@@ -48,7 +48,7 @@ def set_streams(state: dict[str, Any]) -> None:
 
 
 def same_streams(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    """Whether two results of `streams` are equal."""
+    """Returns whether two results of `streams` are equal."""
     return all(np.array_equal(x, y) for key in a for x, y in zip(_parts(a[key]), _parts(b.get(key))))
 
 

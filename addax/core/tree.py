@@ -28,7 +28,7 @@ __all__ = [
 
 
 class MAP_TO_NONE:
-    """What the function of `traverse` returns for a part that becomes None: None itself leaves the part as it is.
+    """Return value of the function of `traverse` for a part to become None; None itself leaves the part unchanged.
 
     >>> traverse(lambda part: MAP_TO_NONE if part == 1 else None, [1, 2])
     [None, 2]

@@ -1,1 +1,1 @@
-"""From what users pass to `fit` to batches."""
+"""Conversion of the data that users pass to `fit` into batches."""

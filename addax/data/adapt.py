@@ -41,7 +41,7 @@ def adapt(
         shuffle: Whether to reorder the rows of arrays in each epoch; "batch" reorders whole batches.
         class_weight: Function `(y, sample_weight) -> sample_weight` that applies class weights, or None.
         argument: Name of the argument `x` of the caller, for errors.
-        prepare: Prepares `x` on the host, which may then be text, or lists of it; None for nothing.
+        prepare: Prepares `x` on the host; then `x` may be text, or lists of it. None to take `x` as it is.
         names: Names of the model's inputs and outputs, by which columns of tables are matched to them.
 
     Raises:
@@ -303,7 +303,7 @@ def split(arrays: tuple, validation_split: float) -> tuple[tuple, tuple]:
 
 
 def standardize_arrays(x: Data, y: Data, sample_weight: Data, text: bool = False, names: DataNames = UNNAMED) -> tuple:
-    """Converts the three to structures of arrays, and checks that they have the same number of rows.
+    """Converts `x`, `y` and `sample_weight` to structures of arrays with the same number of rows.
 
     Args:
         x, y, sample_weight: The three.

@@ -1,8 +1,7 @@
 """Columns of tables of other libraries, read through the Arrow PyCapsule interface, without a package of Arrow.
 
-A library that has tables hands out the addresses of its buffers, in three C structures that Arrow's specification
-fixes (https://arrow.apache.org/docs/format/CDataInterface.html). They are copied here into NumPy arrays, and given
-back.
+A library of tables hands out the addresses of its buffers in three C structures, which Arrow's specification defines
+(https://arrow.apache.org/docs/format/CDataInterface.html). They are copied into NumPy arrays here, and released.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ def read_arrow(x: Any) -> dict[str, np.ndarray] | np.ndarray:
         ValueError: A column is of a type that has no array, or has lists of different lengths.
     """
     if not callable(getattr(type(x), "__arrow_c_stream__", None)):
-        capsules = x.__arrow_c_array__()  # which release what they hold when they go
+        capsules = x.__arrow_c_array__()  # they release what they hold when they are deleted
         schema, array = _pointer(capsules[0], "schema", _Schema), _pointer(capsules[1], "array", _Array)
         return _joined(schema, [_chunk(schema, array)])
     capsule = x.__arrow_c_stream__()
@@ -126,7 +125,7 @@ def _checked(stream: Any, code: int) -> None:
 
 
 def _chunk(schema: Any, array: Any) -> list[np.ndarray]:
-    """Returns the columns of a chunk of a table, or its only one."""
+    """Returns the columns of a chunk of a table, or its only column."""
     if schema.format != b"+s":
         return [_read(schema, array, 0, array.length)]
     return [
@@ -150,12 +149,12 @@ def _concatenated(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def _read(schema: Any, array: Any, start: int, count: int) -> np.ndarray:
-    """Returns `count` values of an array, from its value number `start`."""
+    """Returns `count` values of an array, from index `start` on."""
     begin, form = array.offset + start, schema.format.decode()
     if schema.dictionary:
         values = _read(schema.dictionary.contents, array.dictionary.contents, 0, array.dictionary.contents.length)
         codes = _numbers(array, _NUMBERS[form], begin, count)
-        # The code of a missing value may be anything.
+        # The index of a missing value may be any number.
         found = values[np.clip(codes, 0, max(len(values) - 1, 0))] if len(values) else np.full(count, None, object)
     else:
         found = _reader(form, schema)(schema, array, begin, count)
@@ -164,7 +163,7 @@ def _read(schema: Any, array: Any, start: int, count: int) -> np.ndarray:
 
 
 def _reader(form: str, schema: Any) -> Callable[[Any, Any, int, int], np.ndarray]:
-    """Returns what reads values of a format."""
+    """Returns the function that reads values of a format."""
     dtype = _NUMBERS.get(form) or _TIMES.get(form[:4])
     if dtype is not None:
         return lambda schema, array, begin, count: _numbers(array, dtype, begin, count)
@@ -212,7 +211,7 @@ def _dates(schema: Any, array: Any, begin: int, count: int) -> np.ndarray:
 
 
 def _missing(array: Any, begin: int, count: int) -> np.ndarray | None:
-    """Returns which values are missing; None where none are."""
+    """Returns the mask of missing values; None if there are none."""
     if not (array.null_count and count and array.n_buffers and array.buffers[0]):
         return None
     missing = ~_bits(array.buffers[0], begin, count)
@@ -242,7 +241,7 @@ def _strings(offsets: str) -> Callable[[Any, Any, int, int], np.ndarray]:
 
 
 def _string_views(schema: Any, array: Any, begin: int, count: int) -> np.ndarray:
-    """Strings whose data are in the view, or in one of the further buffers."""
+    """Reads strings whose bytes are in their views, or in one of the further buffers."""
     views, texts = _numbers(array, _VIEW.descr, begin, count), []  # type: ignore[arg-type]
     raw = views.tobytes()
     for i, (size, _, buffer, offset) in enumerate(views.tolist()):
@@ -260,7 +259,7 @@ def _texts(values: list[bytes], schema: Any) -> np.ndarray:
 
 
 def _decimals(array: Any, form: str, begin: int, count: int) -> np.ndarray:
-    """Decimal numbers, whole numbers of 32 to 128 bits times a power of ten, as float64."""
+    """Reads decimal numbers, integers of 32 to 128 bits times a power of ten, as float64."""
     _, scale, *width = map(int, form[2:].split(","))
     bits = width[0] if width else 128
     if bits < 128:

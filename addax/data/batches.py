@@ -1,4 +1,4 @@
-"""Batches: the form in which the training loop reads data of every kind."""
+"""Batches: the form in which the training loop reads data of any kind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Batches:
         one_pass: Whether the source can be read only once (a generator), so that each epoch continues the last one.
         limit: Name of the argument that limits the number of batches, for warnings.
         passes: Number of passes over the data begun so far.
-        like: The first batch that was seen, by which others are taken to be of the usual kind.
+        like: The first batch, whose structure and dtypes later ones are compared with.
         tracked: Whether what a later `state` needs is recorded, which costs a little for each pass.
     """
 
@@ -47,7 +47,7 @@ class Batches:
     _standardize: Callable[[Any], Batch]
 
     def _standardized(self, raw: Data, number: int) -> Batch:
-        """Converts a raw batch to arrays; errors tell the number of the batch in the epoch, counted from 0 here."""
+        """Converts a raw batch to arrays; errors name the number of the batch in the epoch, counted from 0."""
         try:
             return self._standardize(raw)
         except (ValueError, TypeError) as error:
@@ -77,7 +77,7 @@ class Batches:
         raise NotImplementedError
 
     def state(self) -> dict[str, Any]:
-        """Returns the state from which `restore` continues exactly as the data would continue now."""
+        """Returns the state with which `restore` makes the data continue from here."""
         return {"passes": self.passes}
 
     def restore(self, state: dict[str, Any], taken: int = 0) -> None:
@@ -85,8 +85,8 @@ class Batches:
 
         Args:
             state: The state.
-            taken: Number of batches that were taken of the pass under way; the next call of `epoch` is given it. 0
-                where the next pass begins anew.
+            taken: Number of batches already taken from the current pass, which the next call of `epoch` is given; 0 if
+                a new pass begins.
         """
         self.passes = state["passes"]
 
@@ -122,7 +122,7 @@ class ArrayBatches(Batches):
     def order(self, number: int) -> np.ndarray | None:
         """Returns the order of the rows in a pass over the data, int32. It depends on seed and pass number only.
 
-        None stands for the order of the arrays.
+        None stands for the order of the arrays themselves.
         """
         if not self.shuffle:
             return None
@@ -182,8 +182,8 @@ class IteratorBatches(Batches):
     Batches are read as steps are dispatched, never beyond those of an epoch. Steps are dispatched without waiting for
     their results, so the next batch is prepared while the device computes.
 
-    Where the iterator, or the iterable, has `get_state` and `set_state` (or `state_dict` and `load_state_dict`), a
-    training that is resumed goes on from its state. Else the batches that were read before are read again.
+    If the iterator, or the iterable, has `get_state` and `set_state` (or `state_dict` and `load_state_dict`), resumed
+    training continues from its state. Otherwise the batches that were read before are read again.
     """
 
     def __init__(
@@ -200,10 +200,10 @@ class IteratorBatches(Batches):
         self._standardize = standardize
         self.one_pass = one_pass
         self._iterator: Iterator | None = None
-        self._restored = False  # whether the next pass goes on with the iterator that there is
+        self._restored = False  # whether the next pass continues the current iterator
         self._first: list = []
-        self._read = 0  # raw batches that were read of the iterator
-        self._streams: dict[str, Any] | None = None  # the random streams when the pass began
+        self._read = 0  # raw batches read from the iterator
+        self._streams: dict[str, Any] | None = None  # the random streams at the start of the pass
 
     def peek(self) -> Batch:
         if not self._first:
@@ -240,7 +240,7 @@ class IteratorBatches(Batches):
     def state(self) -> dict[str, Any]:
         used = self._read - len(self._first)
         found = {**super().state(), "read": used, "streams": self._streams, "of": None, "inner": None}
-        if self._first:  # nothing was used yet, and whoever begins anew reads it anew
+        if self._first:  # nothing was used yet: a new run reads it again
             return found
         for of, owner in (("iterator", self._iterator), ("data", self.data)):
             if (methods := state_methods(owner)) is not None:
@@ -253,7 +253,7 @@ class IteratorBatches(Batches):
         goes_on = taken > 0 or (self.one_pass and state["read"] > 0)
         if state["of"] is None and goes_on:
             self._wind(state["read"])
-        elif state["passes"]:  # what `peek` read was of the first pass
+        elif state["passes"]:  # what `peek` read came from the first pass
             self._first.clear()
             if state["of"] == "data":
                 self._set_state(self.data, state["inner"])
@@ -264,8 +264,8 @@ class IteratorBatches(Batches):
         self._restored = goes_on
 
     def _wind(self, count: int) -> None:
-        """Reads `count` batches again that were read before."""
-        if self._iterator is None or (self.passes > 1 and not self.one_pass):  # `peek` has read of the first pass
+        """Reads `count` batches that were read before, once more."""
+        if self._iterator is None or (self.passes > 1 and not self.one_pass):  # `peek` has read from the first pass
             self._iterator, self._read = None, 0
         self._first.clear()
         if self._streams is not None:
@@ -275,7 +275,8 @@ class IteratorBatches(Batches):
         if count > self._read:
             warn(
                 f"To resume, {count} batches of the {type(self.data).__name__} are read again and dropped, as it has "
-                "no state. Data with `get_state` and `set_state` (or `state_dict` and `load_state_dict`) go on at once."
+                "no state. Data with `get_state` and `set_state` (or `state_dict` and `load_state_dict`) continue at "
+                "once."
             )
         while self._read < count:
             next(self._iterator, None)
@@ -300,15 +301,15 @@ def state_methods(owner: Any) -> tuple[Callable[[], Any], Callable[[Any], Any]] 
 
 
 class EpochSteps:
-    """Hands out the batches of `steps` steps at a time, each time continuing where the last epoch stopped.
+    """Yields batches for `steps` steps at a time; each epoch continues where the last one stopped.
 
     Args:
         source: The batches.
         steps: Steps per epoch; None for all batches of the source.
 
     Attributes:
-        exhausted: Whether the last epoch found fewer batches than `steps`. As in Keras it is a short epoch then, and
-            the next one begins from the start.
+        exhausted: Whether the last epoch found fewer batches than `steps`. As in Keras, it is then a short epoch, and
+            the next one starts from the beginning.
         start: Number of the step with which the next epoch begins; not 0 only after `restore`.
         marking: Whether to note the state before each batch is read, for a `state` without the batches read ahead.
     """
@@ -336,7 +337,7 @@ class EpochSteps:
         return {"taken": taken, "source": source, "streams": random}
 
     def is_exact(self, step: int) -> bool:
-        """Whether `state` is exact now: no batch was read beyond `step`, or the state before it is noted."""
+        """Returns whether `state` is exact now: no batch was read beyond `step`, or the state before it is noted."""
         return self._taken == (self._before + step if step else self._taken) or self._mark_at(step) is not None
 
     def _mark_at(self, step: int) -> Any:
@@ -366,7 +367,7 @@ class EpochSteps:
             if self.marking:
                 self._mark = self._taken, self.source.state(), streams()
             batch = next(self._iterator, None) if self._iterator is not None else None
-            if batch is None and step == 0:  # the last epoch took all there was
+            if batch is None and step == 0:  # the last epoch took all batches
                 self._iterator = self._pass()
                 batch = next(self._iterator, None)
             if batch is None:
@@ -379,7 +380,7 @@ class EpochSteps:
             yield batch
 
     def _pass(self, start: int = 0) -> Iterator[Batch]:
-        """Yields all batches of the source; warns once if their number is unknown and there may be no end."""
+        """Yields all batches of the source; warns once if they may never end."""
         endless = self.steps is None and self.source.steps is None
         began = time.perf_counter()
         self._taken = start
@@ -442,7 +443,7 @@ def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) 
 
 
 def packed(batch: Batch) -> Any:
-    """Returns a batch as steps take it: `x`, `(x, y)` or `(x, y, sample_weight)`."""
+    """Returns a batch in the form that steps take: `x`, `(x, y)` or `(x, y, sample_weight)`."""
     return pack_x_y_sample_weight(*batch)
 
 
@@ -456,7 +457,7 @@ def count_rows(arrays: Tree) -> int:
 
 
 def to_host(x: ArrayLike) -> Any:
-    """Returns an array that the engine takes, of NumPy or JAX; float64 becomes the default float."""
+    """Returns an array of NumPy or JAX; float64 becomes the default float dtype."""
     if x is None or is_jax_array(x):
         return x
     x = np.asarray(x)

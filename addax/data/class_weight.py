@@ -19,7 +19,7 @@ class Target:
 
     Attributes:
         name: Name of the output.
-        classes: Number of classes; None if the loss doesn't tell.
+        classes: Number of classes; None if it doesn't follow from the loss.
         is_number: Whether the loss is one of regression, with numbers as labels.
     """
 
@@ -38,8 +38,8 @@ def class_weighter(class_weight: dict, targets: list[Target], labels: Callable, 
         weights: `sample_weight -> list`, likewise.
 
     Raises:
-        ValueError: One dict is given for several outputs, a class or output is unknown, or a weight is no non-negative
-            number.
+        ValueError: One dict is given for several outputs, a class or output is unknown, or a weight is not a
+            non-negative number.
     """
     by_output = [_checked(one, target) for one, target in zip(_by_output(class_weight, targets), targets)]
     told: set[tuple[str, str]] = set()
@@ -129,7 +129,7 @@ def _checked(weights: dict | None, target: Target) -> dict[int, float] | None:
 
 
 def _first_number(y: ArrayLike, target: Target) -> str:
-    """Returns the warning about labels that are numbers rather than classes; empty for classes."""
+    """Returns a warning about labels that are numbers rather than classes; empty for classes."""
     y = np.asarray(y)
     if y.dtype.kind not in "fV":
         return ""

@@ -39,7 +39,7 @@ class ElementSpec:
 
 
 class HostArray(np.ndarray):
-    """An array of NumPy that has the method `numpy`, as tensors of other libraries have."""
+    """A NumPy array with the method `numpy` that tensors of other libraries have."""
 
     def numpy(self) -> np.ndarray:
         """Returns the array."""
@@ -50,13 +50,13 @@ class Dataset:
     """Elements (single samples, or batches) in an order that a seed and the number of the pass decide.
 
     Iterating again begins the next pass, and shuffled elements come in a new order. The transformations read elements
-    as they are needed; nothing is kept but by `cache`.
+    as they are needed; only `cache` keeps any.
 
     Args:
         make: Returns an iterator over the elements of a pass, given its number.
-        length: Number of elements; None if unknown, infinity for no end.
+        length: Number of elements; None if unknown, infinity if they never end.
         spec: Nested `ElementSpec`s; found by reading the first element when None.
-        batch_size: Size of the batches that the elements are, if they are such.
+        batch_size: Size of the batches, if the elements are batches.
 
     Attributes:
         class_names: Names of the classes, in the order of their labels; None if there are none.
@@ -102,7 +102,7 @@ class Dataset:
 
     @classmethod
     def from_generator(cls, generator: Callable[[], Iterable[Any]]) -> Dataset:
-        """Makes a dataset of what a function's iterator yields.
+        """Makes a dataset of the elements that a function's iterator yields.
 
         Args:
             generator: Returns an iterator over the elements of a pass.
@@ -175,11 +175,11 @@ class Dataset:
 
     @property
     def element_spec(self) -> Tree:
-        """Shapes and dtypes of an element. The first one is read if that's the only way to know."""
+        """Shapes and dtypes of an element. The first element is read if there is no other way to know."""
         if self._spec is None:
             first = next(iter(self._make(0)), None)
             if first is None:
-                raise ValueError("The dataset has no elements, so their shapes aren't known.")
+                raise ValueError("The dataset has no elements, so their shapes are unknown.")
             free = self.batch_size is not None
             self._spec = tree.map_structure(lambda a: _spec_of(np.asarray(a), first=0, free=free), first)
         return self._spec
@@ -272,7 +272,7 @@ class Dataset:
         """Draws elements at random from a buffer, which is filled up in order.
 
         Args:
-            buffer_size: Elements in the buffer; with as many as there are the order is wholly random.
+            buffer_size: Elements in the buffer; with the size of the dataset, the order is uniformly random.
             seed: Seed of the order; drawn from NumPy's global generator when None.
             reshuffle_each_iteration: Whether the order differs from pass to pass; True when None.
         """
@@ -354,7 +354,7 @@ class Dataset:
         Args:
             count: Number of passes; None or -1 for no end.
         """
-        times = 1 << 32 if count is None or count < 0 else count  # no program reads as many passes as the first
+        times = 1 << 32 if count is None or count < 0 else count  # infinitely many passes
 
         def make(number: int) -> Iterator[Any]:
             for one in range(number * times, (number + 1) * times):
@@ -395,7 +395,7 @@ class Dataset:
         return self._changed(lambda n: itertools.chain(self._make(n), dataset._make(n)), length)
 
     def enumerate(self, start: int = 0) -> Dataset:
-        """Makes each element the pair of its number and itself.
+        """Pairs each element with its number.
 
         Args:
             start: Number of the first one.
@@ -404,7 +404,7 @@ class Dataset:
 
     @staticmethod
     def zip(*datasets: Dataset | Sequence[Dataset]) -> Dataset:
-        """Joins the elements of several datasets to tuples, as long as all have some.
+        """Joins the elements of several datasets to tuples, until one of them ends.
 
         Args:
             *datasets: The datasets, or one tuple of them.
@@ -422,7 +422,7 @@ class Dataset:
         )
 
     def apply(self, transformation_func: Callable[[Dataset], Dataset]) -> Dataset:
-        """Returns what a function makes of the dataset.
+        """Returns the result of a function of the dataset.
 
         Args:
             transformation_func: The function.
@@ -431,7 +431,7 @@ class Dataset:
 
 
 class DatasetBatches(IteratorBatches):
-    """The batches of a `Dataset`. The order of a pass follows from its number, so that going on is exact.
+    """The batches of a `Dataset`. The order of a pass follows from its number, so that resuming is exact.
 
     Args:
         dataset: The dataset.
@@ -440,7 +440,7 @@ class DatasetBatches(IteratorBatches):
 
     def __init__(self, dataset: Dataset, standardize: Callable[[Any], Batch]):
         length = dataset.cardinality()
-        self._first_pass = dataset.passes  # a second `fit` goes on with the passes that come next
+        self._first_pass = dataset.passes  # a second `fit` continues with the next passes
         self._number = self._first_pass
         steps = length if length >= 0 else None
         super().__init__(dataset, lambda: dataset.iterate(self._number), standardize, steps)
@@ -462,7 +462,7 @@ class DatasetBatches(IteratorBatches):
         Batches.restore(self, state, taken)
         self._first_pass = state["first_pass"]
         self._number = self._first_pass + self.passes - (taken > 0)
-        self._first.clear()  # what `peek` read is of another pass
+        self._first.clear()  # what `peek` read is from another pass
         self._iterator = itertools.islice(self.dataset.iterate(self._number), taken, None) if taken else None
         self._restored = taken > 0
         self._read = taken
@@ -478,7 +478,7 @@ def _generator(seed: int, number: int) -> np.random.Generator:
 
 
 def _mapped_ahead(call: Callable[[Any], Any], source: Iterator[Any], ahead: int) -> Iterator[Any]:
-    """Yields `call(x)` for each x of the source, in order; threads work on as many as `ahead`."""
+    """Yields `call(x)` for each `x` of the source, in order; threads work on up to `ahead` of them."""
     with ThreadPoolExecutor(min(_WORKERS, ahead), "addax-data") as pool:
         yield from _results(pool, (functools.partial(call, x) for x in source), ahead)
 
@@ -493,7 +493,7 @@ def _read_ahead(source: Iterator[Any], ahead: int) -> Iterator[Any]:
 
 
 def _results(pool: Executor, calls: Iterator[Callable[[], Any]], ahead: int) -> Iterator[Any]:
-    """Yields the results of calls in their order; as many as `ahead` are under way."""
+    """Yields the results of calls in order; up to `ahead` are in progress."""
     waiting: collections.deque[Future] = collections.deque()
     try:
         for call in calls:
@@ -527,7 +527,7 @@ def _joined(parts: tuple[Any, ...]) -> np.ndarray:
 
 
 def _spec_of(array: np.ndarray, first: int, free: bool = False) -> ElementSpec:
-    """Returns the spec of an array without its first axes; with a first axis of unknown size if it is `free`."""
+    """Returns the spec of an array without its first axes; with a first axis of unknown size if `free`."""
     shape: tuple[int | None, ...] = array.shape[first:]
     if free and shape:
         shape = (None, *shape[1:])

@@ -1,4 +1,4 @@
-"""Tables and columns of other libraries as NumPy arrays: pandas, whatever speaks Arrow, and datasets of Hugging Face.
+"""Tables and columns of other libraries as NumPy arrays: pandas, libraries with Arrow, and Hugging Face datasets.
 
 Polars (its lazy frames, too), PyArrow, DuckDB and others are read by Arrow's PyCapsule interface, so that no library of
 tables is needed here, and none is imported.
@@ -39,15 +39,15 @@ def frame_values(x: Any, names: Sequence[str] = ()) -> Any:
     """Returns the values of a table or a column.
 
     Args:
-        x: The table or column; `is_frame` is true of it.
+        x: The table or column, for which `is_frame` is true.
         names: Names of several inputs (or outputs). Where the table has a column for each, they are read by name.
 
     Returns:
         A dict of arrays by name; else an array, of shape `(rows, columns)` for a table, in a dtype that holds the
-        values of all columns. Columns of lists stand for as many columns as the lists are long.
+        values of all columns. A column of lists counts as one column per element of a list.
 
     Raises:
-        ValueError: Columns have shapes that don't go together, or a type that no array has.
+        ValueError: Columns have incompatible shapes, or a type that no array has.
     """
     found = _pandas_values(x, names) if _is_pandas(x) else _columns(x)
     if not isinstance(found, dict):
@@ -58,7 +58,7 @@ def frame_values(x: Any, names: Sequence[str] = ()) -> Any:
 
 
 def with_values(structure: Data, names: Sequence[str] = ()) -> Tree:
-    """Returns a structure with the values of its tables in place of them; see `frame_values`."""
+    """Replaces the tables in a structure by their values; see `frame_values`."""
     if is_frame(structure):
         return frame_values(structure, names)
     return tree.map_structure(lambda leaf: frame_values(leaf) if is_frame(leaf) else leaf, structure)
@@ -69,7 +69,7 @@ def _is_pandas(x: object) -> bool:
 
 
 def _is_lazy(x: object) -> bool:
-    """Whether `x` is a plan of a table, as a `LazyFrame` of Polars is."""
+    """Returns whether `x` is a query that makes a table, such as a `LazyFrame` of Polars."""
     return all(callable(getattr(type(x), name, None)) for name in ("collect", "collect_schema"))
 
 

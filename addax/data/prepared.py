@@ -1,4 +1,4 @@
-"""Batches whose inputs are prepared on the host, by layers that run there, before a program takes them."""
+"""Batches whose inputs are prepared by layers on the host before a program takes them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _WHOLE = 256 << 20  # bytes of results up to which arrays are prepared once, not
 
 
 class Preparation(Protocol):
-    """A function of the inputs of a batch, a pure one."""
+    """A pure function of the inputs of a batch."""
 
     def __call__(self, x: Tree) -> Any:
         """Returns the inputs that a program takes."""
 
     @property
     def row_bytes(self) -> int | None:
-        """Bytes of a row of the results; None where the size of rows depends on the batch that they are in."""
+        """Bytes per row of the results; None if the size of a row depends on its batch."""
 
 
 class PreparedBatches(Batches):
-    """Batches of another source, prepared as they are read: while the device computes the steps before.
+    """Batches of another source, prepared as they are read, while the device computes earlier steps.
 
     Args:
         source: The batches.
@@ -68,7 +68,7 @@ class PreparedBatches(Batches):
 
 
 def prepared_arrays(source: ArrayBatches, prepare: Preparation) -> Batches:
-    """Returns batches of arrays with prepared inputs: all prepared now where that takes little memory.
+    """Returns batches of arrays with prepared inputs; all are prepared now if that takes little memory.
 
     Args:
         source: The batches.

@@ -42,13 +42,13 @@ class PyDataset:
         raise NotImplementedError(f"{type(self).__name__} must define `__len__` or `num_batches`.")
 
     def __iter__(self) -> Iterator[Any]:
-        """Iterates over the batches of an epoch, in order; without end if `num_batches` is None."""
+        """Yields the batches of an epoch, in order; endlessly if `num_batches` is None."""
         count = self.num_batches
         return (self[i] for i in (itertools.count() if count is None else range(count)))
 
     @property
     def num_batches(self) -> int | None:
-        """Number of batches per epoch; None for no end."""
+        """Number of batches per epoch; None if they never end."""
         return len(self)
 
     def on_epoch_begin(self) -> None:
@@ -61,8 +61,8 @@ class PyDataset:
 class PyDatasetBatches(Batches):
     """The batches of a `PyDataset`.
 
-    A training that is resumed goes on with the next index. What the hooks of the dataset did before is done again: each
-    is called as often, with the random streams of then; or the dataset has `get_state` and `set_state`.
+    Resumed training continues with the next index. The hooks of the dataset are called again as often as before, with
+    the random streams of then; or the dataset has `get_state` and `set_state`.
 
     Args:
         dataset: The dataset.
@@ -81,11 +81,13 @@ class PyDatasetBatches(Batches):
         self._first: list = []  # the batch that `peek` read: each batch is loaded once per epoch
         self._begun = False  # whether `on_epoch_begin` was called for the current epoch
         self.seed: int | None = None  # of the orders; drawn from NumPy's global generator when first needed
-        self._calls: list[tuple[str, dict[str, Any] | None]] = []  # of hooks, each with the streams that it drew from
+        self._calls: list[
+            tuple[str, dict[str, Any] | None]
+        ] = []  # calls of hooks, each with the random streams that it drew from
 
     def peek(self) -> Batch:
         if not self._first:
-            self.on_epoch_begin()  # in which a dataset may prepare its batches
+            self.on_epoch_begin()  # datasets may prepare their batches in it
             self._first = [self._item(0)]
         batch = self._standardized(self._first[0], 0)
         self.batch_size = count_rows(batch[0])
@@ -216,7 +218,7 @@ class PyDatasetBatches(Batches):
 
 
 def _count(dataset: PyDataset) -> int | None:
-    """Returns the number of batches that a dataset declares; None for no end.
+    """Returns the number of batches that a dataset declares; None if they never end.
 
     Raises:
         ValueError: It is not a positive integer.

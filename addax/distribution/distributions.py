@@ -143,7 +143,7 @@ class Distribution:
 
     @functools.cached_property
     def placement(self) -> Placement:
-        """How values are laid out, for programs."""
+        """Layouts of values, for programs."""
         return Placement(self._device_mesh.backend_mesh, self._row_axes, self._sharding_of, object(), self._check)
 
     def _sharding_of(self, variable: Any) -> Any:

@@ -76,7 +76,7 @@ class ExportArchive:
         self._tracked.append(resource)
 
     def add_variable_collection(self, name: str, variables: Sequence[Variable]) -> None:
-        """Names some of the variables, for who reads the archive.
+        """Names some of the variables, for readers of the archive.
 
         Args:
             name: Name of the collection.
@@ -93,7 +93,7 @@ class ExportArchive:
             name: Name of the endpoint.
             fn: Function of arrays, which may read variables.
             input_signature: For each argument an `InputSpec`, a KerasTensor, an array, or a structure of them; sizes
-                that are None may be any.
+                that are None may vary.
             **kwargs: Ignored, as they are other formats' options.
 
         Raises:
@@ -102,7 +102,7 @@ class ExportArchive:
         if name in self._endpoints:
             raise ValueError(f"Endpoint name '{name}' is already taken.")
         if input_signature is None:
-            raise ValueError(f"Endpoint '{name}' needs an `input_signature`: what its arguments are.")
+            raise ValueError(f"Endpoint '{name}' needs an `input_signature`, the specs of its arguments.")
         if not callable(fn):
             raise ValueError(f"`fn` of endpoint '{name}' must be a function. Received: {fn!r}")
         self._endpoints[name] = fn, list(input_signature)
@@ -168,7 +168,7 @@ def _need_tensorflow() -> None:
 
 
 def _specs(signature: Sequence[Any]) -> list:
-    """Returns JAX's specs of arguments; unknown first axes are one size, other unknown sizes differ."""
+    """Returns JAX's specs of arguments; unknown first axes share one symbol, other unknown sizes have their own."""
     leaves = [(x.shape if x.shape is not None else (None,) * x.ndim, x.dtype) for x in tree.flatten(list(signature))]
     return tree.pack_sequence_as(list(signature), symbolic_specs(leaves))
 
@@ -256,7 +256,7 @@ def export_model(
         print(f"Saved artifact at '{path}'.")
 
 
-# Module and options of the formats of models; what they need is imported when they are asked for.
+# Module and options of the formats of models; the modules are imported when they are needed.
 _WRITERS = {"stablehlo": (".stablehlo", ("platforms",)), "onnx": (".onnx", ("opset_version",))}
 
 

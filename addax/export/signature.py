@@ -1,4 +1,4 @@
-"""Models as pure functions of flat lists: what every format of an exported model is written from."""
+"""Models as pure functions of flat lists, from which every export format is written."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def signature_of(model: Model, input_signature: Sequence[Any] | None, format: st
         format: Name of the format, for errors.
 
     Raises:
-        ValueError: The inputs are unknown, or the model takes text, or it can't be traced with sizes left open.
+        ValueError: The inputs are unknown, the model takes text, or it can't be traced with unknown sizes.
     """
     given = input_signature_of(model, input_signature)
     refuse_text(model, given, format)
@@ -99,7 +99,7 @@ def signature_of(model: Model, input_signature: Sequence[Any] | None, format: st
 
 
 def input_signature_of(model: Model, given: Sequence[Any] | None) -> list[Any]:
-    """Returns the specs of each argument of a model: those given, of its graph, or of the call that built it.
+    """Returns the specs of each argument of a model: as given, of its graph, or of the call that built it.
 
     Args:
         model: The model.
@@ -150,7 +150,7 @@ def need_flatbuffers() -> None:
 
 
 def unique(names: Sequence[str], taken: set[str] | None = None) -> list[str]:
-    """Returns names with a number behind those that were there before.
+    """Returns names, with a number appended to those that occurred before.
 
     Args:
         names: The names.
@@ -198,8 +198,8 @@ def _traced(
 ) -> tuple[list[Any], list[Any]]:
     """Returns the specs of the inputs, and those of the outputs.
 
-    Sizes that may vary are symbols. The first axes share one; others are apart first, and share one for each axis where
-    the model needs them to be equal.
+    Sizes that may vary are symbols. The first axes share one. The others are distinct at first; if the model needs
+    them to be equal, they share one per axis.
     """
     errors = []
     for shared in (False, True):
@@ -209,14 +209,14 @@ def _traced(
         except Exception as error:
             errors.append(error)
     raise ValueError(
-        f"The model '{model.name}' can't be traced with the sizes left open that its inputs leave open: "
+        f"The model '{model.name}' can't be traced with the sizes that its inputs leave unknown: "
         f"{', '.join(map(str, inputs))}. Give an `input_signature` with the sizes that are fixed, to export it as "
         f"{format}. ({type(errors[0]).__name__}: {str(errors[0])[:500]})"
     ) from errors[0]
 
 
 def symbolic_specs(leaves: Sequence[tuple[Sequence[int | None], Any]], shared: bool = False) -> list[Any]:
-    """Returns JAX's specs of arrays, with symbols for unknown sizes: one for all first axes, others apart.
+    """Returns JAX's specs of arrays, with symbols for unknown sizes: one for all first axes, distinct ones else.
 
     Args:
         leaves: Shape and dtype of each.

@@ -78,7 +78,7 @@ def write(
         "addax_version": __version__,
         "name": model.name,
         "platforms": platforms,
-        "program_sha256": hashlib.sha256(program).hexdigest(),  # damage would end XLA's parser, and the process
+        "program_sha256": hashlib.sha256(program).hexdigest(),  # XLA's parser would abort the process on damaged bytes
         "arguments": _to_json(signature.arguments),
         "outputs": _to_json(signature.outputs),
         "weights": signature.weight_names,
@@ -170,7 +170,7 @@ class ExportedModel:
         with open(os.path.join(folder, PROGRAM), "rb") as file:
             program = file.read()
         if hashlib.sha256(program).hexdigest() != manifest.get("program_sha256"):
-            raise ValueError(f"{PROGRAM} is damaged: it hasn't the SHA-256 that {MANIFEST} says.")
+            raise ValueError(f"{PROGRAM} is damaged: its SHA-256 isn't the one in {MANIFEST}.")
         exported = _deserialized(program)
         self.platforms = tuple(exported.platforms)
         names: list[str] = manifest["weights"]
@@ -301,12 +301,12 @@ def _manifest(path: str) -> dict[str, Any]:
 
 
 def _deserialized(content: bytes) -> Any:
-    """Reads a program, and refuses one that calls anything but XLA's own functions."""
+    """Reads a program, and refuses it if it calls anything but XLA's own functions."""
     need_flatbuffers()
     try:
         exported = import_jax("jax.export").deserialize(bytearray(content))
         text = exported.mlir_module()
-    except Exception as error:  # its reader checks nothing: any error may come from inside
+    except Exception as error:  # the reader checks nothing, so any error may come from it
         raise ValueError(
             f"{PROGRAM} is no program of this or an older version of JAX, or is damaged: {error}"
         ) from None

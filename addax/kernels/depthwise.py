@@ -153,7 +153,7 @@ def _kernel_gradient(x: Array, dy: Array, geometry: Geometry) -> Array:
 
 
 def _by_sample(dy: Array) -> bool:
-    """Whether a loop over samples pays; where these are spread over devices, each would have to gather all of them."""
+    """Returns whether a loop over samples pays; if samples are spread over devices, each would gather all of them."""
     return math.prod(dy.shape[1:]) >= _LEAST_SAMPLE and not spreads_rows()
 
 

@@ -96,7 +96,7 @@ class JaxLayer(Layer):
 
     @property
     def state(self) -> Tree:
-        """What isn't trainable, Variables in its structure; None before it is made."""
+        """The non-trainable state, a structure of Variables; None before it is made."""
         return self._filled("state", lambda v: v)
 
     def _build_for(self, call: Call) -> None:

@@ -1,7 +1,7 @@
 """Layers with one kernel, for which a low-rank update or a quantized kernel can stand in.
 
-The layers know nothing of it: they build the kernel with `_add_kernel`, say in `_product` how inputs and a kernel are
-multiplied, and take `_affine(inputs)` in `call`. What the kernel is, is decided here.
+The layers needn't know: they make the kernel with `_add_kernel`, define the product of inputs and a kernel in
+`_product`, and call `_affine(inputs)` in `call`. What stands in for the kernel is decided here.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class KernelLayer(Layer):
     _kernel_name = "kernel"
     _zero_name = "kernel_zero"  # name of the variable of zero points
     _modes: tuple[str, ...] = ("int8", "int4", "float8", "gptq", "awq")
-    # Whether the low-rank update is a product of its own beside that with the kernel, rather than added to the kernel.
+    # Whether the low-rank update is multiplied separately, rather than added to the kernel.
     _update_beside = True
 
     lora_rank: int | None = None
@@ -70,7 +70,7 @@ class KernelLayer(Layer):
     _stand_in: QuantizedKernel | None = None
     bias: Any = None
 
-    # Made by the quantized kernel.
+    # Set by the quantized kernel.
     _kernel: Variable
     _embeddings: Variable
     quantized_kernel: Variable
@@ -86,7 +86,7 @@ class KernelLayer(Layer):
     def _take_stand_ins(
         self, lora_rank: int | None, lora_alpha: float | None, quantization_config: QuantizationConfig | Config | None
     ) -> None:
-        """Takes the arguments of the constructor that say what stands in for the kernel."""
+        """Takes the arguments of the constructor for low-rank updates and quantization."""
         self.lora_rank = lora_rank
         self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
         self.lora_enabled = False
@@ -94,15 +94,15 @@ class KernelLayer(Layer):
             quantization_config = deserialize_keras_object(quantization_config)
         self.quantization_config = quantization_config  # type: ignore[assignment]
 
-    # What subclasses say
+    # Defined by subclasses
 
     def _product(self, inputs: Tensor, kernel: Any) -> Any:
-        """Returns the product of inputs with a kernel of the shape of the layer's."""
+        """Returns the product of inputs with a kernel of the layer's shape."""
         raise NotImplementedError
 
     @property
     def _contraction(self) -> Contraction:
-        """The product in letters."""
+        """The product as letters of axes."""
         raise NotImplementedError
 
     def _add_bias(self, x: Tensor) -> Any:
@@ -129,12 +129,12 @@ class KernelLayer(Layer):
         return self._stand_in.read(self)
 
     def _float_kernel(self) -> Any:
-        """Returns the kernel that is computed with: what integers stand for, with the low-rank update added."""
+        """Returns the effective kernel: dequantized, with the low-rank update added."""
         kernel: Any = self._raw_kernel if self._stand_in is None else self._stand_in.dequantize(self)
         return kernel + self._update() if self.lora_enabled else kernel
 
     def _add_kernel(self, shape: Sequence[int | None], **options: Any) -> None:
-        """Makes the kernel, or what the dtype policy says stands in for it.
+        """Makes the kernel, or the quantized kernel that the dtype policy asks for.
 
         Args:
             shape: Shape of the float kernel.
@@ -290,12 +290,12 @@ class KernelLayer(Layer):
 
         Args:
             mode: "int8", "int4" or "float8"; None if `config` says it.
-            type_check: Whether to refuse a subclass of a built-in layer, whose `call` may do anything.
+            type_check: Whether to refuse subclasses of built-in layers, whose `call` may do anything.
             config: Options, a `QuantizationConfig`; None for the default of the mode.
 
         Raises:
-            NotImplementedError: The layer is of a user's class, or hasn't this mode.
-            ValueError: The layer isn't built or is quantized already, or mode and config don't go together.
+            NotImplementedError: The layer is of a user's class, or doesn't support the mode.
+            ValueError: The layer isn't built, or is quantized already, or mode and config contradict each other.
 
         >>> layer = keras.layers.Dense(4)
         >>> layer.build((None, 8))
@@ -341,14 +341,14 @@ class KernelLayer(Layer):
             config: Options; None for those of the layer's dtype policy.
 
         Raises:
-            NotImplementedError: The layer hasn't this mode.
+            NotImplementedError: The layer doesn't support the mode.
         """
         stand_in = quantized_kernels.choose(self, kernel_shape, mode, config)  # type: ignore[arg-type]
         stand_in.add_variables(self)
         self._stand_in = stand_in
 
     def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Returns what `call` does, which uses the quantized kernel.
+        """Computes the outputs with the quantized kernel, as `call` does.
 
         Raises:
             NotImplementedError: The layer isn't quantized.
@@ -381,7 +381,7 @@ class KernelLayer(Layer):
         return [name for name in names if getattr(self, name, None) is not None]
 
     def _has_own_weights(self) -> bool:
-        """Whether a subclass of the user's has further variables, which files hold in the order of their making."""
+        """Returns whether a user's subclass has further variables, which files hold in the order of their creation."""
         known = {id(getattr(self, name)) for name in self._files_order()}
         if self.lora_enabled:
             known |= {id(v) for v in self.lora_factors}
@@ -404,14 +404,14 @@ class KernelLayer(Layer):
         for i, variable in enumerate(variables):
             variable.assign(store[str(i)])
         if self.lora_enabled:
-            # The file's kernel contains the update. Keras sets the other factor to zero as well, after which neither
+            # The kernel in the file contains the update. Keras sets the other factor to zero, too; then neither
             # has a gradient.
             self.lora_factors[1].assign(np.zeros(self.lora_factors[1].shape))
 
 
 @contextmanager
 def _unlocked(layer: Layer) -> Iterator[None]:
-    """Within it, a built layer takes further variables, whose paths begin with the layer's."""
+    """Lets a built layer add variables within the context; their paths begin with the layer's."""
     tracker = layer._tracker
     message, tracker.locked = tracker.locked, None
     scopes, thread.name_scopes = thread.name_scopes, layer.path.split("/")

@@ -1,8 +1,8 @@
 """Quantized kernels: what stands in for the float kernel of a layer after `layer.quantize`.
 
-A quantized kernel is chosen by the mode and holds settings only: its variables belong to the layer, under Keras's
-names. It knows the layer's product as a `Contraction`, and computes it with `layer._product`, the layer's own, on
-integers or on the kernel that they stand for.
+The mode chooses the quantized kernel, which holds settings only: its variables belong to the layer, under Keras's
+names. The layer's product is described by a `Contraction`, and computed by `layer._product`, on integers or on the
+dequantized kernel.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from ..quantizers.quantizers import AbsMaxQuantizer, Quantizer
 
 if TYPE_CHECKING:
     from ..quantizers import calibration
-else:  # what GPTQ and AWQ need
+else:  # needed by GPTQ and AWQ
     calibration = late("addax.quantizers.calibration")
 
-KernelLayer: TypeAlias = Any  # a layer of the class in kernel_layer.py, which stands above
+KernelLayer: TypeAlias = Any  # a `KernelLayer`; its module imports this one
 Quantized = dict[str, ArrayLike]  # name of a variable of the layer -> its value
 
 
 class Contraction:
-    """A product of inputs and a kernel in letters: which axes are summed, and the kernel as a matrix.
+    """A product of inputs and a kernel, with a letter for each axis; and the kernel as a matrix.
 
     Args:
         inputs, kernel, output: Letters of the last axes of the inputs, of the kernel and of the output.
@@ -56,27 +56,27 @@ class Contraction:
         return kernel.transpose(*self.reduced, *self.kept).reshape(rows, -1)
 
     def from_matrix(self, matrix: Array, shape: Sequence[int]) -> Array:
-        """Returns the kernel of this shape whose matrix this is."""
+        """Returns the kernel of a shape, given its matrix."""
         order = (*self.reduced, *self.kept)
         return matrix.reshape([shape[i] for i in order]).transpose(*np.argsort(order))
 
     def matrix_shape(self, shape: Sequence[int]) -> tuple[int, int]:
-        """Returns the shape of the matrix of a kernel of this shape."""
+        """Returns the shape of the matrix of a kernel, given its shape."""
         rows = int(np.prod([shape[i] for i in self.reduced], dtype=int))
         return rows, int(np.prod(shape, dtype=int)) // rows
 
     def align_columns(self, columns: Array, shape: Sequence[int]) -> Array:
-        """Returns values of the matrix's columns along the axes of the output that they belong to."""
+        """Reshapes one value per column of the matrix so that it broadcasts with the output."""
         values = jnp.asarray(columns).reshape([shape[i] for i in self.kept])
         return self._along_output(values, "".join(self.kernel[i] for i in self.kept))
 
     def align_inputs(self, scale: Array) -> Array:
-        """Returns a scale of the inputs, of size 1 along the summed axes, along the axes of the output."""
+        """Reshapes a scale of the inputs, of size 1 along the summed axes, so that it broadcasts with the output."""
         values = scale.squeeze(self.summed)
         return self._along_output(values, "".join(c for c in self.inputs if c in self.output))
 
     def _along_output(self, values: Array, letters: str) -> Array:
-        """Returns a tensor with these letters at its last axes along those of the output, of size 1 elsewhere."""
+        """Moves axes, given by letters, to their positions in the output, with size 1 elsewhere."""
         ahead = values.ndim - len(letters)
         present = [c for c in self.output if c in letters]
         values = values.transpose(*range(ahead), *(ahead + letters.index(c) for c in present))
@@ -84,7 +84,7 @@ class Contraction:
         return jnp.expand_dims(values, missing)
 
     def align_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Returns the shape that `align_columns` gives to values of the columns."""
+        """Returns the shape that `align_columns` gives to one value per column."""
         sizes = dict(zip(self.kernel, shape))
         return tuple(sizes[c] if c in self.kernel else 1 for c in self.output)
 
@@ -100,7 +100,7 @@ class QuantizedKernel:
 
     mode: str
     rowwise: str | bool = "always"  # as `Layer.rowwise`
-    keeps_float = False  # whether the float kernel stays
+    keeps_float = False  # whether the float kernel is kept
     kernel_first = True  # whether files hold the kernel before the bias
     parts: tuple[str, ...] = ()  # attributes of the layer that files hold after kernel and bias
 
@@ -114,15 +114,15 @@ class QuantizedKernel:
         raise NotImplementedError
 
     def quantize(self, kernel: ArrayLike) -> Quantized:
-        """Returns the values of the variables for a float kernel, an array on the host."""
+        """Returns the values of the variables for a float kernel, which is an array on the host."""
         raise NotImplementedError
 
     def dequantize(self, layer: KernelLayer) -> Array:
-        """Returns the float kernel that the integers stand for."""
+        """Returns the dequantized kernel."""
         raise NotImplementedError
 
     def read(self, layer: KernelLayer) -> Any:
-        """Returns what `layer.kernel` reads as: the integers, in the shape of the float kernel."""
+        """Returns the value of `layer.kernel`: the integers, in the shape of the float kernel."""
         return layer._raw_kernel
 
     def product(self, layer: KernelLayer, inputs: Tensor) -> Any:
@@ -154,7 +154,7 @@ def _quantize(quantizer: Quantizer | None, x: Array, axes: Sequence[int], defaul
 
 
 class _Scaled(QuantizedKernel):
-    """A kernel of integers with one scale per output channel, beside inputs that may be quantized as well."""
+    """A kernel of integers with one scale per output channel; the inputs may be quantized, too."""
 
     value_range = integers.INT8_RANGE
 
@@ -162,7 +162,7 @@ class _Scaled(QuantizedKernel):
         super().__init__(layer, shape, config)
         self.inputs_quantizer = self._inputs_quantizer(config)
         if not isinstance(self.inputs_quantizer, (AbsMaxQuantizer, type(None))):
-            self.rowwise = False  # a quantizer of the user's
+            self.rowwise = False  # a user's quantizer
 
     def _inputs_quantizer(self, config: QuantizationConfig | None) -> Quantizer | None:
         return AbsMaxQuantizer() if config is None else config.activation_quantizer
@@ -190,7 +190,7 @@ class _Scaled(QuantizedKernel):
             return y / (self.contraction.align_inputs(own) * scale), (x, kernel)
 
         def backward(kept: tuple, gradient: Array) -> tuple:
-            # Rounding the inputs has no gradient: they get that of the product with the kernel that is stood for.
+            # Rounding the inputs has no gradient: they get that of the product with the dequantized kernel.
             x, kernel = kept
             (result,) = jax.vjp(lambda x: layer._product(x, kernel), x)[1](gradient)
             return result, None, None, None
@@ -236,8 +236,8 @@ class Int8Kernel(_Scaled):
 class Int4Kernel(_Scaled):
     """A kernel of 4-bit integers, two a byte, with one scale per output channel.
 
-    As in Keras's files, the matrix is the kernel reshaped, whose columns are the output channels only where the summed
-    axes come first.
+    As in Keras's files, the matrix is the reshaped kernel; its columns are the output channels only if the summed axes
+    come first.
     """
 
     mode = "int4"
@@ -291,7 +291,7 @@ def _group_index(size: int, group: int) -> ArrayLike:
 
 
 def _ungroup(values: Array, scale: Array, zero: Array, index: Array, axis: int) -> Array:
-    """Returns `(values - zero) * scale`, whose scale and zero point are those of the group that `index` gives."""
+    """Returns `(values - zero) * scale`, with the scale and zero point of the group that `index` names."""
     groups = jnp.asarray(index).astype(jnp.int32)
     scale = jnp.asarray(scale)
     shift = jnp.take(jnp.asarray(zero).astype(scale.dtype), groups, axis=axis)
@@ -372,7 +372,7 @@ class CalibratedKernel(QuantizedKernel):
         matrix = np.asarray(self.contraction.to_matrix(kernel).T)
         rounded = calibration.round_to_nearest(
             matrix, self.bits, self.group_size
-        )  # without data, the nearest is the best guess
+        )  # without calibration data: rounded to nearest
         factors = np.ones(matrix.shape[1]) if self.mode == "awq" else None
         return self.take(rounded.values, rounded.scale, rounded.zero, rounded.groups, factors)
 
@@ -415,7 +415,7 @@ class CalibratedKernel(QuantizedKernel):
 
 
 class Float8Kernel(QuantizedKernel):
-    """A float kernel that is rounded to 8-bit floats for each product, as are inputs and gradients of outputs."""
+    """A float kernel rounded to 8-bit floats for each product, as are inputs and gradients of the outputs."""
 
     mode = "float8"
     rowwise = "inference"  # in training, scales follow from whole batches
@@ -463,7 +463,7 @@ class Float8Kernel(QuantizedKernel):
 
 
 def _next_scale(x: Array, scale: Array, history: Array, dtype: str) -> tuple[Array, Array]:
-    """Returns scale and history of the next step, for a step that met `x`."""
+    """Returns scale and history for the step after one that used `x`."""
     most = float(jnp.finfo(numpy_dtype(dtype)).max)
     largest = jnp.max(history, axis=0)
     return float8.compute_float8_scale(largest, scale, most), float8.compute_float8_amax_history(x, history)
@@ -518,7 +518,7 @@ class Int8Table(QuantizedKernel):
 
         Args:
             layer: The layer.
-            take: Function that takes the rows that are asked for from a tensor of all of them.
+            take: Function from a tensor of all rows to the requested rows.
         """
         scale = take(layer.embeddings_scale.value)[..., None]
         return take(layer._embeddings.value).astype(scale.dtype) / scale
@@ -609,10 +609,10 @@ def choose(layer: KernelLayer, shape: Sequence[int], mode: str, config: Quantiza
         layer: The layer that it belongs to.
         shape: Shape of the float kernel.
         mode: The quantization mode.
-        config: The quantization config; None for what the layer's dtype policy says.
+        config: The quantization config; None for that of the layer's dtype policy.
 
     Raises:
-        NotImplementedError: Layers of this kind don't have the mode.
+        NotImplementedError: Layers of this kind don't support the mode.
     """
     if mode not in layer._modes:
         raise NotImplementedError(

@@ -1,4 +1,4 @@
-"""What remains of Keras 2: `keras.legacy`."""
+"""Remains of Keras 2: `keras.legacy`."""
 
 from . import saving as saving
 

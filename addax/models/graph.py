@@ -310,7 +310,7 @@ def with_new_inputs(inputs: Tree, outputs: Tree, name: str) -> tuple[Tree, Tree]
 
 
 def says_training(node: Node) -> bool:
-    """Whether the user passed `training` to this call of a layer, where it overrides that of the model.
+    """Returns whether the user passed `training` to this call of a layer, where it overrides that of the model.
 
     As in Keras's files, a call on a tensor alone is recorded with a flag and a mask also if none were passed. The flag
     is the default then.

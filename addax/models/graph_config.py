@@ -284,7 +284,7 @@ _PLACE = " The config is that of layer '"
 
 
 def _place(layer: dict[str, Any], model: str | None) -> str:
-    """Where an unknown class stands, for the error."""
+    """Returns the position of an unknown class, for the error."""
     inner = layer["config"]
     name = layer.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
     return f"{_PLACE}{name}' of model '{model}'."
@@ -317,7 +317,7 @@ def _history(tensor: Config) -> tuple[str, int, int]:
 
 
 def _is_index(value: list) -> bool:
-    """Whether a list was a tuple, such as the index of `x[:, 0]`; JSON has no tuples."""
+    """Returns whether a list was a tuple, such as the index of `x[:, 0]`; JSON has no tuples."""
     return not any(isinstance(v, dict) and v.get("class_name") == "__keras_tensor__" for v in value)
 
 

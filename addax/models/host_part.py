@@ -1,9 +1,8 @@
 """The part of a graph that runs on the host, before the compiled program.
 
-Layers with `on_host` that depend on the inputs, or on other such layers, alone are its nodes. What they compute and the
-inputs that other layers take are the values that a program is given in place of the inputs: a dict with keys that
-begin with "host:". A model in the graph that has such a part itself is cut in the same way: the value for its call is
-the dict that its own part computes.
+Its nodes are the layers with `on_host` that depend only on the inputs, or on other such layers. In place of the inputs,
+a program is given their results and the inputs that other layers take: a dict with keys that begin with "host:". A
+nested model with such a part is cut in the same way: the value for its call is the dict that its own part computes.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ class HostPart:
 
     Attributes:
         nodes: The calls of layers on the host, in order.
-        entries: Key -> the tensor that is computed on the host and used by the program, or the call of a model that is
-            cut itself.
+        entries: Key -> the tensor that is computed on the host and used by the program, or the call of a nested
+            model that is cut.
     """
 
     def __init__(self, graph: Graph, name: str):
@@ -71,13 +70,13 @@ class HostPart:
 
     @property
     def has_text_after(self) -> bool:
-        """Whether there is text in what is computed after this part, or in the outputs."""
+        """Whether layers after this part, or the outputs, have text."""
         after = [t for n in self.graph.nodes if not n.is_input and id(n) not in self._skipped for t in n.outputs]
         return any(t.dtype == "string" for t in [*after, *self.graph.outputs])
 
     @property
     def row_bytes(self) -> int | None:
-        """Bytes of a row of the values that it computes; None where their shapes are not known."""
+        """Bytes per row of the values that it computes; None if their shapes are unknown."""
         total = 0
         for entry in self.entries.values():
             if isinstance(entry, Node):
@@ -93,7 +92,7 @@ class HostPart:
         return total
 
     def prepare(self, inputs: Tree) -> dict[str, Any]:
-        """Computes the values that the program is given.
+        """Computes the values for the program.
 
         Args:
             inputs: The inputs, in their structure: arrays, strings, or lists of them.
@@ -136,7 +135,7 @@ class Preparing:
     """Preparation of the inputs of a model on the host; see `data/prepared.py`.
 
     Args:
-        model: The model. It is built where that is needed.
+        model: The model, which is built if necessary.
     """
 
     def __init__(self, model: Any):
@@ -147,18 +146,18 @@ class Preparing:
 
     @property
     def row_bytes(self) -> int | None:
-        """Bytes of a row of the prepared inputs; None where they are not known."""
+        """Bytes per row of the prepared inputs; None if unknown."""
         part = self.model.host_part
         return None if part is None else part.row_bytes
 
 
 def part_of(operation: Operation) -> HostPart | None:
-    """Returns the part of a model's graph that runs on the host; None where there is none."""
+    """Returns the part of a model's graph that runs on the host; None if there is none."""
     return getattr(operation, "host_part", None)
 
 
 def runs_on_host(operation: Operation) -> bool:
-    """Returns whether a layer runs on the host: it says so, or is a model of such layers only."""
+    """Returns whether a layer runs on the host: by its `on_host`, or as a model of such layers only."""
     if isinstance(operation, Layer) and operation.on_host:
         return True
     part = part_of(operation)
@@ -182,7 +181,7 @@ def _filled(node: Node, found: dict[int, Any]) -> tuple[tuple, dict[str, Any]]:
 
 
 def _listed(graph: Graph, inputs: Tree) -> Any:
-    """Returns inputs as arrays; a list of arrays stays a list where the graph has several inputs."""
+    """Returns inputs as arrays; a list of arrays stays a list if the graph has several inputs."""
     return inputs if host.is_prepared(inputs) else host.host_inputs(inputs, several=len(graph.inputs) > 1)
 
 
@@ -210,12 +209,12 @@ class OnHost(Trainer):
 
     @property
     def host_part(self) -> HostPart | None:
-        """The part of the graph that runs on the host, before the compiled program; None where there is none."""
+        """The part of the graph that runs on the host, before the compiled program; None if there is none."""
         part = self._cut()
         return None if part is None or part.is_empty else part
 
     def _cut(self) -> HostPart | None:
-        """Returns the part of the graph that runs on the host, maybe an empty one; None where there is no graph."""
+        """Returns the part of the graph that runs on the host, which may be empty; None without a graph."""
         graph = self._graph
         if graph is None or not is_ours(type(self).call):
             return None
@@ -224,7 +223,7 @@ class OnHost(Trainer):
         return graph.host_part
 
     def _refuse_text(self, call: Call) -> None:
-        pass  # the layers inside say what they take
+        pass  # the nested layers check their own inputs
 
     def _computes_with_text(self) -> bool:
         part = self._cut()
@@ -235,7 +234,7 @@ class OnHost(Trainer):
     def _preparation(self) -> Preparing | None:
         if not any(layer.on_host for layer in self._flatten_layers()):
             return None
-        is_ready = self._cut() is not None or self.built  # a Sequential is cut when it is built for the first data
+        is_ready = self._cut() is not None or self.built  # a Sequential is cut when the first data build it
         needs_it = self.host_part is not None or self._computes_with_text()
         return Preparing(self) if needs_it or not is_ready else None
 

@@ -21,7 +21,7 @@ from ..training.trainer import Trainer
 
 if TYPE_CHECKING:
     from . import calibration
-else:  # what building a model doesn't need
+else:  # not needed to build models
     calibration = late("addax.models.calibration")
 
 Filters: TypeAlias = str | Sequence[str] | Callable[[Layer], bool] | None
@@ -47,13 +47,13 @@ def quantize(
         try:
             layer.quantize(config.mode, type_check=type_check, config=config)
         except NotImplementedError as error:
-            # Layers without weights have nothing to quantize, and the layers inside a layer are asked themselves.
+            # Layers without weights have nothing to quantize, and nested layers are visited separately.
             if layer.weights and not layer._layers:
                 warn(str(error))
 
 
 def _by_filters(filters: Filters) -> Callable[[Layer], bool]:
-    """Returns whether a layer is to be quantized, as a function.
+    """Returns a function that tells whether a layer is to be quantized.
 
     Raises:
         ValueError: `filters` is neither a regular expression, nor a list of them, nor a callable.
@@ -88,7 +88,7 @@ def enable_lora(
         paths = [layer.path for layer in layers]
         hint = did_you_mean(targets, paths) if isinstance(targets, str) else f"There are: {paths}."
         raise ValueError(
-            f"No layer of model '{model.name}' that a low-rank update can be added to matches targets={targets!r}. "
+            f"No layer of model '{model.name}' that can have a low-rank update matches targets={targets!r}. "
             f"{hint} Patterns are compared with the path of each layer, such as 'encoder/*'."
         )
     factors = {id(v) for layer in _adaptable(model) if layer.lora_enabled for v in layer.lora_factors}
@@ -150,12 +150,12 @@ class ModelStandIns(Trainer):
         Args:
             mode: "int8", "int4", "float8" (for training), "gptq" or "awq"; None if `config` says it.
             config: Options, a `QuantizationConfig`; None for the default of the mode. "gptq" and "awq" need one.
-            filters: Regular expression that is searched in the names of layers, or a list of them, or a function of a
-                layer: which layers to quantize. None for all.
+            filters: Regular expression that is searched in the names of layers, or a list of them, or a predicate
+                of layers. None quantizes all layers.
             **kwargs: `type_check`: whether to leave out subclasses of built-in layers, True by default.
 
         Raises:
-            ValueError: The model isn't built, a layer is quantized already, or the arguments don't go together.
+            ValueError: The model isn't built, a layer is quantized already, or the arguments contradict each other.
 
         >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
         >>> model.quantize("int8")
@@ -168,14 +168,14 @@ class ModelStandIns(Trainer):
         quantize(self, mode, config, filters, type_check)
 
     def get_quantization_layer_structure(self, mode: str | None = None) -> dict[str, list[Layer]] | None:
-        """Returns which layers "gptq" and "awq" quantize, for models to override.
+        """Returns the layers that "gptq" and "awq" quantize; models may override it.
 
         Args:
             mode: The quantization mode.
 
         Returns:
             Dict with "pre_block_layers", the layers that make the first block's inputs, and "sequential_blocks", the
-            layers whose kernels are quantized, one after the other; None if it isn't known.
+            layers whose kernels are quantized, one after the other; None if unknown.
         """
         del mode
         return None

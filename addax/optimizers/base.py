@@ -348,8 +348,7 @@ class Optimizer(OptimizerVariables):
         return as_like(param, new, "the parameter"), kept
 
     def _rules_assign(self, state: OptimizerState) -> bool:
-        """Whether the update assigns Variables: in `update_step` or `update_all` of a user's class, or in `rule` if the
-        class keeps variables other than slots."""
+        """Returns whether the update assigns Variables: by a user's `update_step` or `update_all`, or besides slots."""
         return self._overrides("update_step", "update_all") or bool(state.own)
 
     def _overrides(self, *methods: str) -> bool:

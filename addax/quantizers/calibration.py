@@ -1,7 +1,7 @@
 """Quantization of weight matrices by the statistics of their inputs: GPTQ and AWQ, in float64 on the host.
 
-A matrix is `(outputs, inputs)`. The error that counts is that of its products with the inputs of the calibration data,
-which follows from their Gram matrix `sum(x x^T)` alone.
+Matrices are `(outputs, inputs)`. The error to minimize is that of the products with the inputs of the calibration
+data; it depends on them only through their Gram matrix `sum(x x^T)`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Rounded(NamedTuple):
     groups: Matrix
 
     def dequantize(self) -> Matrix:
-        """Returns the matrix that the integers stand for."""
+        """Returns the dequantized matrix."""
         return (self.values - self.zero[:, self.groups]) * self.scale[:, self.groups]
 
 
@@ -105,7 +105,7 @@ def round_to_nearest(matrix: Matrix, bits: int, group_size: int) -> Rounded:
 
 
 def gptq(matrix: Matrix, statistics: Statistics, config: GPTQConfig) -> Rounded:
-    """Rounds one input after the other; those that follow make up for the error.
+    """Rounds the weights of one input after the other, and corrects those of later inputs for the error.
 
     Args:
         matrix: The matrix.
@@ -120,10 +120,10 @@ def gptq(matrix: Matrix, statistics: Statistics, config: GPTQConfig) -> Rounded:
     weights[:, unused] = 0
     order = np.argsort(-np.diag(hessian), kind="stable") if config.activation_order else np.arange(size)
     weights, hessian = weights[:, order], hessian[np.ix_(order, order)]
-    # At least a little damping, without which inputs that are functions of others make the matrix singular.
+    # Without some damping, linearly dependent inputs make the matrix singular.
     damping = max(config.hessian_damping, 1e-8) * np.mean(np.diag(hessian))
     hessian[np.diag_indices(size)] += damping
-    # Row i of the factor is that of the inverse for the inputs from i on, divided by the root of its first entry.
+    # Row i is that of the inverse for the inputs from i on, divided by the square root of its first entry.
     inverse = np.linalg.cholesky(np.linalg.inv(hessian)).T
     group_size = size if config.group_size == -1 else config.group_size
     values = np.zeros_like(weights)
@@ -143,7 +143,7 @@ def gptq(matrix: Matrix, statistics: Statistics, config: GPTQConfig) -> Rounded:
 
 
 def awq(matrix: Matrix, statistics: Statistics, config: AWQConfig) -> tuple[Rounded, Matrix]:
-    """Rounds a matrix whose inputs are scaled by a power of their magnitude, that with the least error.
+    """Rounds a matrix whose inputs are scaled by a power of their magnitude; the power with the least error is chosen.
 
     Args:
         matrix: The matrix.
@@ -151,7 +151,7 @@ def awq(matrix: Matrix, statistics: Statistics, config: AWQConfig) -> tuple[Roun
         config: Bits, group size and the number of powers to try.
 
     Returns:
-        The rounded matrix, of weights times the factors, and the factor of each input.
+        The rounded matrix of the weights times the factors, and the factor of each input.
     """
     matrix = np.asarray(matrix, np.float64)
     magnitude = np.maximum(statistics.magnitude / max(statistics.count, 1), 1e-4)

@@ -1,4 +1,4 @@
-"""Configs of `model.quantize`: which quantizers are used, and for GPTQ and AWQ the data that calibrate them."""
+"""Configs of `model.quantize`: the quantizers, and the calibration data of GPTQ and AWQ."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class _Calibrated(QuantizationConfig):
             setattr(self, name, given[name])
 
     def dtype_policy_string(self) -> str:
-        """Returns the mode as it stands in names of dtype policies: "gptq/4/128"."""
+        """Returns the mode in the form of dtype policies: "gptq/4/128"."""
         return f"{self.mode}/{self.weight_bits}/{self.group_size}"
 
     def get_config(self) -> Config:
@@ -207,7 +207,7 @@ class _Calibrated(QuantizationConfig):
 
 
 class GPTQConfig(_Calibrated):
-    """Config of GPTQ: weights are rounded one input at a time, and the others make up for the error.
+    """Config of GPTQ: weights are rounded one input at a time, and later ones are corrected for the error.
 
     Frantar et al., [GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
     Transformers](https://arxiv.org/abs/2210.17323), 2022.
@@ -273,7 +273,7 @@ class GPTQConfig(_Calibrated):
 
 
 class AWQConfig(_Calibrated):
-    """Config of AWQ: inputs are scaled before their weights are rounded, the more the larger their activations are.
+    """Config of AWQ: weights are rounded after inputs with large activations were scaled up.
 
     Lin et al., [AWQ: Activation-aware Weight Quantization for LLM Compression and
     Acceleration](https://arxiv.org/abs/2306.00978), 2023.
@@ -340,7 +340,7 @@ def resolve(mode: Any, config: Any) -> QuantizationConfig:
     """Returns the config of a quantization from the arguments `mode` and `config` of `quantize`.
 
     Args:
-        mode: Name of the mode, or None if `config` says it. A config is taken, too.
+        mode: Name of the mode, or None if `config` has it. A config is accepted, too.
         config: A `QuantizationConfig`, or None for the default of the mode.
 
     Raises:

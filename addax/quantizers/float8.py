@@ -1,4 +1,4 @@
-"""8-bit floats: scales from the history of the largest absolute values, rounding to a float8 dtype and back."""
+"""8-bit floats: scales from a history of largest absolute values, and rounding to the values of a float8 dtype."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def compute_float8_scale(amax: TensorLike, scale: TensorLike, dtype_max: float, 
 
 
 def compute_float8_amax_history(x: TensorLike, amax_history: TensorLike) -> Any:
-    """Returns the history with the largest absolute value of `x` in the place of the oldest entry.
+    """Returns the history with its oldest entry replaced by the largest absolute value of `x`.
 
     Args:
         x: A tensor.

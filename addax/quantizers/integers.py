@@ -32,7 +32,7 @@ def abs_max_quantize(
         axis: Axis or axes that share a scale; None for all of them.
         value_range: The smallest and the largest integer.
         dtype: Dtype of the integers.
-        epsilon: Small number that is added to the largest absolute value, so that zeros don't divide by zero.
+        epsilon: Small number that is added to the largest absolute value, against division by zero.
         to_numpy: Whether to compute on the host, which saves memory of the device.
 
     Returns:
@@ -45,7 +45,7 @@ def abs_max_quantize(
     xp = np if to_numpy else jnp
     x = xp.asarray(inputs)
     given = x.dtype
-    if to_numpy and standardize_dtype(given) == "bfloat16":  # in which NumPy would round the scale first
+    if to_numpy and standardize_dtype(given) == "bfloat16":  # NumPy would round the scale to it first
         x = x.astype(np.float32)
     low, high = value_range
     axes = tuple(axis) if isinstance(axis, (list, tuple)) else axis
@@ -70,10 +70,10 @@ def abs_max_quantize_grouped_with_zero_point(
 
     Args:
         inputs: Matrix `(rows, columns)`.
-        block_size: Number of rows that share a scale and a zero point. The last block is filled up with zeros.
+        block_size: Number of rows that share a scale and a zero point. The last block is padded with zeros.
         value_range: The smallest and the largest integer.
         dtype: Dtype of the integers.
-        epsilon: Small number that is added to the range of the values, so that constants don't divide by zero.
+        epsilon: Small number that is added to the range of the values, against division by zero.
         to_numpy: Whether to compute on the host, which saves memory of the device.
 
     Returns:
@@ -88,12 +88,12 @@ def abs_max_quantize_grouped_with_zero_point(
     low, high = value_range
     rows, columns = inputs.shape
     blocks = -(-rows // block_size)
-    if blocks == 1 and not to_numpy:  # as Keras does: zeros count in the range of a single block only on the host
+    if blocks == 1 and not to_numpy:  # as in Keras: only on the host is zero part of the range of a single block
         block_size = rows
     padded = xp.pad(xp.asarray(inputs), ((0, blocks * block_size - rows), (0, 0)))
     grouped = padded.reshape(blocks, block_size, columns)
     least, most = grouped.min(axis=1, keepdims=True), grouped.max(axis=1, keepdims=True)
-    if not to_numpy:  # as Keras does: constants get a range of 2, but not on the host
+    if not to_numpy:  # as in Keras: constants get a range of 2, except on the host
         widened = (most - least < epsilon).astype(grouped.dtype)
         least, most = least - widened, most + widened
     scale = (most - least + xp.asarray(epsilon, grouped.dtype)) / (high - low)
@@ -122,7 +122,7 @@ def pack_int4(arr: TensorLike, axis: int = 0, dtype: DTypeLike = "int8") -> tupl
     Args:
         arr: Tensor of `dtype` with values of 4 bits.
         axis: Axis whose neighbors are packed: the first in the low half of the byte, the second in the high half. An
-            odd size is filled up with zeros.
+            odd size is padded with zeros.
         dtype: "int8" or "uint8".
 
     Returns:
@@ -173,7 +173,7 @@ def unpack_int4(packed: TensorLike, orig_len: int, axis: int = 0, dtype: DTypeLi
         raise TypeError(f"Expected int8 or uint8 tensor for unpacking, got {given}")
     values = jnp.asarray(packed).astype(kind)
     four = jnp.asarray(4, kind)
-    # A shift to the right keeps the sign of int8, and fills up uint8 with zeros.
+    # A right shift extends the sign of int8, and fills uint8 with zeros.
     halves = jnp.stack([(values << four) >> four, values >> four], axis=axis + 1 if axis >= 0 else axis)
     axis %= values.ndim
     shape = (*values.shape[:axis], 2 * values.shape[axis], *values.shape[axis + 1 :])
@@ -189,7 +189,7 @@ def fake_quant_with_min_max_vars(
     narrow_range: bool = False,
     axis: int | None = None,
 ) -> Any:
-    """Rounds values to those that integers of some bits can represent. Gradients pass where nothing is clipped.
+    """Rounds values to those that integers of `num_bits` bits can represent. Gradients pass where nothing is clipped.
 
     Args:
         inputs: A float tensor.

@@ -1,4 +1,4 @@
-"""Quantizers: objects that make integers and scales of a tensor."""
+"""Quantizers: objects that convert tensors to integers and scales."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class AbsMaxQuantizer(Quantizer):
     """Symmetric quantizer: the largest absolute value becomes the largest integer.
 
     Args:
-        axis: Axis or axes that share a scale. None where each call says which; the last axis if it doesn't.
+        axis: Axis or axes that share a scale; None to give it in each call, where the last axis is the default.
         value_range: The smallest and the largest integer.
-        epsilon: Small number that is added to the largest absolute value, so that zeros don't divide by zero.
+        epsilon: Small number that is added to the largest absolute value, against division by zero.
         output_dtype: Dtype of the integers.
 
     >>> values, scale = keras.quantizers.AbsMaxQuantizer(axis=-1)(np.array([[1.0, -2.0]]))
@@ -99,7 +99,7 @@ def get(identifier: Any, **kwargs: Any) -> Any:
         **kwargs: Arguments of the constructor, for a name or a class.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: The identifier is none of these.
 
     >>> keras.quantizers.get("abs_max_quantizer", axis=-1).axis
     (-1,)

@@ -384,7 +384,7 @@ def _check_built(model: Layer, doing: str) -> None:
 
 
 def _may_write(filepath: str, overwrite: bool) -> bool:
-    """Whether a file may be written: it does not exist, or `overwrite`, or the user says so on the terminal."""
+    """Returns whether a file may be written: it does not exist, or `overwrite`, or the user says so on the terminal."""
     if overwrite or not remote.exists(filepath):
         return True
     if not sys.stdin or sys.stdin.closed:

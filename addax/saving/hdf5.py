@@ -475,7 +475,7 @@ class TooLargeError(DamagedError):
 
 
 class Budget:
-    """How many bytes of arrays an object or model can have a use for: more is refused before it is read.
+    """Returns the bytes of arrays that an object or model can use; more is refused before it is read.
 
     Args:
         variables: Its variables; None for no limit.

@@ -410,7 +410,7 @@ def check_packed(dataset: Any, filters: Sequence[int]) -> None:
 
 
 def _unpacks(data: bytes, number: int, most: int) -> bool:
-    """Whether data unpack to `most` bytes or less, without the memory for more."""
+    """Returns whether data unpack to `most` bytes or less, without the memory for more."""
     made = 0
     if number == _DEFLATE:
         inflating = zlib.decompressobj()

@@ -181,7 +181,7 @@ def _offsets(entry: Any) -> tuple[int, int]:
 
 
 def _checked(file: str, name: str, entry: Any, place: int, size: int) -> int:
-    """Where the tensor ends; raises a ValueError unless it begins at `place` and its size is that of its shape."""
+    """Returns the end of the tensor; raises ValueError unless it begins at `place` and its size fits its shape."""
     first, last = _offsets(entry)
     shape = entry.get("shape") if isinstance(entry, dict) else None
     known = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)

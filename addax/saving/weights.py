@@ -195,7 +195,7 @@ def load(
 
 
 def _budget(root: Layer, obj: Layer | Optimizer) -> Budget:
-    """How much the file may hold for an object; without limit where a user's class reads it."""
+    """Returns how much the file may hold for an object; there is no limit if a user's class reads it."""
     if not is_ours(type(obj).load_own_variables):
         return Budget(None)
     variables = own_variables(obj)
@@ -203,7 +203,7 @@ def _budget(root: Layer, obj: Layer | Optimizer) -> Budget:
 
 
 def _is_left_out(obj: Layer | Optimizer, arrays: Mapping[str, Any]) -> bool:
-    """Whether the file has nothing for an object, which then keeps its values."""
+    """Returns whether the file has nothing for an object, which then keeps its values."""
     if isinstance(obj, Optimizer):  # a file of the weights only, or of an optimizer that had done no step
         return len(arrays) <= len(_UNBUILT) and len(arrays) != len(obj.variables)
     return not arrays and _inner(obj) is not None  # a file of the model without the layers that stand for others

@@ -202,7 +202,7 @@ class FitArguments:
         )
 
     def validates(self, epoch: int) -> bool:
-        """Whether to validate after epoch number `epoch`, counted from 0."""
+        """Returns whether to validate after epoch number `epoch`, counted from 0."""
         if isinstance(self.validation_freq, dict):
             return False
         if isinstance(self.validation_freq, int):

@@ -56,7 +56,7 @@ class CompiledCall:
         return found
 
     def is_current(self) -> bool:
-        """Whether the model still computes the same."""
+        """Returns whether the model still computes the same."""
         if self.checked_at == changes.count:
             return True
         count = changes.count
@@ -102,7 +102,7 @@ class CompiledCall:
         return out
 
     def trace(self, values: list, x: Any, training: bool | None) -> tuple:
-        """What `_call` returns, for whoever traces it."""
+        """Returns the result of `_call`, for tracing."""
         model = self.model
         with StateScope(zip(self.variables, values)) as scope, call_scope(model):
             out = model._call_in_context(thread.call_context, (x,), {} if training is None else {"training": training})
@@ -185,7 +185,7 @@ def _input(x: Any) -> Any:
 
 
 def _is_plain(x: Any) -> bool:
-    """Whether `x` is an array of values, without a mask."""
+    """Returns whether `x` is an array of values, without a mask."""
     if isinstance(x, np.ndarray):
         return x.dtype != np.float64 and x.dtype.kind in "fiub"
     return isinstance(x, jax.Array) and not is_tracer(x) and get_mask(x) is None

@@ -25,7 +25,7 @@ from .padding import row_count, row_weights
 
 
 def is_empty(value: Tree) -> bool:
-    """Whether a structure of losses or metrics has none in it."""
+    """Returns whether a structure of losses or metrics has none in it."""
     return value is None or all(v is None for v in tree.flatten(value))
 
 

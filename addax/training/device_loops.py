@@ -1,4 +1,4 @@
-"""Many steps in one dispatch: loops over steps on the device, and which programs run well in them."""
+"""Many steps in one dispatch: loops over steps on the device, and the choice of programs that run well in them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .executables import spec_of
 from .program import Program, batch_spec, merged, take_rows
 from .xla import no_loop, seconds
 
-_DISPATCH = 0.1  # seconds of a dispatch of many steps
+_DISPATCH = 0.1  # seconds that a dispatch of many steps may take
 _LEAST = 1e-6  # seconds that a step is taken to last at least
 LONG_STEPS = "a step is long enough for a dispatch of its own"
 
@@ -37,10 +37,10 @@ def run_steps(
         program: The program of the steps.
         state: Values of the variables.
         arrays: The data, on the device.
-        order: Order of the rows, int32 of shape `(rows,)`, padded by a batch; None for as they are.
-        steps: The first step, and how many there are; any number runs the same compiled program.
-        size: Rows a batch.
-        total: How many rows are real, where the last batch is not full; else None.
+        order: Order of the rows, int32 of shape `(rows,)`, padded by a batch; None for the given order.
+        steps: First step and number of steps; all numbers run the same compiled program.
+        size: Rows per batch.
+        total: Number of real rows if the last batch is not full; else None.
 
     Returns:
         The new state and the last step's logs.
@@ -57,8 +57,8 @@ def run_predictions(program: Program, state: State, data: Tree, count: int, size
         program: The program of the steps.
         state: Values of the variables.
         data: The rows of as many batches as the program is compiled for.
-        count: Of how many batches the outputs are wanted.
-        size: Rows a batch.
+        count: Number of batches whose outputs are needed.
+        size: Rows per batch.
 
     Returns:
         The new state and the outputs, those of batches after `count` undefined.
@@ -67,13 +67,13 @@ def run_predictions(program: Program, state: State, data: Tree, count: int, size
     return program.dispatch(_predictions, size, state, data, np.int32(count))
 
 
-# What is compiled: functions of a description, as in `program.py`
+# Compiled functions of a description, as in `program.py`
 
 
 def _loop(
     description: Description, size: int, state: State, arrays: Any, order: Any, start: Any, count: Any, total: Any
 ) -> tuple[State, Any]:
-    """Steps from `start` to `start + count` on batches of `size` rows, of which `total` are real (None for all)."""
+    """Runs steps `start` to `start + count` on batches of `size` rows, of which `total` are real (None for all)."""
     program = description.program()
 
     def batch(i: Any) -> Any:
@@ -85,9 +85,9 @@ def _loop(
         return None if total is None else jnp.minimum(total - i * size, size)
 
     if program.is_builtin:
-        # The logs follow from the metrics' state, so they are worked out once, after the last step.
+        # The logs follow from the metrics' state, so they are computed once, after the last step.
         update = program.traced_update
-        fixed = state[0] if program.kind == "test" else None  # a loop need not carry what doesn't change
+        fixed = state[0] if program.kind == "test" else None  # values that don't change needn't be carried by the loop
 
         def body(i: Any, carry: Any) -> Any:
             given = [fixed, *carry] if fixed is not None else carry
@@ -110,7 +110,7 @@ def _loop(
 
 
 def _predictions(description: Description, size: int, state: State, data: Any, count: Any) -> tuple[State, Any]:
-    """Predictions for `count` batches of `size` rows; the rows after them are undefined."""
+    """Returns predictions for `count` batches of `size` rows; the rows after them are undefined."""
     program = description.program()
 
     def batch(i: Any) -> Any:
@@ -137,7 +137,7 @@ def _cut(arrays: Any, start: Any, size: int) -> Any:
 
 
 def can_predict(program: Program, state: State, x: Tree, size: int) -> bool:
-    """Whether `run_predictions` can be used, and is worth it: outputs have a row for each row of the data."""
+    """Returns whether `run_predictions` can be used, and is worth it: outputs have a row for each row of the data."""
     if program.eager or not settings.get("fuse_steps"):
         return False
     data = packed((batch_spec(x, size), None, None))
@@ -145,7 +145,7 @@ def can_predict(program: Program, state: State, x: Tree, size: int) -> bool:
 
 
 def can_run_steps(program: Program, state: State, arrays: Tree, size: int, ragged: bool) -> bool:
-    """Whether steps run well in loops on this device; see `xla.no_loop`."""
+    """Returns whether steps run well in loops on this device; see `xla.no_loop`."""
     if program.eager or program.kind == "predict":
         return False
     valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
@@ -154,16 +154,16 @@ def can_run_steps(program: Program, state: State, arrays: Tree, size: int, ragge
 
 
 def loop_length(program: Program, arrays: Tree, size: int, ragged: bool) -> int:
-    """Returns how many steps a loop runs in about a tenth of a second, once `can_run_steps` was asked of the same.
+    """Returns how many steps a loop runs in about a tenth of a second; `can_run_steps` must have been called before.
 
-    Progress is shown between two dispatches, and Ctrl-C is heard. The number follows from the program alone.
+    Progress is shown, and Ctrl-C handled, between two dispatches. The number depends on the program alone.
     """
     seconds = program.executables.seconds[size, ragged, spec_of(batch_spec(arrays, size))]
     return max(1, int(_DISPATCH / max(seconds, _LEAST)))  # steps that compute nothing take none
 
 
 def _no_loop(program: Program, key: Any, state: State, data: Any, valid: Any, outputs: int | None = None) -> str:
-    """Returns why steps had better not run in a loop; `outputs` is how many rows outputs must have."""
+    """Returns why steps should not run in a loop; `outputs` is the number of rows that outputs must have."""
     known = program.executables.no_loop
     if key not in known:
         traced = program.trace_step(state, data, valid)
@@ -176,14 +176,14 @@ def _no_loop(program: Program, key: Any, state: State, data: Any, valid: Any, ou
 
 
 def why_off(program: Program) -> str:
-    """Returns why steps of a program never run in loops; an empty text where they may."""
+    """Returns why steps of a program never run in loops; an empty string if they may."""
     if program.eager:
         return "`run_eagerly` is on" if program.model.run_eagerly else "a layer of the model can't be compiled"
     return "" if settings.get("fuse_steps") else "the setting `fuse_steps` is off"
 
 
 def why_slow(program: Program) -> str:
-    """Returns why loops were found to be slow for steps of a program; an empty text where they weren't."""
+    """Returns why loops were found slow for steps of a program; an empty string if they weren't."""
     return ", ".join(sorted({why for why in program.executables.no_loop.values() if why}))
 
 

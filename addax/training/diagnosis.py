@@ -22,7 +22,7 @@ _HUGE = 1e15  # larger outputs mean that training has diverged
 
 
 def all_finite(value: Array) -> bool:
-    """Whether an array has no NaN and no infinity; True for integers."""
+    """Returns whether an array has no NaN and no infinity; True for integers."""
     return not jnp.issubdtype(value.dtype, jnp.floating) or bool(jnp.isfinite(value).all())
 
 

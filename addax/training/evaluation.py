@@ -17,7 +17,7 @@ from .steps import StepModel
 
 
 def is_shown(verbose: int, steps: int | None) -> bool:
-    """Whether progress is shown between dispatches: by a bar, or to count steps whose number is unknown."""
+    """Returns whether progress is shown between dispatches: by a bar, or to count steps whose number is unknown."""
     return verbose == 1 or (verbose == 2 and steps is None)
 
 

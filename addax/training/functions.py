@@ -1,4 +1,4 @@
-"""Functions that run a model's steps on the batches of an iterator: what users of Keras call, override and replace."""
+"""Functions that run a model's steps on the batches of an iterator, which users call, override and replace."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def step_function(model: StepModel, kind: str) -> Callable[[tuple, Iterator], tu
     def function(state: tuple, iterator: Iterator) -> tuple:
         found = []
         batches = itertools.islice(iterator, model.steps_per_execution)
-        for data in itertools.chain([next(batches)], batches):  # StopIteration where there is no batch
+        for data in itertools.chain([next(batches)], batches):  # raises StopIteration if there is no batch
             out, new = step(state, data)
             state = (state[0], new) if kind == "predict" else new
             found.append(out)
@@ -42,7 +42,7 @@ def step_function(model: StepModel, kind: str) -> Callable[[tuple, Iterator], tu
 
 
 def make(model: StepModel, kind: str, force: bool) -> Callable[[tuple, Iterator], tuple]:
-    """Returns the function of the model that runs steps of `kind`, made now where there is none or `force` is true."""
+    """Returns the model's function that runs steps of `kind`; it is made if there is none, or if `force` is true."""
     name = f"{kind}_function"
     if force or getattr(model, name) is None:
         setattr(model, name, step_function(model, kind))
@@ -50,10 +50,10 @@ def make(model: StepModel, kind: str, force: bool) -> Callable[[tuple, Iterator]
 
 
 def custom_function(model: Any, kind: str) -> Callable[[tuple, Iterator], tuple] | None:
-    """Returns the user's own function for steps of `kind`; None where there is none.
+    """Returns the user's own function for steps of `kind`; None if there is none.
 
-    It is what the user's `make_train_function` (or its relatives) leaves in `model.train_function`, or returns, or what
-    the user has assigned to it.
+    The user's `make_train_function` (or its siblings) sets `model.train_function` to it, or returns it, or the user
+    has assigned it.
 
     Args:
         model: The model.
@@ -72,7 +72,7 @@ def custom_function(model: Any, kind: str) -> Callable[[tuple, Iterator], tuple]
 
 
 def step_of(model: Any, kind: str) -> tuple[Callable[[tuple, Any], tuple], bool]:
-    """Returns the function `(state, data)` that runs one step of `kind`, and whether it is a custom function's.
+    """Returns the function `(state, data)` that runs one step of `kind`, and whether it is a custom function.
 
     Args:
         model: The model.
@@ -93,7 +93,7 @@ class StepFunctions(StepModel):
         An override may leave another function in `self.train_function`, which `fit` then calls for each batch.
 
         Args:
-            force: Whether to make it anew.
+            force: Whether to make it again.
 
         Returns:
             Function of a state (see `train_step`) and an iterator of batches, which takes `steps_per_execution` of them
@@ -116,7 +116,7 @@ class StepFunctions(StepModel):
         """Returns `test_function`, which runs evaluation steps; see `make_train_function`.
 
         Args:
-            force: Whether to make it anew.
+            force: Whether to make it again.
         """
         return make(self, "test", force)
 
@@ -124,7 +124,7 @@ class StepFunctions(StepModel):
         """Returns `predict_function`, which runs prediction steps; see `make_train_function`.
 
         Args:
-            force: Whether to make it anew.
+            force: Whether to make it again.
 
         Returns:
             Function of a state (see `predict_step`) and an iterator of batches, which returns the outputs and the

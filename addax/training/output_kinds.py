@@ -64,7 +64,7 @@ def _name_of(activation: Any) -> str | None:
 
 
 def is_own_layer(operation: Operation) -> bool:
-    """Whether `operation` is a layer whose computation is addax's own."""
+    """Returns whether `operation` is a layer whose computation is addax's own."""
     return (
         isinstance(operation, Layer)
         and is_ours(type(operation))

@@ -56,7 +56,7 @@ def row_weights(weight: Array | None, y_pred: Array) -> Array | None:
 
 
 def is_rowwise(model: Layer, training: bool = False) -> bool:
-    """Whether each row of the outputs of `model` depends on the same row of the inputs alone.
+    """Returns whether each row of the outputs of `model` depends on the same row of the inputs alone.
 
     Layers, models and ops declare that themselves: see `Layer.rowwise`.
     """
@@ -78,7 +78,7 @@ def _is_rowwise_layer(layer: Layer, training: bool) -> bool:
 
 
 def can_leave_out(model: Any, kind: str) -> bool:
-    """Whether a step of `kind` ("train" or "test") can be run on a batch some of whose rows are not real."""
+    """Returns whether a step of `kind` ("train" or "test") can be run on a batch some of whose rows are not real."""
     loss = model._compile_loss
     if loss is None or not all(is_of_rows(entry[2]) for entry in loss.entries):
         return False

@@ -209,5 +209,5 @@ def _loop_length(program: Program, data: Tree, rows: Rows, fixed: int | None) ->
 
 
 def takes_arrays(program: Program, source: Batches, steps: int | None) -> bool:
-    """Whether batches can be cut from the arrays that the user passed."""
+    """Returns whether batches can be cut from the arrays that the user passed."""
     return isinstance(source, ArrayBatches) and steps in (None, source.steps) and not program.eager

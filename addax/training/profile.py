@@ -264,7 +264,7 @@ def _path(runner: Runner, looks: list[str], many: bool) -> str:
 
 
 def _looks(callback: Any) -> bool:
-    """Whether a callback, maybe of another library, has batch hooks."""
+    """Returns whether a callback, maybe of another library, has batch hooks."""
     needs = getattr(callback, "needs_batches", None)
     return needs is None or needs("train")
 

@@ -85,7 +85,7 @@ class Program:
         self._kept: dict[int, State] = {}  # by thread: what its last step returned
 
     def _can_pad(self, builtin: bool) -> bool:
-        """Whether a batch may have rows that are not real."""
+        """Returns whether a batch may have rows that are not real."""
         model = self.model
         if self.kind == "predict":
             return is_ours(model.predict_step) and is_rowwise(model)
@@ -109,7 +109,7 @@ class Program:
 
     @property
     def compiles(self) -> int:
-        """How many programs were traced."""
+        """Number of programs that were traced."""
         return self.executables.traces
 
     # State
@@ -124,7 +124,7 @@ class Program:
         return [found[start:end] for start, end in self._bounds]
 
     def state_spec(self) -> State:
-        """What JAX needs to know of the values, for tracing."""
+        """Shapes and dtypes of the values, for tracing."""
         return [[jax.ShapeDtypeStruct(v.shape, v._dtype) for v in group] for group in self.groups]
 
     def write(self, state: State) -> None:
@@ -349,19 +349,19 @@ def program_of(model: StepModel, kind: str) -> Program:
 
 
 def program_key(model: Any, kind: str) -> tuple:
-    """What a program depends on besides the shapes of the data: changing it means compiling anew."""
+    """Returns what a program depends on besides the shapes of the data; a change of it recompiles."""
     groups = tuple(tuple(id(v) for v in _group(model, name)) for name in GROUPS[kind])
     return groups, functions.custom_function(model, kind), placement.current()
 
 
 def array_spec(a: Any, rows: int | None = None) -> Any:
-    """What JAX needs to know of an array, or of `rows` rows of it."""
+    """Returns JAX's spec of an array, or of `rows` rows of it."""
     shape = a.shape if rows is None else (rows, *a.shape[1:])
     return jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(a.dtype))
 
 
 def batch_spec(arrays: Any, size: int) -> Any:
-    """What JAX needs to know of batches of `size` rows of these arrays."""
+    """Returns JAX's specs of batches of `size` rows of these arrays."""
     return tree.map_structure(lambda a: None if a is None else array_spec(a, size), arrays)
 
 

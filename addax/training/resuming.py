@@ -186,7 +186,7 @@ class Saver(SafePoints):
         ][:1]
 
     def has_ended(self, saved: Saved) -> bool:
-        """Whether the training had ended, so that nothing is left to do."""
+        """Returns whether the training had ended, so that nothing is left to do."""
         content = saved.content
         return content["ended"] and (content["stopped"] or self.training.given.epochs <= content["epochs"])
 

@@ -40,7 +40,7 @@ class Stack:
         return len(self.batches) == self.capacity
 
     def takes(self, batch: Any) -> bool:
-        """Whether `batch` is of the right kind."""
+        """Returns whether `batch` is of the right kind."""
         return _kind(batch) == self._kind
 
     def another(self) -> Stack:
@@ -58,7 +58,7 @@ class Stack:
 
 
 def capacity_for(batch: Any) -> int:
-    """How many batches like `batch` are worth a stack; below 2 where there can't be one."""
+    """Returns how many batches like `batch` to stack; below 2 if they can't be stacked."""
     arrays = [a for a in tree.flatten(batch) if a is not None]
     if not all(isinstance(a, np.ndarray) and a.ndim and len(a) == len(arrays[0]) for a in arrays):
         return 0

@@ -41,7 +41,7 @@ def compiler_options(jaxpr: Any, kind: str, rows: int) -> dict[str, Any]:
 
 @functools.cache
 def options_are_known() -> bool:
-    """Whether this version of XLA knows the option of `compiler_options`: it may drop it."""
+    """Returns whether this version of XLA knows the option of `compiler_options`: it may drop it."""
     try:
         jax.jit(lambda: 0, compiler_options={_LIBRARY: _PRODUCTS_AND_SUMS}).lower().compile()
     except jax.errors.JaxRuntimeError:  # no such option
@@ -83,7 +83,7 @@ def seconds(jaxpr: Any) -> float:
 
 
 def has_primitive(jaxpr: Any, *names: str) -> bool:
-    """Whether one of these primitives is anywhere in a jaxpr."""
+    """Returns whether one of these primitives is anywhere in a jaxpr."""
     return any(eqn.primitive.name in names for eqn, _ in _equations(jaxpr))
 
 
@@ -93,7 +93,7 @@ def _operations(jaxpr: Any) -> float:
 
 
 def _products_suit_xla(jaxpr: Any) -> bool:
-    """Whether most of what is multiplied is in products that XLA:CPU shares between cores and its library does not.
+    """Returns whether most multiplications are in products that XLA:CPU, unlike its library, shares between cores.
 
     Those of 1.5 to 16 million multiplications, of at least 128 rows and not many more columns: nets of four square
     layers take 0.7 to 0.85 of the time with XLA's; smaller, larger and wider ones up to twice as long.

@@ -22,7 +22,7 @@ except ImportError as error:
 
 
 class _Tags:
-    """What scikit-learn is told of all wrappers; it comes before scikit-learn's mixins, which set tags of their own."""
+    """Tags of all wrappers for scikit-learn; it precedes scikit-learn's mixins, which set tags of their own."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[misc]

@@ -20,7 +20,7 @@ from .graph import Graph, Unsupported, Value
 from .operations import handler_of
 
 _OPSETS = range(19, 24)  # AveragePool has dilations since 19
-_IR_VERSION = 10  # of the first runtimes that read the newest of these sets
+_IR_VERSION = 10  # IR version of the first runtimes that read the newest of these sets
 _MOST_BYTES = 2**31 - 2**20  # protobuf's limit, less what isn't weights
 
 
@@ -97,7 +97,7 @@ def _info(graph: Graph, leaf: Leaf, shape: Sequence[Any]) -> Any:
 
 @contextmanager
 def _layers_named(model: Model) -> Iterator[None]:
-    """Names the equations of each layer by it, while the model is traced, for errors."""
+    """Gives the equations of each layer its name while the model is traced, for errors."""
 
     def named(layer: Any) -> Callable:
         call = layer.call

@@ -1,4 +1,4 @@
-"""Building of ONNX graphs: values, nodes, sizes that are known when the graph runs, and conversion of programs."""
+"""Builds ONNX graphs: values, nodes, sizes that are known only when the graph runs, and conversion of programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.engine import jax
 
-_MOST_FOLDED = 1 << 16  # elements of a constant that is larger than what it is computed from
+_MOST_FOLDED = 1 << 16  # largest number of elements of a constant that is computed from a smaller one
 
 
 class Value(NamedTuple):
@@ -41,7 +41,7 @@ class Graph:
 
     Args:
         onnx: The package onnx.
-        handlers: Function that returns how a primitive is converted, by its name.
+        handlers: Function from the name of a primitive to the function that converts it.
         parent: The graph that this one is a body in; its values can be used here.
     """
 
@@ -71,7 +71,7 @@ class Graph:
         return found
 
     def name(self, x: Operand) -> str:
-        """Returns the name of a value; a constant is added to the file when it is first asked for."""
+        """Returns the name of a value; a constant is added to the file on first use."""
         if x is None:
             return ""
         value = Value(None, x) if isinstance(x, np.ndarray) else x
@@ -83,7 +83,10 @@ class Graph:
         if known is None:
             given = self.fresh(self.root.weight_names.get(id(array), "constant"))
             self.root.initializers[given] = array
-            known = self.root.constants[id(array)] = (array, given)  # the array is kept, so that its id is its own
+            known = self.root.constants[id(array)] = (
+                array,
+                given,
+            )  # the array is kept alive, so that its id stays unique
         return known[1]
 
     def nodes_of(self, kind: str, inputs: Sequence[Operand], outputs: int, **attributes: Any) -> list[Value]:
@@ -146,7 +149,7 @@ class Graph:
             return Value(None, np.array([size], "int64"))
         root, text = self.root, str(size)
         if text not in root.sizes:
-            # In the outermost graph, where all bodies see it.
+            # In the outermost graph, where all bodies can use it.
             root.sizes[text] = root._evaluate(ast.parse(text.replace("^", "**"), mode="eval").body)
         return root.sizes[text]
 
@@ -180,7 +183,7 @@ class Graph:
         Args:
             closed: The program: a closed jaxpr, or one without constants.
             args: Its arguments.
-            wanted: Which outputs are used; None for all. Others may be None-like constants.
+            wanted: Whether each output is used; None for all. Unused ones may be placeholders.
         """
         jaxpr, constants = (closed.jaxpr, closed.consts) if hasattr(closed, "consts") else (closed, [])
         known: dict[Any, Value] = {v: Value(None, np.asarray(c)) for v, c in zip(jaxpr.constvars, constants)}
@@ -215,7 +218,7 @@ class Graph:
             self.root.path = outer
 
     def refuse(self, primitive: str, reason: str) -> NoReturn:
-        """Raises the error for what can't be converted, with the layer that computes it."""
+        """Raises the error for a primitive that can't be converted, naming the layer that computes it."""
         layer = next((part for part in reversed(self.root.path.split("/")) if part in self.root.layers), None)
         where = f"The layer '{layer}'" if layer else "The model"
         raise Unsupported(
@@ -259,7 +262,7 @@ def _is_symbol(size: Any) -> bool:
 
 
 def _live(jaxpr: Any, wanted: Sequence[bool] | None) -> list[tuple[Any, list[bool]]]:
-    """Returns the equations that the wanted outputs depend on, each with which of its outputs are used."""
+    """Returns the equations that the wanted outputs depend on, each with flags of its used outputs."""
     wanted = wanted or [True] * len(jaxpr.outvars)
     needed = {v for v, w in zip(jaxpr.outvars, wanted) if w and not hasattr(v, "val")}
     found = []
@@ -272,7 +275,7 @@ def _live(jaxpr: Any, wanted: Sequence[bool] | None) -> list[tuple[Any, list[boo
 
 
 def _is_foldable(equation: Any, inputs: list[Value]) -> bool:
-    """Tests whether an equation is computed at once: of constants, but not random, which each run draws anew."""
+    """Tests whether an equation is computed now: it has constant inputs, and isn't random (drawn anew in each run)."""
     name = equation.primitive.name
     if name in (*_WITH_BODIES, "dim_as_value") or name.startswith(("random_", "threefry")):
         return False

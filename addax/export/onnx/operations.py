@@ -1,4 +1,4 @@
-"""How each primitive of JAX is computed with ONNX's operations: tables of those that map one to one, and functions."""
+"""Conversion of JAX's primitives to ONNX's operations: tables of those that map one to one, and functions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _handlers: dict[str, Handler] = {}
 
 
 def handler_of(name: str) -> Handler | None:
-    """Returns how a primitive is converted; None if it can't be.
+    """Returns the function that converts a primitive; None if there is none.
 
     Args:
         name: Name of the primitive.
@@ -281,7 +281,7 @@ def _reversed(g: Graph, x: Value, axes: Sequence[int]) -> Value:
 
 
 def _start(g: Graph, index: Value, size: Any, extent: Any) -> Value:
-    """The start of a slice of `extent` elements, moved into an axis of `size`, as a vector of one element."""
+    """Returns the start of a slice of `extent` elements, clamped to an axis of `size`, as a vector of one element."""
     start = g.cast(g.reshape(index, (1,)), "int64")
     return g.node("Min", g.node("Max", start, _ints([0])), g.size(size - extent))
 
@@ -326,7 +326,7 @@ def _iota(g: Graph, eqn: Any, xs: list[Value]) -> Value:
 
 
 def _dilated(g: Graph, x: Value, shape: Sequence[Any], factors: Sequence[int], fill: Value) -> tuple[Value, list[Any]]:
-    """Puts `factor - 1` elements between the elements of each axis; returns the new shape, too."""
+    """Inserts `factor - 1` elements between the elements of each axis; returns the new shape, too."""
     shape = list(shape)
     for axis, factor in enumerate(factors):
         if factor > 1:
@@ -342,7 +342,7 @@ def _dilated(g: Graph, x: Value, shape: Sequence[Any], factors: Sequence[int], f
 
 
 def _padded(g: Graph, x: Value, pads: Sequence[tuple[Any, Any]], fill: Value) -> Value:
-    """Pads axes; negative amounts cut."""
+    """Pads axes; negative amounts crop."""
     if all(type(p) is int and p == 0 for pair in pads for p in pair):
         return x
     return g.node("Pad", x, g.shape([low for low, _ in pads] + [high for _, high in pads]), fill)
@@ -391,7 +391,7 @@ def _cumulative(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     axis, size = p["axis"], shape[p["axis"]]
     if not np.issubdtype(_dtype(eqn), np.floating):
         g.refuse(eqn.primitive.name, f"it is converted for floats, not {_dtype(eqn)}")
-    # Reduces the elements up to each place; the others are replaced by what changes nothing.
+    # Reduces the elements up to each position; the others are replaced by the neutral element.
     line = g.node("Range", np.array(0, "int64"), g.scalar(size), np.array(1, "int64"))
     rows, columns = g.reshape(line, (size, 1)), g.reshape(line, (1, size))
     seen = g.node("LessOrEqual", *((rows, columns) if p["reverse"] else (columns, rows)))
@@ -460,18 +460,18 @@ def _pool(g: Graph, eqn: Any, xs: list[Value]) -> Value:
 
 
 def _operands(g: Graph, eqn: Any, xs: list[Value]) -> list[Value]:
-    """The operands in the dtype of the result, which ONNX's products ask for."""
+    """Returns the operands in the dtype of the result, which ONNX's products require."""
     dtype = _result(eqn).dtype
     return [v if _dtype(eqn, i) == dtype else g.cast(v, dtype) for i, v in enumerate(xs)]
 
 
 def _others(rank: int, *axes: Sequence[int]) -> list[int]:
-    """The axes of an array of `rank` axes that are none of `axes`."""
+    """Returns the axes of an array of `rank` axes that are not among `axes`."""
     return [i for i in range(rank) if not any(i in some for some in axes)]
 
 
 def _merged(g: Graph, x: Value, groups: list[list]) -> Value:
-    """`x`, whose axes are those of the groups one after another, with one axis for each group of sizes."""
+    """Merges axes: `x` has the axes of all groups one after another; the result has one axis per group of sizes."""
     return x if all(len(sizes) == 1 for sizes in groups) else g.reshape(x, [math.prod(sizes) for sizes in groups])
 
 
@@ -484,7 +484,7 @@ def _dot(g: Graph, eqn: Any, xs: list[Value]) -> Value:
     x, y = g.transpose(x, [*left_batch, *rows, *left]), g.transpose(y, [*right_batch, *right, *columns])
     batch, inner = [[of_x[i]] for i in left_batch], [of_x[i] for i in left]
     tall, wide = [of_x[i] for i in rows], [of_y[i] for i in columns]
-    # MatMul takes one axis of each kind; behind no batch, the rows may be several.
+    # MatMul takes one axis of each kind; without batch axes, there may be several of rows.
     lines = [[n] for n in tall] if tall and not batch else [tall]
     product = g.node("MatMul", _merged(g, x, [*batch, *lines, inner]), _merged(g, y, [*batch, inner, wide]))
     merged = any(len(sizes) != 1 for sizes in (*lines, wide))
@@ -548,7 +548,7 @@ def _gather(g: Graph, eqn: Any, xs: list[Value]) -> Value:
 
 
 def _gathered(g: Graph, eqn: Any, found: Value, order: list[int], kept: list[int]) -> Value:
-    """What was gathered, with the axes where the primitive has them: the indices', and the slices' at `offset_dims`.
+    """Moves the axes of gathered elements to where the primitive has them: those of the slices to `offset_dims`.
 
     Args:
         g: The graph.
@@ -566,7 +566,7 @@ def _gathered(g: Graph, eqn: Any, found: Value, order: list[int], kept: list[int
 
 
 def _fill_value(eqn: Any) -> Any:
-    """The value of elements whose index lies outside of the array."""
+    """Returns the value of elements whose index lies outside of the array."""
     fill, dtype = eqn.params["fill_value"], _dtype(eqn)
     if fill is not None:
         return fill
@@ -574,7 +574,7 @@ def _fill_value(eqn: Any) -> Any:
 
 
 def _one_slice(g: Graph, eqn: Any, xs: list[Value]) -> Value:
-    """A gather of one slice, as slicing an axis of a size left open gives."""
+    """Converts a gather of one slice, which slicing an axis of unknown size makes."""
     d, sizes, x = eqn.params["dimension_numbers"], eqn.params["slice_sizes"], xs[0]
     for at, axis in enumerate(d.start_index_map):
         index = xs[1].constant
@@ -585,7 +585,7 @@ def _one_slice(g: Graph, eqn: Any, xs: list[Value]) -> Value:
 
 
 def _least(dtype: np.dtype) -> Any:
-    """What JAX fills gaps of integers with."""
+    """Returns the value that JAX fills integers with."""
     if dtype.kind == "b":
         return True
     return np.iinfo(dtype).min if np.issubdtype(dtype, np.signedinteger) else np.iinfo(dtype).max
@@ -604,7 +604,7 @@ def _scatter(g: Graph, eqn: Any, xs: list[Value]) -> Value:
         g.refuse(eqn.primitive.name, "ONNX scatters single elements or whole axes, not slices")
     x = g.transpose(xs[0], [*taken, *kept])
     updates = g.transpose(xs[2], [*_others(len(parts), d.update_window_dims), *d.update_window_dims])
-    # Updates outside of the array are dropped: they go to an element after the end, which is cut off.
+    # Updates outside of the array are dropped: they go to an element behind its end, which is cut off.
     zero = Value(None, np.zeros((), _dtype(eqn)))
     spare = _padded(g, x, [(0, int(i == 0)) for i in range(len(shape))], zero)
     index, sizes = g.cast(xs[1], "int64"), g.shape([shape[i] for i in taken])

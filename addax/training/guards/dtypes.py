@@ -44,7 +44,7 @@ def check_kinds(model: StepModel, named: Iterable[NamedArray], sample_weight: Tr
 
 
 def _may_be_complex(model: StepModel, tensor: KerasTensor | None, of_labels: bool) -> bool:
-    """Whether complex numbers may be meant: by an input's dtype, or for a layer or a loss of the user's own."""
+    """Returns whether complex numbers may be meant: by an input's dtype, or for a layer or a loss of the user's own."""
     if of_labels:
         loss = model._compile_loss if model.compiled else None
         return loss is None or not all(labels_of(one) for one in loss.flat_given())

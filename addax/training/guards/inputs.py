@@ -49,7 +49,7 @@ def check_inputs(model: StepModel, x: Tree) -> None:
 
 
 def fit_inputs(model: StepModel, x: Tree) -> bool:
-    """Whether `x` has the structure and the shapes of the model's inputs."""
+    """Returns whether `x` has the structure and the shapes of the model's inputs."""
     try:
         check_inputs(model, x)
     except ValueError:

@@ -11,7 +11,7 @@ from ..steps import StepModel
 
 
 def computes_as_compiled(model: StepModel) -> bool:
-    """Whether training computes the losses given to `compile`, rather than an override of the user's."""
+    """Returns whether training computes the losses given to `compile`, rather than an override of the user's."""
     return all(is_ours(getattr(model, name)) for name in ("train_step", "compute_loss", "compute_loss_and_updates"))
 
 
@@ -26,12 +26,12 @@ _labels: weakref.WeakKeyDictionary[Loss, str | None] = weakref.WeakKeyDictionary
 
 
 def is_regression(loss: Loss) -> bool:
-    """Whether a loss declares itself one for numbers rather than for classes."""
+    """Returns whether a loss declares itself one for numbers rather than for classes."""
     return labels_of(loss) == "alike" and fact(loss, "label_values") == "any"
 
 
 def is_of_classes(loss: Loss) -> bool:
-    """Whether a loss is one of classes that are counted from 0."""
+    """Returns whether a loss is one of classes that are counted from 0."""
     return labels_of(loss) is not None and fact(loss, "activation") is not None
 
 

@@ -38,7 +38,7 @@ def check_indices(name: str, array: Array, tables: list[Embedding]) -> None:
 
 
 def has_tables(model: StepModel) -> bool:
-    """Whether there is an embedding in the model; asked for each batch of an iterable."""
+    """Returns whether there is an embedding in the model; asked for each batch of an iterable."""
     count, found = _embeds.get(model, (-1, False))
     if count != changes.count:
         found = any(isinstance(layer, Embedding) for layer in model._flatten_layers())

@@ -69,7 +69,7 @@ def _check_weights(sample_weight: Tree, what: str) -> None:
 
 
 def _is_error_in_x(readers: list, array: Array) -> bool:
-    """Whether the values can only do harm: layers of addax read them, which have no use for infinities."""
+    """Returns whether the values can only do harm: layers of addax read them, which have no use for infinities."""
     if not readers or not all(is_own_layer(o) for o in readers):
         return False
     nans, _, _ = Scan(array).bad_rows()
