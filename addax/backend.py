@@ -52,10 +52,13 @@ __all__ = [
 
 
 def result_type(*dtypes: object) -> str:
-    """The dtype that an op on arguments of these dtypes returns.
+    """Returns the dtype that an op on arguments of these dtypes returns.
 
     Raises:
         ValueError: One of several is an 8-bit float, which isn't converted unasked, or text.
+
+    Args:
+        *dtypes: Names of dtypes, or Python types.
 
     >>> result_type("int32", "float16")
     'float16'
@@ -76,6 +79,9 @@ def result_type(*dtypes: object) -> str:
 
 def is_keras_tensor(x: object) -> bool:
     """Returns whether `x` is a symbolic tensor.
+
+    Args:
+        x: Any object.
 
     >>> is_keras_tensor(KerasTensor((2,))), is_keras_tensor(1.0)
     (True, False)

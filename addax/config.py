@@ -26,6 +26,13 @@ def is_nnx_enabled() -> bool:
 
 
 def set_backend(backend: str) -> None:
-    """Accepts `"jax"` only: addax has one engine."""
+    """Accepts `"jax"` only: addax has one engine.
+
+    Args:
+        backend: Name of the engine, "jax".
+
+    Raises:
+        ValueError: Another engine is asked for.
+    """
     if backend != "jax":
         raise ValueError(f"addax runs on JAX alone. Received: backend={backend!r}")

@@ -22,6 +22,9 @@ from .core.types import Config
 def serialize(dtype_policy: DTypePolicy) -> Config:
     """Returns the config of a dtype policy.
 
+    Args:
+        dtype_policy: The policy.
+
     >>> serialize(DTypePolicy("float32"))["config"]
     {'name': 'float32'}
     """

@@ -78,54 +78,128 @@ class Callback:
         return any(getattr(type(self), n) is not getattr(Callback, n) or n in self.__dict__ for n in names)
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Another name of `on_train_batch_begin`."""
+        """Another name of `on_train_batch_begin`.
+
+        Args:
+            batch: Number of the batch in the epoch, counted from 0.
+            logs: Empty.
+        """
 
     def on_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Another name of `on_train_batch_end`."""
+        """Another name of `on_train_batch_end`.
+
+        Args:
+            batch: Number of the batch in the epoch, counted from 0.
+            logs: Losses and metrics of the epoch so far, by name.
+        """
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Called at the start of epoch number `epoch`, counted from 0."""
+        """Called at the start of an epoch.
+
+        Args:
+            epoch: Number of the epoch, counted from 0.
+            logs: Empty.
+        """
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Called at the end of an epoch, with its losses and metrics, those of validation as `val_...`."""
+        """Called at the end of an epoch, after its validation.
+
+        Args:
+            epoch: Number of the epoch, counted from 0.
+            logs: Losses and metrics of the epoch by name, those of the validation as `val_...`.
+        """
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Called before a batch in `fit`."""
+        """Called before a batch in `fit`.
+
+        Args:
+            batch: Number of the batch in the epoch, counted from 0.
+            logs: Empty.
+        """
         self.on_batch_begin(batch, logs=logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Called after a batch in `fit`, with the losses and metrics of the epoch so far."""
+        """Called after a batch in `fit`.
+
+        Args:
+            batch: Number of the batch in the epoch, counted from 0.
+            logs: Losses and metrics of the epoch so far, by name.
+        """
         self.on_batch_end(batch, logs=logs)
 
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Called before a batch in `evaluate` and in validation."""
+        """Called before a batch in `evaluate` and in validation.
+
+        Args:
+            batch: Number of the batch in the epoch, counted from 0.
+            logs: Empty.
+        """
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Called after a batch in `evaluate` and in validation."""
+        """Called after a batch in `evaluate` and in validation.
+
+        Args:
+            batch: Number of the batch in the epoch, counted from 0.
+            logs: Losses and metrics of the evaluation so far, by name.
+        """
 
     def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Called before a batch in `predict`."""
+        """Called before a batch in `predict`.
+
+        Args:
+            batch: Number of the batch in the epoch, counted from 0.
+            logs: Empty.
+        """
 
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Called after a batch in `predict`, with its outputs in `logs["outputs"]`."""
+        """Called after a batch in `predict`.
+
+        Args:
+            batch: Number of the batch in the epoch, counted from 0.
+            logs: The outputs of the batch, as `outputs`.
+        """
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Called when `fit` begins."""
+        """Called when `fit` begins.
+
+        Args:
+            logs: Empty.
+        """
 
     def on_train_end(self, logs: Logs = None) -> None:
-        """Called when `fit` ends, with the logs of the last epoch."""
+        """Called when `fit` ends.
+
+        Args:
+            logs: Losses and metrics of the last epoch, by name.
+        """
 
     def on_test_begin(self, logs: Logs = None) -> None:
-        """Called when `evaluate` or validation begins."""
+        """Called when `evaluate` or validation begins.
+
+        Args:
+            logs: Empty.
+        """
 
     def on_test_end(self, logs: Logs = None) -> None:
-        """Called when `evaluate` or validation ends."""
+        """Called when `evaluate` or validation ends.
+
+        Args:
+            logs: Losses and metrics of the evaluation, by name.
+        """
 
     def on_predict_begin(self, logs: Logs = None) -> None:
-        """Called when `predict` begins."""
+        """Called when `predict` begins.
+
+        Args:
+            logs: Empty.
+        """
 
     def on_predict_end(self, logs: Logs = None) -> None:
-        """Called when `predict` ends."""
+        """Called when `predict` ends.
+
+        Args:
+            logs: Empty.
+        """
 
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))

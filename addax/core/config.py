@@ -66,7 +66,13 @@ _COMPUTED_WITH = ("floatx", "epsilon", "image_data_format", "flash_attention", "
 
 
 def get(name: str) -> Any:
-    """The value of setting `name`.
+    """Returns the value of a setting.
+
+    Args:
+        name: Name of the setting.
+
+    Raises:
+        ValueError: There is no such setting.
 
     >>> get("summary_style")
     'rich'
@@ -77,7 +83,14 @@ def get(name: str) -> Any:
 
 
 def set(name: str, value: Any) -> None:
-    """Changes setting `name` to `value` for the whole process.
+    """Changes a setting for the whole process.
+
+    Args:
+        name: Name of the setting.
+        value: Its new value.
+
+    Raises:
+        ValueError: There is no such setting.
 
     >>> set("check_finite", False); get("check_finite"); set("check_finite", True)
     False
@@ -97,7 +110,14 @@ def floatx() -> str:
 
 
 def set_floatx(value: str) -> None:
-    """Changes the default float dtype: 'bfloat16', 'float16', 'float32' or 'float64'."""
+    """Changes the default float dtype.
+
+    Args:
+        value: "bfloat16", "float16", "float32" or "float64".
+
+    Raises:
+        ValueError: The dtype is none of these.
+    """
     accepted = ("bfloat16", "float16", "float32", "float64")
     if value not in accepted:
         raise ValueError(f"Unknown `floatx` value: {value!r}. Expected one of {accepted}")
@@ -110,7 +130,11 @@ def epsilon() -> float:
 
 
 def set_epsilon(value: float) -> None:
-    """Changes the small number that keeps divisions and logarithms finite."""
+    """Changes the small number that keeps divisions and logarithms finite.
+
+    Args:
+        value: A small positive float; 1e-7 by default.
+    """
     _settings["epsilon"] = value
 
 
@@ -120,7 +144,14 @@ def image_data_format() -> str:
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Changes the default axis order of images: 'channels_last' or 'channels_first'."""
+    """Changes the default axis order of images.
+
+    Args:
+        data_format: "channels_last" or "channels_first".
+
+    Raises:
+        ValueError: The order is neither.
+    """
     _settings["image_data_format"] = standardize_data_format(data_format)
 
 
@@ -193,12 +224,20 @@ def _limit(name: str, value: int | None) -> None:
 
 
 def set_max_epochs(max_epochs: int | None) -> None:
-    """Limits the epochs of every `fit`, for quick trials of long scripts (env KERAS_MAX_EPOCHS)."""
+    """Limits the epochs of every `fit`, for quick trials of long scripts (env KERAS_MAX_EPOCHS).
+
+    Args:
+        max_epochs: Largest number of epochs; None for no limit.
+    """
     _limit("max_epochs", max_epochs)
 
 
 def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
-    """Limits the steps of every epoch, for quick trials of long scripts (env KERAS_MAX_STEPS_PER_EPOCH)."""
+    """Limits the steps of every epoch, for quick trials of long scripts (env KERAS_MAX_STEPS_PER_EPOCH).
+
+    Args:
+        max_steps_per_epoch: Largest number of steps; None for no limit.
+    """
     _limit("max_steps_per_epoch", max_steps_per_epoch)
 
 

@@ -19,7 +19,13 @@ _ALIASES |= dict.fromkeys(("float", "complex", "long"), "")
 
 
 def standardize_dtype(dtype: Any) -> str:
-    """The name of `dtype`, given as a name, a Python type, or a dtype of NumPy, JAX or torch.
+    """Returns the name of a dtype.
+
+    Args:
+        dtype: A name, a Python type, or a dtype of NumPy, JAX or torch; None for floatx.
+
+    Raises:
+        ValueError: The dtype is unknown.
 
     >>> standardize_dtype(float), standardize_dtype(np.int8), standardize_dtype(None)
     ('float32', 'int8', 'float32')
@@ -44,17 +50,32 @@ def standardize_dtype(dtype: Any) -> str:
 
 
 def is_float(dtype: Any) -> bool:
-    """Returns whether `dtype` is a floating-point dtype."""
+    """Returns whether `dtype` is a floating-point dtype.
+
+    Args:
+        dtype: Name of a dtype.
+    """
     return "float" in standardize_dtype(dtype)
 
 
 def is_int(dtype: Any) -> bool:
-    """Returns whether `dtype` is an integer dtype."""
+    """Returns whether `dtype` is an integer dtype.
+
+    Args:
+        dtype: Name of a dtype.
+    """
     return "int" in standardize_dtype(dtype)
 
 
 def numpy_dtype(dtype: Any) -> np.dtype:
-    """The NumPy dtype of `dtype`, those of ml_dtypes (bfloat16, float8) included."""
+    """Returns the NumPy dtype of a dtype, including those of ml_dtypes (bfloat16, float8).
+
+    Args:
+        dtype: See `standardize_dtype`.
+
+    Raises:
+        TypeError: NumPy has no such dtype.
+    """
     name = standardize_dtype(dtype)
     try:
         return np.dtype(name)

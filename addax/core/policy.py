@@ -101,7 +101,11 @@ class DTypePolicy:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
-        """Returns the policy of a config; `source_name`, which older files of Keras hold, is ignored."""
+        """Returns the policy of a config.
+
+        Args:
+            config: Result of `get_config`; `source_name`, which older files have, is ignored.
+        """
         return cls(**{key: value for key, value in config.items() if key != "source_name"})
 
     def __eq__(self, other: object) -> bool:

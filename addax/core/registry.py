@@ -139,7 +139,11 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 
 def get_registered_name(obj: Any) -> str:
-    """The name `obj` was registered under, else its own name."""
+    """Returns the name that an object was registered under, or else its own name.
+
+    Args:
+        obj: A class or function.
+    """
     own = str(getattr(obj, "__name__", type(obj).__name__))
     # A model's class that is given inputs and outputs becomes one of the same name, derived from it.
     same = [c for c in obj.__mro__ if c.__name__ == own] if inspect.isclass(obj) else [obj]
@@ -152,7 +156,13 @@ def get_registered_name(obj: Any) -> str:
 def get_registered_object(
     name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
 ) -> Any:
-    """The object that was registered as `name`, or None. `custom_objects` and the active scopes come first."""
+    """Returns the object that was registered under a name, or None.
+
+    Args:
+        name: The name, with its package.
+        custom_objects: Dict from names to objects, which is searched first, before the active scopes.
+        module_objects: Dict from names to objects, which is searched last.
+    """
     for table in (custom_objects, thread.custom_objects, _registered, module_objects):
         if table and name in table:
             return table[name]
@@ -166,7 +176,11 @@ def get_custom_objects() -> dict[str, Any]:
 
 @contextmanager
 def custom_object_scope(custom_objects: dict[str, Any]) -> Iterator[None]:
-    """Within it, names in files and in `get(...)` may stand for the objects of this dict."""
+    """Lets names in files and in `get(...)` stand for the given objects within the context.
+
+    Args:
+        custom_objects: Dict from names to classes and functions.
+    """
     with thread.setting(custom_objects={**thread.custom_objects, **custom_objects}):
         yield
 

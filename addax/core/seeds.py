@@ -86,7 +86,11 @@ class SeedGenerator:
         self.state.path = f"{self.name}/seed_generator_state"
 
     def next(self, ordered: bool = True) -> Any:
-        """Returns the current key, uint32 of shape `(2,)`, and advances the state."""
+        """Returns the current key, uint32 of shape `(2,)`, and advances the state.
+
+        Args:
+            ordered: Ignored; for compatibility with Keras.
+        """
         del ordered
         with lending.lock:  # or two threads would get the same key
             key = self.state.value

@@ -247,11 +247,19 @@ class Variable(TensorOperators[Array]):
         self._value, self._initializer = value, None
 
     def assign_add(self, value: Any) -> Any:
-        """Adds `value`; returns the new value."""
+        """Adds `value`; returns the new value.
+
+        Args:
+            value: Array of the shape of the variable, or one that broadcasts with it.
+        """
         return self.assign(self.value_uncast() + _unwrap(value))
 
     def assign_sub(self, value: Any) -> Any:
-        """Subtracts `value`; returns the new value."""
+        """Subtracts `value`; returns the new value.
+
+        Args:
+            value: Array of the shape of the variable, or one that broadcasts with it.
+        """
         return self.assign(self.value_uncast() - _unwrap(value))
 
     def value_uncast(self) -> Any:

@@ -80,7 +80,11 @@ class LayoutMap(MutableMapping):
         return len(self._rules)
 
     def matching(self, path: str) -> list[str]:
-        """Returns the keys that match a path as a whole."""
+        """Returns the keys that match a path as a whole.
+
+        Args:
+            path: Path of a variable.
+        """
         return [key for key in self._rules if key == path or re.fullmatch(key, path)]
 
     def check_used(self, paths: Iterable[str]) -> None:

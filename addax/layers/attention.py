@@ -135,7 +135,12 @@ class Attention(Layer):
         return None if mask is None else mask[0]
 
     def scores(self, query: Tensor, key: Tensor) -> Any:
-        """Returns the score of each query against each key, `(..., queries, keys)`."""
+        """Returns the score of each query against each key, `(..., queries, keys)`.
+
+        Args:
+            query: Queries, `(..., queries, features)`.
+            key: Keys, `(..., keys, features)`.
+        """
         if self.score_mode == "dot":
             found = matmul(query, swapaxes(key, -2, -1))
             return found if self.scale is None else multiply(found, self.scale)

@@ -109,7 +109,11 @@ class TorchModuleWrapper(Layer):
         return outputs
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Returns `output_shape`, or else the shape of what the module returns."""
+        """Returns `output_shape`, or else the shape of what the module returns.
+
+        Args:
+            input_shape: Shape of the input, with the batch axis.
+        """
         return super().compute_output_shape(*args, **kwargs) if self.output_shape is None else self.output_shape
 
     def get_config(self) -> Config:

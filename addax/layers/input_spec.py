@@ -61,7 +61,11 @@ class InputSpec:
 
     @classmethod
     def from_config(cls, config: Config) -> InputSpec:
-        """Makes a spec from what `get_config` returned."""
+        """Makes a spec from what `get_config` returned.
+
+        Args:
+            config: Result of `get_config`.
+        """
         return cls(**config)
 
     def check(self, shape: Shape, dtype: DTypeLike, layer_name: str, position: int, path: str = "") -> None:

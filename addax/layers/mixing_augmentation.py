@@ -122,7 +122,13 @@ class MixUp(BaseImagePreprocessingLayer):
         return _mixed(images, *self._weights(transformation))
 
     def transform_labels(self, labels: Tensor, transformation: Transformation, training: bool = True) -> Tensor:
-        """Mixes labels, one-hot or numbers, as the images are."""
+        """Mixes labels, one-hot or numbers, as the images are.
+
+        Args:
+            labels: Labels of a batch, `(batch, ...)`.
+            transformation: Result of `get_random_transformation`; None leaves labels unchanged.
+            training: Whether the layer is called in training.
+        """
         if transformation is None or not training:
             return labels
         return _mixed(jnp.asarray(labels), *self._weights(transformation))
@@ -130,13 +136,23 @@ class MixUp(BaseImagePreprocessingLayer):
     def transform_segmentation_masks(
         self, segmentation_masks: Tensor, transformation: Transformation, training: bool = True
     ) -> Tensor:
-        """Mixes masks as the images are."""
+        """Mixes masks as the images are.
+
+        Args:
+            segmentation_masks: Masks of a batch.
+            transformation, training: See `transform_labels`.
+        """
         return MixUp.transform_labels(self, segmentation_masks, transformation, training)
 
     def transform_bounding_boxes(
         self, bounding_boxes: Boxes, transformation: Transformation, training: bool = True
     ) -> Boxes:
-        """Returns the boxes of both images of each mixture."""
+        """Returns the boxes of both images of each mixture.
+
+        Args:
+            bounding_boxes: Dict with "boxes" and "labels" of a batch.
+            transformation, training: See `transform_labels`.
+        """
         if transformation is None or not training:
             return bounding_boxes
         order = transformation["permutation_order"]

@@ -272,7 +272,11 @@ class StackedRNNCells(Layer):
         return inputs, new_states
 
     def get_initial_state(self, batch_size: int | None = None) -> list:
-        """Returns the initial states of the cells."""
+        """Returns the initial states of the cells.
+
+        Args:
+            batch_size: Rows per batch.
+        """
         return [initial_state(cell, batch_size, self.compute_dtype) for cell in self.cells]
 
     @classmethod

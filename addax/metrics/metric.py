@@ -142,7 +142,14 @@ class Metric(Owner):
             v.assign(np.zeros(v.shape, numpy_dtype(v._dtype)))
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
-        """Updates the states with a batch; defined by subclasses."""
+        """Updates the states with a batch; defined by subclasses.
+
+        Args:
+            *args, **kwargs: In most metrics `y_true`, `y_pred` and `sample_weight`, arrays of a batch.
+
+        Raises:
+            NotImplementedError: The subclass doesn't define it.
+        """
         raise NotImplementedError(f"Metric {type(self).__name__} does not define `update_state`.")
 
     def result(self) -> Any:

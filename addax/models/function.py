@@ -70,7 +70,11 @@ class Function(Operation):
         return self._graph.run(self._checked(inputs), lambda node, args, kwargs: node.operation(*args, **kwargs))
 
     def compute_output_spec(self, inputs: Tree) -> Any:
-        """Returns the KerasTensors that a call with these inputs would return."""
+        """Returns the KerasTensors that a call with these inputs would return.
+
+        Args:
+            inputs: KerasTensors, in the structure of the inputs.
+        """
         return self._graph.run(
             self._checked(inputs), lambda node, args, kwargs: node.operation.compute_output_spec(*args, **kwargs)
         )

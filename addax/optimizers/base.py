@@ -534,7 +534,11 @@ class Optimizer(OptimizerVariables):
         return multipliers_of([v.path for v in self._trainable_variables], self._multipliers)
 
     def decay_of(self, variable: Variable) -> float | None:
-        """Returns the weight decay of `variable`, unless it is excluded."""
+        """Returns the weight decay of `variable`, unless it is excluded.
+
+        Args:
+            variable: A variable that the optimizer was built with.
+        """
         return self.weight_decay
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:

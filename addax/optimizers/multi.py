@@ -95,7 +95,11 @@ class OptimizerMap(MutableMapping):
 
     @classmethod
     def from_config(cls, config: Config) -> OptimizerMap:
-        """Returns the map that a config describes."""
+        """Returns the map that a config describes.
+
+        Args:
+            config: Result of `get_config`.
+        """
         entries = {key: deserialize_keras_object(o) for key, o in config["optimizer_map"].items()}
         return cls(deserialize_keras_object(config["default_optimizer"]), entries)
 

@@ -46,7 +46,11 @@ class QuantizationConfig:
 
     @classmethod
     def from_config(cls, config: Config) -> QuantizationConfig:
-        """Returns the quantization config that `get_config` described."""
+        """Returns the quantization config that `get_config` described.
+
+        Args:
+            config: Result of `get_config`.
+        """
         return cls(
             **{
                 key: deserialize_keras_object(value) if isinstance(value, dict) and "class_name" in value else value
@@ -56,12 +60,22 @@ class QuantizationConfig:
 
     @staticmethod
     def weight_quantizer_or_default(config: QuantizationConfig | None, default: Any) -> Any:
-        """Returns the weight quantizer of `config`, or `default` if there is none."""
+        """Returns the weight quantizer of `config`, or `default` if there is none.
+
+        Args:
+            config: A quantization config, or None.
+            default: A quantizer.
+        """
         return default if config is None or config.weight_quantizer is None else config.weight_quantizer
 
     @staticmethod
     def activation_quantizer_or_default(config: QuantizationConfig | None, default: Any) -> Any:
-        """Returns the activation quantizer of `config` (None not to quantize), or `default` without a config."""
+        """Returns the activation quantizer of `config` (None not to quantize), or `default` without a config.
+
+        Args:
+            config: A quantization config, or None.
+            default: A quantizer.
+        """
         return default if config is None else config.activation_quantizer
 
 

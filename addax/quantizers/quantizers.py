@@ -116,6 +116,9 @@ def get(identifier: Any, **kwargs: Any) -> Any:
 def serialize(initializer: Quantizer) -> Config:
     """Returns the config of a quantizer.
 
+    Args:
+        initializer: The quantizer.
+
     >>> keras.quantizers.serialize(keras.quantizers.AbsMaxQuantizer())["class_name"]
     'AbsMaxQuantizer'
     """

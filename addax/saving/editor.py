@@ -225,7 +225,11 @@ class KerasFileEditor:
                     writer.add(place.lstrip("/"), place.rpartition("/")[2], arrays)
 
     def resave_weights(self, filepath: str | os.PathLike) -> None:
-        """Writes the weights; see `save`."""
+        """Writes the weights; see `save`.
+
+        Args:
+            filepath: Path of the new file.
+        """
         self.save(filepath)
 
 
