@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 
 from .config import thread
 
@@ -30,6 +31,15 @@ def auto_name(prefix: str) -> str:
     count = _counts[prefix]
     _counts[prefix] += 1
     return f"{prefix}_{count}" if count else prefix
+
+
+def path_matches(path: str, pattern: str) -> bool:
+    """Returns whether a path, or its end from one of its names on, matches a pattern with `*`, `?` and `[...]`.
+
+    >>> [path_matches("net/block/conv", pattern) for pattern in ("conv", "block/*", "*", "blo*", "net")]
+    [True, True, True, True, False]
+    """
+    return fnmatchcase(path, pattern) or fnmatchcase(path, f"*/{pattern}")
 
 
 def get_uid(prefix: str = "") -> int:

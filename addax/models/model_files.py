@@ -9,12 +9,12 @@ from typing import Any, BinaryIO, TypeAlias
 
 from ..core.late import provided
 from ..core.serialization import serialize_keras_object
-from ..training.trainer import Trainer
+from .model_tools import ModelTools
 
 PathLike: TypeAlias = str | os.PathLike
 
 
-class ModelFiles(Trainer):
+class ModelFiles(ModelTools):
     """A model that can be printed, saved and exported."""
 
     def to_json(self, **kwargs: Any) -> str:

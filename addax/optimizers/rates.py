@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..core.naming import name_scope
+from ..core.naming import name_scope, path_matches
 from ..core.op import TensorLike
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.types import Config
@@ -110,16 +109,12 @@ def multipliers_of(paths: Sequence[str], multipliers: Mapping[str, float]) -> tu
     (0.1, 1.0)
     """
     for pattern in multipliers:
-        if not any(_matches(path, pattern) for path in paths):
+        if not any(path_matches(path, pattern) for path in paths):
             raise ValueError(
                 f"`learning_rate_multipliers` has the pattern '{pattern}', which matches the path of no trainable "
                 f"variable. The paths are: {', '.join(paths[:20])}{', ...' if len(paths) > 20 else ''}."
             )
-    return tuple(next((f for p, f in multipliers.items() if _matches(path, p)), 1.0) for path in paths)
-
-
-def _matches(path: str, pattern: str) -> bool:
-    return fnmatchcase(path, pattern) or fnmatchcase(path, f"*/{pattern}")
+    return tuple(next((f for p, f in multipliers.items() if path_matches(path, p)), 1.0) for path in paths)
 
 
 def check_multipliers(value: Any) -> dict[str, float]:

@@ -20,6 +20,7 @@ __all__ = [
     "ExponentialDecay",
     "InverseTimeDecay",
     "LearningRateSchedule",
+    "OneCycle",
     "PiecewiseConstantDecay",
     "PolynomialDecay",
     "deserialize",
@@ -317,6 +318,64 @@ class CosineDecayRestarts(LearningRateSchedule):
             within = (done - before) / self.t_mul**wave
         height = 0.5 * self.m_mul**wave * (1 + jnp.cos(math.pi * within))
         return self.initial_learning_rate * ((1 - self.alpha) * height + self.alpha)
+
+
+class OneCycle(LearningRateSchedule):
+    """One cycle: the rate rises along a cosine to its largest value, and falls along another to almost nothing.
+
+    Args:
+        maximal_learning_rate: The largest rate.
+        total_steps: Number of steps of the whole training; afterwards the rate stays as it is.
+        warmup_fraction: Fraction of the steps in which the rate rises, in (0, 1).
+        initial_divisor: The largest rate divided by the first one.
+        final_divisor: The first rate divided by the last one.
+        name: Name.
+
+    Raises:
+        ValueError: An argument is out of range.
+
+    After Smith and Topin (2017, https://arxiv.org/abs/1708.07120).
+
+    >>> rate = keras.optimizers.schedules.OneCycle(1.0, 100)
+    >>> [round(float(rate(step)), 2) for step in (0, 15, 30, 65, 100)]
+    [0.04, 0.52, 1.0, 0.5, 0.0]
+    """
+
+    def __init__(
+        self,
+        maximal_learning_rate: float,
+        total_steps: int,
+        warmup_fraction: float = 0.3,
+        initial_divisor: float = 25.0,
+        final_divisor: float = 1e4,
+        name: str = "OneCycle",
+    ):
+        super().__init__()
+        _positive(
+            maximal_learning_rate=maximal_learning_rate,
+            total_steps=total_steps,
+            warmup_fraction=warmup_fraction,
+            initial_divisor=initial_divisor,
+            final_divisor=final_divisor,
+        )
+        if not warmup_fraction < 1:
+            raise ValueError(f"Argument `warmup_fraction` must be < 1. Received: warmup_fraction={warmup_fraction}")
+        self.maximal_learning_rate = maximal_learning_rate
+        self.total_steps = total_steps
+        self.warmup_fraction = warmup_fraction
+        self.initial_divisor = initial_divisor
+        self.final_divisor = final_divisor
+        self.name = name
+
+    def __call__(self, step: TensorLike) -> Array:
+        done = jnp.clip(_float(step) / self.total_steps, 0, 1)
+        rising = done / self.warmup_fraction
+        falling = (done - self.warmup_fraction) / (1 - self.warmup_fraction)
+        top, first = self.maximal_learning_rate, self.maximal_learning_rate / self.initial_divisor
+        up = first + (top - first) * 0.5 * (1 - jnp.cos(math.pi * rising))
+        last = first / self.final_divisor
+        down = last + (top - last) * 0.5 * (1 + jnp.cos(math.pi * falling))
+        return jnp.where(rising < 1, up, down)
 
 
 def _positive(**arguments: float) -> None:

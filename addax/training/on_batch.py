@@ -33,7 +33,7 @@ def on_batch(model: StepModel, kind: str, x: Tree, y: Tree, sample_weight: Tree,
     if kind == "predict":
         if not model.built:
             build_for(model, x)
-        return own(_one_step(model, kind, packed((x, None, None))))
+        return own(one_step(model, kind, packed((x, None, None))))
     if kind == "train":
         feeding.check_has_optimizer(model)
     prepare(model, *batch)
@@ -42,10 +42,10 @@ def on_batch(model: StepModel, kind: str, x: Tree, y: Tree, sample_weight: Tree,
         sample_weight = feeding.weighter_for(model, class_weight, batch)(y, sample_weight)
     with set_aside(model):
         model.reset_metrics()  # the logs are of this batch alone
-        return numpy_logs(_one_step(model, kind, packed((x, y, sample_weight))))
+        return numpy_logs(one_step(model, kind, packed((x, y, sample_weight))))
 
 
-def _one_step(model: StepModel, kind: str, data: tuple) -> Any:
+def one_step(model: StepModel, kind: str, data: tuple) -> Any:
     """Runs a step on a batch; returns its logs or outputs, on the device."""
     program = program_of(model, kind)
     try:
