@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from typing import Any
 
 from .. import layers
 from ..core.keras_tensor import KerasTensor
+from ..core.naming import name_scope
 from ..core.types import ActivationLike, Shape
 from ..layers import AveragePooling2D, MaxPooling2D
 from ..models.model import Functional
@@ -31,7 +33,11 @@ def _relu(x: KerasTensor) -> KerasTensor:
 
 def _adjust(previous: KerasTensor, halve: bool, filters: int, cell: str) -> KerasTensor:
     """Gives the output of the cell before the last the size and the channels of the last cell's."""
-    if halve:
+    if not halve and channels(previous) == filters:
+        return previous
+    with name_scope("adjust_block"), name_scope(f"adjust_{'reduction' if halve else 'projection'}_block_{cell}"):
+        if not halve:
+            return _norm(_conv(_relu(previous), filters, name=f"adjust_conv_projection_{cell}"), f"adjust_bn_{cell}")
         x = layers.Activation("relu", name=f"adjust_relu_1_{cell}")(previous)
         # Every second pixel, from the first and from the second on.
         even = layers.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_1_{cell}")(x)
@@ -40,9 +46,6 @@ def _adjust(previous: KerasTensor, halve: bool, filters: int, cell: str) -> Kera
         odd = layers.AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_2_{cell}")(odd)
         odd = _conv(odd, filters // 2, name=f"adjust_conv_2_{cell}")
         return _norm(layers.Concatenate(axis=channel_axis())([even, odd]), f"adjust_bn_{cell}")
-    if channels(previous) == filters:
-        return previous
-    return _norm(_conv(_relu(previous), filters, name=f"adjust_conv_projection_{cell}"), f"adjust_bn_{cell}")
 
 
 class _Cell:
@@ -62,18 +65,26 @@ class _Cell:
         x = _conv(_relu(x), self.filters, name=f"{self.kind}_conv_1_{self.name}")
         return _norm(x, f"{self.kind}_bn_1_{self.name}")
 
-    def separable(self, x: KerasTensor, size: int, place: str, stride: int = 1) -> KerasTensor:
+    @property
+    def scope(self) -> AbstractContextManager[None]:
+        """The scope of the paths of its weights."""
+        return name_scope(f"{self.kind}_A_block_{self.name}")
+
+    def separable(
+        self, x: KerasTensor, size: int, place: str, stride: int = 1, block: str | None = None
+    ) -> KerasTensor:
         """Applies relu, separable convolution and normalization, twice."""
         name = f"{self.kind}_{place}_{self.name}"
-        for i, strides in ((1, stride), (2, 1)):
-            x = _relu(x)
-            if strides == 2:
-                x = stride_padding(x, size, f"separable_conv_1_pad_{name}")
-            padding = "valid" if strides == 2 else "same"
-            convolution = layers.SeparableConv2D(
-                self.filters, size, strides=strides, padding=padding, use_bias=False, name=f"separable_conv_{i}_{name}"
-            )
-            x = _norm(convolution(x), f"separable_conv_{i}_bn_{name}")
+        with name_scope(f"block_{block or place[-1]}"), name_scope(f"separable_conv_block_{name}"):
+            for i, strides in ((1, stride), (2, 1)):
+                x = _relu(x)
+                if strides == 2:
+                    x = stride_padding(x, size, f"separable_conv_1_pad_{name}")
+                padding = "valid" if strides == 2 else "same"
+                convolution = layers.SeparableConv2D(
+                    self.filters, size, strides, padding, use_bias=False, name=f"separable_conv_{i}_{name}"
+                )
+                x = _norm(convolution(x), f"separable_conv_{i}_bn_{name}")
         return x
 
     def pool(self, x: KerasTensor, kind: type[layers.Layer], place: str, stride: int = 1) -> KerasTensor:
@@ -92,30 +103,33 @@ class _Cell:
 
 def _normal(x: KerasTensor, previous: KerasTensor, halve: bool, filters: int, name: str) -> KerasTensor:
     cell = _Cell("normal", name, filters)
-    p = _adjust(previous, halve, filters, name)
-    h = cell.squeezed(x)
-    sums = [
-        cell.add(cell.separable(h, 5, "left1"), cell.separable(p, 3, "right1"), "add_1"),
-        cell.add(cell.separable(p, 5, "left2"), cell.separable(p, 3, "right2"), "add_2"),
-        cell.add(cell.pool(h, AveragePooling2D, "left3"), p, "add_3"),
-        cell.add(cell.pool(p, AveragePooling2D, "left4"), cell.pool(p, AveragePooling2D, "right4"), "add_4"),
-        cell.add(cell.separable(h, 3, "left5"), h, "add_5"),
-    ]
-    return cell.concatenate([p, *sums])
+    with cell.scope:
+        p = _adjust(previous, halve, filters, name)
+        h = cell.squeezed(x)
+        sums = [
+            cell.add(cell.separable(h, 5, "left1"), cell.separable(p, 3, "right1"), "add_1"),
+            cell.add(cell.separable(p, 5, "left2"), cell.separable(p, 3, "right2"), "add_2"),
+            cell.add(cell.pool(h, AveragePooling2D, "left3"), p, "add_3"),
+            cell.add(cell.pool(p, AveragePooling2D, "left4"), cell.pool(p, AveragePooling2D, "right4"), "add_4"),
+            cell.add(cell.separable(h, 3, "left5"), h, "add_5"),
+        ]
+        return cell.concatenate([p, *sums])
 
 
 def _reduction(x: KerasTensor, previous: KerasTensor | None, halve: bool, filters: int, name: str) -> KerasTensor:
     """Adds a cell that halves the image. The first has no cell before the last."""
     cell = _Cell("reduction", name, filters)
-    p = x if previous is None else _adjust(previous, halve, filters, name)
-    h = cell.squeezed(x)
-    padded = stride_padding(h, 3, f"reduction_pad_1_{name}")
-    first = cell.add(cell.separable(h, 5, "left1", 2), cell.separable(p, 7, "right1", 2), "add_1")
-    second = cell.add(cell.pool(padded, MaxPooling2D, "left2", 2), cell.separable(p, 7, "right2", 2), "add_2")
-    third = cell.add(cell.pool(padded, AveragePooling2D, "left3", 2), cell.separable(p, 5, "right3", 2), "add3")
-    fourth = cell.add(second, cell.pool(first, AveragePooling2D, "left4"), None)
-    fifth = cell.add(cell.separable(first, 3, "left4"), cell.pool(padded, MaxPooling2D, "right5", 2), "add4")
-    return cell.concatenate([second, third, fourth, fifth])
+    with cell.scope:
+        p = x if previous is None else _adjust(previous, halve, filters, name)
+        h = cell.squeezed(x)
+        padded = stride_padding(h, 3, f"reduction_pad_1_{name}")
+        first = cell.add(cell.separable(h, 5, "left1", 2), cell.separable(p, 7, "right1", 2), "add_1")
+        second = cell.add(cell.pool(padded, MaxPooling2D, "left2", 2), cell.separable(p, 7, "right2", 2), "add_2")
+        third = cell.add(cell.pool(padded, AveragePooling2D, "left3", 2), cell.separable(p, 5, "right3", 2), "add3")
+        fourth = cell.add(second, cell.pool(first, AveragePooling2D, "left4"), None)
+        last = cell.separable(first, 3, "left4", block="5")
+        fifth = cell.add(last, cell.pool(padded, MaxPooling2D, "right5", 2), "add4")
+        return cell.concatenate([second, third, fourth, fifth])
 
 
 def _body(x: KerasTensor, given: Given, stem: int, filters: int, depth: int, skip: bool) -> KerasTensor:

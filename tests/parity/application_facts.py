@@ -10,6 +10,7 @@ import inspect
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -81,13 +82,23 @@ def label(name: str, arguments: dict[str, Any]) -> str:
     return f"{name}({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
 
 
+@contextmanager
+def without_values(lib: ModuleType) -> Iterator[None]:
+    """Within it, variables are made without values, and Keras forgets to make them at the end of a later scope."""
+    with lib.StatelessScope(initialize_variables=False):
+        try:
+            yield
+        finally:
+            lib.utils.clear_session(free_memory=False)
+
+
 def build(lib: ModuleType, name: str, arguments: dict[str, Any]) -> Any:
-    """Builds the network of a case, without values of weights where that is Keras's."""
+    """Builds the network of a case, without values of weights."""
     arguments = {"weights": None, **arguments}
     before = lib.config.image_data_format()
     lib.config.set_image_data_format(arguments.pop("data_format", "channels_last"))
     try:
-        with lib.StatelessScope():
+        with without_values(lib):
             for kind in ("input", "between"):
                 if kind in arguments:
                     tensor = lib.Input(arguments.pop(kind), name="mine_in")

@@ -91,5 +91,5 @@ def test_all_dtypes(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_64_bits(name: str) -> None:
     """Where JAX computes with them."""
-    with jax.experimental.enable_x64():
+    with jax.enable_x64(True):
         check(CASES[name], pairs(CASES[name], ["bool", "uint64", "int32", "int64", "bfloat16", "float32", "float64"]))
