@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.placement import own_path
 from .callback import Callback, Logs
 
 
@@ -36,16 +37,20 @@ class CSVLogger(Callback):
         self.writer: csv.DictWriter | None = None
         self._start = 0  # bytes of the file when the training began
 
+    @property
+    def _path(self) -> str:
+        return own_path(self.filename)
+
     def on_train_begin(self, logs: Logs = None) -> None:
-        self.append_header = not (self.append and os.path.exists(self.filename) and os.path.getsize(self.filename))
+        self.append_header = not (self.append and os.path.exists(self._path) and os.path.getsize(self._path))
         self.keys = None
         # A training that is resumed writes what was there when it began, and the rows so far, again: none is lost or
         # comes twice, whatever was written between the checkpoint and the end of the run before.
-        self._start = os.path.getsize(self.filename) if self.append and os.path.exists(self.filename) else 0
-        self.csv_file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115
+        self._start = os.path.getsize(self._path) if self.append and os.path.exists(self._path) else 0
+        self.csv_file = open(self._path, "a" if self.append else "w", newline="")  # noqa: SIM115
 
     def state(self) -> dict[str, Any]:
-        with open(self.filename, "rb") as file:
+        with open(self._path, "rb") as file:
             file.seek(self._start)
             return {"start": self._start, "written": file.read(), "keys": self.keys, "header": self.append_header}
 
@@ -53,12 +58,12 @@ class CSVLogger(Callback):
         self._start, self.keys, self.append_header = state["start"], state["keys"], state["header"]
         if self.csv_file is None or self.csv_file.closed:  # the training has ended: the file is whole
             return
-        with open(self.filename, "rb+") as file:
-            file.truncate(min(self._start, os.path.getsize(self.filename)))
+        with open(self._path, "rb+") as file:
+            file.truncate(min(self._start, os.path.getsize(self._path)))
             file.seek(0, os.SEEK_END)
             file.write(state["written"])
         self.csv_file.close()
-        self.csv_file = open(self.filename, "a", newline="")  # noqa: SIM115
+        self.csv_file = open(self._path, "a", newline="")  # noqa: SIM115
         if self.keys is not None:
             self.writer = self._make_writer()
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..core.engine import jax
 from ..core.errors import did_you_mean
 from ..core.ours import is_ours
+from ..core.placement import own_path
 from ..core.types import ArrayLike
 from ..core.warnings import warn
 from ..layers.embedding import Embedding
@@ -79,7 +80,7 @@ class TensorBoard(Callback):
         self.embeddings_freq = embeddings_freq
         self.embeddings_metadata = embeddings_metadata
         self._profiled = _batches(profile_batch)
-        self._board = _Board(Path(self.log_dir))
+        self._board = _Board(Path(own_path(self.log_dir)))
         self._profiling = False
         self._mark: Any = None  # of the step, in the profile
         self._step = 0  # batches of training so far

@@ -12,8 +12,12 @@ reduced to the layout of the weight (`read`).
 
 from __future__ import annotations
 
+import atexit
 import functools
 import math
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
@@ -21,7 +25,7 @@ import numpy as np
 
 from . import tree
 from .buffers import longer
-from .engine import jax, put
+from .engine import import_jax, jax, put
 from .late import provided
 from .types import Array, Tree
 
@@ -58,7 +62,9 @@ class Placement:
     Attributes:
         devices: Number of devices over which rows are spread.
         platform: Their platform ("cpu", "gpu", "tpu").
-        is_one_process: Whether all devices belong to this process.
+        is_one_process: Whether all devices belong to one process.
+        joins_rows: Whether each process makes batches with rows of its own.
+        is_main: Whether this is the process that writes files and shows progress.
     """
 
     def __init__(
@@ -78,6 +84,8 @@ class Placement:
         first = mesh.devices.flat[0]
         self.platform: str = first.platform
         self.is_one_process = all(d.process_index == first.process_index for d in mesh.devices.flat)
+        self.joins_rows = False
+        self.is_main: bool = self.is_one_process or jax.process_index() == 0
 
     def sharding(self, *axes: Any) -> Any:
         """Returns the sharding of arrays whose axes are spread over these axes of the mesh."""
@@ -254,6 +262,59 @@ def count() -> int:
     return 1 if _current is None else _current.devices
 
 
+def is_main() -> bool:
+    """Whether this is the process that writes files and shows progress, of those that train together."""
+    return _current is None or _current.is_main
+
+
+def is_shared() -> bool:
+    """Whether several processes train together: what each of them decides by itself must come out the same."""
+    return _current is not None and not _current.is_one_process
+
+
+def own_path(path: str) -> str:
+    """The path that this process writes to: in all but the main one it is below a temporary folder, of no use."""
+    if is_main():
+        return path
+    return os.path.join(_nowhere(), os.path.basename(os.path.normpath(path)))
+
+
+@functools.cache
+def _nowhere() -> str:
+    folder = tempfile.mkdtemp(prefix="addax-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def texts(text: str) -> list[str]:
+    """Returns the texts of all processes, in their order; each of them must call this."""
+    data = np.frombuffer(text.encode(), "uint8")
+    gather = import_jax("jax.experimental.multihost_utils").process_allgather
+    sizes = np.ravel(gather(np.array([data.size], "int32")))
+    padded = np.zeros(int(sizes.max()), "uint8")
+    padded[: data.size] = data
+    rows = np.reshape(gather(padded), (sizes.size, -1))
+    return [row[:size].tobytes().decode() for row, size in zip(rows, sizes)]
+
+
+def joined(batch: Tree) -> Tree:
+    """Returns a batch of the rows of all processes, where each makes batches of its own; any other as it is."""
+    if _current is None or not (_current.joins_rows and is_shared()):
+        return batch
+    gather = import_jax("jax.experimental.multihost_utils").process_allgather
+    return tree.map_structure(lambda a: a if a is None or not np.ndim(a) else gather(np.asarray(a), tiled=True), batch)
+
+
+def wait_for_all(what: str) -> None:
+    """Waits until all processes that train together are here.
+
+    Args:
+        what: A name of the place.
+    """
+    if is_shared():
+        import_jax("jax.experimental.multihost_utils").sync_global_devices(what)
+
+
 def put_as(x: Any, placement: Any) -> Any:
     """Puts an array that each process has whole on a device, or spreads it.
 
@@ -281,11 +342,17 @@ __all__ = [
     "current",
     "fetch",
     "for_a_program",
+    "is_main",
+    "is_shared",
+    "joined",
     "lay_out",
+    "own_path",
     "platform",
     "put_as",
     "put_data",
     "spreads_heads",
     "spreads_rows",
+    "texts",
     "use",
+    "wait_for_all",
 ]

@@ -12,6 +12,7 @@ from ..core import tree
 from ..core.config import floatx
 from ..core.dtypes import numpy_dtype
 from ..core.engine import is_jax_array
+from ..core.placement import joined
 from ..core.streams import set_streams, streams
 from ..core.types import ArrayLike, Data, Tree
 from ..core.warnings import warn
@@ -377,7 +378,7 @@ class EpochSteps:
             if step == start:
                 self._before = self._taken - 1 - start
             step += 1
-            yield batch
+            yield batch if isinstance(self.source, ArrayBatches) else joined(batch)
 
     def _pass(self, start: int = 0) -> Iterator[Batch]:
         """Yields all batches of the source; warns once if they may never end."""

@@ -1,5 +1,4 @@
 from .devices import get_device_count as get_device_count
-from .devices import initialize as initialize
 from .devices import list_devices as list_devices
 from .distributions import DataParallel as DataParallel
 from .distributions import Distribution as Distribution
@@ -11,6 +10,7 @@ from .layout_map import LayoutMap as LayoutMap
 from .mesh import DeviceMesh as DeviceMesh
 from .mesh import TensorLayout as TensorLayout
 from .mesh import distribute_tensor as distribute_tensor
+from .processes import initialize as initialize
 from .sharded import FullySharded as FullySharded
 from .sharded import auto as auto
 

@@ -71,6 +71,7 @@ class Distribution:
     @auto_shard_dataset.setter
     def auto_shard_dataset(self, auto_shard_dataset: bool) -> None:
         self._auto_shard_dataset = auto_shard_dataset
+        self.placement.joins_rows = not auto_shard_dataset
 
     @property
     def num_processes(self) -> int:
@@ -144,7 +145,9 @@ class Distribution:
     @functools.cached_property
     def placement(self) -> Placement:
         """Layouts of values, for programs."""
-        return Placement(self._device_mesh.backend_mesh, self._row_axes, self._sharding_of, object(), self._check)
+        found = Placement(self._device_mesh.backend_mesh, self._row_axes, self._sharding_of, object(), self._check)
+        found.joins_rows = not self._auto_shard_dataset
+        return found
 
     def _sharding_of(self, variable: Any) -> Any:
         given = variable._layout

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..core.disk import sync, sync_folder
+from ..core.placement import is_main, own_path
 
 _LONGEST = 200  # bytes of a name that a temporary name repeats; file systems take 255 in all
 
@@ -33,7 +35,8 @@ def _beside(path: str) -> str:
 def replacing(path: str) -> Iterator[str]:
     """Yields a path beside `path` to write a file to, which replaces `path` at the end and is removed after an error.
 
-    What was written is on the disk before the name is given to it. The mode of an old file is kept.
+    What was written is on the disk before the name is given to it. The mode of an old file is kept. Of processes that
+    train together, the main one's file is kept.
 
     Raises:
         FileNotFoundError: The folder of `path` does not exist.
@@ -45,6 +48,9 @@ def replacing(path: str) -> Iterator[str]:
     >>> target.read_text()
     'whole'
     """
+    if not is_main():
+        yield own_path(path)
+        return
     path = os.path.realpath(path)  # what a link points to, not the link
     temporary = _beside(path)
     _remove_left(temporary)
@@ -104,6 +110,10 @@ def replacing_folder(path: str) -> Iterator[str]:
     Raises:
         FileNotFoundError: The folder of `path` does not exist.
     """
+    if not is_main():
+        with tempfile.TemporaryDirectory() as nowhere:
+            yield nowhere
+        return
     path = os.path.realpath(path)
     temporary, old = _beside(path), _beside(path)
     os.mkdir(temporary)

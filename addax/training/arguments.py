@@ -12,6 +12,7 @@ from ..callbacks import Callback, CallbackList
 from ..checkpoints import Checkpoints
 from ..core import config as settings
 from ..core.errors import describe
+from ..core.placement import is_main
 from .limits import NO_LIMITS, Limits
 from .steps import StepModel
 
@@ -240,6 +241,7 @@ def callback_list(
     """Returns the callbacks of a run, with a progress bar and, where wanted, a `History`."""
     if isinstance(callbacks, CallbackList):
         return callbacks
+    verbose = verbose if is_main() else 0
     return CallbackList(
         callbacks,
         add_history=add_history,

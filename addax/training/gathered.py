@@ -9,6 +9,7 @@ from typing import Any
 
 from ..core import tree
 from ..core.buffers import own_copy
+from ..core.placement import is_shared
 from ..data.batches import Batch, EpochSteps, count_rows, packed
 from .device_loops import LONG_STEPS, can_run_steps, loop_length, why_slow
 from .dispatches import Dispatch, InFlight, Pauses, Run, loop_over
@@ -74,8 +75,9 @@ class Gathered:
                 yield self._one_by_one()
             stack.add(batch)
             # A slow iterable's batches are not waited for: the same program runs any number of them, so that no result
-            # depends on the clock.
-            if stack.is_full or self._pauses_after(stack.batches) or time.perf_counter() - self._began > _SLOW:
+            # depends on the clock. Processes that train together must start the same programs.
+            waited = time.perf_counter() - self._began > _SLOW and not is_shared()
+            if stack.is_full or self._pauses_after(stack.batches) or waited:
                 yield self._loop()
                 self._began = time.perf_counter()
             return

@@ -12,7 +12,7 @@ from ..checkpoints.folder import Saved
 from ..core.interrupts import guarded
 from ..core.types import Data, Tree
 from ..data.batches import Batches
-from . import feeding
+from . import agreement, feeding
 from .arguments import FitArguments, callback_list, limit_steps
 from .between import BetweenSteps
 from .epoch_metrics import accumulating
@@ -177,6 +177,7 @@ class Training:
             values: list[Any] = []
             try:
                 self.saver.begin(saved)
+                agreement.check(self)
                 with guarded():
                     self._epochs()
                 values = self.saver.values()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.engine import jax, jnp
+from ..core.placement import fetch
 from ..data.batches import ArrayBatches, Batch, packed
 from .diagnosis import all_finite, diagnose, row_list
 from .dispatches import Dispatch
@@ -34,7 +35,7 @@ class Segment:
     def __init__(self, epoch: int, state: State):
         self.epoch = epoch
         began = time.perf_counter()
-        self.state = [[np.array(jax.device_get(v), copy=True) for v in group] for group in state]
+        self.state = [[np.array(fetch(v), copy=True) for v in group] for group in state]
         self.cost = time.perf_counter() - began
         self.began = time.perf_counter()
         self.dispatches: list[tuple[int, list]] = []

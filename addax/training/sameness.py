@@ -159,7 +159,17 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     >>> differences({"arguments": {"batch_size": 32}}, {"arguments": {"batch_size": 16}})
     ['batch_size was 32 and is now 16']
     """
-    found = [f"{_name(path)} was {_short(a)} and is now {_short(b)}" for path, a, b in _differing(then, now, ())]
+    return told(then, now, "{} was {} and is now {}")
+
+
+def told(one: dict[str, Any], other: dict[str, Any], text: str) -> list[str]:
+    """Returns what differs between two results of `facts_of`, the first few by name.
+
+    Args:
+        one, other: The facts.
+        text: A text about one difference, to be filled with its name and both values.
+    """
+    found = [text.format(_name(path), _short(a), _short(b)) for path, a, b in _differing(one, other, ())]
     rest = len(found) - _MOST
     return [*found[:_MOST], f"{rest} more"] if rest > 0 else found
 
@@ -222,4 +232,4 @@ def _briefly(callback: Any) -> dict[str, Any]:
     }
 
 
-__all__ = ["UnderWay", "differences", "facts_of", "forgotten"]
+__all__ = ["UnderWay", "differences", "facts_of", "forgotten", "told"]

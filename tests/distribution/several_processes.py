@@ -1,0 +1,110 @@
+"""One of several processes that train together: PORT COUNT NUMBER CHECK KIND FOLDER are its arguments.
+
+With a COUNT of 1 the same is run over as many devices of one process. What a check returns is printed as JSON, and the
+tests compare it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import addax as keras
+from tests.distribution.several_devices import LABELS, ROWS, batches, mlp
+
+spread = keras.distribution
+NUMBER = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+
+
+def distribution(kind: str) -> Any:
+    return spread.DataParallel() if kind == "data" else spread.FullySharded(small=0)
+
+
+def train(kind: str, folder: str) -> Any:
+    """Trains, evaluates, predicts and saves; without a seed of the script's own."""
+    spread.set_distribution(distribution(kind))
+    model = mlp()
+    path = Path(folder)
+    callbacks = [
+        keras.callbacks.CSVLogger(str(path / "log.csv")),
+        keras.callbacks.ModelCheckpoint(str(path / "m.keras")),
+    ]
+    history = model.fit(
+        ROWS, LABELS, batch_size=50, epochs=2, verbose=2, validation_split=0.2, callbacks=callbacks
+    ).history
+    more = model.fit(batches(100), epochs=1, verbose=0).history
+    once = model.train_on_batch(ROWS[:13], LABELS[:13])
+    predicted = model.predict(ROWS[:13], verbose=0)
+    many = model.predict(ROWS, batch_size=8, verbose=0)
+    weights = model.get_weights()
+    model.save_weights(str(path / "m.weights.h5"))
+    copy = keras.models.clone_model(model)
+    if NUMBER == 0:
+        copy.load_weights(str(path / "m.weights.h5"))
+        assert all(np.array_equal(a, b) for a, b in zip(copy.get_weights(), weights))
+    return [history, more, float(once[0]), predicted.tolist(), many.sum().item(), [w.sum().item() for w in weights]]
+
+
+def differing(kind: str, folder: str) -> Any:
+    """What differs between the processes is told before the first step."""
+    spread.set_distribution(distribution(kind))
+    told = []
+
+    def attempt(seed: int | None, rows: int = 80) -> None:
+        if seed is not None:
+            keras.utils.set_random_seed(seed)
+        model = mlp()
+        try:
+            model.fit(ROWS[:rows], LABELS[:rows], batch_size=40, epochs=1, verbose=0)
+            told.append("")
+        except ValueError as error:
+            told.append(str(error))
+
+    attempt(None)
+    attempt(NUMBER)
+    attempt(3, rows=80 - NUMBER)
+    attempt(3)
+    return told
+
+
+def own_rows(kind: str, folder: str) -> Any:
+    """Each process makes the rows of its own devices: half of them."""
+    spread.set_distribution(distribution(kind))
+    alone = sys.argv[2] == "1"
+    spread.distribution().auto_shard_dataset = alone
+    half = slice(None) if alone else slice(20 * NUMBER, 20 * NUMBER + 20)
+    x, y = (np.concatenate([a[:40][half], a[40:80][half]]) for a in (ROWS, LABELS))
+    size = 40 if alone else 20
+
+    class Source(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, i: int) -> Any:
+            return x[i * size : (i + 1) * size], y[i * size : (i + 1) * size]
+
+    keras.utils.set_random_seed(7)
+    model = mlp()
+    return model.fit(Source(), epochs=2, verbose=0, shuffle=False).history
+
+
+def main() -> None:
+    port, count, number, check, kind, folder = sys.argv[1:7]
+    if int(count) > 1:
+        os.environ["KERAS_DISTRIBUTION_JOB_ADDRESSES"] = f"127.0.0.1:{port}"
+        os.environ["KERAS_DISTRIBUTION_NUM_PROCESSES"] = count
+        os.environ["KERAS_DISTRIBUTION_PROCESS_ID"] = number
+        spread.initialize()
+    if check == "train":
+        keras.utils.set_random_seed(7)
+    found = globals()[check](kind, folder)
+    print("found:", json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
