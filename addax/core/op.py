@@ -9,15 +9,15 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_args, get_origin, overload
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, overload
 
 from . import registry
-from .convert import to_tensor, unwrap
+from .convert import unwrap
 from .graph import OpCall
 from .keras_tensor import any_symbolic
+from .op_parameters import CONVERTERS, as_tensor, keep, kind_of
 from .ours import is_ours
-from .types import ArrayLike
 from .types import DTypeLike as DTypeLike
 
 F = TypeVar("F", bound=Callable)
@@ -80,11 +80,11 @@ class OpDefinition:
     def tensors(self) -> dict[str, Callable]:
         """Converters by parameter, for parameters that are arguments of the recorded call rather than settings."""
         names = getattr(self.fn, "__globals__", {})
-        kinds = {p.name: _kind(p.annotation, names) for p in self.signature.parameters.values()}
-        found = {name: _CONVERTERS[kind] for name, kind in kinds.items() if kind is not None}
+        kinds = {p.name: kind_of(p.annotation, names) for p in self.signature.parameters.values()}
+        found = {name: CONVERTERS[kind] for name, kind in kinds.items() if kind is not None}
         # `unwrap` keeps Python numbers for promotion with other tensors: with one tensor there are none.
         if list(found.values()) == [unwrap] and not self.variadic:
-            found = dict.fromkeys(found, _as_tensor)
+            found = dict.fromkeys(found, as_tensor)
         return found
 
     @functools.cached_property
@@ -104,7 +104,7 @@ class OpDefinition:
         """Converters of the positional parameters, in order, and the converter of the elements of `*args`."""
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         named = [p.name for p in self.signature.parameters.values() if p.kind in positional]
-        return [self.tensors.get(name, _keep) for name in named], self.tensors.get(self.variadic or "", _keep)
+        return [self.tensors.get(name, keep) for name in named], self.tensors.get(self.variadic or "", keep)
 
     def compute(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         named, rest = self.converters
@@ -158,45 +158,6 @@ class OpDefinition:
 
 
 _ABOUT_SHAPES = re.compile(r"shape|dimension|axis|axes|ndim|out.of.(range|bounds)|permutation|[Tt]oo many indices")
-
-
-def _keep(x: object) -> Any:
-    return x
-
-
-def _as_tensor(x: ArrayLike) -> Any:
-    # With one tensor argument there is nothing to promote with, so a Python number is converted.
-    return x if x is None else to_tensor(x)
-
-
-def _unwrap_all(xs: ArrayLike) -> Any:
-    return [unwrap(x) for x in xs] if isinstance(xs, (list, tuple)) else unwrap(xs)
-
-
-_CONVERTERS: dict[str, Callable] = {"Tensor": unwrap, "Tensors": _unwrap_all, "Argument": _keep}
-_SEQUENCES = (list, tuple, Sequence, Iterable)
-
-
-def _kind(annotation: object, names: dict[str, Any]) -> str | None:
-    """Returns the kind that an annotation marks: "Tensor", "Tensors" (a sequence of them), "Argument" or None.
-
-    Annotations may be objects or, with `from __future__ import annotations`, text, which is evaluated in the module's
-    `names`. That happens when an op is first used: importing the ops evaluates nothing.
-    """
-    annotation = getattr(annotation, "__forward_arg__", annotation)  # text inside `list["Image"]`
-    if isinstance(annotation, str):
-        try:
-            return _kind(eval(annotation, names), names)
-        except Exception:  # a name known only to the type checker, or local to a function
-            return next((mark for mark in ("Tensor", "Argument") if mark in annotation), None)
-    annotation = getattr(annotation, "__value__", annotation)  # `type Image = TensorLike`
-    mark = next((m for m in getattr(annotation, "__metadata__", ()) if m in ("Tensor", "Argument")), None)
-    if mark is not None:
-        return mark
-    inside = [kind for part in get_args(annotation) if (kind := _kind(part, names)) is not None]
-    if not inside:
-        return None
-    return "Tensors" if get_origin(annotation) in _SEQUENCES and inside[0] == "Tensor" else inside[0]
 
 
 def _note_call(error: Exception, definition: OpDefinition, args: tuple, kwargs: dict[str, Any]) -> None:
