@@ -14,7 +14,8 @@ from ..core.lending import State
 from ..core.types import Array, Tree
 from ..data.batches import count_rows, packed
 from .executables import spec_of
-from .program import Program, batch_spec, merged, take_rows
+from .program import Program
+from .specs import batch_spec, merged, take_rows
 from .xla import no_loop, seconds
 
 _DISPATCH = 0.1  # seconds that a dispatch of many steps may take

@@ -26,8 +26,9 @@ from ..data.batches import ArrayBatches, packed
 from .dispatches import Dispatch
 from .gathered import Gathered
 from .plans import ArrayPlan
-from .program import Program, State, array_spec, batch_spec
+from .program import Program, State
 from .runner import Observer, Runner
+from .specs import array_spec, batch_spec
 from .steps import StepModel
 from .xla import has_primitive, options_are_known
 

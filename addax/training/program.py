@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core import config as settings
-from ..core import lending, placement, tracing, tree
-from ..core.engine import jax, jnp, refuse_if_forked
+from ..core import lending, placement, tracing
+from ..core.engine import jax, refuse_if_forked
 from ..core.fingerprint import Description, changes
 from ..core.jax_inside import trace_context
 from ..core.lending import Loan, State
@@ -21,6 +21,7 @@ from . import functions
 from .executables import Executable, Function, dict_keys, shared, spec_of
 from .padding import Sizes, can_leave_out, is_rowwise, row_count, valid_rows
 from .prepare import check_optimizer
+from .specs import merged, take_rows
 from .steps import GROUPS, StepModel
 
 # What is compiled: functions of a description (whose program says what is computed), a static argument, the values of
@@ -68,8 +69,7 @@ class Program:
         self._step, custom = functions.step_of(model, kind)
         ours = all(is_ours(getattr(model, n)) for n in (f"{kind}_step", "compute_metrics"))
         builtin = kind != "predict" and not custom and ours
-        can_compile = model.supports_jit and not custom and not model._computes_with_text()
-        self.eager = model.run_eagerly or not can_compile
+        self.eager = _runs_eagerly(model, custom)
         if self.eager:
             self.spread = None
         self.is_builtin = builtin and not self.eager
@@ -323,9 +323,8 @@ class Program:
         return type(None), ()
 
 
-def merged(old: list[Any], new: list[Any]) -> list[Any]:
-    """The values of variables after a step that returned None for those it left alone."""
-    return [o if n is None else n for o, n in zip(old, new)]
+def _runs_eagerly(model: Any, custom: bool) -> bool:
+    return model.run_eagerly or custom or not model.supports_jit or model._computes_with_text()
 
 
 def _group(model: Any, name: str) -> list[Variable]:
@@ -352,18 +351,3 @@ def program_key(model: Any, kind: str) -> tuple:
     """Returns what a program depends on besides the shapes of the data; a change of it recompiles."""
     groups = tuple(tuple(id(v) for v in _group(model, name)) for name in GROUPS[kind])
     return groups, functions.custom_function(model, kind), placement.current()
-
-
-def array_spec(a: Any, rows: int | None = None) -> Any:
-    """Returns JAX's spec of an array, or of `rows` rows of it."""
-    shape = a.shape if rows is None else (rows, *a.shape[1:])
-    return jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(a.dtype))
-
-
-def batch_spec(arrays: Any, size: int) -> Any:
-    """Returns JAX's specs of batches of `size` rows of these arrays."""
-    return tree.map_structure(lambda a: None if a is None else array_spec(a, size), arrays)
-
-
-def take_rows(arrays: Any, rows: Any) -> Any:
-    return tree.map_structure(lambda a: None if a is None else jnp.take(a, rows, axis=0, mode="clip"), arrays)
