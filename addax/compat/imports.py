@@ -66,6 +66,11 @@ class _Loader(Loader):
         sys.modules[module.__name__] = self.found
 
 
+def _front() -> ModuleType:
+    """Returns `addax`, which imports this module, so that it can't be imported above."""
+    return importlib.import_module("addax")
+
+
 class _Keras(ModuleType):
     """The module `keras`: addax, but for its version, which programs and libraries compare with Keras's."""
 
@@ -73,7 +78,7 @@ class _Keras(ModuleType):
         super().__init__("addax")
         self.__path__: list[str] = []
         self.__version__ = KERAS_API_VERSION
-        self.__all__ = importlib.import_module("addax").__all__
+        self.__all__ = _front().__all__
 
     @staticmethod
     def version() -> str:
@@ -83,10 +88,10 @@ class _Keras(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name == "src":
             return importlib.import_module("keras.src")
-        return getattr(importlib.import_module("addax"), name)
+        return getattr(_front(), name)
 
     def __dir__(self) -> list[str]:
-        return dir(importlib.import_module("addax"))
+        return dir(_front())
 
 
 def _loader(name: str) -> Loader:
@@ -112,7 +117,7 @@ def _addax_module(name: str, inner: str) -> ModuleType:
     Raises:
         ModuleNotFoundError: addax has no such module.
     """
-    module = importlib.import_module("addax")
+    module = _front()
     for part in _FOLDED.get(inner, inner).split("."):
         public = getattr(module, "__all__", ())
         found = f"{module.__name__}.{part}"
@@ -141,21 +146,26 @@ def _import(
     return _python_import(name, globals, locals, fromlist or (), level)
 
 
+def _library_gets_stand_in(name: str, fromlist: Sequence[str]) -> bool:
+    """Returns whether an import statement of a library, about TensorFlow, gets the stand-in or addax's modules.
+
+    One that asks for nothing but Keras does, whether TensorFlow is there or not. So does one that would end the program
+    if TensorFlow is missing: the stand-in names what it lacks.
+    """
+    asks_for_keras = tensorflow.keras_name(name) is not None or (name == "tensorflow" and tuple(fromlist) == ("keras",))
+    if PathFinder.find_spec("tensorflow") is not None:
+        return asks_for_keras and bool(fromlist)
+    return asks_for_keras or would_end_the_program(_HERE)
+
+
 def _import_tensorflow(name: str, importer: Mapping[str, Any] | None, fromlist: Sequence[str]) -> ModuleType | None:
     """Returns what an import statement about TensorFlow gives; None where TensorFlow itself is meant."""
-    keras = tensorflow.keras_name(name)
     if is_program(importer):
         config.set("summary_style", "classic")
     else:
         if isinstance(sys.modules.get("tensorflow"), tensorflow.StandIn):
             _pop_modules("tensorflow")
-        # A library that asks for nothing but Keras gets it, whether TensorFlow is there or not. One that stops without
-        # TensorFlow may go by the stand-in, which names what it lacks.
-        asks_for_keras = keras is not None or (name == "tensorflow" and tuple(fromlist) == ("keras",))
-        exists = PathFinder.find_spec("tensorflow") is not None
-        if exists and not (asks_for_keras and fromlist):
-            return None
-        if not asks_for_keras and not would_end_the_program(_HERE):
+        if not _library_gets_stand_in(name, fromlist):
             return None
     if name == "tensorflow":
         for part in fromlist:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from struct import error as StructError
 from struct import pack, unpack, unpack_from
 from typing import Any, BinaryIO, NoReturn
@@ -38,6 +38,17 @@ _FLOATS = {
 }
 _BOOL = b"\x02\x00\x00\x01\x00\x00\x00" + b"\x10\x08\x00\x00\x01\x00\x00\x00\x00\x00\x08\x00"
 _BOOL += b"FALSE\0\0\0TRUE\0\0\0\0\0\1"
+_VARIABLE = 9  # the class of texts of variable length
+# By the class of a type: whether its size, its bits and the bytes of the message are those that h5py writes.
+_TYPES: dict[int, Callable[[int, int, bytes], bool]] = {
+    0: lambda size, bits, body: size in (1, 2, 4, 8) and bits < 16 and unpack_from("<HH", body, 8) == (0, 8 * size),
+    1: lambda size, bits, body: bits & 0xFF in (0x20, 0x21) and _FLOATS.get((size, bits >> 8)) == body[8:20],
+    3: lambda size, bits, body: 0 < size < 1 << 31 and bits & 15 <= 2 and bits >> 4 <= 1,
+    # bytes, with a note of their meaning
+    5: lambda size, bits, body: bits == 0 or (0 < size < 1 << 16 and bits < 256 and b"\0" in body[8 : 9 + bits]),
+    8: lambda size, bits, body: body[1:].startswith(_BOOL),
+    _VARIABLE: lambda size, bits, body: bits & 15 == 1 and bits >> 8 <= 1 and size == 16 and body[8] & 15 in (0, 3),
+}
 # deflate, shuffle, Fletcher's checksum, LZF: the number of arguments
 _FILTER_ARGUMENTS = {1: 1, 2: 1, 3: 0, 32000: 3}
 
@@ -272,25 +283,12 @@ class _Walk:
         kind, version, bits = head & 15, head >> 4 & 15, head >> 8
         if kind > 11 or not 1 <= version <= 5:
             self.wrong("type", address)
-        properties = body[8:]
-        if kind == 0:
-            ok = size in (1, 2, 4, 8) and bits < 16 and unpack_from("<HH", properties) == (0, 8 * size)
-        elif kind == 1:
-            ok = bits & 0xFF in (0x20, 0x21) and _FLOATS.get((size, bits >> 8)) == properties[:12]
-        elif kind == 3:
-            ok = 0 < size < 1 << 31 and bits & 15 <= 2 and bits >> 4 <= 1
-        elif kind == 5:  # bytes, with a note of what they are
-            ok = (0 < size < 1 << 16 and bits < 256 and b"\0" in properties[: bits + 1]) or bits == 0
-        elif kind == 8:
-            ok = body[1:].startswith(_BOOL)
-        elif kind == 9:
-            ok = bits & 15 == 1 and bits >> 8 <= 1 and size == 16 and properties[0] & 15 in (0, 3)
-            ok = ok and self.datatype(properties, address)[0] == 1
-        else:
-            ok = False
-        if not ok or version != 1:
+        is_familiar = _TYPES.get(kind)
+        if is_familiar is None or version != 1 or not is_familiar(size, bits, body):
             raise _UnfamiliarError
-        return size, kind == 9
+        if kind == _VARIABLE and self.datatype(body[8:], address)[0] != 1:  # texts of single bytes
+            raise _UnfamiliarError
+        return size, kind == _VARIABLE
 
     def count(self, body: bytes, address: int) -> int:
         """Returns the number of values that a message about the shape tells."""
