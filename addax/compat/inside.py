@@ -16,14 +16,19 @@ from types import ModuleType
 from typing import Any
 
 # Names without a public place -> modules of addax where they are, and what they are called there if not the same.
-HELPERS: dict[str, str] = {}
+HELPERS: dict[str, str] = {
+    "DotNotTrackScope": "core.tracking:untracked",
+    "get_keras_mask": "core.masks:get_mask",
+    "no_automatic_dependency_tracking": "compat.helpers",
+    "set_keras_mask": "core.masks:set_mask",
+}
 
 # Modules of Keras's inside that libraries import as such, and use names of: `from keras.src.saving import saving_lib`.
 MODULES = frozenset(
     """
     activations api_export applications backend callbacks common constraints core datasets dtype_policies initializers
-    layers losses metrics models ops optimizers quantizers random regularizers saving schedules testing trainers tree
-    utils variables wrappers
+    layers losses metrics models ops optimizers quantizers random regularizers saving saving_lib schedules
+    serialization_lib testing tracking trainers tree utils variables wrappers
     """.split()
 )
 

@@ -271,6 +271,7 @@ class ThreadState(threading.local):
         self.safe_mode: bool | None = None  # core.serialization
         self.remat: Any = None  # core.remat: the mode of layers that are being made
         self.device: Any = None  # core.device: where new variables are placed
+        self.untracked = False  # core.tracking: whether what is assigned to attributes stays somebody else's
         self.symbolic = False  # core.scopes: SymbolicScope
         self.written: Any = None  # core.serialization: the layers met so far in one serialisation
         self.read: Any = None  # core.serialization: those made so far in one deserialisation

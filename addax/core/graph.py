@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from . import tree
 from .abstract import abstract_call
@@ -13,6 +13,14 @@ from .keras_tensor import KerasHistory, KerasTensor, any_symbolic
 from .naming import auto_name
 from .remat import remat
 from .signature import init_arguments, init_parameters, signature_of
+
+
+class Arguments(NamedTuple):
+    """The arguments of a call in a graph."""
+
+    args: tuple
+    kwargs: dict[str, Any]
+    keras_tensors: list[KerasTensor]
 
 
 class Node:
@@ -42,6 +50,16 @@ class Node:
         """Tells the outputs which call of which operation they are from."""
         for i, tensor in enumerate(self.outputs):
             tensor._keras_history = KerasHistory(self.operation, self.index, i)
+
+    @property
+    def output_tensors(self) -> list[KerasTensor]:
+        """The KerasTensors that came out, by the name that libraries use."""
+        return list(self.outputs)
+
+    @property
+    def arguments(self) -> Arguments:
+        """The arguments, together with the KerasTensors among them, as libraries read them."""
+        return Arguments(self.args, self.kwargs, list(self.input_tensors))
 
     @property
     def is_input(self) -> bool:

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from .config import thread
+
 PLAIN = frozenset((type(None), bool, int, float, str, bytes, types.FunctionType))  # most of what is assigned
+
+
+@contextmanager
+def untracked() -> Iterator[None]:
+    """Within it, what is assigned to the attributes of an object doesn't belong to it, and lists stay as they are.
+
+    >>> layer = keras.layers.Layer()
+    >>> with untracked():
+    ...     layer.other = keras.layers.Dense(2)
+    >>> layer._layers
+    []
+    """
+    outer, thread.untracked = thread.untracked, True
+    try:
+        yield
+    finally:
+        thread.untracked = outer
 
 
 class Tracker:
@@ -26,7 +46,7 @@ class Tracker:
 
     def track(self, value: Any) -> Any:
         """Notes `value`; returns it, containers in a form that notes what is added to them later."""
-        if type(value) in PLAIN:
+        if type(value) in PLAIN or thread.untracked:
             return value
         name = self.list_of(value)
         if name is not None:

@@ -135,7 +135,10 @@ class Layer(LayerWeights):
     def build(self, *args: Any, **kwargs: Any) -> None:
         """Makes the weights for inputs of the given shape. The default has no weights and builds nested layers."""
         layer_errors.check_constructed(self)
-        if args and any(not layer.built for layer in self._layers):
+        # Of a class that has its own `build`, which calls this one, the call builds nested layers: it alone knows of
+        # what dtypes their inputs are.
+        is_own = type(self).build is Layer.build
+        if is_own and args and any(not layer.built for layer in self._layers):
             if args[0] is None:
                 building.warn_of_unbuilt_state(self.name)
             else:

@@ -35,10 +35,6 @@ class GraphViews:
         return self.operations
 
     @property
-    def _nodes(self) -> list[Node]:
-        return list(self._known_graph("_nodes").nodes)
-
-    @property
     def _nodes_by_depth(self) -> dict[int, list[Node]]:
         return self._known_graph("_nodes_by_depth").nodes_by_depth()
 

@@ -124,13 +124,27 @@ def branching(k: Any) -> Any:
     return k.Model([a, b], [k.layers.Dense(2, name="one")(x), k.layers.Dense(3, name="two")(shared(x))])
 
 
+def arguments(model: Any) -> list:
+    """The shapes that each call of a model takes and gives, by the names under which Keras has them."""
+    calls = sorted((n for nodes in model._nodes_by_depth.values() for n in nodes), key=lambda n: n.operation.name)
+    return [
+        [
+            n.operation.name,
+            n.is_input,
+            [t.shape for t in n.arguments.keras_tensors],
+            [t.shape for t in n.output_tensors],
+        ]
+        for n in calls
+    ]
+
+
 def test_graphs_by_depth_are_those_of_keras() -> None:
     found = []
     for k in (keras, addax):
         model = branching(k)
         nodes = {d: sorted(n.operation.name for n in ns) for d, ns in model._nodes_by_depth.items()}
         operations = {d: sorted(o.name for o in os) for d, os in model._operations_by_depth.items()}
-        found.append((nodes, operations, [o.name for o in model.operations], len(model._nodes)))
+        found.append((nodes, operations, [o.name for o in model.operations], arguments(model)))
     assert found[0][0] == found[1][0]
     assert found[0][2:] == found[1][2:]
     assert {o for os in found[0][1].values() for o in os} == {o for os in found[1][1].values() for o in os}
@@ -143,6 +157,26 @@ def test_graphs_by_depth_are_those_of_keras() -> None:
     np.testing.assert_array_equal(graph(x), sequential(x))
     own = type("Own", (addax.Model,), {})()
     assert not hasattr(own, "_nodes_by_depth")
+
+
+def test_a_build_that_calls_the_one_of_the_base_leaves_inner_layers_to_the_call() -> None:
+    for k in (keras, addax):
+
+        class Rows(k.layers.Layer):
+            def __init__(self, k: Any = k) -> None:
+                super().__init__()
+                self.inner = k.layers.Embedding(3, 2)
+
+            def build(self, input_shape: Any) -> None:
+                super().build(input_shape)
+
+            def call(self, inputs: Any) -> Any:
+                return inputs[0] + self.inner(inputs[1])
+
+        layer = Rows()
+        layer.build([(2, 2), (2,)])
+        assert layer.built and not layer.inner.built
+        assert layer([np.ones((2, 2), "float32"), np.array([0, 2])]).shape == (2, 2)
 
 
 def test_layers_may_be_assigned_before_the_constructor_of_the_base() -> None:
