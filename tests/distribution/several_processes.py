@@ -18,7 +18,7 @@ import addax as keras
 from tests.distribution.several_devices import LABELS, ROWS, batches, mlp
 
 spread = keras.distribution
-NUMBER = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+NUMBER = int(sys.argv[3]) if __name__ == "__main__" else 0
 
 
 def distribution(kind: str) -> Any:
