@@ -52,7 +52,7 @@ def importing_globals(skip: str) -> dict[str, Any] | None:
 
 
 def would_end_the_program(skip: str) -> bool:
-    """Whether a library imports a module whose absence nobody is prepared for.
+    """Returns whether a library imports a module whose absence nobody is prepared for.
 
     So it is where neither the line that imports it, nor one of those that wait for it, is inside a `try` or `with`.
 
@@ -72,7 +72,7 @@ def would_end_the_program(skip: str) -> bool:
 
 
 def _is_guarded(frame: FrameType) -> bool:
-    """Whether the line that a frame is at has a handler of exceptions in its function."""
+    """Returns whether the line that a frame is at has a handler of exceptions in its function."""
     table = iter(frame.f_code.co_exceptiontable)  # start, length, target and depth of each handler
 
     def number() -> int:

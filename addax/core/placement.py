@@ -263,12 +263,12 @@ def count() -> int:
 
 
 def is_main() -> bool:
-    """Whether this is the process that writes files and shows progress, of those that train together."""
+    """Returns whether this is the process that writes files and shows progress, of those that train together."""
     return _current is None or _current.is_main
 
 
 def is_shared() -> bool:
-    """Whether several processes train together: what each of them decides by itself must come out the same."""
+    """Returns whether several processes train together: what each of them decides by itself must come out the same."""
     return _current is not None and not _current.is_one_process
 
 

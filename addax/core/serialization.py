@@ -165,7 +165,7 @@ def _serialize_compile_arguments(model: Any) -> dict[str, Any]:
         return serialize_dict(model.get_compile_config() or {})
     except (ValueError, TypeError, NotImplementedError) as error:
         warn(
-            f"What model '{model.name}' was compiled with can't be written as a config, so it will have to be compiled "
+            f"The arguments of `compile` of model '{model.name}' can't be written as a config, so it must be compiled "
             f"again after loading. {error}"
         )
         return {}

@@ -51,7 +51,7 @@ def after_jax(jax: ModuleType) -> None:
             return  # no such folder can be had: computing works without a cache, too
         except Exception as error:
             warn(
-                f"Compiled programs are not kept on disk, so each start compiles anew: {type(error).__name__}: {error}"
+                f"Compiled programs are not kept on disk, so each start compiles again: {type(error).__name__}: {error}"
             )
 
 

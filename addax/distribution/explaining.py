@@ -1,4 +1,4 @@
-"""What a distribution does with a model: a row for each of its variables."""
+"""Table of what a distribution does with a model: a row for each of its variables."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class TorchModuleWrapper(Layer):
         """
         raise NotImplementedError(
             f"Layer '{self.name}' wraps a module of PyTorch, which a config can't hold. Save the weights alone "
-            "(`save_weights`), and make the layer anew before loading them."
+            "(`save_weights`), and make the layer again before loading them."
         )
 
 

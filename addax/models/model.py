@@ -83,8 +83,8 @@ class Model(OnHost, ModelStandIns, ModelState, ModelFiles):
     def _known_graph(self, attribute: str) -> Graph:
         if self._graph is None:
             raise AttributeError(
-                f"'{type(self).__name__}' object has no attribute '{attribute}': model '{self.name}' is what its "
-                "`call` computes, not a graph from inputs to outputs."
+                f"'{type(self).__name__}' object has no attribute '{attribute}': model '{self.name}' is defined "
+                "by its `call`, not by a graph from inputs to outputs."
             )
         return self._graph
 

@@ -50,7 +50,7 @@ def _config_in(filepath: str) -> Any:
         try:
             return parsed(file.read(MAX_JSON + 1))
         except ValueError as error:
-            raise ValueError(f"{filepath} is no file of a model that addax reads. ({error})") from None
+            raise ValueError(f"{filepath} is not a model file that addax can read. ({error})") from None
 
 
 def described(filepath: str) -> Any:

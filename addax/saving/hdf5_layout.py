@@ -274,7 +274,7 @@ class _Walk:
         self.stored += size
         if place + size > self.end or self.stored > self.end:  # arrays that overlap could be read without end, too
             raise DamagedError(
-                f"the values at byte {place} are not inside the file of {self.end} bytes, or elsewhere's"
+                f"the values at byte {place} are not inside the file of {self.end} bytes, or inside another structure"
             )
 
     def datatype(self, body: bytes, address: int) -> tuple[int, bool]:

@@ -396,7 +396,8 @@ def _restore_optimizer(model: Any, group: Any, found: list[Group], origin: Origi
                 raise Misfit(f"'{variable.path}' has shape {variable.shape}, the file's array {tuple(array.shape)}.")
     except Misfit as error:
         warn(
-            f"The state of optimizer '{optimizer.name}' could not be restored from the file, so it starts anew. {error}"
+            f"The state of optimizer '{optimizer.name}' could not be restored from the file, so it starts from "
+            f"its initial state. {error}"
         )
         return
     _assign(pairs)

@@ -1,4 +1,4 @@
-"""What `fit` does between two steps of an epoch: validations every some steps, and entries of `History.steps`."""
+"""Work of `fit` between two steps of an epoch: validations every some steps, and entries of `History.steps`."""
 
 from __future__ import annotations
 

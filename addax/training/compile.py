@@ -30,7 +30,7 @@ def is_empty(value: Tree) -> bool:
 
 
 def holds_metrics(loss_weights: Tree) -> bool:
-    """Whether what was given as `loss_weights` are metrics, which had that place among the arguments in Keras 2."""
+    """Returns whether `loss_weights` holds metrics, which had that position among the arguments in Keras 2."""
     given = [one for one in tree.flatten(loss_weights) if one is not None]
     if isinstance(loss_weights, dict):  # `{"top": "a"}` is a weight that is wrong
         return bool(given) and all(isinstance(one, Metric) for one in given)

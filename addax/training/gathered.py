@@ -88,7 +88,7 @@ class Gathered:
             yield self._one_by_one()
 
     def _pauses_after(self, batches: list) -> bool:
-        """Whether there is a pause after these batches, which are the next ones."""
+        """Returns whether there is a pause after these batches, which are the next ones."""
         return self.pauses is not None and self.pauses.at(self._step + len(batches))
 
     def _flush(self) -> Iterator[Dispatch]:

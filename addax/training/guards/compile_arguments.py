@@ -83,4 +83,4 @@ def _check_loss_weight(weight: Any) -> None:
             "loss out of the sum."
         )
     if number < 0:
-        warn(f"`loss_weights` has {weight!r}: training will make the loss of that output larger, without end.")
+        warn(f"`loss_weights` has {weight!r}: training will increase the loss of that output without bound.")

@@ -96,7 +96,7 @@ def check_integers(name: str, array: Array) -> None:
     if array.dtype.itemsize == 8 and (low < _INT32.min or high > _INT32.max) and not _has_int64():
         raise ValueError(
             f"{capitalized(name)} has integers from {low} to {high} (dtype {array.dtype}), which don't fit "
-            f"into int32 (up to {_INT32.max}), what JAX computes with: they would silently become others. Make them "
+            f"into int32 (up to {_INT32.max}), with which JAX computes: they would silently change. Make them "
             "smaller (class numbers, hashes modulo a table's size), or floats: `x.astype('float32')`."
             + turns_off("check_dtypes")
         )

@@ -62,8 +62,8 @@ def _check_weights(sample_weight: Tree, what: str) -> None:
             _not_finite("`sample_weight`", array, True, what)
         if array.dtype.kind in "if" and Scan(array).bounds[0] < 0:
             warn(
-                f"`sample_weight` has negative weights in {what} (the least is {Scan(array).bounds[0]:g}): the loss of "
-                "such rows is made larger, without end. Weights are expected to be 0 or more."
+                f"`sample_weight` has negative weights in {what} (the smallest is {Scan(array).bounds[0]:g}): the loss "
+                "of such rows is increased without bound. Weights are expected to be 0 or more."
                 + turns_off("check_finite")
             )
 
@@ -82,7 +82,7 @@ def _is_error_in_y(model: StepModel) -> bool:
 
 
 def _may_be_missing(model: StepModel) -> bool:
-    """Whether NaNs among the labels stand for those that are missing."""
+    """Returns whether NaNs among the labels stand for those that are missing."""
     loss = model._compile_loss
     return loss is not None and loss.missing_labels == "mask"
 
