@@ -156,7 +156,14 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def standardize_data_format(data_format: str | None) -> str:
-    """`data_format` checked, or the default when it is None."""
+    """Returns a data format, or the default for None.
+
+    Args:
+        data_format: "channels_last", "channels_first", or None.
+
+    Raises:
+        ValueError: The format is unknown.
+    """
     if data_format is None:
         return image_data_format()
     if data_format not in ("channels_last", "channels_first"):

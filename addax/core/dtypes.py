@@ -95,6 +95,9 @@ def itemsize(dtype: Any) -> int:
 def standardize_shape(shape: Any) -> tuple[int | None, ...]:
     """`shape` as a tuple of non-negative ints and Nones; raises ValueError for anything else.
 
+    Raises:
+        ValueError: The shape is no sequence of non-negative ints and Nones.
+
     >>> standardize_shape([None, np.int64(3)])
     (None, 3)
     """

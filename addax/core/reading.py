@@ -129,6 +129,9 @@ def reading(what: str) -> Iterator[None]:
 
     Args:
         what: Name of the file.
+
+    Raises:
+        DamagedError: A parser failed on the content.
     """
     try:
         yield

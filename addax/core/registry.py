@@ -121,6 +121,9 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
         package: The first part of the name.
         name: The second part; default: the class's or function's own name.
 
+    Raises:
+        ValueError: A class has no `get_config`.
+
     >>> @register_keras_serializable("mine")
     ... def twice(x): return 2 * x
     >>> get_registered_name(twice), get_registered_object("mine>twice") is twice

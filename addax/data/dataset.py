@@ -92,6 +92,9 @@ class Dataset:
 
         Args:
             tensors: Arrays (or lists of numbers) with equal sizes of the first axis, in tuples and dicts.
+
+        Raises:
+            ValueError: The sizes of the first axes differ.
         """
         arrays = _as_arrays(tensors)
         sizes = {len(a) for a in tree.flatten(arrays)}
@@ -232,6 +235,9 @@ class Dataset:
             drop_remainder: Whether to leave out a smaller last batch.
             num_parallel_calls, deterministic: Not used: the order never changes.
             collate: Makes a batch of a list of elements; arrays are stacked when None.
+
+        Raises:
+            ValueError: `batch_size` isn't a positive integer.
         """
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size}")
@@ -275,6 +281,9 @@ class Dataset:
             buffer_size: Elements in the buffer; with the size of the dataset, the order is uniformly random.
             seed: Seed of the order; drawn from NumPy's global generator when None.
             reshuffle_each_iteration: Whether the order differs from pass to pass; True when None.
+
+        Raises:
+            ValueError: `buffer_size` isn't positive.
         """
         if buffer_size < 1:
             raise ValueError(f"`buffer_size` must be positive. Received: buffer_size={buffer_size}")
@@ -331,6 +340,9 @@ class Dataset:
 
         Args:
             filename: Empty: nothing is written to files.
+
+        Raises:
+            ValueError: `filename` is not empty.
         """
         if filename:
             raise ValueError(f"`cache` keeps elements in memory, not in files. Received: filename={filename!r}")

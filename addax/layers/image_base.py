@@ -193,6 +193,9 @@ class BaseImagePreprocessingLayer(DataLayer):
                 remains get the label -1.
             transformation: What `get_random_transformation` returned.
             training: Whether to augment.
+
+        Raises:
+            ValueError: `bounding_boxes` is no dict with "boxes" and "labels".
         """
         if not isinstance(bounding_boxes, dict) or not {"boxes", "labels"} <= set(bounding_boxes):
             raise ValueError(

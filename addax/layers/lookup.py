@@ -291,7 +291,7 @@ class IndexLookup(HostLayer):
         indices = self._indices(inputs).reshape(inputs.shape)
         if self.output_mode != "tf_idf":
             return encode_on_host(indices, self._output_size, self.output_mode)
-        return self.weighed(encode_on_host(indices, self._output_size, "count"))
+        return self.idf_weighted(encode_on_host(indices, self._output_size, "count"))
 
     def encoded(self, rows: np.ndarray, indices: np.ndarray, count: int) -> np.ndarray:
         """Encodes indices in rows: as "multi_hot", "count" or "tf_idf".
@@ -303,10 +303,17 @@ class IndexLookup(HostLayer):
         """
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
         found = count_on_host(rows, indices, (count, self._output_size), mode)
-        return self.weighed(found) if self.output_mode == "tf_idf" else found
+        return self.idf_weighted(found) if self.output_mode == "tf_idf" else found
 
-    def weighed(self, counts: np.ndarray) -> np.ndarray:
-        """Multiplies counts of terms by their inverse document frequencies."""
+    def idf_weighted(self, counts: np.ndarray) -> np.ndarray:
+        """Multiplies counts of terms by their inverse document frequencies.
+
+        Args:
+            counts: Counts, `(..., terms)`.
+
+        Raises:
+            ValueError: There are no inverse document frequencies yet.
+        """
         if self._idf is None:
             raise ValueError(
                 f"Layer '{self.path}' ({type(self).__name__}) has no weights of terms, which mode 'tf_idf' needs. Call "

@@ -97,7 +97,11 @@ class FBetaScore(Metric):
             getattr(self, state).assign_add(jnp.sum(values * weights, axis=self.axis))
 
     def result(self) -> Tensor:
-        """Returns the score so far, or an array of the scores of the classes."""
+        """Returns the score so far, or an array of the scores of the classes.
+
+        Raises:
+            ValueError: There was no `update_state` yet.
+        """
         if not self._built:
             raise ValueError(f"{type(self).__name__} has no result before its first `update_state`.")
         tp, fp, fn = (s.value for s in (self.true_positives, self.false_positives, self.false_negatives))

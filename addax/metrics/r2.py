@@ -98,7 +98,11 @@ class R2Score(Metric):
         self.num_samples.assign_add(y_true.size)
 
     def result(self) -> Tensor:
-        """Returns the score so far, or an array of the scores of the outputs."""
+        """Returns the score so far, or an array of the scores of the outputs.
+
+        Raises:
+            ValueError: There was no `update_state` yet.
+        """
         if not self._built:
             raise ValueError("R2Score has no result before its first `update_state`.")
         count, total, squared, residual = (s.value for s in (self.count, self.sum, self.squared_sum, self.total_mse))

@@ -22,7 +22,11 @@ def is_shown(verbose: int, steps: int | None) -> bool:
 
 
 def run_test(runner: Runner, callbacks: CallbackList, saver: SafePoints | None = None) -> dict[str, Any]:
-    """Runs an evaluation; returns its logs. `saver` is that of the training whose validation this is."""
+    """Runs an evaluation; returns its logs. `saver` is that of the training whose validation this is.
+
+    Raises:
+        ValueError: The data gave no batch.
+    """
     saver = saver or SafePoints()
     model = runner.model
 

@@ -110,7 +110,11 @@ class Digest:
 
     @classmethod
     def given(cls, value: str, algorithm: str) -> Digest:
-        """Makes one of the arguments of `get_file`."""
+        """Makes one of the arguments of `get_file`.
+
+        Raises:
+            ValueError: The algorithm is unknown.
+        """
         if algorithm not in ("auto", "md5", "sha256"):
             raise ValueError(
                 f"`hash_algorithm` must be 'auto', 'md5' or 'sha256'. Received: hash_algorithm={algorithm!r}"
