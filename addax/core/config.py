@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 from .errors import did_you_mean
@@ -283,8 +282,7 @@ class ThreadState(threading.local):
         self.written: Any = None  # core.serialization: the layers met so far in one serialisation
         self.read: Any = None  # core.serialization: those made so far in one deserialisation
 
-    @contextmanager
-    def setting(self, **fields: Any) -> Iterator[None]:
+    def setting(self, **fields: Any) -> AbstractContextManager[None]:
         """Sets fields inside the context, and back after it.
 
         >>> with thread.setting(autocast="float16"):
@@ -293,14 +291,25 @@ class ThreadState(threading.local):
         >>> print(thread.autocast)
         None
         """
-        outer = {name: getattr(self, name) for name in fields}
-        for name, value in fields.items():
-            setattr(self, name, value)
-        try:
-            yield
-        finally:
-            for name, value in outer.items():
-                setattr(self, name, value)
+        return _Setting(self.__dict__, fields)
+
+
+class _Setting(AbstractContextManager):
+    """Changes entries of a dict while it is open. Each call of a layer opens some, so no generator is made for it."""
+
+    __slots__ = ("fields", "outer", "state")
+
+    def __init__(self, state: dict[str, Any], fields: dict[str, Any]):
+        self.state = state
+        self.fields = fields
+
+    def __enter__(self) -> None:
+        state, fields = self.state, self.fields
+        self.outer = {name: state[name] for name in fields}
+        state.update(fields)
+
+    def __exit__(self, *exc: object) -> None:
+        self.state.update(self.outer)
 
 
 thread = ThreadState()
