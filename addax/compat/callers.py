@@ -94,7 +94,16 @@ def _is_guarded(frame: FrameType) -> bool:
 def _is_installed(file: str) -> bool:
     path = os.path.abspath(file)
     parts = path.split(os.sep)
-    return "site-packages" in parts or "dist-packages" in parts or path.startswith(_library_folders())
+    if "site-packages" in parts or "dist-packages" in parts or path.startswith(_library_folders()):
+        return True
+    folders = {os.path.abspath(entry) + os.sep for entry in sys.path if entry}
+    return any(path.startswith(folder) and _holds_distributions(folder) for folder in folders)
+
+
+@functools.cache
+def _holds_distributions(folder: str) -> bool:
+    """Whether something was installed in this folder, as by `pip install --target`."""
+    return next(Path(folder).glob("*.dist-info"), None) is not None
 
 
 @functools.cache

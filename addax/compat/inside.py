@@ -10,13 +10,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import itertools
-import types
-from collections.abc import Iterator
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
 # Names without a public place -> modules of addax where they are, and what they are called there if not the same.
 HELPERS: dict[str, str] = {
+    "compute_output_spec": "compat.helpers",
     "DotNotTrackScope": "core.tracking:untracked",
     "get_keras_mask": "core.masks:get_mask",
     "no_automatic_dependency_tracking": "compat.helpers",
@@ -26,9 +26,9 @@ HELPERS: dict[str, str] = {
 # Modules of Keras's inside that libraries import as such, and use names of: `from keras.src.saving import saving_lib`.
 MODULES = frozenset(
     """
-    activations api_export applications backend callbacks common constraints core datasets dtype_policies initializers
-    layers losses metrics models ops optimizers quantizers random regularizers saving saving_lib schedules
-    serialization_lib testing tracking trainers tree utils variables wrappers
+    activations api_export applications backend callbacks common constraints core datasets distribution distribution_lib
+    dtype_policies initializers layers losses metrics models ops optimizers quantizers random regularizers saving
+    saving_lib schedules serialization_lib testing tracking trainers tree utils variables wrappers
     """.split()
 )
 
@@ -55,6 +55,7 @@ _PACKAGES = (
     "tree",
     "backend",
     "config",
+    "distribution",
     "dtype_policies",
     "quantizers",
     "applications",
@@ -85,11 +86,19 @@ def find(module: str, name: str) -> Any:
     if place is not None:
         home, _, attribute = place.partition(":")
         return getattr(importlib.import_module(f"addax.{home}"), attribute or name)
-    if name in MODULES:
+    mentioned = _mentioned(module)
+    found = _public(name, mentioned)
+    if found is None and name in MODULES:
         return importlib.import_module(f"{module}.{name}")
-    for package in _places(module):
-        if name in package.__all__ and not isinstance(getattr(package, name), types.ModuleType):
-            return getattr(package, name)
+    return _public(name, _PACKAGES) if found is None else found
+
+
+def _public(name: str, packages: Iterable[str]) -> Any:
+    """Returns the first public object of this name, other than a module, in packages of addax; None for none."""
+    for package in packages:
+        home = importlib.import_module(f"addax.{package}".rstrip("."))
+        if name in home.__all__ and not isinstance(getattr(home, name), ModuleType):
+            return getattr(home, name)
     return None
 
 
@@ -100,14 +109,13 @@ def refuse_unknown(module: str) -> None:
         raise ImportError(_unknown(home, name), name=module)
 
 
-def _places(module: str) -> Iterator[Any]:
-    """Yields addax's packages in the order in which a name of `module` is looked for."""
+def _mentioned(module: str) -> list[str]:
+    """Returns addax's packages that the path of a module below `keras.src` mentions, the last first."""
     parts = module.split(".")[2:]
     computes = bool({"backend", "ops"} & {*parts})
     mentioned = [_ALIKE.get(part, part) if computes else part for part in parts]
     mentioned += [".".join(pair) for pair in itertools.pairwise(mentioned)]
-    for package in (*(m for m in reversed(mentioned) if m in _PACKAGES), *_PACKAGES):
-        yield importlib.import_module(f"addax.{package}".rstrip("."))
+    return [m for m in reversed(mentioned) if m in _PACKAGES]
 
 
 def _unknown(module: str, name: str) -> str:
@@ -115,7 +123,7 @@ def _unknown(module: str, name: str) -> str:
         f"`{module}.{name}` is the inside of Keras. addax has Keras's public names, and a few others that libraries "
         f"need; `{name}` is none of them. Use what is public: `from keras.layers import Dense`."
     )
-    public = {n for package in _places("") for n in package.__all__}
+    public = {n for package in _PACKAGES for n in importlib.import_module(f"addax.{package}".rstrip(".")).__all__}
     close = difflib.get_close_matches(name, public, n=1, cutoff=0.8)
     return f"{text} Did you mean {close[0]!r}?" if close else text
 

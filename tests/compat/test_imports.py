@@ -58,8 +58,12 @@ def script(folder, text: str):
 
 
 @pytest.mark.parametrize("real", [False, True])
-@pytest.mark.parametrize("first", ["import library", "import tensorflow as tf", "import beside"])
+@pytest.mark.parametrize("first", ["import library", "import tensorflow as tf", "import beside", "import sys"])
 def test_libraries_see_the_tensorflow_of_the_machine(folder, real, first):
+    if first == "import sys":  # `pip install --target`
+        (folder / "site-packages" / "any-1.0.dist-info").mkdir()
+        (folder / "site-packages").rename(folder / "packages")
+        (folder / "site-packages").symlink_to("packages")
     (folder / "beside.py").write_text("import tensorflow as tf, library\n")
     if real:
         (folder / "site-packages" / "tensorflow").mkdir()
