@@ -30,6 +30,7 @@ from . import utils as utils
 from . import visualization as visualization
 from . import wrappers as wrappers
 from .core.device import device as device
+from .core.gradients import value_and_grad as value_and_grad
 from .core.graph import Operation as Operation
 from .core.keras_tensor import KerasTensor as KerasTensor
 from .core.naming import name_scope as name_scope

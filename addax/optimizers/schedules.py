@@ -351,6 +351,7 @@ class OneCycle(LearningRateSchedule):
         name: str = "OneCycle",
     ):
         super().__init__()
+        self.name = name
         _positive(
             maximal_learning_rate=maximal_learning_rate,
             total_steps=total_steps,
@@ -365,7 +366,6 @@ class OneCycle(LearningRateSchedule):
         self.warmup_fraction = warmup_fraction
         self.initial_divisor = initial_divisor
         self.final_divisor = final_divisor
-        self.name = name
 
     def __call__(self, step: TensorLike) -> Array:
         done = jnp.clip(_float(step) / self.total_steps, 0, 1)

@@ -9,6 +9,7 @@ from typing import Any
 from ..core import tree
 from ..core.engine import jax, jnp
 from ..core.ours import is_ours
+from .stateful import pure_step
 from .steps import StepModel
 
 
@@ -23,7 +24,7 @@ def step_function(model: StepModel, kind: str) -> Callable[[tuple, Iterator], tu
         model: The model.
         kind: "train", "test" or "predict".
     """
-    step = getattr(model, f"{kind}_step")
+    step = pure_step(model, kind)
     if not model.run_eagerly and model.supports_jit:
         step = jax.jit(step)
 
@@ -80,7 +81,7 @@ def step_of(model: Any, kind: str) -> tuple[Callable[[tuple, Any], tuple], bool]
     """
     custom = custom_function(model, kind)
     if custom is None:
-        return getattr(model, f"{kind}_step"), False
+        return pure_step(model, kind), False
     return lambda state, data: custom(state, iter([data])), True
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..core.streams import set_streams, streams
 from ..data.batches import Batches
 from ..data.limited import limited, repeated
+from .stateful import optimizers_of
 from .steps import StepModel
 
 
@@ -127,7 +128,7 @@ def _seconds(value: Any) -> float | None:
 def put_back(model: StepModel) -> Iterator[None]:
     """Restores at its end the variables of a built model and its optimizer, and the random streams."""
     variables = [*model.variables, *model.metrics_variables]
-    variables += [] if model.optimizer is None else model.optimizer.variables
+    variables += [v for optimizer in optimizers_of(model) for v in optimizer.variables]
     # Copies, as the first step takes over the buffers of the values.
     values = [(v, np.array(v.stored_value())) for v in variables]
     before = streams()

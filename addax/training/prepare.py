@@ -6,7 +6,9 @@ from ..core import tracing, tree
 from ..core.abstract import abstract_call
 from ..core.keras_tensor import KerasTensor
 from ..core.types import Array, Tree
+from ..data.batches import packed
 from ..layers.host import holds_text, is_text
+from .stateful import build_by_steps, has_call, is_stateful
 from .steps import StepModel
 
 
@@ -35,12 +37,16 @@ def prediction_spec(model: StepModel, x: Tree) -> Tree:
 
 def prepare(model: StepModel, x: Tree, y: Tree = None, sample_weight: Tree = None) -> None:
     """Builds the model, its loss, metrics and optimizer, where they are not built, for data like this batch."""
-    del sample_weight
-    specs = tree.map_structure(as_spec, (x, y))
-    key = str(tree.map_structure(lambda t: None if t is None else (t.shape[1:], t.dtype), specs))
+    specs = tree.map_structure(as_spec, (x, y, sample_weight))
+    key = str(tree.map_structure(lambda t: None if t is None else (t.shape[1:], t.dtype), specs[:2]))
     if model._prepared_for == key:
         return
     x_spec, y_spec = x if holds_text(x) else specs[0], specs[1]
+    if is_stateful(model, "train") and not holds_text(x):
+        build_by_steps(model, packed(specs))
+        if not has_call(model):
+            model._prepared_for = key
+            return
     build_for(model, x_spec)
     loss, metrics = model._compile_loss, model._compile_metrics
     if any(part is not None and not part.built for part in (loss, metrics)):
@@ -49,7 +55,7 @@ def prepare(model: StepModel, x: Tree, y: Tree = None, sample_weight: Tree = Non
             _build_loss(model, x_spec, y_spec, y_pred)
         if metrics is not None:
             metrics.build(model, y_spec, y_pred)
-    if model.optimizer is not None and not model.optimizer.built:
+    if model.optimizer is not None and not model.optimizer.built and not is_stateful(model, "train"):
         model.optimizer.build(model.trainable_variables)
     model._prepared_for = key
 

@@ -22,6 +22,7 @@ from .executables import Executable, Function, dict_keys, shared, spec_of
 from .padding import Sizes, can_leave_out, is_rowwise, row_count, valid_rows
 from .prepare import check_optimizer
 from .specs import merged, take_rows
+from .stateful import variables_of
 from .steps import GROUPS, StepModel
 
 # What is compiled: functions of a description (whose program says what is computed), a static argument, the values of
@@ -58,7 +59,7 @@ class Program:
     def __init__(self, model: Any, kind: str):
         self.model = model
         self.kind = kind
-        self.groups: list[list[Variable]] = [_group(model, name) for name in GROUPS[kind]]
+        self.groups: list[list[Variable]] = [variables_of(model, name) for name in GROUPS[kind]]
         self._variables = [v for group in self.groups for v in group]
         ends = [0, *itertools.accumulate(map(len, self.groups))]
         self._bounds = list(itertools.pairwise(ends))
@@ -327,12 +328,6 @@ def _runs_eagerly(model: Any, custom: bool) -> bool:
     return model.run_eagerly or custom or not model.supports_jit or model._computes_with_text()
 
 
-def _group(model: Any, name: str) -> list[Variable]:
-    if name == "optimizer_variables":
-        return list(model.optimizer.variables)
-    return list(getattr(model, name))
-
-
 def program_of(model: StepModel, kind: str) -> Program:
     """Returns the program of a model as it is now."""
     program = model._programs.get(kind)
@@ -349,5 +344,5 @@ def program_of(model: StepModel, kind: str) -> Program:
 
 def program_key(model: Any, kind: str) -> tuple:
     """Returns what a program depends on besides the shapes of the data; a change of it recompiles."""
-    groups = tuple(tuple(id(v) for v in _group(model, name)) for name in GROUPS[kind])
+    groups = tuple(tuple(id(v) for v in variables_of(model, name)) for name in GROUPS[kind])
     return groups, functions.custom_function(model, kind), placement.current()

@@ -19,10 +19,10 @@ from ..core.interrupts import Termination
 from ..core.streams import set_streams
 from ..core.variable import Variable
 from ..core.warnings import warn
-from ..optimizers import Optimizer
 from ..version import __version__
 from .arguments import FitArguments
 from .sameness import UnderWay, differences, facts_of, forgotten
+from .stateful import optimizers_of
 from .steps import StepModel
 
 
@@ -59,8 +59,7 @@ def checkpoints_for(given: FitArguments, callbacks: Any) -> Checkpoints | None:
 
 def variables_of(model: StepModel) -> list[Variable]:
     """Returns all variables that training may change: of the model, its metrics and its optimizers."""
-    optimizers = [v for v in (model.optimizer, *vars(model).values()) if isinstance(v, Optimizer)]
-    groups = [model.variables, model.metrics_variables, *(o.variables for o in optimizers)]
+    groups = [model.variables, model.metrics_variables, *(o.variables for o in optimizers_of(model))]
     return list({id(v): v for group in groups for v in group}.values())
 
 
