@@ -52,6 +52,8 @@ def print_summary(model: Model, options: Options) -> None:
     say(f"Total params: {trainable + fixed:,}")
     say(f"Trainable params: {trainable:,}")
     say(f"Non-trainable params: {fixed:,}")
+    for label, text, of in options.costs:
+        say(f"{label}: {text} ({of})")
     say("_" * line_length)
 
 

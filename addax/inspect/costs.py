@@ -111,7 +111,7 @@ def trace(model: Model) -> Trace:
     >>> [(call.operation.name, call.flops) for call in trace(model).root.children if call.flops]
     [('d', 256.0)]
     """
-    given = _inputs(model)
+    given = inputs_of(model)
     leaves = tree.flatten(given)
     if any(str(getattr(x, "dtype", None)) == "string" for x in leaves):
         raise ValueError("The model takes text.")
@@ -126,7 +126,7 @@ def trace(model: Model) -> Trace:
     raise AssertionError("no size was tried")
 
 
-def _inputs(model: Model) -> list[Any]:
+def inputs_of(model: Model) -> list[Any]:
     """Returns for each argument of the model a structure of objects with `shape` and `dtype`."""
     if model._graph is not None:
         return [model.input]

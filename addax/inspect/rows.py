@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 class Options(NamedTuple):
-    """The arguments of `summary` that both styles take."""
+    """The arguments of `summary` that both styles take; `costs` are lines of a label, an amount and what it is of."""
 
     line_length: int | None
     positions: Sequence[float] | None
@@ -35,6 +35,7 @@ class Options(NamedTuple):
     expand_nested: bool
     show_trainable: bool
     layer_range: Sequence[str] | None
+    costs: Sequence[tuple[str, str, str]] = ()
 
 
 def check_columns(ends: Sequence[float], header: Sequence[str], options: Options) -> None:
@@ -217,6 +218,20 @@ def _bits(dtype: str) -> int:
         return 1
     digits = re.search(r"\d+", dtype)
     return int(digits.group()) if digits else 8
+
+
+def readable_bytes(size: int) -> str:
+    """Formats a number of bytes with a binary unit.
+
+    >>> readable_bytes(544), readable_bytes(3584), readable_bytes(8_000_160_000)
+    ('544.00 B', '3.50 KB', '7.45 GB')
+    """
+    value = float(size)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1024:
+            return f"{value:.2f} {unit}"
+        value /= 1024
+    return f"{value:.2f} TB"
 
 
 def is_input(layer: Operation) -> bool:

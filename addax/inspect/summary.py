@@ -12,6 +12,7 @@ from ..callbacks.output import display_html, in_notebook, print_msg
 from ..core import config
 from ..models.model import Model
 from . import classic
+from .compiled import cost_lines
 from .rows import (
     Options,
     Row,
@@ -21,6 +22,7 @@ from .rows import (
     is_sequential_like,
     output_shape,
     parameter_count,
+    readable_bytes,
     relevant_nodes,
     rows,
     totals,
@@ -50,6 +52,9 @@ def summary(
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
     style: str | None = None,
+    *,
+    flops: bool = False,
+    memory: bool = False,
 ) -> None:
     """Prints the model as a table: its layers, their output shapes and numbers of parameters.
 
@@ -62,6 +67,8 @@ def summary(
         show_trainable: Whether to show which layers are trainable.
         layer_range: Names (or patterns) of the first and last layer to show.
         style: "rich", or "classic" for the table of Keras 2; None for the setting `summary_style`.
+        flops: Whether to show the floating point operations of a sample, as XLA counts them in the compiled model.
+        memory: Whether to show the memory of a sample's intermediate results and outputs, as XLA says.
 
     Raises:
         ValueError: `style` is unknown, `positions` are too few, the columns are too narrow, or `layer_range` names no
@@ -83,6 +90,7 @@ def summary(
     if style not in STYLES:
         raise ValueError(f"`style` must be one of {STYLES}. Received: style={style!r}")
     options = Options(line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+    options = options._replace(costs=tuple(cost_lines(model, flops, memory)))
     if style == "classic":
         classic.print_summary(model, options)
     else:
@@ -124,6 +132,8 @@ def _print_rich(model: Model, options: Options) -> None:
             if size is not None:
                 amount = (f"{size[0]:,}", "green")
                 console.print(Text.assemble((f" {label}: ", "bold"), amount, f" ({readable_bytes(size[1])})"))
+        for label, text, of in options.costs:
+            console.print(Text.assemble((f" {label}: ", "bold"), (text, "green"), f" ({of})"))
     if capture is None:
         text = console.export_text(clear=False)
         display_html(console.export_html(code_format=_MARKUP, inline_styles=True), text)
@@ -182,17 +192,3 @@ def _cells(row: Row, relevant: set[int] | None, show_trainable: bool) -> list[Te
         mark = trainable_mark(layer)
         cells.append(Text(mark, f"bold {({'Y': 'green', 'N': 'bright_red'}).get(mark, '')}".strip()))
     return cells
-
-
-def readable_bytes(size: int) -> str:
-    """Formats a number of bytes with a binary unit.
-
-    >>> readable_bytes(544), readable_bytes(3584), readable_bytes(8_000_160_000)
-    ('544.00 B', '3.50 KB', '7.45 GB')
-    """
-    value = float(size)
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 1024:
-            return f"{value:.2f} {unit}"
-        value /= 1024
-    return f"{value:.2f} TB"

@@ -34,6 +34,9 @@ class ModelFiles(ModelTools):
         show_trainable: bool = False,
         layer_range: Sequence[str] | None = None,
         style: str | None = None,
+        *,
+        flops: bool = False,
+        memory: bool = False,
     ) -> None:
         """Prints the model as a table: its layers, their output shapes and numbers of parameters.
 
@@ -45,10 +48,11 @@ class ModelFiles(ModelTools):
             show_trainable: Whether to show which layers are trainable.
             layer_range: Names (or patterns) of the first and last layer to show.
             style: "rich", or "classic" for the table of Keras 2; default: the setting `summary_style`.
+            flops: Whether to show the floating point operations of a sample, as XLA counts them in the compiled model.
+            memory: Whether to show the memory of a sample's intermediate results and outputs, as XLA says.
         """
-        provided("summary").summary(
-            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, style
-        )
+        arguments = (line_length, positions, print_fn, expand_nested, show_trainable, layer_range, style)
+        provided("summary").summary(self, *arguments, flops=flops, memory=memory)
 
     def save(
         self, filepath: PathLike | BinaryIO, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
