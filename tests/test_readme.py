@@ -1,21 +1,46 @@
-"""The README's table of model kinds is what its command prints."""
+"""The README's tables and pictures are what their commands make."""
 
 import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 
 
-def load_kinds():
-    spec = importlib.util.spec_from_file_location("kinds", ROOT / "tests" / "kinds.py")
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def load_kinds():
+    return load(ROOT / "tests" / "kinds.py")
+
+
+def test_the_table_of_times_is_fresh():
+    """If not: python tools/readme.py --write"""
+    tool = load(ROOT / "tools" / "readme.py")
+    shown = (ROOT / "README.md").read_text().split(tool.BEGIN)[1].split(tool.END)[0].strip()
+    assert shown == tool.table()
+    assert len(shown.splitlines()) == 2 + 10
+
+
+def test_the_pictures():
+    """If not fresh: python tools/readme.py --pictures"""
+    tool = load(ROOT / "tools" / "readme.py")
+    assert (tool.PICTURES / "summary.svg").read_text() == tool.summary()
+    for name in ("summary.svg", "curves.svg"):
+        path = tool.PICTURES / name
+        tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(path).iter()}
+        assert {"svg", "text"} <= tags and not tags & {"script", "image", "foreignObject"}
+        assert path.stat().st_size < 100_000
+        assert f"(docs/pictures/{name})" in (ROOT / "README.md").read_text()
 
 
 def rows_of_readme(kinds):
