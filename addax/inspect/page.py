@@ -9,6 +9,7 @@ import pathlib
 import re
 import sys
 import tempfile
+import warnings
 import webbrowser
 from collections import Counter
 from typing import Any
@@ -228,7 +229,9 @@ def _shapes(shapes: list[Any]) -> str:
 def _settings(layer: Layer) -> dict[str, str]:
     """Returns the settings of a layer that are numbers or short texts."""
     try:
-        config = layer.get_config()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what can't be read from a file again: none is written
+            config = layer.get_config()
     except Exception:  # a user's layer without one
         return {}
     found = {}
