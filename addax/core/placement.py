@@ -297,6 +297,13 @@ def texts(text: str) -> list[str]:
     return [row[:size].tobytes().decode() for row, size in zip(rows, sizes)]
 
 
+def any_of(flag: bool) -> bool:
+    """Whether `flag` is true in any of the processes that train together; each of them must call this."""
+    if not is_shared():
+        return flag
+    return bool(np.any(import_jax("jax.experimental.multihost_utils").process_allgather(np.array(flag))))
+
+
 def joined(batch: Tree) -> Tree:
     """Returns a batch of the rows of all processes, where each makes batches of its own; any other as it is."""
     if _current is None or not (_current.joins_rows and is_shared()):
@@ -338,6 +345,7 @@ def fetch(x: Any) -> np.ndarray:
 
 __all__ = [
     "Placement",
+    "any_of",
     "count",
     "current",
     "fetch",

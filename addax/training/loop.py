@@ -10,6 +10,7 @@ from typing import Any
 from ..callbacks import History, TerminateOnNaN, check_monitors
 from ..checkpoints.folder import Saved
 from ..core.interrupts import guarded
+from ..core.placement import any_of
 from ..core.types import Data, Tree
 from ..data.batches import Batches
 from . import agreement, feeding
@@ -258,7 +259,7 @@ class Training:
             return True
         self.saver.stepped(logs)
         self.between.after(logs)
-        if self.deadline is not None and time.monotonic() > self.deadline:
+        if self.deadline is not None and any_of(time.monotonic() > self.deadline):
             self.model.stop_training = True
             return True
         return False

@@ -18,7 +18,8 @@ import addax as keras
 from tests.distribution.several_devices import LABELS, ROWS, batches, mlp
 
 spread = keras.distribution
-NUMBER = int(sys.argv[3]) if __name__ == "__main__" else 0
+NUMBER = 0
+ALONE = True
 
 
 def distribution(kind: str) -> Any:
@@ -75,11 +76,10 @@ def differing(kind: str, folder: str) -> Any:
 def own_rows(kind: str, folder: str) -> Any:
     """Each process makes the rows of its own devices: half of them."""
     spread.set_distribution(distribution(kind))
-    alone = sys.argv[2] == "1"
-    spread.distribution().auto_shard_dataset = alone
-    half = slice(None) if alone else slice(20 * NUMBER, 20 * NUMBER + 20)
+    spread.distribution().auto_shard_dataset = ALONE
+    half = slice(None) if ALONE else slice(20 * NUMBER, 20 * NUMBER + 20)
     x, y = (np.concatenate([a[:40][half], a[40:80][half]]) for a in (ROWS, LABELS))
-    size = 40 if alone else 20
+    size = 40 if ALONE else 20
 
     class Source(keras.utils.PyDataset):
         def __len__(self) -> int:
@@ -94,7 +94,9 @@ def own_rows(kind: str, folder: str) -> Any:
 
 
 def main() -> None:
+    global NUMBER, ALONE
     port, count, number, check, kind, folder = sys.argv[1:7]
+    NUMBER, ALONE = int(number), count == "1"
     if int(count) > 1:
         os.environ["KERAS_DISTRIBUTION_JOB_ADDRESSES"] = f"127.0.0.1:{port}"
         os.environ["KERAS_DISTRIBUTION_NUM_PROCESSES"] = count
