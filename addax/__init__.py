@@ -16,6 +16,7 @@ _late.provide(
     ops="addax.ops",
     initializers="addax.initializers",
     distribution="addax.distribution.sharded",
+    planning="addax.training.planning",
     tuning="addax.core.tuning",
     jax_inside="addax.core.jax_inside",
 )

@@ -10,6 +10,7 @@ from .layout_map import LayoutMap as LayoutMap
 from .mesh import DeviceMesh as DeviceMesh
 from .mesh import TensorLayout as TensorLayout
 from .mesh import distribute_tensor as distribute_tensor
+from .planning import plan as plan
 from .processes import initialize as initialize
 from .sharded import FullySharded as FullySharded
 from .sharded import auto as auto
@@ -29,5 +30,6 @@ __all__ = [
     "get_device_count",
     "initialize",
     "list_devices",
+    "plan",
     "set_distribution",
 ]

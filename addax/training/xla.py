@@ -66,7 +66,7 @@ def no_loop(jaxpr: Any, passes: int) -> str:
         return ""
     if has_primitive(jaxpr, *_CONVOLUTIONS):
         return "convolutions don't run well in loops on CPUs"
-    return "large steps gain nothing from a loop on CPUs" if _operations(jaxpr) > passes * _LARGE else ""
+    return "large steps gain nothing from a loop on CPUs" if operations(jaxpr) > passes * _LARGE else ""
 
 
 _SPEEDS = {"cpu": (2e10, 1e9, 1e-6)}  # operations of products and elements of results a second, seconds an equation
@@ -76,18 +76,18 @@ _OF_ACCELERATORS = (1e13, 1e11, 5e-6)
 def seconds(jaxpr: Any) -> float:
     """Returns about how long a step takes on this kind of device, within a factor of a few."""
     products, elements, overhead = _SPEEDS.get(platform(), _OF_ACCELERATORS)
-    took = _operations(jaxpr) / products
-    for eqn, times in _equations(jaxpr):
+    took = operations(jaxpr) / products
+    for eqn, times in equations(jaxpr):
         took += times * (overhead + sum(math.prod(v.aval.shape) for v in eqn.outvars) / elements)
     return took
 
 
 def has_primitive(jaxpr: Any, *names: str) -> bool:
     """Returns whether one of these primitives is anywhere in a jaxpr."""
-    return any(eqn.primitive.name in names for eqn, _ in _equations(jaxpr))
+    return any(eqn.primitive.name in names for eqn, _ in equations(jaxpr))
 
 
-def _operations(jaxpr: Any) -> float:
+def operations(jaxpr: Any) -> float:
     """Floating point operations of the matrix products in a jaxpr."""
     return sum(2.0 * times * math.prod(sizes) for sizes, _, times in _products(jaxpr))
 
@@ -109,7 +109,7 @@ def _products_suit_xla(jaxpr: Any) -> bool:
 
 def _products(jaxpr: Any) -> Iterator[tuple[tuple[int, int, int, int], bool, int]]:
     """Of each matrix product in a jaxpr batch, rows, inner size and columns, whether rows come last, and how often."""
-    for eqn, times in _equations(jaxpr):
+    for eqn, times in equations(jaxpr):
         if eqn.primitive.name == "dot_general":
             (inner_axes, _), (batch_axes, _) = eqn.params["dimension_numbers"]
             left, right = (v.aval.shape for v in eqn.invars)
@@ -119,7 +119,7 @@ def _products(jaxpr: Any) -> Iterator[tuple[tuple[int, int, int, int], bool, int
             yield (batch, math.prod(left) // whole, inner, math.prod(right) // whole), transposed, times
 
 
-def _equations(jaxpr: Any, times: int = 1) -> Iterator[tuple[Any, int]]:
+def equations(jaxpr: Any, times: int = 1) -> Iterator[tuple[Any, int]]:
     """The equations of a jaxpr, those of its loops and branches included, and how often each runs (at least)."""
     for eqn in getattr(jaxpr, "jaxpr", jaxpr).eqns:
         yield eqn, times
@@ -127,4 +127,4 @@ def _equations(jaxpr: Any, times: int = 1) -> Iterator[tuple[Any, int]]:
         for value in eqn.params.values():
             for part in value if isinstance(value, (list, tuple)) else [value]:
                 if hasattr(part, "eqns") or hasattr(part, "jaxpr"):
-                    yield from _equations(part, inside)
+                    yield from equations(part, inside)

@@ -249,6 +249,9 @@ def layouts() -> None:
         held = [(v.path, v.value.addressable_shards[0].data.nbytes) for v in variables]
         wrong = [(row, *there) for row, there in zip(said.rows, held, strict=True) if (row.path, row.nbytes) != there]
         assert not wrong, wrong
+        if distribution is not None:
+            planned = spread.plan(model, 16)
+            assert sum(line.device for line in planned.lines[:2]) == sum(size for _, size in held), planned
         return model, loss
 
     model, expected = run(None)
@@ -281,6 +284,35 @@ def layouts() -> None:
     assert not moved["both"]["all-to-all"]
 
 
+def result_bytes(model: Any, transfer: str) -> int:
+    """Bytes of the results of all transfers of a kind in the compiled step."""
+    text = "".join(program.get().as_text() for program in model._programs["train"].executables._programs.values())
+    results = re.findall(rf"= (.*?) {transfer}(?:-start)?\(", text)
+    shapes = [shape for result in results for shape in re.findall(r"(f32|s32|u32|pred)\[([\d,]*)\]", result)]
+    return sum(4 * int(np.prod([int(n) for n in sizes.split(",") if n])) for _, sizes in shapes)
+
+
+def plans() -> None:
+    """The bytes that `plan` says a step moves are those of the compiled program."""
+    found = {}
+    for name, distribution in {"data": spread.DataParallel(), "full": spread.FullySharded(small=0)}.items():
+        spread.set_distribution(distribution)
+        model = gpt()
+        model.fit(IDS, IDS, batch_size=16, epochs=1, verbose=0)
+        found[name] = spread.plan(model, 16), model
+    gradients = found["data"][0].lines[2].whole
+    # A ring sums in two rounds, each of which moves 7 parts of 8.
+    assert found["data"][0].traffic.inside == 2 * gradients * 7 / 8
+    assert gradients <= result_bytes(found["data"][1], "all-reduce") < 1.01 * gradients
+    # Gathered once or twice; gradients are scattered, or where the compiler has no such transfer summed whole.
+    gathered = (found["full"][0].traffic.inside * 8 / 7 - gradients) / 2
+    assert 0.95 * gathered < result_bytes(found["full"][1], "all-gather") < 2.05 * gathered
+    spread.set_distribution(None)
+    for text in ("8xH100", "64xH100", "4096 x H100"):
+        assert spread.plan(model, 4096, devices=text).fits
+    assert not spread.plan(model, 4096, devices="8xH100", memory=1e6).fits
+
+
 IMAGES = rng.normal(size=(64, 16, 16, 16)).astype("float32")
 
 
@@ -305,7 +337,7 @@ def of_kernels() -> None:
         assert moved["all-reduce"] <= 6, (name, moved)
 
 
-CHECKS = [fast, ways, parts, on_batches, dropout, layouts, of_kernels]
+CHECKS = [fast, ways, parts, on_batches, dropout, layouts, plans, of_kernels]
 
 
 def main() -> None:

@@ -1,0 +1,233 @@
+"""What training a model would take, on the devices that are there or on others: nothing is computed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..core import dtypes
+from ..core.engine import jax
+from ..core.late import provided
+from .costs import KNOWN, Hardware, Traffic, of_data_parallel, of_fully_sharded
+from .distributions import DataParallel, Distribution, distribution
+from .explaining import parts, size, table, variables_of
+from .sharded import Auto, FullySharded, chosen, memory_of_a_device, nbytes, state_bytes
+
+_UTILISATION = 0.4  # share of a device's operations that programs of large products reach
+
+
+class Line(NamedTuple):
+    """A line of a plan.
+
+    Attributes:
+        name: What takes memory.
+        whole: Its bytes, whole; None where that says nothing.
+        device: Its bytes on a device.
+        why: A remark.
+    """
+
+    name: str
+    whole: float | None
+    device: float
+    why: str
+
+
+@dataclass
+class Plan:
+    """Memory of a device, and traffic and time of a step; printing it shows a table.
+
+    Attributes:
+        title: Devices and layout.
+        lines: What takes memory.
+        memory: Bytes of a device.
+        traffic: What a device sends in a step.
+        computing: Seconds of computing a step; None where they can't be estimated.
+        moving: Seconds of transfers a step, likewise.
+        small: Number and bytes of weights that are whole though others are spread.
+    """
+
+    title: str
+    lines: list[Line]
+    memory: float
+    traffic: Traffic
+    computing: float | None
+    moving: float | None
+    small: tuple[int, int]
+
+    @property
+    def left(self) -> float:
+        """Bytes of a device that are left over."""
+        return self.memory - sum(line.device for line in self.lines)
+
+    @property
+    def fits(self) -> bool:
+        """Whether it fits into the memory of a device."""
+        return self.left > 0
+
+    @property
+    def efficiency(self) -> tuple[float, float] | None:
+        """Share of the time in which devices compute, where transfers are hidden behind it and where none are."""
+        if self.computing is None or self.moving is None:
+            return None
+        return min(1.0, self.computing / max(self.moving, 1e-9)), self.computing / (self.computing + self.moving)
+
+    def __str__(self) -> str:
+        cells = [("", "whole", "a device", "why")]
+        for line in self.lines:
+            cells.append((line.name, "" if line.whole is None else size(line.whole), size(line.device), line.why))
+        left = f"{'left over' if self.fits else 'MISSING'}"
+        cells.append((left, "", size(abs(self.left)), f"of {size(self.memory)}"))
+        text = f"{self.title}\n{table(cells)}\na device sends {size(self.traffic.inside)} a step within its host"
+        if self.traffic.outside:
+            text += f" and {size(self.traffic.outside)} to others"
+        if self.computing is not None and self.moving is not None and self.efficiency is not None:
+            hidden, shown = self.efficiency
+            text += (
+                f": {1e3 * self.moving:.1f} ms beside {1e3 * self.computing:.0f} ms of computing; {hidden:.0%} of the "
+                f"time is computing if transfers are hidden, {shown:.0%} if not"
+            )
+        if self.small[0]:
+            text += f"\n{self.small[0]} small weights are whole on each device: {size(self.small[1])}"
+        return text
+
+    __repr__ = __str__
+
+
+def plan(model: Any, batch_size: int, devices: str | None = None, memory: float | None = None) -> Plan:
+    """Returns what training a model would take on each device; nothing is computed.
+
+    Bytes of weights, gradients, the optimizer and transfers are exact; activations and times are estimates. What is
+    spread is what `auto` would spread, or what the distribution that is set does.
+
+    Args:
+        model: The model, built and compiled.
+        batch_size: Rows of a batch, over all devices.
+        devices: Number and kind of the devices, such as "64xH100"; None for those that are there. The kinds are A100,
+            H100, H200, B200, v5e and v5p.
+        memory: Bytes of a device; None for what its kind has.
+
+    Returns:
+        An object with `lines`, `fits`, `left`, `traffic` and `efficiency`; printing it shows a table.
+
+    Raises:
+        ValueError: The model isn't built, or the kind of device isn't known.
+
+    >>> model = keras.Sequential([keras.Input((256,)), keras.layers.Dense(512)])
+    >>> model.compile("adam", "mse")
+    >>> found = keras.distribution.plan(model, 64, devices="8xH100")
+    >>> found.fits, found.traffic.inside == 2 * 4 * 257 * 512 * 7 / 8
+    (True, True)
+    """
+    count, kind = _devices(devices)
+    memory = memory or (kind.memory if kind is not None else memory_of_a_device())
+    host = kind.host if kind is not None else count
+    variables = variables_of(model)
+    state = state_bytes(variables)
+    level, sharers = _level(sum(state), state.slots, memory, count, host, devices is None)
+    spread = _spread(variables, level, sharers, distribution() if devices is None else None)
+    whole_gradients = sum(nbytes(v) for v in variables if v.trainable)
+    width = dtypes.numpy_dtype(model.compute_dtype).itemsize if "float" in model.compute_dtype else 4
+    gathered = sum(v.size for v in variables if spread[id(v)] > 1 and v.layout_path is None) * width
+    layers = _by_layer(variables, spread, width)
+    rows = -(-batch_size // count)
+    costs = provided("planning").costs_of_a_step(model, rows)
+    weights = [v for v in variables if v.layout_path is None]
+    slots = [v for v in variables if v.layout_path is not None]
+    split = f"split over {sharers}"
+    why = {"fully sharded": split, "optimizer spread": "whole on each device"}.get(level, level)
+    lines = [
+        Line("weights", state.weights, sum(nbytes(v) / spread[id(v)] for v in weights), why),
+        Line(
+            "optimizer",
+            state.slots,
+            sum(nbytes(v) / spread[id(v)] for v in slots),
+            split if level == "optimizer spread" else "as the weights",
+        ),
+        Line("gradients", whole_gradients, sum(nbytes(v) / spread[id(v)] for v in weights if v.trainable), ""),
+    ]
+    if gathered:
+        lines.append(Line("gathered at a time", None, 2 * max(layers), "two layers"))
+    if costs is None:
+        lines.append(Line("activations", None, 0, "not known: the shapes of the model's inputs aren't"))
+    else:
+        lines.append(Line("activations, estimate", None, costs.saved, f"{rows} rows a device"))
+    traffic = _traffic(level, gathered, whole_gradients, state.slots, count, host, len(layers))
+    computing = costs.operations / (kind.flops * _UTILISATION) if costs is not None and kind is not None else None
+    small = [v for v in weights if spread[id(v)] == 1] if level == "fully sharded" else []
+    hosts = -(-count // host)
+    named = "devices" if kind is None else f"{kind.name} {kind.memory / 1e9:.0f} GB"
+    return Plan(
+        f"{count} x {named} on {hosts} host{'s' * (hosts > 1)}, {level}, {batch_size} rows a step",
+        lines,
+        memory,
+        traffic,
+        computing,
+        None if kind is None else traffic.seconds(kind, hosts),
+        (len(small), sum(map(nbytes, small))),
+    )
+
+
+def _devices(text: str | None) -> tuple[int, Hardware | None]:
+    """Returns number and kind of devices; None for a kind that isn't known."""
+    if text is None:
+        name = jax.devices()[0].device_kind.lower()
+        return jax.device_count(), next((h for key, h in KNOWN.items() if key in name), None)
+    found = re.fullmatch(r"(\d+)\s*x\s*(\w+)", text.strip())
+    if found is None or found[2].lower() not in KNOWN or int(found[1]) < 1:
+        raise ValueError(
+            f"`devices` is the number of devices and their kind, such as '64xH100'. The kinds that are known are "
+            f"{', '.join(h.name for h in KNOWN.values())}. Received: devices={text!r}"
+        )
+    return int(found[1]), KNOWN[found[2].lower()]
+
+
+def _level(whole: float, slots: float, memory: float, count: int, host: int, here: bool) -> tuple[str, int]:
+    """Returns how much is spread, and over how many devices."""
+    local = min(count, host)
+    now = distribution() if here else None
+    if isinstance(now, DataParallel):
+        return "data parallel", 1
+    if isinstance(now, FullySharded) and not (isinstance(now, Auto) and not now.level):
+        sharers = now.device_mesh.sizes[now.batch_dim_name]
+        spreads = now.level if isinstance(now, Auto) else "fully sharded" if now.spread_weights else "optimizer spread"
+        return spreads, sharers
+    if whole < memory / 2 or count == 1:
+        return "data parallel", 1
+    if whole - slots * (1 - 1 / local) < memory / 2:
+        return "optimizer spread", local
+    return "fully sharded", local if whole / local < memory / 2 else count
+
+
+def _spread(variables: list[Any], level: str, sharers: int, now: Distribution | None) -> dict[int, int]:
+    """Returns, by the variable's id, into how many parts it is cut."""
+    if now is not None and not (isinstance(now, Auto) and not now.level):
+        return {id(v): parts(now, now.choose(v).axes) for v in variables}
+    found = {}
+    for v in variables:
+        spreads = level == "fully sharded" or (level == "optimizer spread" and v.layout_path is not None)
+        axes = chosen(v.shape, ("batch", sharers) if spreads else None).axes
+        found[id(v)] = sharers if "batch" in axes else 1
+    return found
+
+
+def _by_layer(variables: list[Any], spread: dict[int, int], width: int) -> list[int]:
+    """Returns the bytes of the spread weights of each layer, as it computes with them."""
+    layers: dict[str, int] = {}
+    for v in variables:
+        if v.layout_path is None and v.trainable:
+            key = "/".join(v.path.split("/")[:-1])
+            layers[key] = layers.get(key, 0) + (v.size * width if spread[id(v)] > 1 else 0)
+    return list(layers.values()) or [0]
+
+
+def _traffic(
+    level: str, gathered: float, gradients: float, slots: float, count: int, host: int, layers: int
+) -> Traffic:
+    if level == "fully sharded":
+        return of_fully_sharded(gathered, gradients, count, host, layers)
+    # Where only the optimizer is spread, gradients are scattered and new weights gathered: as much as a sum of all.
+    return of_data_parallel(gradients, count, host)
+
+
+__all__ = ["Line", "Plan", "plan"]
