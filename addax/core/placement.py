@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from . import tree
-from .buffers import longer
+from .buffers import empty, longer
 from .engine import import_jax, jax, put
 from .late import provided
 from .types import Array, Tree
@@ -335,6 +335,38 @@ def put_as(x: Any, placement: Any) -> Any:
     return jax.make_array_from_callback(host.shape, placement, lambda index: host[index])
 
 
+def put_blocks(blocks: Any, shape: tuple[int, ...], dtype: np.dtype, sharding: Any) -> Array:
+    """Returns an array that is made in parts of some rows, of which this process keeps what its devices have.
+
+    Args:
+        blocks: The parts: `initializers.base.Blocks`.
+        shape, dtype: Those of the array.
+        sharding: Its layout.
+    """
+    places = {d: _bounds(i, shape) for d, i in sharding.addressable_devices_indices_map(shape).items()}
+    shards: dict[Any, np.ndarray] = {}
+    found: dict[Any, Array] = {}
+    for number in range(blocks.parts):
+        first = number * blocks.rows
+        last = min(first + blocks.rows, shape[0])
+        wanted = [p for p in dict.fromkeys(places.values()) if p[0][0] < last and first < p[0][1]]
+        block = blocks.make(number) if wanted else None
+        for place in wanted:
+            if place not in shards:
+                shards[place] = empty(tuple(b - a for a, b in place), dtype)
+            low, high = max(first, place[0][0]), min(last, place[0][1])
+            columns = tuple(slice(a, b) for a, b in place[1:])
+            shards[place][low - place[0][0] : high - place[0][0]] = block[(slice(low - first, high - first), *columns)]  # type: ignore[index]
+            if high == place[0][1]:  # whole: to its devices, before the next one is begun
+                shard = shards.pop(place)
+                found.update({d: jax.device_put(shard, d) for d, p in places.items() if p == place})
+    return jax.make_array_from_single_device_arrays(shape, sharding, [found[d] for d in places])
+
+
+def _bounds(index: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    return tuple(s.indices(n)[:2] for s, n in zip(index, shape))
+
+
 def fetch(x: Any) -> np.ndarray:
     """Returns an array as a NumPy array, whole in every process; all of them must ask for it."""
     if getattr(x, "is_fully_addressable", True) or x.is_fully_replicated:
@@ -357,6 +389,7 @@ __all__ = [
     "own_path",
     "platform",
     "put_as",
+    "put_blocks",
     "put_data",
     "spreads_heads",
     "spreads_rows",

@@ -43,9 +43,14 @@ def set_random_seed(seed: int) -> None:
     _default = None
 
 
-def host_rng(seed: int) -> np.random.Generator:
-    """Returns a counter-based NumPy generator: the same numbers for `seed` on every machine, without compilation."""
-    return np.random.Generator(np.random.Philox(key=int(seed) & 0xFFFFFFFFFFFFFFFF))
+def host_rng(seed: int, block: int = 0) -> np.random.Generator:
+    """Returns a counter-based NumPy generator: the same numbers for `seed` on every machine, without compilation.
+
+    Args:
+        seed: The key.
+        block: Number of the part of its stream to begin with; parts don't overlap.
+    """
+    return np.random.Generator(np.random.Philox(key=int(seed) & 0xFFFFFFFFFFFFFFFF, counter=[0, 0, 0, block]))
 
 
 class SeedGenerator:

@@ -17,7 +17,8 @@ from .late import provided
 from .lending import Loan
 from .naming import auto_name, scoped
 from .operators import TensorOperators
-from .placement import current, fetch, put_as
+from .ours import is_ours
+from .placement import current, fetch, put_as, put_blocks
 from .types import Array
 
 _SMALL = 1 << 16  # bytes
@@ -182,13 +183,27 @@ class Variable(TensorOperators[Array]):
             if isinstance(value, Loan):
                 return value.value_of(self)
             if value is None:
-                value = self._value = self._initial_value()
+                value = self._born_in_parts() if on_device else None
+                value = self._value = self._initial_value() if value is None else value
                 self._initializer = None
             if on_device and not is_jax_array(value):
                 with jax.ensure_compile_time_eval():  # the first use may be inside a trace
                     value = self._value = self._put(value)
                 _let_jax_know(type(self))
             return value
+
+    def _born_in_parts(self) -> Any:
+        """The initial value, each device with its part, where it is spread and can be made so; else None."""
+        spread = current()
+        blocks = getattr(self._initializer, "blocks", None)
+        if spread is None or self._layout is not None or blocks is None or not is_ours(type(self._initializer)):
+            return None
+        layout = spread.layout(self)
+        if layout.is_fully_replicated:
+            return None
+        self._placement, self.is_spread = layout, True
+        with jax.ensure_compile_time_eval():
+            return put_blocks(blocks(self._shape, self._dtype), self.shape, dtypes.numpy_dtype(self._dtype), layout)
 
     def _put(self, value: Any) -> Any:
         spread = current()

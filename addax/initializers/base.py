@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,20 @@ class Initializer(Configurable):
         return type(self).from_config(self.get_config())
 
 
+class Blocks(NamedTuple):
+    """A value that can be made in parts, each of some rows: none of them depends on which others are made.
+
+    Attributes:
+        rows: Rows of a part; the last one may have fewer.
+        parts: Number of parts.
+        make: Makes one by its number.
+    """
+
+    rows: int
+    parts: int
+    make: Callable[[int], np.ndarray]
+
+
 class RandomInitializer(Initializer):
     """Base class of random initializers, which holds the seed.
 
@@ -71,7 +85,11 @@ class RandomInitializer(Initializer):
 
     def rng(self) -> np.random.Generator:
         """Returns the random generator of one call."""
-        return host_rng(self.seed.host_next() if isinstance(self.seed, SeedGenerator) else self.seed)
+        return host_rng(self.key())
+
+    def key(self) -> int:
+        """Returns the key of the numbers of one call."""
+        return self.seed.host_next() if isinstance(self.seed, SeedGenerator) else int(self.seed)
 
     def float_dtype(self, dtype: DTypeLike) -> tuple[Any, np.dtype]:
         """Returns the dtype to draw in (float32 or float64) and the dtype to return.

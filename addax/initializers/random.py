@@ -4,22 +4,68 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..core.errors import did_you_mean
 from ..core.op import Axis
-from ..core.seeds import SeedGenerator
+from ..core.seeds import SeedGenerator, host_rng
 from ..core.types import ArrayLike, DTypeLike
-from .base import RandomInitializer
+from .base import Blocks, RandomInitializer
 
 # The standard deviation of a standard normal distribution truncated at two standard deviations.
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
-class RandomNormal(RandomInitializer):
+_BLOCK = 1 << 20  # elements that are drawn at a time, of whole rows: they stay in the cache
+
+
+class _Law(NamedTuple):
+    """How elements are drawn: by a function of a generator, a shape and a dtype, then scaled and moved."""
+
+    draw: Callable[[np.random.Generator, Sequence[int], Any], np.ndarray]
+    factor: float
+    offset: float = 0.0
+
+
+class _Independent(RandomInitializer):
+    """Base of initializers that draw all elements independently, so that parts of a value can be made alone."""
+
+    def _law(self, shape: Sequence[int]) -> _Law:
+        raise NotImplementedError
+
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
+        blocks = self.blocks(shape, dtype)
+        if blocks.parts == 1:
+            return blocks.make(0)
+        value = np.empty(tuple(shape), self.float_dtype(dtype)[1])
+        for number in range(blocks.parts):
+            value[number * blocks.rows : (number + 1) * blocks.rows] = blocks.make(number)
+        return value
+
+    def blocks(self, shape: Sequence[int], dtype: DTypeLike = None) -> Blocks:
+        """Returns the value that one call would give, in parts that are made when they are asked for.
+
+        Args:
+            shape: Shape of the variable.
+            dtype: Dtype name; None for the default float.
+        """
+        shape = tuple(shape)
+        drawn_in, dtype = self.float_dtype(dtype)
+        law, key = self._law(shape), self.key()
+        rows, row = (shape[0], math.prod(shape[1:])) if shape else (1, 1)
+        step = max(_BLOCK // max(row, 1), 1)
+
+        def make(number: int) -> np.ndarray:
+            part = (min(step, rows - number * step), *shape[1:]) if shape else ()
+            return _scaled(law.draw(host_rng(key, number), part, drawn_in), law.factor, law.offset, dtype)
+
+        return Blocks(step, max(-(-rows // step), 1), make)
+
+
+class RandomNormal(_Independent):
     """Initializes from a normal distribution.
 
     Args:
@@ -36,12 +82,11 @@ class RandomNormal(RandomInitializer):
         self.mean = mean
         self.stddev = stddev
 
-    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
-        drawn_in, dtype = self.float_dtype(dtype)
-        return _scaled(self.rng().standard_normal(tuple(shape), drawn_in), self.stddev, self.mean, dtype)
+    def _law(self, shape: Sequence[int]) -> _Law:
+        return _Law(_normal, self.stddev, self.mean)
 
 
-class TruncatedNormal(RandomInitializer):
+class TruncatedNormal(_Independent):
     """Initializes from a normal distribution truncated at two standard deviations from the mean.
 
     Args:
@@ -58,12 +103,11 @@ class TruncatedNormal(RandomInitializer):
         self.mean = mean
         self.stddev = stddev
 
-    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
-        drawn_in, dtype = self.float_dtype(dtype)
-        return _scaled(_truncated_normal(self.rng(), shape, drawn_in), self.stddev, self.mean, dtype)
+    def _law(self, shape: Sequence[int]) -> _Law:
+        return _Law(_truncated_normal, self.stddev, self.mean)
 
 
-class RandomUniform(RandomInitializer):
+class RandomUniform(_Independent):
     """Initializes from a uniform distribution over `[minval, maxval)`.
 
     Args:
@@ -80,12 +124,11 @@ class RandomUniform(RandomInitializer):
         self.minval = minval
         self.maxval = maxval
 
-    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
-        drawn_in, dtype = self.float_dtype(dtype)
-        return _scaled(self.rng().random(tuple(shape), drawn_in), self.maxval - self.minval, self.minval, dtype)
+    def _law(self, shape: Sequence[int]) -> _Law:
+        return _Law(_uniform, self.maxval - self.minval, self.minval)
 
 
-class VarianceScaling(RandomInitializer):
+class VarianceScaling(_Independent):
     """Initializes with variance `scale / fan`, where the fan is the number of connections of a unit.
 
     The fan is the size of the second to last axis for "fan_in" and that of the last axis for "fan_out", times the size
@@ -148,18 +191,16 @@ class VarianceScaling(RandomInitializer):
         other.input_axes, other.output_axes = input_axes, output_axes
         return other
 
-    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> np.ndarray:
-        drawn_in, dtype = self.float_dtype(dtype)
+    def _law(self, shape: Sequence[int]) -> _Law:
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         stddev = math.sqrt(self.scale / max(1.0, fan))
-        rng = self.rng()
         if self.distribution == "uniform":
             limit = math.sqrt(3.0) * stddev
-            return _scaled(rng.random(tuple(shape), drawn_in), 2 * limit, -limit, dtype)
+            return _Law(_uniform, 2 * limit, -limit)
         if self.distribution == "truncated_normal":
-            return _scaled(_truncated_normal(rng, shape, drawn_in), stddev / _TRUNCATED_STDDEV, 0.0, dtype)
-        return _scaled(rng.standard_normal(tuple(shape), drawn_in), stddev, 0.0, dtype)
+            return _Law(_truncated_normal, stddev / _TRUNCATED_STDDEV)
+        return _Law(_normal, stddev)
 
 
 class _Preset(VarianceScaling):
@@ -328,6 +369,14 @@ def compute_fans(shape: Sequence[int], input_axes: Axis = None, output_axes: Axi
         return shape[0], shape[0]
     window = math.prod(shape[:-2])
     return window * shape[-2], window * shape[-1]
+
+
+def _normal(rng: np.random.Generator, shape: Sequence[int], dtype: Any) -> np.ndarray:
+    return rng.standard_normal(tuple(shape), dtype)
+
+
+def _uniform(rng: np.random.Generator, shape: Sequence[int], dtype: Any) -> np.ndarray:
+    return rng.random(tuple(shape), dtype)
 
 
 def _truncated_normal(rng: np.random.Generator, shape: Sequence[int], dtype: Any) -> np.ndarray:

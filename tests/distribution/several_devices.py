@@ -292,6 +292,26 @@ def result_bytes(model: Any, transfer: str) -> int:
     return sum(4 * int(np.prod([int(n) for n in sizes.split(",") if n])) for _, sizes in shapes)
 
 
+def born() -> None:
+    """Weights that are made in shards have the values that one device makes."""
+
+    def weights(distribution: Any) -> Any:
+        spread.set_distribution(distribution)
+        keras.utils.set_random_seed(1)
+        layer = layers.Dense(1024, kernel_initializer="he_normal")
+        layer.build((None, 3000))
+        if distribution is not None:
+            shards = layer.kernel.value.addressable_shards
+            assert max(s.data.nbytes for s in shards) == 3000 * 1024 * 4 // 8
+        return layer.kernel.numpy()
+
+    expected = weights(None)
+    by_columns = spread.LayoutMap(mesh_of(1, 8))
+    by_columns[".*kernel"] = (None, "model")
+    for distribution in (spread.FullySharded(), spread.ModelParallel(layout_map=by_columns)):
+        assert np.array_equal(weights(distribution), expected)
+
+
 def plans() -> None:
     """The bytes that `plan` says a step moves are those of the compiled program."""
     found = {}
@@ -337,7 +357,7 @@ def of_kernels() -> None:
         assert moved["all-reduce"] <= 6, (name, moved)
 
 
-CHECKS = [fast, ways, parts, on_batches, dropout, layouts, plans, of_kernels]
+CHECKS = [fast, ways, parts, on_batches, dropout, layouts, born, plans, of_kernels]
 
 
 def main() -> None:

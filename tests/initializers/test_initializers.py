@@ -114,3 +114,24 @@ def test_the_engine_is_not_imported():
         "assert 'jax' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "initializer", ["random_normal", "truncated_normal", "random_uniform", "glorot_uniform", "he_normal"]
+)
+def test_a_large_value_is_made_of_blocks_that_can_be_made_alone(initializer: str) -> None:
+    made = initializers.get({"class_name": initializer, "config": {"seed": 3}})
+    shape = (700, 3001)  # blocks are whole rows: 349 of them, 349 and 2
+    blocks = made.blocks(shape, "float32")
+    whole = made(shape, "float32")
+    parts = [blocks.make(i) for i in reversed(range(blocks.parts))][::-1]
+    assert [len(p) for p in parts] == [349, 349, 2]
+    assert np.concatenate(parts).tobytes() == whole.tobytes()
+    assert not np.array_equal(parts[0], parts[1])
+    assert whole.std() == pytest.approx(parts[0].std(), rel=0.01)
+
+
+def test_the_first_block_is_the_stream_of_small_weights() -> None:
+    rng = np.random.Generator(np.random.Philox(key=5))
+    expected = 0.05 * rng.standard_normal((64, 33), np.float32)
+    assert np.array_equal(initializers.RandomNormal(seed=5)((64, 33), "float32"), expected)
