@@ -161,8 +161,7 @@ def outcome(row: Row, library: str) -> Outcome:
     return found
 
 
-BETTER, DIFFERENT, NOT_YET = Section("Better"), Section("Different"), Section("Not there yet")
-SECTIONS = [BETTER, DIFFERENT, NOT_YET]
+BETTER, DIFFERENT = SECTIONS = [Section("Better"), Section("Different")]
 
 # What programs share
 

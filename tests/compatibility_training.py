@@ -14,7 +14,6 @@ import numpy as np
 from tests.compatibility_checks import (
     BETTER,
     DIFFERENT,
-    NOT_YET,
     X,
     Y,
     array,
@@ -660,15 +659,3 @@ def interrupted_generator(k):
 def stored_bytecode(k):
     k.Sequential([k.Input((4,)), k.layers.Lambda(lambda x: x * 2, name="twice")]).save("m.keras")
     return bool(k.saving.load_model("m.keras", safe_mode=False))
-
-
-# Not there yet
-
-
-@NOT_YET(
-    "`keras.distribution`",
-    ("several devices and hosts", gives(True)),
-    ("one device", raises(AttributeError, "docs/COMPATIBILITY.md")),
-)
-def distribution(k):
-    return callable(k.distribution.list_devices)

@@ -264,7 +264,7 @@ def figures() -> list[Figure]:
         Figure("functions of more than 100 lines", len(long), 0, long),
         Figure("own imports inside functions", len(local), 4, local),
         Figure("lines of the evening's read", sum(read.values()), 3300, [f"{k}: {v}" for k, v in read.items()]),
-        Figure("pairs of files with similar passages", len(alike), 80, [f"{a} ~ {b} ({n})" for a, b, n in pairs]),
+        Figure("pairs of files with similar passages", len(alike), 90, [f"{a} ~ {b} ({n})" for a, b, n in pairs]),
         Figure("parameters annotated `Any`", any_ / all_, 0.08, [f"{any_} of {all_}"]),
     ]
 
