@@ -19,8 +19,9 @@ import numpy as np
 from ..core import dtypes
 from ..core.disk import sync
 from ..core.engine import is_jax_array
+from ..core.placement import current
 
-_SMALL = 1 << 20  # bytes
+SMALL = 1 << 20  # bytes
 _CHUNK = 16 << 20  # bytes that are checked and written at a time
 _SHARED = "small.bin"
 
@@ -40,7 +41,7 @@ def write_arrays(folder: Path, arrays: list[tuple[str, Any]]) -> list[dict[str, 
     with open(folder / _SHARED, "wb") as shared:
         for number, (name, array) in enumerate(arrays):
             about = {"name": name, "shape": list(array.shape), "dtype": np.dtype(array.dtype).name}
-            if array.nbytes <= _SMALL:
+            if array.nbytes <= SMALL:
                 file, offset = _SHARED, shared.tell()
                 parts = [_part((0,) * array.ndim, array.shape, _put(shared, np.asarray(array)))]
             else:
@@ -57,23 +58,34 @@ def _own_file(path: Path, array: Any) -> tuple[int, list[dict[str, Any]]]:
     if not shards:
         whole = np.asarray(array)
         with open(path, "wb") as file:
-            header = np.lib.format.header_data_from_array_1_0(np.empty(0, _plain(whole.dtype)))
+            header = np.lib.format.header_data_from_array_1_0(np.empty(0, plain(whole.dtype)))
             np.lib.format.write_array_header_1_0(file, {**header, "shape": whole.shape, "fortran_order": False})
             offset = file.tell()
             parts = [_part((0,) * whole.ndim, whole.shape, _put(file, whole))]
             sync(file)
         return offset, parts
-    place = np.lib.format.open_memmap(path, "w+", _plain(np.dtype(array.dtype)), array.shape)
-    parts = []
-    for shard in shards:
-        data = np.ascontiguousarray(shard.data)
-        place[shard.index] = data.view(place.dtype)
-        start = [s.indices(n)[0] for s, n in zip(shard.index, array.shape)]
-        parts.append(_part(start, data.shape, zlib.crc32(_bytes(data))))
+    place = np.lib.format.open_memmap(path, "w+", plain(np.dtype(array.dtype)), array.shape)
+    parts = shard_parts(place, array)
     place.flush()
     with open(path, "rb+") as file:
         sync(file)
     return int(place.offset), parts  # type: ignore[attr-defined]
+
+
+def shard_parts(place: np.ndarray, array: Any) -> list[dict[str, Any]]:
+    """Writes the shards of an array that are in this process to their places; returns what `read_arrays` needs.
+
+    Args:
+        place: Where the whole array goes.
+        array: The array, spread over devices.
+    """
+    parts = []
+    for shard in _shards(array):
+        data = np.ascontiguousarray(shard.data)
+        place[shard.index] = data.view(place.dtype)
+        start = [s.indices(n)[0] for s, n in zip(shard.index, array.shape)]
+        parts.append(_part(start, data.shape, zlib.crc32(bytes_of(data))))
+    return parts
 
 
 def _shards(array: Any) -> list[Any]:
@@ -89,7 +101,7 @@ def _part(start: Any, shape: Any, checksum: int) -> dict[str, Any]:
 
 def _put(file: BinaryIO, array: np.ndarray) -> int:
     """Writes the data of an array; returns their checksum."""
-    data, checksum = _bytes(array), 0
+    data, checksum = bytes_of(array), 0
     for start in range(0, len(data), _CHUNK):
         chunk = data[start : start + _CHUNK]
         checksum = zlib.crc32(chunk, checksum)
@@ -97,11 +109,11 @@ def _put(file: BinaryIO, array: np.ndarray) -> int:
     return checksum
 
 
-def _bytes(array: np.ndarray) -> memoryview:
+def bytes_of(array: np.ndarray) -> memoryview:
     return memoryview(np.ascontiguousarray(array).reshape(-1).view("uint8"))
 
 
-def _plain(dtype: np.dtype) -> np.dtype:
+def plain(dtype: np.dtype) -> np.dtype:
     """Returns a dtype of NumPy with elements of the same size; the index has the name of the true one."""
     return dtype if dtype.kind in "biufc" else np.dtype(f"V{dtype.itemsize}")
 
@@ -134,17 +146,20 @@ def _read(folder: Path, entry: dict[str, Any]) -> np.ndarray:
         raise Damaged(f"'{file}', with the array '{name}', is no regular file")
     if found.st_size < offset + size:  # before anything is allocated
         raise Damaged(f"'{file}', with the array '{name}', has {found.st_size} bytes of {offset + size}")
-    data = np.empty(size, "uint8")
-    with open(path, "rb") as opened:
-        opened.seek(offset)
-        if opened.readinto(memoryview(data)) != size:
-            raise Damaged(f"'{file}', with the array '{name}', ended early")
-    array = data.view(dtype).reshape(shape)
+    if current() is not None and size > SMALL:  # no process need have the whole of it in its memory
+        array = np.memmap(path, plain(dtype), "r", offset, shape).view(dtype)
+    else:
+        data = np.empty(size, "uint8")
+        with open(path, "rb") as opened:
+            opened.seek(offset)
+            if opened.readinto(memoryview(data)) != size:
+                raise Damaged(f"'{file}', with the array '{name}', ended early")
+        array = data.view(dtype).reshape(shape)
     covered = 0
     for start, part_shape, checksum in _parts(entry, shape):
         part = array[tuple(slice(s, s + n) for s, n in zip(start, part_shape))]
         covered += part.size
-        if zlib.crc32(_bytes(part)) != checksum:
+        if zlib.crc32(bytes_of(part)) != checksum:
             raise Damaged(f"the array '{name}' in '{file}' has another checksum than when it was written")
     if covered != array.size:
         raise Damaged(f"the array '{name}' in '{file}' has {covered} elements of {array.size}")
@@ -158,4 +173,4 @@ def _parts(entry: dict[str, Any], shape: tuple[int, ...]) -> Iterator[tuple[list
         yield part["start"], part["shape"], part["crc32"]
 
 
-__all__ = ["Damaged", "read_arrays", "write_arrays"]
+__all__ = ["SMALL", "Damaged", "bytes_of", "plain", "read_arrays", "shard_parts", "write_arrays"]

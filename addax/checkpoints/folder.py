@@ -108,28 +108,45 @@ class Folder:
         Raises:
             OSError: It could not be written; the others are as they were.
         """
+        path, partial = self.begin()
+        try:
+            self.finish(path, partial, content, write_arrays(partial, arrays))
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        return path
+
+    def begin(self) -> tuple[Path, Path]:
+        """Begins a checkpoint; returns its folder, and the one in which it is written."""
         before = self.names()
         number = int(_NAME.fullmatch(before[0].name)[1]) + 1 if before else 0  # type: ignore[index]
         path = self.path / f"checkpoint-{number:08d}"
         partial = self.path / f"{_PARTIAL}{path.name}"
-        try:
-            partial.mkdir()
-            whole = {"content": content, "arrays": write_arrays(partial, arrays)}
-            text = dumps(whole)
-            with open(partial / _INDEX, "w") as file:
-                file.write(dumps({"addax_checkpoint": _FORMAT, "crc32": zlib.crc32(text.encode()), **whole}))
-                sync(file)
-            sync_folder(partial)
-            os.rename(partial, path)
-            sync_folder(self.path)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+        shutil.rmtree(partial, ignore_errors=True)  # of a write that failed
+        partial.mkdir()
+        return path, partial
+
+    def finish(self, path: Path, partial: Path, content: dict[str, Any], entries: list[dict[str, Any]]) -> None:
+        """Ends a checkpoint whose arrays are written, and removes older ones than are kept.
+
+        Args:
+            path, partial: What `begin` returned.
+            content: JSON values.
+            entries: What `write_arrays` returned.
+        """
+        before = self.names()
+        whole = {"content": content, "arrays": entries}
+        text = dumps(whole)
+        with open(partial / _INDEX, "w") as file:
+            file.write(dumps({"addax_checkpoint": _FORMAT, "crc32": zlib.crc32(text.encode()), **whole}))
+            sync(file)
+        sync_folder(partial)
+        os.rename(partial, path)
+        sync_folder(self.path)
         whole_ones = [old for old in before if old not in self._damaged]
         for old in (*whole_ones[self.keep - 1 :], *self._damaged):
             shutil.rmtree(old, ignore_errors=True)
         self._damaged.clear()
-        return path
 
     def read(self) -> Saved | None:
         """Reads and verifies the last checkpoint; one that is damaged is skipped, with a warning.

@@ -304,6 +304,25 @@ def any_of(flag: bool) -> bool:
     return bool(np.any(import_jax("jax.experimental.multihost_utils").process_allgather(np.array(flag))))
 
 
+def by_main(action: Callable[[], None]) -> None:
+    """Runs something in the main process, for which the others wait.
+
+    Args:
+        action: What is run.
+
+    Raises:
+        OSError: It failed, in the other processes; in the main one its own error.
+    """
+    error: Exception | None = None
+    if is_main():
+        try:
+            action()
+        except Exception as e:
+            error = e
+    if any_of(error is not None):
+        raise error or OSError("The main process failed, for which this one waited: its error says why.")
+
+
 def joined(batch: Tree) -> Tree:
     """Returns a batch of the rows of all processes, where each makes batches of its own; any other as it is."""
     if _current is None or not (_current.joins_rows and is_shared()):
@@ -333,6 +352,18 @@ def put_as(x: Any, placement: Any) -> Any:
         return put(x, placement)
     host = np.asarray(x)
     return jax.make_array_from_callback(host.shape, placement, lambda index: host[index])
+
+
+def put_parts(x: np.ndarray, placement: Any) -> Array:
+    """Puts an array of which this process reads only the parts that its devices have, such as one in a file.
+
+    Args:
+        x: The array.
+        placement: A sharding, or a device.
+    """
+    if not isinstance(placement, jax.sharding.Sharding):
+        return put(np.array(x), placement)
+    return jax.make_array_from_callback(x.shape, placement, lambda index: np.array(x[index]))
 
 
 def put_blocks(blocks: Any, shape: tuple[int, ...], dtype: np.dtype, sharding: Any) -> Array:
@@ -378,6 +409,7 @@ def fetch(x: Any) -> np.ndarray:
 __all__ = [
     "Placement",
     "any_of",
+    "by_main",
     "count",
     "current",
     "fetch",
@@ -391,6 +423,7 @@ __all__ = [
     "put_as",
     "put_blocks",
     "put_data",
+    "put_parts",
     "spreads_heads",
     "spreads_rows",
     "texts",

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..callbacks import BackupAndRestore
-from ..checkpoints import Checkpoints
+from ..checkpoints import Checkpoints, together
 from ..checkpoints.encoding import decode, encode
 from ..checkpoints.folder import Folder, Saved
 from ..checkpoints.snapshot import copies
 from ..core.engine import jax
 from ..core.interrupts import Termination
+from ..core.placement import any_of, by_main, is_main, is_shared, put_parts
 from ..core.streams import set_streams
 from ..core.variable import Variable
 from ..core.warnings import warn
@@ -133,7 +134,7 @@ class Saver(SafePoints):
         self._forgotten = forgotten(training.callbacks)
 
     def __enter__(self) -> Saver:
-        self.folder.open()
+        by_main(self.folder.open)
         self.termination.__enter__()
         return self
 
@@ -141,7 +142,8 @@ class Saver(SafePoints):
         try:
             self._wait()
         finally:
-            self.folder.close()
+            if is_main():
+                self.folder.close()
             self.termination.__exit__(*exc)
 
     # Going on
@@ -197,7 +199,10 @@ class Saver(SafePoints):
             # What this changes in callbacks that have no state is as it would be; all else is restored below.
             self.training.callbacks.on_epoch_begin(state["epoch"])
         for variable, value in zip(self.variables, saved.arrays):
-            variable.assign(value)
+            if isinstance(value, np.memmap):
+                variable.replace_value(put_parts(value, variable.placement))
+            else:
+                variable.assign(value)
         self.training.restore(state)
         set_streams(state["data"]["streams"])
         self._in_epoch = state["data"]["step"]
@@ -220,7 +225,7 @@ class Saver(SafePoints):
         runner = self.training.runner
         self._steps += runner.step - self._in_epoch
         self._in_epoch = runner.step
-        if not (self.termination.requested or self._is_due()):
+        if not self._is_wanted():
             return
         if runner.is_exact:
             runner.limited.marking = False
@@ -233,20 +238,21 @@ class Saver(SafePoints):
         if not self._has_one:  # else what callbacks write now would be written again
             self._wait()
         validates = self.training.validation is not None
-        if validates or self.termination.requested or self._is_due():
+        wanted = self._is_wanted()
+        if validates or wanted:
             snapshot = self._snapshot(logs)
-            if self.termination.requested or self._is_due():
+            if wanted:
                 self._save(snapshot)
             self._before_validation = snapshot if validates else None
 
     def validated(self) -> None:
         # Nothing takes over the buffers of the weights meanwhile.
-        if self.termination.requested and self._before_validation is not None:
+        if self._is_terminated() and self._before_validation is not None:
             self._save(self._before_validation)
 
     def epoch_ended(self) -> None:
         self._before_validation = None
-        if self.termination.requested or self._is_due() or self.checkpoints.every_epoch:
+        if self._is_wanted() or self.checkpoints.every_epoch:
             self._save(self._snapshot())
 
     def values(self) -> list[Any]:
@@ -256,7 +262,7 @@ class Saver(SafePoints):
     def ended(self, before: list[Any]) -> None:
         self._wait()
         if self.checkpoints.delete_at_end:
-            self.folder.remove()
+            by_main(self.folder.remove)
             return
         now = self.training.runner.program.latest(self.variables)
         changed = any(a is not b for a, b in zip(before, now))
@@ -266,6 +272,15 @@ class Saver(SafePoints):
         self._wait()
 
     # Writing
+
+    def _is_wanted(self) -> bool:
+        """Whether a checkpoint is to be written now; processes that train together agree on it."""
+        return self._is_terminated() or any_of(self._is_due())
+
+    def _is_terminated(self) -> bool:
+        """Whether this process, or one that trains with it, is to end."""
+        self.termination.requested = any_of(self.termination.requested)
+        return self.termination.requested
 
     def _is_due(self) -> bool:
         every = self.checkpoints
@@ -305,12 +320,16 @@ class Saver(SafePoints):
         self._last, self._steps_then = time.monotonic(), self._steps
 
     def _start(self, snapshot: Snapshot) -> None:
+        if is_shared():  # what processes do together they do in one order
+            self._write(snapshot)
+            return
         self._thread = threading.Thread(target=self._write, args=(snapshot,), name="addax-checkpoints")
         self._thread.start()
 
     def _write(self, snapshot: Snapshot) -> None:
         try:
-            self.folder.write(snapshot.content, list(zip(snapshot.names, snapshot.arrays)))
+            write = together.write if is_shared() else Folder.write
+            write(self.folder, snapshot.content, list(zip(snapshot.names, snapshot.arrays)))
             self._has_one = True
         except OSError as error:
             self._error = error

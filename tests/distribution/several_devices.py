@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -312,6 +314,33 @@ def born() -> None:
         assert np.array_equal(weights(distribution), expected)
 
 
+def resumed() -> None:
+    """A training that stopped on 8 devices goes on with 8, 4, 2 or 1 as if it had never stopped."""
+
+    def wide() -> Any:
+        model = keras.Sequential([keras.Input((8,)), layers.Dense(65536, use_bias=False), layers.Dropout(0.2)])
+        model.add(layers.Dense(3, activation="softmax"))
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    devices = spread.list_devices()
+    full = lambda n: spread.FullySharded(devices=devices[:n], small=0)  # noqa: E731
+    for make in (mlp, wide):
+        model, history, _ = trained(full(8), make, epochs=3)
+        with tempfile.TemporaryDirectory() as folder:
+            trained(full(8), make, epochs=2, resume=folder)
+            for count in (8, 4, 2, 1) if make is mlp else (4,):
+                with tempfile.TemporaryDirectory() as other:
+                    shutil.copytree(folder, other, dirs_exist_ok=True)
+                    more, went_on, _ = trained(full(count) if count > 1 else None, make, epochs=3, resume=other)
+                np.testing.assert_allclose(went_on["loss"], history["loss"], rtol=1e-6)
+                for a, b in zip(model.get_weights(), more.get_weights()):
+                    np.testing.assert_allclose(b, a, atol=1e-6)
+                kernel = more.layers[0].kernel.value
+                assert len(kernel.sharding.device_set) == count
+                assert kernel.addressable_shards[0].data.nbytes * count == kernel.nbytes
+
+
 def plans() -> None:
     """The bytes that `plan` says a step moves are those of the compiled program."""
     found = {}
@@ -357,7 +386,7 @@ def of_kernels() -> None:
         assert moved["all-reduce"] <= 6, (name, moved)
 
 
-CHECKS = [fast, ways, parts, on_batches, dropout, layouts, born, plans, of_kernels]
+CHECKS = [fast, ways, parts, on_batches, dropout, layouts, born, resumed, plans, of_kernels]
 
 
 def main() -> None:

@@ -76,3 +76,15 @@ def test_processes_may_make_rows_of_their_own(tmp_path: Path) -> None:
     (first, _), (second, _) = run(2, "own_rows", "data", tmp_path)
     assert first == second
     assert_close(one, first)
+
+
+@pytest.mark.slow
+def test_processes_write_one_checkpoint_and_go_on_from_it(tmp_path: Path) -> None:
+    ((one, _),) = run(1, "resumed", "full", tmp_path)
+    (first, _), (second, _) = run(2, "resumed", "full", tmp_path)
+    assert first == second
+    assert_close(one, first)
+    index = json.loads(sorted((tmp_path / "together").glob("checkpoint-*/index.json"))[-1].read_text())
+    kernel = next(entry for entry in index["arrays"] if entry["shape"] == [8, 65536])
+    assert len(kernel["parts"]) == 8  # of both processes
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["alone", "together"]
