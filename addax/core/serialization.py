@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -198,7 +199,9 @@ def deserialize_keras_object(
         config: A config from `serialize_keras_object`, or read from its JSON.
         custom_objects: Dict from names in `config` to classes and functions.
         safe_mode: Accepted for Keras's scripts. Code in `config` is refused in either mode.
-        **kwargs: Ignored, as in Keras.
+        **kwargs: `module_objects`: a dict of the classes and functions of a family, in which names that nobody else
+            knows are looked up; the name of a class alone stands for an object with its default arguments. Others are
+            ignored, as in Keras.
 
     Returns:
         The object.
@@ -210,14 +213,26 @@ def deserialize_keras_object(
     >>> deserialize_keras_object(serialize_keras_object(DTypePolicy("mixed_bfloat16"))).compute_dtype
     'bfloat16'
     """
-    del kwargs
+    family = kwargs.get("module_objects")
     # True is the default: it leaves the choice to the setting.
     chosen = thread.safe_mode if thread.safe_mode is not None else None if safe_mode else False
-    with safe_mode_scope(chosen), _reading():
-        if custom_objects:
-            with registry.custom_object_scope(custom_objects):
-                return _deserialize(config)
+    with safe_mode_scope(chosen), _reading(), registry.custom_object_scope(custom_objects or {}):
+        return _deserialize_member(config, family) if family else _deserialize(config)
+
+
+def _deserialize_member(config: Tree, family: Mapping[str, Any]) -> Any:
+    """Returns the object that a config describes, whose name may be that of a member of `family`."""
+    name = config.get("class_name") if isinstance(config, dict) else config
+    member: Any = family.get(name) if isinstance(name, str) else None
+    if member is None or registry.get_registered_object(str(name)) is not None:
         return _deserialize(config)
+    is_class = inspect.isclass(member)
+    if not is_class:
+        return member
+    if not isinstance(config, dict):
+        return member.from_config({})
+    with registry.custom_object_scope({str(name): member}):
+        return _deserialize({**config, "config": config.get("config") or {}})
 
 
 def _reading() -> AbstractContextManager[None]:

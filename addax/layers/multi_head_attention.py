@@ -431,6 +431,11 @@ def _agree(found: Shape, expected: Shape) -> bool:
     return len(found) == len(expected) and all(None in (m, n) or m == n for m, n in zip(found, expected))
 
 
+def _alias(name: str) -> property:
+    """Returns a property that stands for the attribute `name`."""
+    return property(lambda self: getattr(self, name), lambda self, value: setattr(self, name, value))
+
+
 def _product(sizes: Sequence) -> Any:
     total: Any = 1
     for size in sizes:
@@ -501,6 +506,10 @@ class MultiHeadAttention(HeadsOfAttention):
     """
 
     _projections = ("query_dense", "key_dense", "_gate_dense", "value_dense", "output_dense")
+    # What subclasses written for Keras call them.
+    _query_dense, _key_dense, _value_dense, _output_dense = map(
+        _alias, ("query_dense", "key_dense", "value_dense", "output_dense")
+    )
 
     def __init__(
         self,

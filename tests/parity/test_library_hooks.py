@@ -90,6 +90,25 @@ def test_an_override_in_a_model_and_with_grouped_heads() -> None:
     assert not np.allclose(whole, causal._compute_attention(q, q, q)[0])
 
 
+def test_projections_by_their_names_in_keras() -> None:
+    for k in (keras, addax):
+
+        class Own(k.layers.MultiHeadAttention):
+            def call(self, query: Any, value: Any, key: Any = None, **kwargs: Any) -> Any:
+                parts = self._query_dense(query), self._key_dense(value), self._value_dense(value)
+                return self._output_dense(self._compute_attention(*parts)[0])
+
+        own, plain = Own(2, 3), k.layers.MultiHeadAttention(2, 3)
+        assert not hasattr(own, "_query_dense")
+        own(X, X), plain(X, X)
+        own.set_weights(plain.get_weights())
+        np.testing.assert_allclose(own(X, X), plain(X, X), rtol=1e-5, atol=1e-6)
+        assert [w.path.partition("/")[2] for w in own.weights] == [w.path.partition("/")[2] for w in plain.weights]
+        other = k.layers.MultiHeadAttention(2, 3)
+        other._output_dense = dense = k.layers.Dense(3)
+        assert other.output_dense is other._output_dense is dense
+
+
 @pytest.mark.parametrize("save_freq", ["epoch", 2])
 def test_overrides_of_checkpoints_are_called(save_freq: Any, tmp_path: Any) -> None:
     shown = []
@@ -207,3 +226,28 @@ def test_layers_may_be_assigned_before_the_constructor_of_the_base() -> None:
         model.compile("sgd", "mse")
         model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
     assert shown[0] == shown[1]
+
+
+def test_names_of_a_family_are_looked_up_in_its_objects() -> None:
+    for i, k in enumerate((keras, addax)):
+
+        class Sampler:
+            def __init__(self, size: int = 1) -> None:
+                self.size = size
+
+            def get_config(self) -> dict:
+                return {"size": self.size}
+
+            @classmethod
+            def from_config(cls, config: dict) -> Any:
+                return cls(**config)
+
+        k.saving.register_keras_serializable(f"hooks{i}", "Sampler")(Sampler)
+        get = k.saving.deserialize_keras_object
+        family = {"greedy": Sampler}
+        for name in ("greedy", {"class_name": "greedy", "config": {}}):
+            found = get(name, module_objects=family, printable_module_name="samplers")
+            assert isinstance(found, Sampler) and found.size == 1
+        assert get({"class_name": "greedy", "config": {"size": 3}}, module_objects=family).size == 3
+        assert get("nothing", module_objects=family) == "nothing"
+        assert get({"a": ["greedy"]}) == {"a": ["greedy"]}
