@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import importlib.util
+import io
 from typing import Any
+
+import numpy as np
 
 from ..core.errors import did_you_mean
 from .callback import Callback, Logs
+from .output import in_notebook
+
+_MOST = 20  # rows of the table that is shown
+
+
+def _text(value: Any) -> str:
+    """Returns a logged value as text."""
+    if np.ndim(value):
+        return f"array{np.shape(value)}"
+    size = abs(float(value))
+    return f"{float(value):.4f}" if size > 1e-3 or not size else f"{float(value):.4e}"
 
 
 class History(Callback):
@@ -50,6 +67,59 @@ class History(Callback):
         if self.model is not None:
             self.model.history = self
 
+    def _rows(self) -> tuple[list[str], list[list[str]]]:
+        """Returns the header and the rows of a table: an epoch a row, the loss first."""
+        names = sorted(self.history, key=lambda n: (n.removeprefix("val_") != "loss", n.removeprefix("val_"), n))
+        shown = range(len(self.epoch))
+        columns = {n: self._by_epoch(n) for n in names}
+        return ["epoch", *names], [[str(self.epoch[i] + 1), *(columns[n].get(i, "") for n in names)] for i in shown]
+
+    def _by_epoch(self, name: str) -> dict[int, str]:
+        """Returns the values of a log as text, by the index of their epoch."""
+        values = self.history[name]
+        # Validation may run every few epochs: its values are those of the last of each group of epochs.
+        stride = max(len(self.epoch) // max(len(values), 1), 1)
+        places = range(stride - 1, len(self.epoch), stride)
+        return {i: _text(value) for i, value in zip(places, values)}
+
+    def __repr__(self) -> str:
+        if not self.epoch:
+            return "<History of no epoch>"
+        header, rows = self._rows()
+        if len(rows) > _MOST:
+            rows = [*rows[: _MOST // 2], ["...", *[""] * (len(header) - 1)], *rows[-_MOST // 2 :]]
+        widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)).rstrip() for row in [header, *rows]]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Returns the table and the curves, as one output of a notebook."""
+        header, rows = self._rows()
+        cells = ["".join(f"<th>{html.escape(name)}</th>" for name in header)]
+        cells += ["".join(f"<td>{value}</td>" for value in row) for row in rows[:_MOST]]
+        more = f"<p>... and {len(rows) - _MOST} more epochs</p>" if len(rows) > _MOST else ""
+        return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>{more}{self._picture()}"
+
+    def _picture(self) -> str:
+        """Returns the curves as an image in HTML; nothing where there are none, or no matplotlib."""
+        if len(self.epoch) < 2 or not self.history or importlib.util.find_spec("matplotlib") is None:
+            return ""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        # Not one of pyplot's figures: those that are open a notebook shows at the end of the cell, once more.
+        panels = len(self._logged())
+        figure = Figure(figsize=(4.4 * min(panels, 3), 3.2 * -(-panels // 3)), layout="constrained")
+        FigureCanvasAgg(figure)
+        file = io.BytesIO()
+        self.plot(figure=figure).savefig(file, format="png")
+        return f'<img alt="curves" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
+
+    def _logged(self) -> list[str]:
+        """Returns the names of the curves without those of validation, the loss first."""
+        names = [n for n in self.history if not (n.startswith("val_") and n[4:] in self.history)]
+        return sorted(names, key=lambda n: n != "loss")
+
     def plot(self, names: list[str] | None = None, figure: Any = None) -> Any:
         """Draws the curves: one panel for each logged quantity, together with that of validation (`val_...`).
 
@@ -68,7 +138,7 @@ class History(Callback):
             import matplotlib.pyplot as plt
         except ImportError as error:
             raise ImportError("`History.plot` draws with matplotlib. Run `pip install matplotlib`.") from error
-        logged = [n for n in self.history if not (n.startswith("val_") and n[4:] in self.history)]
+        logged = self._logged()
         if not logged:
             raise ValueError("There is nothing to draw: no epoch has been logged. Call `fit` first.")
         for name in names or ():
@@ -77,7 +147,8 @@ class History(Callback):
         names = list(names or logged)
         columns = min(len(names), 3)
         rows = -(-len(names) // columns)
-        if figure is None:
+        own = figure is None
+        if own:
             figure = plt.figure(figsize=(4.4 * columns, 3.2 * rows), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
         for axis in axes.flat[len(names) :]:
@@ -96,4 +167,6 @@ class History(Callback):
             axis.grid(alpha=0.3)
             if f"val_{name}" in self.history:
                 axis.legend()
+        if own and in_notebook():  # which shows open figures at the end of the cell, beside the one that is returned
+            plt.close(figure)
         return figure

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
+from typing import Any
 
 from ..core.config import is_interactive_logging_enabled
 
@@ -34,6 +36,35 @@ def is_terminal() -> bool:
     """Returns whether standard output is a terminal."""
     stream = sys.stdout
     return stream is not None and not getattr(stream, "closed", False) and stream.isatty()
+
+
+def can_redraw() -> bool:
+    """Returns whether what is written to standard output can be overwritten: not in a file, a pipe or a log.
+
+    What keeps the output in memory gets what a terminal would get.
+    """
+    stream = sys.stdout
+    if stream is None or getattr(stream, "closed", False):
+        return False
+    in_memory = isinstance(stream, io.StringIO) or isinstance(getattr(stream, "buffer", None), io.BytesIO)
+    return in_memory or bool(getattr(stream, "isatty", lambda: False)())
+
+
+class Display:
+    """One output of a notebook's cell, whose text is replaced; a notebook that is exported has the last text."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, text: str) -> None:
+        """Shows a text in place of the one before."""
+        data = {"text/plain": text}
+        if self._handle is None:
+            from IPython.display import display
+
+            self._handle = display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
 
 
 def in_notebook() -> bool:

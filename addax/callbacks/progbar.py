@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.compile_time import compile_seconds
 from ..core.config import is_interactive_logging_enabled
 from .callback import Callback, Logs
-from .output import is_terminal, print_msg
+from .output import Display, can_redraw, in_notebook, is_terminal, print_msg
 
 _BOLD, _GREEN, _WHITE, _PLAIN = "\033[1m", "\033[32m", "\033[37m", "\033[0m"
 _BAR = "━"
@@ -57,12 +58,15 @@ class Progbar:
             raise ValueError("Pass only one of `stateful_metrics` and `stateless_metrics` to Progbar.")
         self.stateful_metrics = None if stateful_metrics is None else set(stateful_metrics)
         self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
+        self._display = Display() if in_notebook() else None
+        self._redraws = can_redraw()
         self._dynamic_display = os.name == "posix" or is_terminal() or "ipykernel" in sys.modules
         self._seen = 0
         self._sums: dict[str, tuple[Any, int]] = {}  # value times weight, and weight
         self._start = time.time()
         self._last_update = 0.0
         self._first_step_at: float | None = None
+        self._compiled_before = compile_seconds()
         self._shown_width = 0
 
     def update(
@@ -87,8 +91,9 @@ class Progbar:
         self._seen = current
         now = time.time()
         step_time = self._step_time(current, now)
-        # A log gets one line at the end: a bar can't be redrawn in it.
-        verbose = self.verbose if is_interactive_logging_enabled() else 2 * bool(self.verbose)
+        # A log, file or pipe gets one line at the end: a bar can't be redrawn in it.
+        bars = is_interactive_logging_enabled() and (self._redraws or self._display is not None)
+        verbose = self.verbose if bars or not self.verbose else 2
         if verbose == 1:
             if now - self._last_update < self.interval and not finalize:
                 return
@@ -131,6 +136,9 @@ class Progbar:
         else:
             clock = _format_clock(step_time * (self.target - current))
         rest = f" {self._format_step_time(step_time)}{self._format_values()}"
+        if self._display is not None:
+            self._display.show(f"{visible} {clock}{rest}")
+            return
         width = len(visible) + 1 + len(clock) + len(rest)
         back = "\b" * self._shown_width + "\r" if self._dynamic_display else "\n"
         padding = " " * max(self._shown_width - width, 0)
@@ -142,13 +150,15 @@ class Progbar:
         """Returns seconds per step, without the first one, which compiles, once there are others."""
         if not current:
             return 0
+        # Programs are compiled while the first step waits, and some later.
+        compiled = compile_seconds() - self._compiled_before
         if self._first_step_at is not None and current > 1:
-            duration = (now - self._first_step_at) / (current - 1)
+            duration = (now - self._first_step_at - compiled) / (current - 1)
         else:
-            duration = (now - self._start) / current
+            duration = (now - self._start - compiled) / current
         if current == 1:
-            self._first_step_at = now
-        return duration
+            self._first_step_at, self._compiled_before = now, compile_seconds()
+        return max(duration, 0.0)
 
     def _format_step_time(self, seconds: float) -> str:
         if seconds >= 1 or seconds == 0:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core import config as settings
 from ..core import placement, tree
+from ..core.compile_time import compiling
 from ..core.engine import jax, jnp, lax
 from ..core.fingerprint import Description
 from ..core.lending import State
@@ -167,7 +168,8 @@ def _no_loop(program: Program, key: Any, state: State, data: Any, valid: Any, ou
     """Returns why steps should not run in a loop; `outputs` is the number of rows that outputs must have."""
     known = program.executables.no_loop
     if key not in known:
-        traced = program.trace_step(state, data, valid)
+        with compiling():
+            traced = program.trace_step(state, data, valid)
         rows = [] if outputs is None else [s.shape[:1] == (outputs,) for s in jax.tree.leaves(traced.out_info[1])]
         known[key] = no_loop(traced.jaxpr, 3 if program.kind == "train" else 1)
         program.executables.seconds[key] = seconds(traced.jaxpr) / placement.count()

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..core import config as settings
 from ..core import tracing
+from ..core.compile_time import compiling
 from ..core.engine import jax
 from ..core.fingerprint import Description
 from ..core.jax_inside import trace_context
@@ -52,7 +53,7 @@ class Executable:
     def get(self) -> Callable:
         """The compiled program; waits for it."""
         if self._run is None:
-            with self._lock:
+            with compiling(), self._lock:
                 if self._run is None:
                     self._run = self._lowered.compile(compiler_options=self._options)
                     self._lowered = None
@@ -114,10 +115,11 @@ class Executables:
         with tracing.lock:
             found = self._programs.get(key)
             if found is None:
-                traced = _trace(description, function, static, args, donates)
-                self.traces += 1
-                found = Executable(traced, compiler_options(traced.jaxpr, description.kind, rows), description)
-                self._programs[key] = found
+                with compiling():
+                    traced = _trace(description, function, static, args, donates)
+                    self.traces += 1
+                    found = Executable(traced, compiler_options(traced.jaxpr, description.kind, rows), description)
+                    self._programs[key] = found
             elif settings.get("verify_sharing") and found.description is not description:
                 self._verify(found, description, function, static, args, donates)
         return found

@@ -6,6 +6,7 @@ time of the device can be told from that of the host; unprofiled, the two overla
 
 from __future__ import annotations
 
+import html
 import math
 import random
 import threading
@@ -55,7 +56,7 @@ _COMPILED = "/jax/core/compile/backend_compile_duration"
 _CACHE_HIT = "/jax/compilation_cache/cache_hits"
 
 
-@dataclass
+@dataclass(repr=False)
 class Profile:
     """The time of a training by phase; printing it shows a table.
 
@@ -113,11 +114,16 @@ class Profile:
             each = "" if phase in _ONCE or not self.steps else _short(1000 * seconds / self.steps)
             table.add_row(phase, f"{seconds:.3f}", each, f"{100 * seconds / total:.0f}", what)
         table.add_row("total", f"{self.total:.3f}", "", "100", "")
-        console = Console(width=100, color_system=None, highlight=False)
+        console = Console(width=100, color_system=None, highlight=False, force_jupyter=False)
         with console.capture() as capture:
             console.print(table)
         lines = [line.rstrip() for line in capture.get().splitlines()]
         return "\n".join([*lines, "", *self._notes()])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def _notes(self) -> Iterator[str]:
         yield f"{_count(self.steps, 'step')} in {_count(self.dispatches, 'dispatch')}: {self.path}."
