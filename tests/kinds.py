@@ -267,7 +267,7 @@ def check(build: Callable) -> list[bool]:
     import addax
 
     for k in (addax, keras):
-        k.utils.clear_session()
+        k.utils.clear_session(free_memory=False)
         k.utils.set_random_seed(1)
     model, x, y = build(addax)
     losses = model.fit(x, y, epochs=8, batch_size=16, verbose=0).history["loss"]

@@ -770,7 +770,7 @@ def said(mistake: Mistake) -> tuple[type | None, str]:
         "numbers": rng.rand(64).astype("float32"),
         "__name__": "program",
     }
-    addax.backend.clear_session()
+    addax.backend.clear_session(free_memory=False)
     before = os.getcwd()
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -76,7 +76,7 @@ def pages() -> list:
 @pytest.mark.parametrize("page", pages())
 def test_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    addax.utils.clear_session()
+    addax.utils.clear_session(free_memory=False)
     namespace: dict = {"__name__": "__main__"}
     text = page.read_text()
     linecache.cache[str(page)] = len(text), None, text.splitlines(keepends=True), str(page)

@@ -13,7 +13,7 @@ RULE, DOUBLE = "_" * 65, "=" * 65
 
 @pytest.fixture
 def model():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     return keras.Sequential([keras.Input((16,)), keras.layers.Dense(8)])
 
 

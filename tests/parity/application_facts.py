@@ -129,7 +129,7 @@ def is_whole(name: str, arguments: dict[str, Any]) -> bool:
 
 def facts(lib: ModuleType, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """What is compared of the network of a case: of variants of the arguments, the config."""
-    lib.utils.clear_session()
+    lib.utils.clear_session(free_memory=False)
     model = build(lib, name, arguments)
     found: dict[str, Any] = {"config": digest(model.get_config())}
     if not is_whole(name, arguments):

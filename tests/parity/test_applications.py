@@ -213,7 +213,7 @@ def check_predictions(name: str, tmp_path: Path, loads: Callable[[Path], Any]) -
     """The same predictions from the same weights, and from the files of the other package, which `loads` reads."""
     shape = facts.MEMBERS[name]
     for lib in (keras, addax):
-        lib.utils.clear_session()
+        lib.utils.clear_session(free_memory=False)
     ours = getattr(addax.applications, name)(weights=None, classes=5, input_shape=shape)
     with facts.without_values(keras):
         theirs = getattr(keras.applications, name)(weights=None, classes=5, input_shape=shape)
@@ -275,7 +275,7 @@ def test_layers_of_networks_in_files(tmp_path: Path) -> None:
     x = np.random.RandomState(0).normal(size=(3, 2, 2, 4)).astype("float32")
     configs = []
     for lib, other in ((keras, addax), (addax, keras)):
-        lib.utils.clear_session()
+        lib.utils.clear_session(free_memory=False)
         own = own_layers(lib)
         inputs = lib.Input((2, 2, 4))
         y = own["LayerScale"](0.5, 4)(inputs)
@@ -341,7 +341,7 @@ def test_preprocessing(mode: str, data_format: str) -> None:
                 np.testing.assert_allclose(tensor, expected, rtol=1e-6 * scale, atol=1e-5 * scale)
     configs = []
     for lib in (keras, addax):
-        lib.utils.clear_session()
+        lib.utils.clear_session(free_memory=False)
         inputs = lib.Input((3, 3, 3))
         model = lib.Model(inputs, call(lib, inputs))
         x = np.random.RandomState(0).uniform(0, 255, (2, 3, 3, 3)).astype("float32")

@@ -112,8 +112,8 @@ BUILDERS = [
 
 @pytest.fixture(params=BUILDERS, ids=lambda b: b.__name__)
 def pair(request):
-    keras.utils.clear_session()
-    addax.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
+    addax.utils.clear_session(free_memory=False)
     theirs, ours = request.param(keras), request.param(addax)
     ours.set_weights(theirs.get_weights())
     return theirs, ours

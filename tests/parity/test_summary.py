@@ -16,7 +16,7 @@ keras = pytest.importorskip("keras")
 @functools.cache
 def made(make, lib):
     """The model that `make` makes, the same for all cases: Keras needs seconds to make some."""
-    lib.utils.clear_session()
+    lib.utils.clear_session(free_memory=False)
     return make(lib)
 
 

@@ -307,7 +307,7 @@ CASES = [
 
 def build(k: Any, case: Case) -> Any:
     """The model of the case with the same weights in both packages."""
-    k.utils.clear_session()
+    k.utils.clear_session(free_memory=False)
     k.config.set_dtype_policy(case.policy)
     try:
         model = case.model(k)

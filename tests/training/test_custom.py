@@ -155,7 +155,7 @@ CASES = [*((program, False) for program in PROGRAMS), (own_metrics, True)]
 @pytest.mark.parametrize(("program", "watched"), CASES, ids=lambda v: getattr(v, "__name__", str(v)))
 def test_programs_train_as_in_keras(program: Any, watched: bool) -> None:
     def run(k: Any) -> dict:
-        k.utils.clear_session()
+        k.utils.clear_session(free_memory=False)
         model, x, y = program(k)
         rng = np.random.default_rng(1)
         model.set_weights([rng.normal(size=w.shape) * 0.5 for w in model.get_weights()])

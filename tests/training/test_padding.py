@@ -72,7 +72,7 @@ def test_every_loss_and_metric(padding):
     found = {}
     for on in (True, False):
         padding(on)
-        keras.utils.clear_session()  # names of metrics begin anew
+        keras.utils.clear_session(free_memory=False)  # names of metrics begin anew
         model, labels = every_loss()
         weights = dict.fromkeys(labels, WEIGHT)
         history = model.fit(X, labels, sample_weight=weights, batch_size=4, epochs=2, shuffle=False, verbose=0)
@@ -347,7 +347,7 @@ def test_a_layer_of_the_users_is_compiled_once(padding):
     for on in (True, False):
         padding(on)
         keras.utils.set_random_seed(0)
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         model = small(Scale(), loss=Distance(), metrics=[Total()])
         data = {"validation_data": (X[:9], REAL[:9]), "validation_batch_size": 4}
         history = model.fit(X, REAL, batch_size=4, epochs=2, **data, verbose=0)

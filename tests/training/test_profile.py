@@ -123,7 +123,7 @@ def test_phases_are_the_whole_time_and_each_gets_its_own():
             time.sleep(0.02)
             yield batch
 
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     model = make(lambda: [keras.layers.Dense(11, "tanh"), keras.layers.Dense(1)])
     began = time.perf_counter()
     found = model.fit(slow(), verbose=0, callbacks=[Looks()], validation_data=(X, Y), profile=True).profile

@@ -72,7 +72,7 @@ print("result", first)
 """
 
 
-@pytest.mark.parametrize("kind", ["transformer", "convolutions", "recurrent"])
+@pytest.mark.parametrize("kind", [pytest.param("transformer", marks=pytest.mark.slow), "convolutions", "recurrent"])
 def test_the_same_seed_gives_the_same_bits(kind, tmp_path):
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"} | {"ADDAX_CACHE_DIR": str(tmp_path)}
     results = []
