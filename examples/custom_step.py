@@ -1,10 +1,9 @@
 """A training step of one's own: mixup, which trains on weighted means of pairs of samples and of their labels.
 
-The step is a pure function of the state, and is compiled as a whole. Everything else, such as callbacks, metrics,
+The step reads and assigns variables, and is compiled as a whole. Everything else, such as callbacks, metrics,
 validation and saving, is that of `fit`.
 """
 
-import jax
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split
 
@@ -24,25 +23,21 @@ class Mixup(keras.Model):
         self.amount = amount
         self.seed = keras.random.SeedGenerator(1)
 
-    def train_step(self, state, data):
-        trainable, fixed, optimizer, metrics = state
+    def train_step(self, data):
         x, y = data
         y = ops.cast(ops.reshape(y, (-1, 1)), x.dtype)
+        rows = ops.shape(x)[0]
+        share = keras.random.beta((rows, 1), self.amount, self.amount, seed=self.seed)
+        other = keras.random.shuffle(ops.arange(rows), seed=self.seed)
+        mixed_x = share * x + (1 - share) * ops.take(x, other, axis=0)
+        mixed_y = share * y + (1 - share) * ops.take(y, other, axis=0)
 
-        def loss(trainable, fixed):
-            pairs = [*zip(self.trainable_variables, trainable), *zip(self.non_trainable_variables, fixed)]
-            with keras.StatelessScope(state_mapping=pairs) as scope:
-                rows = ops.shape(x)[0]
-                share = keras.random.beta((rows, 1), self.amount, self.amount, seed=self.seed)
-                other = keras.random.shuffle(ops.arange(rows), seed=self.seed)
-                mixed_x = share * x + (1 - share) * ops.take(x, other, axis=0)
-                mixed_y = share * y + (1 - share) * ops.take(y, other, axis=0)
-                value = self.compute_loss(y=mixed_y, y_pred=self(mixed_x, training=True))
-            return value, [scope.get_current_value(v) for v in self.non_trainable_variables]
+        def loss():
+            return self.compute_loss(y=mixed_y, y_pred=self(mixed_x, training=True))
 
-        (value, fixed), gradients = jax.value_and_grad(loss, has_aux=True)(trainable, fixed)
-        trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
-        return {"loss": value}, (trainable, fixed, optimizer, metrics)
+        value, gradients = keras.value_and_grad(loss, self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return {"loss": value}
 
 
 keras.utils.set_random_seed(0)

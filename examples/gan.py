@@ -1,6 +1,8 @@
-"""A generative adversarial network that draws digits: two models, two optimizers, one compiled step."""
+"""A generative adversarial network that draws digits: two models, two optimizers, one compiled step.
 
-import jax
+`train_step` takes the data alone: it reads and assigns variables, those of both optimizers included.
+"""
+
 import numpy as np
 from sklearn.datasets import load_digits
 
@@ -31,53 +33,48 @@ critic = keras.Sequential(
     ],
     name="critic",
 )
-rates = keras.optimizers.Adam(4e-4, beta_1=0.5), keras.optimizers.Adam(4e-4, beta_1=0.5)
-for optimizer, model in zip(rates, (generator, critic)):
-    optimizer.build(model.trainable_variables)
 
 
-def judged(weights, images):
-    return critic.stateless_call(weights, [], images)[0]
+class Gan(keras.Model):
+    """Trains a generator against a critic; each has an optimizer."""
+
+    def __init__(self):
+        super().__init__(name="gan")
+        self.generator, self.critic = generator, critic
+        self.drawing = keras.optimizers.Adam(4e-4, beta_1=0.5)
+        self.judging = keras.optimizers.Adam(4e-4, beta_1=0.5)
+        self.seed = keras.random.SeedGenerator(0)
+
+    def train_step(self, real):
+        """A step of the critic, on real and drawn images, and one of the generator."""
+
+        def drawn():
+            return self.generator(keras.random.normal((ops.shape(real)[0], noise), seed=self.seed))
+
+        def of_critic():
+            real_loss = ops.mean(ops.softplus(-self.critic(real)))
+            return real_loss + ops.mean(ops.softplus(self.critic(drawn())))
+
+        def of_generator():
+            return ops.mean(ops.softplus(-self.critic(drawn())))
+
+        logs = {}
+        for name, loss, part, optimizer in (
+            ("critic", of_critic, self.critic, self.judging),
+            ("generator", of_generator, self.generator, self.drawing),
+        ):
+            logs[name], gradients = keras.value_and_grad(loss, part.trainable_variables)
+            optimizer.apply(gradients, part.trainable_variables)
+        return logs
 
 
-def drawn(weights, key):
-    return generator.stateless_call(weights, [], jax.random.normal(key, (batch, noise)))[0]
+model = Gan()
+model.compile()
+history = model.fit(images, batch_size=batch, epochs=epochs, verbose=0)
+for epoch in range(14, epochs, 15):
+    print(f"epoch {epoch + 1}:", *(f"{name} {values[epoch]:.3f}" for name, values in history.history.items()))
 
-
-@jax.jit
-def step(state, real, key):
-    """A step of the critic, on real and drawn images, and one of the generator."""
-    (drawing, drawing_slots), (judging, judging_slots) = state
-    keys = jax.random.split(key)
-
-    def of_critic(weights):
-        real_loss = ops.mean(ops.softplus(-judged(weights, real)))
-        return real_loss + ops.mean(ops.softplus(judged(weights, drawn(drawing, keys[0]))))
-
-    def of_generator(weights):
-        return ops.mean(ops.softplus(-judged(judging, drawn(weights, keys[1]))))
-
-    critic_loss, gradients = jax.value_and_grad(of_critic)(judging)
-    judging, judging_slots = rates[1].stateless_apply(judging_slots, gradients, judging)
-    generator_loss, gradients = jax.value_and_grad(of_generator)(drawing)
-    drawing, drawing_slots = rates[0].stateless_apply(drawing_slots, gradients, drawing)
-    return ((drawing, drawing_slots), (judging, judging_slots)), (generator_loss, critic_loss)
-
-
-state = tuple(
-    ([v.value for v in model.trainable_variables], [v.value for v in optimizer.variables])
-    for model, optimizer in zip((generator, critic), rates)
-)
-random, key = np.random.default_rng(0), jax.random.key(0)
-for epoch in range(epochs):
-    for rows in random.permutation(len(images))[: len(images) // batch * batch].reshape(-1, batch):
-        key, now = jax.random.split(key)
-        state, losses = step(state, images[rows], now)
-    if epoch % 15 == 14:
-        print(f"epoch {epoch + 1}: generator {float(losses[0]):.3f}, critic {float(losses[1]):.3f}")
-for variable, value in zip(generator.trainable_variables, state[0][0]):
-    variable.assign(value)
-
+random = np.random.default_rng(0)
 made = np.asarray(generator.predict(random.normal(size=(500, noise)).astype("float32"), verbose=0))
 for row in made[0, :, :, 0]:
     print("".join(" .:-=+*#%@"[int(4.99 * (v + 1))] * 2 for v in row))
