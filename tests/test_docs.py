@@ -89,6 +89,7 @@ def test_blocks_run(page, tmp_path, monkeypatch):
                 assert _CHECKER.check_output(block.output, printed.getvalue(), _FLAGS), printed.getvalue()
     finally:
         uninstall()
+        addax.config.set("summary_style", "rich")  # it is classic after `from tensorflow import keras`
 
 
 def test_links_between_pages_lead_somewhere():

@@ -61,7 +61,7 @@ def summary() -> str:
     addax.utils.clear_session()
     plain = {"TERM": "xterm-256color", "COLORTERM": "", "NO_COLOR": "", "FORCE_COLOR": "", "COLUMNS": "100"}
     with mock.patch.dict(os.environ, plain), contextlib.redirect_stdout(Terminal()) as screen:
-        demo.one_output(addax).summary(line_length=88)
+        demo.one_output(addax).summary(line_length=88, style="rich")
     from rich.console import Console
     from rich.text import Text
 
