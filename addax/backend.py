@@ -17,6 +17,7 @@ from .core.dtypes import numpy_dtype, standardize_dtype
 from .core.engine import has_float64, jnp
 from .core.keras_tensor import KerasTensor
 from .core.naming import get_uid, name_scope
+from .core.public import listing
 from .core.scopes import StatelessScope
 from .core.state import in_stateless_scope
 from .core.variable import Variable
@@ -49,6 +50,7 @@ __all__ = [
     "shape",
     "standardize_dtype",
 ]
+__dir__ = listing(__all__)
 
 
 def result_type(*dtypes: object) -> str:

@@ -3,8 +3,10 @@
 from .core.config import *  # noqa: F403
 from .core.config import __all__ as _settings
 from .core.policy import dtype_policy, set_dtype_policy
+from .core.public import listing
 
 __all__ = [*_settings, "backend", "dtype_policy", "is_nnx_enabled", "set_backend", "set_dtype_policy"]
+__dir__ = listing(__all__)
 
 
 def backend() -> str:

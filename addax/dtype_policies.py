@@ -15,6 +15,7 @@ from .core.policy import (
     QuantizedFloat8DTypePolicy,
     get,
 )
+from .core.public import listing
 from .core.serialization import deserialize_keras_object, serialize_keras_object
 from .core.types import Config
 
@@ -57,3 +58,4 @@ __all__ = [
     "get",
     "serialize",
 ]
+__dir__ = listing(__all__)

@@ -9,6 +9,7 @@ from .core.convert import to_tensor, unwrap
 from .core.dtypes import floatx, is_float, is_int, numpy_dtype, standardize_dtype
 from .core.engine import jax, jnp
 from .core.op import DTypeLike, Tensor, TensorLike
+from .core.public import listing
 from .core.seeds import SeedGenerator, draw_key
 
 Seed = int | SeedGenerator | None
@@ -27,6 +28,7 @@ __all__ = [
     "truncated_normal",
     "uniform",
 ]
+__dir__ = listing(__all__)
 
 
 def _float(dtype: DTypeLike, function: str) -> Any:

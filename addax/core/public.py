@@ -31,6 +31,18 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
     return get, names, public
 
 
+def listing(names: list[str]) -> Callable[[], list[str]]:
+    """Returns the `__dir__` of a module that shows its public names, and none of what it imports.
+
+    Args:
+        names: `__all__` of the module.
+
+    >>> listing(["b", "a"])()
+    ['a', 'b']
+    """
+    return lambda: sorted(names)
+
+
 def absent(package: str, name: str, public: Iterable[str]) -> AttributeError:
     """Returns the error for a name that a package doesn't have.
 
@@ -59,4 +71,4 @@ def _missing() -> set[str]:
     return {*names, *spaces}
 
 
-__all__ = ["MISSING", "absent", "attach"]
+__all__ = ["MISSING", "absent", "attach", "listing"]

@@ -7,7 +7,7 @@ signature tells what is meant.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
     import jax
@@ -32,17 +32,74 @@ ConstraintLike: TypeAlias = Any  # a name, a config, a `Constraint`, or a functi
 ActivationLike: TypeAlias = str | Config | Callable | None
 PolicyLike: TypeAlias = Any  # a dtype, the name of a policy, a config or a `DTypePolicy`; None for the global policy
 
+
+class OlderOptions(TypedDict, total=False):
+    """Keyword arguments of layers that older programs hold."""
+
+    input_shape: ShapeLike
+    batch_input_shape: ShapeLike
+
+
+class LayerOptionsButDtype(OlderOptions, total=False):
+    """Keyword arguments that a layer passes on to `Layer`, where it has `dtype` and `name` of its own."""
+
+    activity_regularizer: RegularizerLike
+    trainable: bool
+    autocast: bool
+
+
+class LayerOptionsButName(LayerOptionsButDtype, total=False):
+    """Keyword arguments that a layer passes on to `Layer`, where it has `name` of its own."""
+
+    dtype: PolicyLike
+
+
+class LayerOptionsButActivity(OlderOptions, total=False):
+    """Keyword arguments that a layer passes on to `Layer`, where it has `activity_regularizer` of its own."""
+
+    trainable: bool
+    autocast: bool
+    dtype: PolicyLike
+    name: str | None
+
+
+class RecurrentOptions(LayerOptionsButActivity, total=False):
+    """Keyword arguments of recurrent layers besides those that they name."""
+
+    implementation: int
+
+
+class ConvolutionOptions(LayerOptionsButActivity, total=False):
+    """Keyword arguments of convolutions besides those that they name."""
+
+    lora_rank: int | None
+    lora_alpha: float | None
+
+
+class LayerOptions(LayerOptionsButName, total=False):
+    """Keyword arguments that a layer passes on to `Layer`."""
+
+    name: str | None
+
+
 __all__ = [
     "ActivationLike",
     "Array",
     "ArrayLike",
     "Config",
     "ConstraintLike",
+    "ConvolutionOptions",
     "DTypeLike",
     "Data",
     "InitializerLike",
+    "LayerOptions",
+    "LayerOptionsButActivity",
+    "LayerOptionsButDtype",
+    "LayerOptionsButName",
     "Logs",
+    "OlderOptions",
     "PolicyLike",
+    "RecurrentOptions",
     "RegularizerLike",
     "SeedLike",
     "Shape",

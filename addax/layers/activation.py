@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from .. import activations
 from ..core.engine import jnp
 from ..core.masks import get_mask
 from ..core.op import Tensor
-from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, LayerOptions, RegularizerLike
 from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.nn import elu, leaky_relu, relu, softmax
@@ -33,7 +33,7 @@ class Elementwise(Layer):
 
     rowwise = "always"
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.supports_masking = True
         built_from_the_start(self)
@@ -70,7 +70,7 @@ class Activation(Elementwise):
     Array([0., 2.], dtype=float32)
     """
 
-    def __init__(self, activation: ActivationLike, **kwargs: Any):
+    def __init__(self, activation: ActivationLike, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
 
@@ -101,7 +101,11 @@ class ReLU(Elementwise):
     """
 
     def __init__(
-        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         for name, value in (("max_value", max_value), ("negative_slope", negative_slope), ("threshold", threshold)):
@@ -188,7 +192,7 @@ class PReLU(Layer):
         alpha_regularizer: RegularizerLike = None,
         alpha_constraint: ConstraintLike = None,
         shared_axes: int | Sequence[int] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         self.supports_masking = True
@@ -232,7 +236,7 @@ class ELU(Elementwise):
     Array([-0.632,  2.   ], dtype=float32)
     """
 
-    def __init__(self, alpha: float = 1.0, **kwargs: Any):
+    def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.alpha = number(self, "alpha", alpha)
 
@@ -260,7 +264,7 @@ class Softmax(Elementwise):
     Array([1., 0.], dtype=float32)
     """
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any):
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.axis = axis_or_axes(self, "axis", axis)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
 from ..core.op import Tensor
 from ..core.seeds import SeedGenerator
+from ..core.types import LayerOptions
 from ..ops import (
     arange,
     cast,
@@ -66,7 +67,7 @@ class Attention(Layer):
         score_mode: str = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         if score_mode not in ("dot", "concat"):

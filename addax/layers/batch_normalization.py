@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.dtypes import standardize_dtype
 from ..core.op import Tensor
-from ..core.types import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
+from ..core.types import ConstraintLike, DTypeLike, InitializerLike, LayerOptions, RegularizerLike
 from ..core.variable import Variable
 from ..ops.core import cast, stop_gradient
 from ..ops.nn import batch_normalization, moments
@@ -81,7 +81,7 @@ class BatchNormalization(Layer):
         renorm_clipping: dict[str, float] | None = None,
         renorm_momentum: float = 0.99,
         synchronized: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         if not is_int(axis):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from ..core import tree
 from ..core.errors import describe
 from ..core.keras_tensor import KerasTensor
 from ..core.op import Tensor
 from ..core.serialization import deserialize_keras_object
-from ..core.types import ArrayLike, ShapeTree, Tree
+from ..core.types import ArrayLike, LayerOptions, ShapeTree, Tree
 from ..core.variable import Variable
 from ..ops import add, cast, concatenate, flip, multiply
 from .input_spec import InputSpec
@@ -55,7 +55,7 @@ class Bidirectional(Layer):
         merge_mode: str | None = "concat",
         weights: Sequence[ArrayLike] | None = None,
         backward_layer: Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         if not isinstance(layer, Layer):
             raise ValueError(
@@ -75,7 +75,8 @@ class Bidirectional(Layer):
                     f"`Bidirectional` takes a recurrent layer, with attributes {', '.join(_RECURRENT)}. Received: "
                     f"{describe(part)}, without {', '.join(missing)}."
                 )
-        super().__init__(weights=weights, **kwargs)
+        options: dict[str, Any] = {**kwargs, "weights": weights}
+        super().__init__(**options)
         self.forward_layer = _copy(layer, "forward")
         if backward_layer is None:
             self.backward_layer = _copy(layer, "backward", go_backwards=not self.forward_layer.go_backwards)

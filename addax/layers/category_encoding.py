@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.engine import is_tracer
 from ..core.op import Tensor
-from ..core.types import Config
+from ..core.types import Config, LayerOptions
 from .data_layer import DataLayer
 from .encoding import as_sparse, encode, encoded_shape, mixes_rows
 from .layer import Shape
@@ -37,7 +37,11 @@ class CategoryEncoding(DataLayer):
     _config_skip = ("sparse",)  # which Keras doesn't write; here it is written where it is True
 
     def __init__(
-        self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **kwargs: Any
+        self,
+        num_tokens: int | None = None,
+        output_mode: str = "multi_hot",
+        sparse: bool = False,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         if output_mode == "binary":  # its name in Keras 2

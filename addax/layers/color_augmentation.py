@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.engine import jnp
-from ..core.types import Array, Config, SeedLike, Tree
+from ..core.types import Array, Config, LayerOptions, SeedLike, Tree
 from ..kernels import resampling
 from ..ops import image as image_ops
 from ..random import randint, uniform
@@ -74,7 +74,7 @@ class FactorAugmentation(ColorAugmentation):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         self.value_range = check_value_range(self, value_range)
@@ -115,7 +115,13 @@ class RandomBrightness(FactorAugmentation):
 
     _drawn = "rgb_delta"
 
-    def __init__(self, factor: Factor, value_range: Sequence[float] = (0, 255), seed: int | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ):
         super().__init__(factor, value_range, seed=seed, **kwargs)
 
     def _factors(self, frame: Frame, seed: SeedLike) -> Array:
@@ -145,7 +151,13 @@ class RandomContrast(FactorAugmentation):
     _bounds = (0, 1)
     _drawn = "contrast_factor"
 
-    def __init__(self, factor: Factor, value_range: Sequence[float] = (0, 255), seed: int | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ):
         super().__init__(factor, value_range, seed=seed, **kwargs)
 
     def _factors(self, frame: Frame, seed: SeedLike) -> Array:
@@ -287,7 +299,13 @@ class RandomGrayscale(ColorAugmentation):
     Array([88.6, 88.6, 88.6], dtype=float32)
     """
 
-    def __init__(self, factor: float = 0.5, data_format: str | None = None, seed: int | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        factor: float = 0.5,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ):
         super().__init__(data_format=data_format, **kwargs)
         if len(numbers(factor)) != 1 or isinstance(factor, (list, tuple)) or not 0 <= factor <= 1:
             raise ValueError(
@@ -334,7 +352,7 @@ class RandomInvert(ColorAugmentation):
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         self.value_range = check_value_range(self, value_range)
@@ -374,7 +392,7 @@ class RandomPosterization(FactorAugmentation):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         pair = numbers(factor)
         if not 1 <= len(pair) <= 2 or not all(1 <= n <= 8 for n in pair):
@@ -422,7 +440,7 @@ class Solarization(ColorAugmentation):
         threshold_factor: Factor = 0.0,
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         self.addition_factor = self._fractions("addition_factor", addition_factor)
@@ -489,7 +507,7 @@ class RandomGaussianBlur(ColorAugmentation):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         self.kernel_size = self._odd(kernel_size)
@@ -585,7 +603,7 @@ class Equalization(AutoContrast):
         value_range: Sequence[float] = (0, 255),
         bins: int = 256,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(value_range, data_format=data_format, **kwargs)
         self.bins = count(self, "bins", bins)
@@ -646,7 +664,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(AutoContrast):
         clip_limit: float = 4.0,
         tile_grid_size: Sequence[int] = (8, 8),
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(value_range, data_format=data_format, **kwargs)
         self.clip_limit = clip_limit
@@ -719,7 +737,7 @@ class RandomColorJitter(ColorAugmentation):
         hue_factor: Factor = None,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(data_format=data_format, **kwargs)
         self.value_range = value_range

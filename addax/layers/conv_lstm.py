@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 from .. import activations
 from ..core.config import standardize_data_format
 from ..core.dtypes import numpy_dtype
 from ..core.engine import jnp
 from ..core.op import Tensor
-from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike, ShapeTree, Tree
+from ..core.types import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    LayerOptions,
+    RecurrentOptions,
+    RegularizerLike,
+    ShapeTree,
+    Tree,
+)
 from ..kernels.conv import Sizes
 from ..ops.nn import conv
 from ..ops.numpy import split
@@ -75,7 +84,7 @@ class ConvLSTMCell(RecurrentCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         self.rank = rank
@@ -183,11 +192,11 @@ class ConvLSTM(CellRNN):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[RecurrentOptions],
     ):
         cell = self._make_cell({**locals(), "rank": type(self).rank})
-        kwargs["activity_regularizer"] = activity_regularizer
-        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, **kwargs)
+        options: dict[str, Any] = {**kwargs, "activity_regularizer": activity_regularizer}
+        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, **options)
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
     def build(self, sequences_shape: Shape, initial_state_shape: ShapeTree = None) -> None:

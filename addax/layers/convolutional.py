@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from .. import activations
 from ..core.config import standardize_data_format
 from ..core.op import Tensor, TensorLike
 from ..core.signature import arguments_in
-from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import (
+    ActivationLike,
+    ConstraintLike,
+    ConvolutionOptions,
+    InitializerLike,
+    LayerOptionsButActivity,
+    RegularizerLike,
+)
 from ..kernels.conv import Sizes
 from ..kernels.conv_transpose import transposed_length
 from ..ops.nn import conv, conv_transpose
@@ -129,10 +136,11 @@ class BaseConv(Convolution, KernelLayer):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ConvolutionOptions],
     ):
-        lora_rank, lora_alpha = kwargs.pop("lora_rank", None), kwargs.pop("lora_alpha", None)
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        options: dict[str, Any] = {**kwargs, "activity_regularizer": activity_regularizer}
+        lora_rank, lora_alpha = options.pop("lora_rank", None), options.pop("lora_alpha", None)
+        super().__init__(**options)
         self._take_stand_ins(lora_rank, lora_alpha, None)
         self.filters = positive(self, "filters", filters)
         if not is_int(groups) or groups <= 0:
@@ -289,7 +297,7 @@ class BaseConvTranspose(Convolution):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptionsButActivity],
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive(self, "filters", filters)
@@ -410,7 +418,7 @@ class Conv3DTranspose(BaseConvTranspose):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptionsButActivity],
     ):
         # As in Keras, `data_format` comes before `output_padding` here.
         super().__init__(**arguments_in(locals()))

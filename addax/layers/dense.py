@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from .. import activations
 from ..core.op import Tensor
-from ..core.types import ActivationLike, Config, ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import (
+    ActivationLike,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    LayerOptionsButActivity,
+    RegularizerLike,
+)
 from ..ops import matmul
 from ..quantizers.configs import QuantizationConfig
 from .input_spec import InputSpec
@@ -60,7 +67,7 @@ class Dense(KernelLayer):
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: QuantizationConfig | Config | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptionsButActivity],
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if not is_int(units) or units <= 0:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.op import Tensor
-from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import ActivationLike, ConstraintLike, InitializerLike, LayerOptionsButActivity, RegularizerLike
 from ..kernels.conv import Sizes
 from ..ops.nn import depthwise_conv, separable_conv
 from .convolutional import Convolution
@@ -33,7 +33,7 @@ class BaseDepthwiseConv(Convolution):
         activity_regularizer: RegularizerLike = None,
         depthwise_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptionsButActivity],
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.depth_multiplier = positive(self, "depth_multiplier", depth_multiplier)
@@ -119,7 +119,7 @@ class BaseSeparableConv(Convolution):
         depthwise_constraint: ConstraintLike = None,
         pointwise_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptionsButActivity],
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive(self, "filters", filters)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from .. import activations
 from ..core.op import Tensor
-from ..core.types import ActivationLike, Config, ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import ActivationLike, Config, ConstraintLike, InitializerLike, LayerOptions, RegularizerLike
 from ..initializers import VarianceScaling
 from ..ops.numpy import einsum
 from ..quantizers.configs import QuantizationConfig
@@ -74,7 +74,7 @@ class EinsumDense(KernelLayer):
         lora_alpha: float | None = None,
         gptq_unpacked_column_size: int | None = None,
         quantization_config: QuantizationConfig | Config | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         for name, value in (("equation", equation), ("bias_axes", bias_axes)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from ..core import config as settings
 from ..core import dtypes
 from ..core.engine import is_tracer
 from ..core.op import Tensor
-from ..core.types import ArrayLike, Config, ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import ArrayLike, Config, ConstraintLike, InitializerLike, LayerOptions, RegularizerLike
 from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.numpy import not_equal, take
@@ -69,13 +69,14 @@ class Embedding(KernelLayer):
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: QuantizationConfig | Config | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
-        length = kwargs.pop("input_length", None)
+        options: dict[str, Any] = {**kwargs}
+        length = options.pop("input_length", None)
         if length is not None:
             warn("Argument `input_length` is deprecated. Just remove it.")
-            kwargs["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)
-        super().__init__(**kwargs)
+            options["input_shape"] = tuple(length) if isinstance(length, (list, tuple)) else (length,)
+        super().__init__(**options)
         for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
             if not is_int(value) or value <= 0:
                 raise ValueError(

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from .. import activations
-from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    LayerOptions,
+    RecurrentOptions,
+    RegularizerLike,
+)
 from ..kernels.rnn import gru_reset_before_step, gru_step
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
@@ -60,7 +67,7 @@ class GRUCell(RecurrentCell):
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         self._configure(locals())
@@ -148,9 +155,9 @@ class GRU(CellRNN):
         unroll: bool = False,
         reset_after: bool = True,
         use_cudnn: bool | str = "auto",
-        **kwargs: Any,
+        **kwargs: Unpack[RecurrentOptions],
     ):
         cell = self._make_cell(locals())
-        kwargs["activity_regularizer"] = activity_regularizer
-        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
+        options: dict[str, Any] = {**kwargs, "activity_regularizer": activity_regularizer}
+        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **options)
         self.use_cudnn = use_cudnn

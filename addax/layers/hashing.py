@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from ..core.config import floatx
 from ..core.dtypes import is_int
 from ..core.policy import get as get_policy
-from ..core.types import Config, PolicyLike, ShapeTree
+from ..core.types import Config, LayerOptions, LayerOptionsButDtype, PolicyLike, ShapeTree
 from . import text
 from .building import Shape
 from .encoding import MODES, check_mode, encode_on_host, encoded_shape
@@ -53,7 +53,7 @@ class Hashing(HostLayer):
         salt: Any = None,
         output_mode: str = "int",
         sparse: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         if num_bins is None or num_bins <= 0:
             raise ValueError(
@@ -64,7 +64,7 @@ class Hashing(HostLayer):
                 f"Invalid value for argument `output_mode`. Expected one of {MODES}. Received: "
                 f"output_mode={output_mode}"
             )
-        super().__init__(**_with_dtype(kwargs, output_mode))
+        super().__init__(**_with_dtype({**kwargs}, output_mode))
         if output_mode == "int" and not is_int(self.compute_dtype):
             raise ValueError(
                 "When `output_mode=\"int\"`, `dtype` should be an integer type, 'int32' or 'in64'. Received: "
@@ -139,7 +139,7 @@ class HashedCrossing(HostLayer):
         sparse: bool = False,
         name: str | None = None,
         dtype: PolicyLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptionsButDtype],
     ):
         refuse_sparse(sparse)
         if num_bins is None or num_bins <= 0:

@@ -8,7 +8,7 @@ boxes, and leaves data unchanged where there is nothing to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 from ..core.config import standardize_data_format
 from ..core.dtypes import is_float, numpy_dtype
@@ -16,7 +16,7 @@ from ..core.engine import jnp
 from ..core.keras_tensor import KerasTensor
 from ..core.op import Tensor
 from ..core.seeds import SeedGenerator
-from ..core.types import Array, ArrayLike, SeedLike, Tree
+from ..core.types import Array, ArrayLike, LayerOptions, SeedLike, Tree
 from ..kernels import resampling
 from ..ops import bounding_boxes as box_ops
 from ..random import uniform
@@ -72,7 +72,7 @@ class BaseImagePreprocessingLayer(DataLayer):
         factor: Factor = None,
         bounding_box_format: str | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         self.bounding_box_format = bounding_box_format

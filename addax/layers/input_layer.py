@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.dtypes import standardize_dtype, standardize_shape
 from ..core.errors import describe
 from ..core.graph import Node
 from ..core.keras_tensor import KerasTensor
-from ..core.types import Config, DTypeLike, ShapeLike
+from ..core.types import Config, DTypeLike, OlderOptions, ShapeLike
 from .layer import Layer, Shape
 
 
@@ -43,15 +43,16 @@ class InputLayer(Layer):
         input_tensor: KerasTensor | None = None,
         optional: bool = False,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OlderOptions],
     ):
         super().__init__(name=name)
-        if "input_shape" in kwargs:
-            shape = kwargs.pop("input_shape")
-        if "batch_input_shape" in kwargs:
-            batch_shape = kwargs.pop("batch_input_shape")
-        if kwargs:
-            raise ValueError(f"Unrecognized keyword arguments passed to InputLayer: {kwargs}")
+        given: dict[str, Any] = {**kwargs}
+        if "input_shape" in given:
+            shape = given.pop("input_shape")
+        if "batch_input_shape" in given:
+            batch_shape = given.pop("batch_input_shape")
+        if given:
+            raise ValueError(f"Unrecognized keyword arguments passed to InputLayer: {given}")
         if input_tensor is not None:
             self._check_tensor(input_tensor)
             _check_like(input_tensor, shape, batch_shape, batch_size, dtype, sparse)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, Unpack
 
 from ..core import bytecode, tree
 from ..core.abstract import abstract_call
@@ -21,7 +21,7 @@ from ..core.serialization import (
     serialize_keras_object,
     write_lambda,
 )
-from ..core.types import ShapeTree, Tree
+from ..core.types import LayerOptions, ShapeTree, Tree
 from .layer import Layer, Shape
 
 
@@ -51,7 +51,7 @@ class Lambda(Layer):
         output_shape: Shape | Callable | None = None,
         mask: Tensor | Callable | None = None,
         arguments: dict[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         if not callable(function):

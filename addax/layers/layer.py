@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from .. import regularizers
 from ..core import policy as policies
@@ -21,6 +21,7 @@ from ..core.types import (
     ActivationLike,
     ArrayLike,
     Config,
+    OlderOptions,
     PolicyLike,
     RegularizerLike,
     Tree,
@@ -111,13 +112,14 @@ class Layer(LayerWeights):
         dtype: PolicyLike = None,
         autocast: bool = True,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OlderOptions],
     ):
         super().__init__(name)
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self._input_shape_arg = building.legacy_input_shape(kwargs)
-        self._initial_weights = kwargs.pop("weights", None)
-        layer_errors.refuse_unknown(type(self), kwargs)
+        given: dict[str, Any] = {**kwargs}
+        self._input_shape_arg = building.legacy_input_shape(given)
+        self._initial_weights = given.pop("weights", None)
+        layer_errors.refuse_unknown(type(self), given)
         self._dtype_policy = policies.get(dtype)
         self.autocast = autocast
         self._trainable = bool(trainable)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from ..core.signature import arguments_in
-from ..core.types import ArrayLike, Config, Data, DTypeLike, ShapeTree
+from ..core.types import ArrayLike, Config, Data, DTypeLike, LayerOptionsButName, ShapeTree
 from . import adapting, text
 from .building import Shape
 from .encoding import check_mode, count_on_host, encode_on_host, encoded_shape
@@ -598,7 +598,7 @@ class IntegerLookup(IndexLookup):
         oov_method: str = "floormod",
         salt: Any = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptionsButName],
     ):
         given = arguments_in(locals())
         if given.pop("vocabulary_dtype") != "int64":

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 from .. import activations
-from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    LayerOptions,
+    RecurrentOptions,
+    RegularizerLike,
+)
 from ..kernels.rnn import lstm_step
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
@@ -64,7 +71,7 @@ class LSTMCell(RecurrentCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         self._configure(locals())
@@ -139,9 +146,9 @@ class LSTM(CellRNN):
         stateful: bool = False,
         unroll: bool = False,
         use_cudnn: bool | str = "auto",
-        **kwargs: Any,
+        **kwargs: Unpack[RecurrentOptions],
     ):
         cell = self._make_cell(locals())
-        kwargs["activity_regularizer"] = activity_regularizer
-        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
+        options: dict[str, Any] = {**kwargs, "activity_regularizer": activity_regularizer}
+        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **options)
         self.use_cudnn = use_cudnn

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.op import Tensor
+from ..core.types import LayerOptions
 from ..ops import any as any_along
 from ..ops import cast, multiply, not_equal
 from .layer import Layer, Shape
@@ -30,7 +31,7 @@ class Masking(Layer):
 
     rowwise = "always"
 
-    def __init__(self, mask_value: float = 0.0, **kwargs: Any):
+    def __init__(self, mask_value: float = 0.0, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.mask_value = number(self, "mask_value", mask_value)
         built_from_the_start(self)

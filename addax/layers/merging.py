@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.errors import describe
 from ..core.masks import get_mask
 from ..core.op import Tensor
-from ..core.types import ShapeTree
+from ..core.types import LayerOptions, ShapeTree
 from ..ops import numpy as knp
 from ..ops.core import cast
 from ..ops.nn import normalize
@@ -27,7 +27,7 @@ class Merge(Layer):
     _keeps_dtype = True
     _leaves_out_padding = False  # whether padded positions of an input are left out, so that the other inputs decide
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.supports_masking = True
 
@@ -232,7 +232,7 @@ class Concatenate(Merge):
     (1, 5)
     """
 
-    def __init__(self, axis: int = -1, **kwargs: Any):
+    def __init__(self, axis: int = -1, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         if not is_int(axis):
             raise TypeError(f"`axis` of layer '{self.name}' (Concatenate) must be an int. Received: axis={axis!r}")
@@ -318,7 +318,7 @@ class Dot(Merge):
 
     exactly = 2
 
-    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any):
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         if not isinstance(axes, int):
             if not isinstance(axes, (list, tuple)):

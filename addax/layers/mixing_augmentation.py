@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.engine import jax, jnp, lax
 from ..core.op import Tensor
 from ..core.seeds import SeedGenerator, draw_key
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..core.types import Array, Config, SeedLike
+from ..core.types import Array, Config, LayerOptions, SeedLike
 from ..random import beta, gamma, normal, randint, uniform
 from .calling import call_signature
 from .color_augmentation import (
@@ -103,7 +103,13 @@ class MixUp(BaseImagePreprocessingLayer):
     Array([1., 1.], dtype=float32)
     """
 
-    def __init__(self, alpha: float = 0.2, data_format: str | None = None, seed: int | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        alpha: float = 0.2,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ):
         super().__init__(data_format=data_format, **kwargs)
         self.alpha = number(self, "alpha", alpha, least=0)
         self._seeded(seed)
@@ -185,7 +191,13 @@ class CutMix(MixUp):
     _takes_factor = True
     _bounds = (0, 1)
 
-    def __init__(self, factor: Factor = 1.0, seed: int | None = None, data_format: str | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        factor: Factor = 1.0,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ):
         BaseImagePreprocessingLayer.__init__(self, factor=factor, data_format=data_format, **kwargs)
         self._seeded(seed)
 
@@ -262,7 +274,7 @@ class RandomErasing(ColorAugmentation):
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         self.scale = factor_pair(self, scale, "scale")
@@ -311,7 +323,7 @@ class Composed(ColorAugmentation):
         interpolation: str,
         seed: int | None,
         data_format: str | None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         check_value_range(self, value_range)
@@ -384,7 +396,7 @@ class RandAugment(Composed):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(value_range, factor, interpolation, seed, data_format, **kwargs)
         self.num_ops = num_ops
@@ -466,7 +478,7 @@ class AugMix(Composed):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         if not all_ops:
             self.__dict__["_KINDS"] = AugMix._KINDS[:7]

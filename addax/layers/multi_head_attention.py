@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.config import is_flash_attention_enabled
 from ..core.keras_tensor import KerasTensor
 from ..core.masks import get_mask
 from ..core.op import Tensor
 from ..core.policy import DTypePolicy, DTypePolicyMap
-from ..core.types import ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import ConstraintLike, InitializerLike, LayerOptionsButActivity, RegularizerLike
 from ..ops import any as any_along
 from ..ops import (
     arange,
@@ -531,7 +531,7 @@ class MultiHeadAttention(HeadsOfAttention):
         bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptionsButActivity],
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._configure(locals())
@@ -610,7 +610,7 @@ class GroupedQueryAttention(HeadsOfAttention):
         bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptionsButActivity],
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._configure(locals())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.engine import lax
 from ..core.op import Tensor
-from ..core.types import ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import ConstraintLike, InitializerLike, LayerOptions, RegularizerLike
 from ..core.warnings import warn
 from ..ops.core import cast
 from ..ops.nn import layer_normalization, moments, normalize, rms_normalization
@@ -69,7 +69,7 @@ class SampleNormalization(Layer):
 
     rowwise = "always"
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.autocast = False
 
@@ -139,7 +139,7 @@ class LayerNormalization(SampleNormalization):
         beta_constraint: ConstraintLike = None,
         gamma_constraint: ConstraintLike = None,
         rms_scaling: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         if rms_scaling:
@@ -174,7 +174,7 @@ class RMSNormalization(SampleNormalization):
     array([[0.2, 1.4]], dtype=float32)
     """
 
-    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any):
+    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.axis = _standardize_axis(self, axis)
         self.epsilon = number(self, "epsilon", epsilon, least=0)
@@ -199,7 +199,7 @@ class UnitNormalization(SampleNormalization):
     array([[0.6, 0.8]], dtype=float32)
     """
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any):
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.axis = axis_or_axes(self, "axis", axis)
         self.supports_masking = True
@@ -247,7 +247,7 @@ class GroupNormalization(SampleNormalization):
         gamma_regularizer: RegularizerLike = None,
         beta_constraint: ConstraintLike = None,
         gamma_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         if not is_int(groups) or (groups <= 0 and groups != -1):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from ..core.convert import to_tensor
 from ..core.op import Tensor
-from ..core.types import ArrayLike, Data
+from ..core.types import ArrayLike, Data, LayerOptions
 from ..ops import add, cast, divide, maximum, multiply, reshape, sqrt, subtract
 from .adapting import batches
 from .data_layer import DataLayer
@@ -35,7 +35,7 @@ class Rescaling(DataLayer):
 
     rowwise = "always"
 
-    def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, **kwargs: Any):
+    def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         for name, value in (("scale", scale), ("offset", offset)):
             _check_numbers(self, name, value)
@@ -96,7 +96,7 @@ class Normalization(DataLayer):
         mean: ArrayLike | None = None,
         variance: ArrayLike | None = None,
         invert: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         if axis is not None:

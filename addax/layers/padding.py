@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.engine import jax
 from ..core.op import Tensor
+from ..core.types import LayerOptions
 from ..kernels.conv import Sizes
 from ..ops.numpy import pad, repeat
 from .layer import Shape
@@ -72,7 +73,9 @@ class ZeroPadding1D(ZeroPadding):
 
     rank = 1
 
-    def __init__(self, padding: int | Sequence[int] = 1, data_format: str | None = None, **kwargs: Any):
+    def __init__(
+        self, padding: int | Sequence[int] = 1, data_format: str | None = None, **kwargs: Unpack[LayerOptions]
+    ):
         super().__init__(**kwargs)
         self._set_margins(padding, data_format)
 
@@ -94,7 +97,7 @@ class ZeroPadding2D(ZeroPadding):
 
     rank = 2
 
-    def __init__(self, padding: PairsLike = (1, 1), data_format: str | None = None, **kwargs: Any):
+    def __init__(self, padding: PairsLike = (1, 1), data_format: str | None = None, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self._set_margins(padding, data_format)
 
@@ -111,7 +114,12 @@ class ZeroPadding3D(ZeroPadding):
 
     rank = 3
 
-    def __init__(self, padding: PairsLike = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        padding: PairsLike = ((1, 1), (1, 1), (1, 1)),
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ):
         super().__init__(**kwargs)
         self._set_margins(padding, data_format)
 
@@ -158,7 +166,7 @@ class Cropping1D(Cropping):
 
     rank = 1
 
-    def __init__(self, cropping: int | Sequence[int] = (1, 1), **kwargs: Any):
+    def __init__(self, cropping: int | Sequence[int] = (1, 1), **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self._set_margins(cropping, "channels_last")
 
@@ -180,7 +188,9 @@ class Cropping2D(Cropping):
 
     rank = 2
 
-    def __init__(self, cropping: PairsLike = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any):
+    def __init__(
+        self, cropping: PairsLike = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Unpack[LayerOptions]
+    ):
         super().__init__(**kwargs)
         self._set_margins(cropping, data_format)
 
@@ -197,7 +207,12 @@ class Cropping3D(Cropping):
 
     rank = 3
 
-    def __init__(self, cropping: PairsLike = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        cropping: PairsLike = ((1, 1), (1, 1), (1, 1)),
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ):
         super().__init__(**kwargs)
         self._set_margins(cropping, data_format)
 
@@ -238,7 +253,7 @@ class UpSampling1D(UpSampling):
 
     rank = 1
 
-    def __init__(self, size: int = 2, **kwargs: Any):
+    def __init__(self, size: int = 2, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self._set_format("channels_last")
         self.size = count(self, "size", size)
@@ -267,7 +282,11 @@ class UpSampling2D(UpSampling):
     rank = 2
 
     def __init__(
-        self, size: Sizes = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+        self,
+        size: Sizes = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         self._set_format(data_format)
@@ -298,7 +317,7 @@ class UpSampling3D(UpSampling):
 
     rank = 3
 
-    def __init__(self, size: Sizes = (2, 2, 2), data_format: str | None = None, **kwargs: Any):
+    def __init__(self, size: Sizes = (2, 2, 2), data_format: str | None = None, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self._set_format(data_format)
         self.size = per_axis(self, "size", size, 3)

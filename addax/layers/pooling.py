@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.op import Tensor
+from ..core.types import LayerOptions, LayerOptionsButName
 from ..kernels.conv import Sizes
 from ..kernels.pooling import global_max_pool
 from ..ops.core import cast
@@ -40,7 +41,7 @@ class Pooling(SpatialLayer):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptionsButName],
     ):
         super().__init__(name=name, **kwargs)
         self.pool_size = per_axis(self, "pool_size", pool_size, self.rank)
@@ -79,7 +80,7 @@ class AveragePooling(Pooling):
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptionsButName],
     ):
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
@@ -189,7 +190,7 @@ class GlobalPooling(SpatialLayer):
 
     reduce: Callable[..., Any]
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self._set_format(data_format)
         self.keepdims = flag(self, "keepdims", keepdims)
@@ -231,7 +232,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
 
     rank = 1
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]):
         super().__init__(data_format=data_format, keepdims=keepdims, **kwargs)
         self.supports_masking = True
 
@@ -324,7 +325,7 @@ class AdaptivePooling(SpatialLayer):
 
     pool: Callable[..., Any]
 
-    def __init__(self, output_size: Sizes, data_format: str | None = None, **kwargs: Any):
+    def __init__(self, output_size: Sizes, data_format: str | None = None, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         if not is_int(output_size) and not isinstance(output_size, (list, tuple)):
             raise TypeError(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.config import standardize_data_format
 from ..core.engine import jnp
 from ..core.op import Tensor
 from ..core.seeds import SeedGenerator
-from ..core.types import PolicyLike
+from ..core.types import LayerOptions, LayerOptionsButActivity, PolicyLike
 from ..kernels import noise
 from ..regularizers import L1L2
 from .activation import Elementwise
@@ -103,7 +103,11 @@ class ElementDropout(Noise):
     rate = Strength()
 
     def __init__(
-        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         self.seed = seed
@@ -266,7 +270,7 @@ class GaussianNoise(Noise):
     strength = "stddev"
     stddev = Strength()
 
-    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any):
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.seed = seed
         self.stddev = stddev
@@ -292,7 +296,7 @@ class GaussianDropout(Noise):
 
     rate = Strength()
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.seed = seed
         self.rate = rate
@@ -318,7 +322,7 @@ class ActivityRegularization(Elementwise):
     _keeps_dtype = True
     _config_skip = ("activity_regularizer",)
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[LayerOptionsButActivity]):
         super().__init__(activity_regularizer=L1L2(l1, l2), **kwargs)
         self.l1 = l1
         self.l2 = l2

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.config import standardize_data_format
 from ..core.op import Tensor
+from ..core.types import LayerOptions
 from ..ops import numpy as knp
 from .input_spec import InputSpec
 from .layer import Layer, Shape
@@ -29,7 +30,7 @@ class Flatten(Layer):
     passes_values = True
     _keeps_dtype = True
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any):
+    def __init__(self, data_format: str | None = None, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
@@ -62,7 +63,7 @@ class Reshape(Layer):
     passes_values = True
     _keeps_dtype = True
 
-    def __init__(self, target_shape: Sequence[int | None], **kwargs: Any):
+    def __init__(self, target_shape: Sequence[int | None], **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         sizes = (target_shape,) if is_int(target_shape) else target_shape
         if not isinstance(sizes, (list, tuple)) or not all(n is None or (is_whole(n) and n >= -1) for n in sizes):
@@ -131,7 +132,7 @@ class Permute(Layer):
     passes_values = True
     _keeps_dtype = True
 
-    def __init__(self, dims: Sequence[int], **kwargs: Any):
+    def __init__(self, dims: Sequence[int], **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         if not isinstance(dims, (list, tuple)) or not all(map(is_int, dims)):
             raise ValueError(
@@ -172,7 +173,7 @@ class RepeatVector(Layer):
     passes_values = True
     _keeps_dtype = True
 
-    def __init__(self, n: int, **kwargs: Any):
+    def __init__(self, n: int, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.n = count(self, "n", n)
         self.input_spec = InputSpec(ndim=2)

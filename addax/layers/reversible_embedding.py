@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.abstract import abstract_call
 from ..core.dtypes import is_float, standardize_dtype
 from ..core.keras_tensor import KerasTensor
 from ..core.op import Tensor
-from ..core.types import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
+from ..core.types import ConstraintLike, DTypeLike, InitializerLike, LayerOptions, RegularizerLike
 from ..ops.core import cast
 from ..ops.numpy import divide, matmul, multiply, tanh, transpose
 from .embedding import Embedding
@@ -55,7 +55,7 @@ class ReversibleEmbedding(Embedding):
         mask_zero: bool = False,
         reverse_dtype: DTypeLike = None,
         logit_soft_cap: float | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         self.__dict__["tie_weights"] = tie_weights  # `Embedding(weights=...)` builds the layer
         super().__init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object
 from ..core.signature import signature_of
 from ..core.state import StateScope, current_scope
-from ..core.types import ShapeTree, Tree
+from ..core.types import LayerOptions, ShapeTree, Tree
 from ..core.variable import Variable
 from ..kernels.rnn import recurrence, scan_cell
 from ..ops import any as any_along
@@ -83,7 +83,7 @@ class RNN(Layer):
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         if isinstance(cell, (list, tuple)):
@@ -388,7 +388,7 @@ class CellRNN(RNN):
                 if name != "seed":
                     setattr(cls, name, property(_of_cell(name), doc=f"`{name}` of the cell."))
 
-    def __init__(self, cell: RecurrentCell, *args: Any, **kwargs: Any):
+    def __init__(self, cell: RecurrentCell, *args: Any, **kwargs: Unpack[LayerOptions]):
         super().__init__(cell, *args, **kwargs)
         self.input_spec = InputSpec(ndim=3)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..core.op import Tensor
 from ..core.seeds import SeedGenerator
 from ..core.serialization import deserialize_keras_object
 from ..core.signature import init_parameters
-from ..core.types import DTypeLike, ShapeTree, Tree
+from ..core.types import DTypeLike, LayerOptions, ShapeTree, Tree
 from ..kernels.rnn import project
 from ..random import dropout
 from .calling import Call, call_signature
@@ -229,7 +229,7 @@ class StackedRNNCells(Layer):
 
     rowwise = "always"
 
-    def __init__(self, cells: Sequence[Cell], **kwargs: Any):
+    def __init__(self, cells: Sequence[Cell], **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         if not isinstance(cells, (list, tuple)) or not cells:
             raise ValueError(

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
-from ..core.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from ..core.types import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    LayerOptions,
+    RecurrentOptions,
+    RegularizerLike,
+)
 from ..kernels.rnn import simple_step
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
@@ -52,7 +59,7 @@ class SimpleRNNCell(RecurrentCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         self._configure(locals())
@@ -114,8 +121,8 @@ class SimpleRNN(CellRNN):
         stateful: bool = False,
         unroll: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[RecurrentOptions],
     ):
         cell = self._make_cell(locals())
-        kwargs["activity_regularizer"] = activity_regularizer
-        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **kwargs)
+        options: dict[str, Any] = {**kwargs, "activity_regularizer": activity_regularizer}
+        super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **options)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.keras_tensor import KerasTensor
 from ..core.op import Tensor
-from ..core.types import ShapeTree
+from ..core.types import LayerOptions, ShapeTree
 from ..ops.core import cast, stop_gradient
 from ..ops.nn import normalize
 from ..ops.numpy import matmul, reshape, transpose
@@ -32,7 +32,7 @@ class SpectralNormalization(Wrapper):
     (2, 3)
     """
 
-    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any):
+    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Unpack[LayerOptions]):
         super().__init__(layer, **kwargs)
         if not is_int(power_iterations) or power_iterations <= 0:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from ..core.config import standardize_data_format
 from ..core.dtypes import numpy_dtype
 from ..core.engine import jnp
 from ..core.op import Tensor
-from ..core.types import Array, DTypeLike
+from ..core.types import Array, DTypeLike, LayerOptions
 from ..core.warnings import warn
 from ..kernels import conv as conv_kernels
 from .data_layer import DataLayer
@@ -75,7 +75,7 @@ class STFTSpectrogram(Layer):
         padding: str = "valid",
         expand_dims: bool = False,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         named = f"(layer '{self.name}' of type STFTSpectrogram)"
@@ -248,7 +248,7 @@ class MelSpectrogram(DataLayer):
         mag_exp: float = 2.0,
         min_power: float = 1e-10,
         ref_power: float = 1.0,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         super().__init__(**kwargs)
         self.fft_length = count(self, "fft_length", fft_length)

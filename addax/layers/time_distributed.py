@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..core import tree
 from ..core.dtypes import is_float
 from ..core.keras_tensor import KerasTensor
 from ..core.op import Tensor
-from ..core.types import ShapeTree
+from ..core.types import LayerOptions, ShapeTree
 from ..ops import cast, reshape, stack
 from .calling import call_signature
 from .layer import Layer, Shape
@@ -35,7 +35,7 @@ class TimeDistributed(Wrapper):
 
     rowwise = "always"
 
-    def __init__(self, layer: Layer, **kwargs: Any):
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerOptions]):
         if not isinstance(layer, Layer):
             raise ValueError(
                 f"Please initialize `TimeDistributed` layer with a `keras.layers.Layer` instance. Received: {layer}"

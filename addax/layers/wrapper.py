@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..core.op import Tensor
 from ..core.serialization import deserialize_keras_object
-from ..core.types import ShapeTree
+from ..core.types import LayerOptions, ShapeTree
 from .layer import Layer
 
 
@@ -29,7 +29,7 @@ class Wrapper(Layer):
 
     rowwise = "always"
 
-    def __init__(self, layer: Layer, **kwargs: Any):
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerOptions]):
         if not isinstance(layer, Layer):
             raise ValueError(
                 f"Layer {layer} supplied to Wrapper isn't a supported layer type. Please ensure wrapped layer is a "

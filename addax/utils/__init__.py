@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
 from ..core.dtypes import standardize_dtype
-from ..core.public import absent
+from ..core.public import absent, listing
 from ..core.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -59,14 +59,12 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise absent(__name__, name, __all__)
+if not TYPE_CHECKING:  # checkers see the imports above, and that nothing else is here
 
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY])
+    def __getattr__(name: str) -> Any:
+        if name in _LAZY:
+            return getattr(importlib.import_module(_LAZY[name]), name)
+        raise absent(__name__, name, __all__)
 
 
 __all__ = [
@@ -112,3 +110,4 @@ __all__ = [
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
+__dir__ = listing(__all__)

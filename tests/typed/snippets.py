@@ -40,9 +40,26 @@ assert_type(layers.Bidirectional(layers.GRU(2)), layers.Bidirectional)
 dense.kernal  # error
 dense.units.upper()  # error
 layers.Dense()  # error
-layers.Dense(3, bias_initialiser="zeros") if False else None
+layers.Dense(3, bias_initialiser="zeros")  # error
 layers.Dense("three", activation=1.5)  # error
 layers.Dens(3)  # error
+layers.Dense(3, activaton="relu")  # error
+layers.Dense(3, nme="first")  # error
+layers.Conv2D(8, 3, paddin="same")  # error
+layers.LSTM(4, return_sequence=True)  # error
+layers.GRU(4, dropuot=0.1)  # error
+layers.Embedding(10, 4, mask_zeros=True)  # error
+layers.Dropout(0.5, sed=1)  # error
+layers.MultiHeadAttention(2, 4, dropot=0.1)  # error
+layers.BatchNormalization(momentm=0.9)  # error
+layers.Flatten(trainable="yes")  # error
+layers.MaxPooling2D(stride=2)  # error
+assert_type(layers.Dense(3, name="first", dtype="float16", trainable=False), layers.Dense)
+assert_type(layers.Dense(3, input_shape=(4,)), layers.Dense)
+assert_type(layers.Conv2D(8, 3, padding="same", name="c", activity_regularizer="l2"), layers.Conv2D)
+assert_type(layers.LSTM(4, name="l", trainable=False, implementation=1), layers.LSTM)
+assert_type(layers.MultiHeadAttention(2, 4, name="a"), layers.MultiHeadAttention)
+assert_type(layers.Normalization(axis=-1, dtype="float32"), layers.Normalization)
 
 # Variables
 variable = keras.Variable(np.ones(3), name="v")
@@ -80,6 +97,16 @@ assert_type(history.history, dict[str, list[Any]])
 loss, accuracy = sequential.evaluate(x, y)
 sequential.fit(x, y, epoch=2)  # error
 sequential.fit(x, y, epochs="2")  # error
+assert_type(model.fit(x, y), keras.callbacks.History)
+assert_type(model.fit(x, y).epoch, list[int])
+assert_type(model.optimizer, Any)
+assert_type(model.weights, list[keras.Variable])
+assert_type(model.get_config(), dict[str, Any])
+assert_type(keras.models.load_model("m.keras"), Any)
+sequential.add(layers.Dense(2))
+sequential.add("dense")  # error
+model.fit(x, y, batchsize=2)  # error
+model.get_layer(nmae="dense")  # error
 sequential.compil("adam")  # error
 sequential.save("m.keras", overwrite="yes")  # error
 
@@ -99,6 +126,13 @@ assert_type(keras.random.normal((2,), seed=1), jax.Array)
 keras.optimizers.Adam(learning_rat=0.1)  # error
 keras.callbacks.EarlyStopping(patiense=2)  # error
 keras.losses.MeanSquaredErorr()  # error
+keras.optimizers.SGD(momentun=0.9)  # error
+keras.metrics.AUC(num_threshold=100)  # error
+keras.callbacks.ModelCheckpoint("m.keras", save_best=True)  # error
+keras.initializers.RandomNormal(stdev=0.1)  # error
+keras.regularizers.L2(l3=0.1)  # error
+keras.random.norml((2,))  # error
+keras.utils.to_categorial([0, 1])  # error
 
 
 class Block(layers.Layer):
