@@ -6,7 +6,7 @@ WORKERS ?= 2
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: demo test unit unit-optimized figures test-slow fuzz test-torch test-oldest bench lint format types contracts docs clean
+.PHONY: demo test unit unit-optimized figures test-slow fuzz test-torch test-oldest test-libraries bench lint format types contracts docs clean
 
 $(VENV)/.made: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -48,6 +48,17 @@ OLDEST_TESTS ?= tests
 test-oldest: $(VENV)-oldest/.made  ## with the oldest JAX and NumPy that pyproject.toml allows, in an environment of its own
 	$(VENV)-oldest/bin/python -m pytest -n $(WORKERS) --dist loadscope -m 'not slow and not torch' $(OLDEST_TESTS)
 
+LIBRARIES := tests/libraries
+$(VENV)-libraries/.made: pyproject.toml $(LIBRARIES)/requirements.txt $(LIBRARIES)/requirements-alone.txt
+	test -x $(VENV)-libraries/bin/python || $(PYTHON) -m venv $(VENV)-libraries
+	$(VENV)-libraries/bin/python -m pip install --quiet --editable '.[export]' pytest -r $(LIBRARIES)/requirements.txt
+	$(VENV)-libraries/bin/python -m pip install --quiet --no-deps -r $(LIBRARIES)/requirements-alone.txt
+	$(VENV)-libraries/bin/python -m pip install --quiet --target $(VENV)-libraries/tensorflow tensorflow
+	touch $@
+
+test-libraries: $(VENV)-libraries/.made  ## libraries on top of Keras, in an environment of its own; writes docs/LIBRARIES.md
+	ADDAX_TEST_TENSORFLOW=$(CURDIR)/$(VENV)-libraries/tensorflow $(VENV)-libraries/bin/python -m $(subst /,.,$(LIBRARIES)) --write
+
 bench: $(VENV)/.made  ## addax beside Keras, hand-written JAX and PyTorch; QUICK=1: a part, in a few minutes
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH)
 
@@ -77,4 +88,4 @@ format: $(VENV)/.made-test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-libraries site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Libraries built on Keras, run on addax."""
