@@ -100,9 +100,13 @@ class _Version(argparse.Action):
 
 
 def _versions() -> str:
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    return f"addax {__version__} (Keras API {KERAS_API_VERSION}, jax {version('jax')}, Python {sys.version.split()[0]})"
+    try:
+        jax = version("jax")
+    except PackageNotFoundError:
+        jax = "missing"
+    return f"addax {__version__} (Keras API {KERAS_API_VERSION}, jax {jax}, Python {sys.version.split()[0]})"
 
 
 def _run(words: list[str]) -> int:

@@ -23,7 +23,7 @@ def load_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.n
     try:
         from sklearn import datasets
     except ImportError as error:
-        raise ImportError("The demo uses scikit-learn's digits. Run `pip install 'addax[demo]'`.") from error
+        raise ImportError("The demo uses scikit-learn's digits. Run `pip install 'addax-keras[demo]'`.") from error
     digits = datasets.load_digits()
     x = (digits.images / 16).astype("float32")[..., None]
     y = digits.target.astype("int32")
@@ -130,7 +130,7 @@ def _check_picture(path: str) -> None:
     try:
         from matplotlib.backend_bases import FigureCanvasBase
     except ImportError as error:
-        raise ImportError("The demo plots with matplotlib. Run `pip install 'addax[demo]'`.") from error
+        raise ImportError("The demo plots with matplotlib. Run `pip install 'addax-keras[demo]'`.") from error
     folder, name = os.path.split(os.path.abspath(path))
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK) or os.path.isdir(path):
         raise ValueError(f"The picture can't be written to {path}: its folder must exist, and be open for writing.")

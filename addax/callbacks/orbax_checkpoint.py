@@ -102,4 +102,4 @@ def _orbax() -> Any:
     try:
         return importlib.import_module("orbax.checkpoint").v1
     except (ImportError, AttributeError) as error:
-        raise ImportError("OrbaxCheckpoint needs Orbax: `pip install addax[orbax]`.") from error
+        raise ImportError("OrbaxCheckpoint needs Orbax: `pip install addax-keras[orbax]`.") from error

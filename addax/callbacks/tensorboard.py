@@ -25,8 +25,9 @@ _MAX_IMAGES = 3  # of a weight, as many as TensorBoard shows
 class TensorBoard(Callback):
     """Writes logs for TensorBoard: losses, metrics, weights, the model's graph, and profiles of the device.
 
-    `pip install addax[tensorboard]` installs what it needs; `tensorboard --logdir logs` shows the result. The curves of
-    training are in the folder `train`, those of validation and `evaluate` in `validation`, under Keras's names.
+    `pip install addax-keras[tensorboard]` installs what it needs; `tensorboard --logdir logs` shows the result. The
+    curves of training are in the folder `train`, those of validation and `evaluate` in `validation`, under Keras's
+    names.
 
     With `update_freq="epoch"` and without `profile_batch` nothing is written between batches, so that many steps run
     in one dispatch.
@@ -225,7 +226,7 @@ class _Board:
         except ImportError as error:
             raise ImportError(
                 "The `TensorBoard` callback writes files with the package `tensorboard`. Run "
-                "`pip install addax[tensorboard]`, or `pip install tensorboard`."
+                "`pip install addax-keras[tensorboard]`, or `pip install tensorboard`."
             ) from error
         self.folder = folder
         self._writers: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import random
 import sys
@@ -13,6 +14,11 @@ import numpy as np
 
 from .late import provided
 
+NO_JAX = (
+    "addax computes with JAX, which is not installed here. Install it for your device: `pip install jax` for CPUs, "
+    "`pip install 'jax[cuda12]'` for NVIDIA GPUs, `pip install 'jax[tpu]'` for TPUs; or `pip install addax-keras`, "
+    "`'addax-keras[cuda]'` or `'addax-keras[tpu]'` for both."
+)
 _lazy_modules: list[LazyModule] = []
 
 
@@ -46,7 +52,12 @@ def import_jax(name: str) -> ModuleType:
         first = not _imported
         if first:
             tuning.before_jax()
-        module = importlib.import_module(name)
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if importlib.util.find_spec("jax") and importlib.util.find_spec("jaxlib"):
+                raise  # a part of it, or of what it needs, is missing
+            raise ModuleNotFoundError(NO_JAX, name=error.name) from None
         _imported.add(name)
         if first:
             tuning.after_jax(importlib.import_module("jax"))

@@ -146,7 +146,9 @@ def need_flatbuffers() -> None:
     try:
         importlib.import_module("flatbuffers")
     except ImportError as error:
-        raise ImportError("Exported programs are written with flatbuffers: `pip install addax[export]`.") from error
+        raise ImportError(
+            "Exported programs are written with flatbuffers: `pip install addax-keras[export]`."
+        ) from error
 
 
 def unique(names: Sequence[str], taken: set[str] | None = None) -> list[str]:

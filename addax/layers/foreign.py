@@ -55,7 +55,7 @@ class TorchModuleWrapper(Layer):
     module: Any
 
     def __init__(self, module: Any, name: str | None = None, output_shape: Shape | None = None, **kwargs: Any):
-        torch = _needed("torch", "TorchModuleWrapper", "`pip install addax[torch]`")
+        torch = _needed("torch", "TorchModuleWrapper", "`pip install addax-keras[torch]`")
         if not isinstance(module, torch.nn.Module):
             raise ValueError(f"`module` must be a `torch.nn.Module`. Received: module={module!r}")
         super().__init__(name=name, **kwargs)

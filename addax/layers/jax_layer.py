@@ -315,4 +315,4 @@ def _linen() -> Any:
     try:
         return import_jax("flax.linen")
     except ImportError as error:
-        raise ImportError("FlaxLayer needs Flax: `pip install addax[flax]`.") from error
+        raise ImportError("FlaxLayer needs Flax: `pip install addax-keras[flax]`.") from error

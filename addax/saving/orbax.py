@@ -90,7 +90,7 @@ class Checkpoint:
         try:
             self.orbax = importlib.import_module("orbax.checkpoint").v1
         except (ImportError, AttributeError) as error:
-            raise ImportError(f"The folder {folder} is read by Orbax: `pip install addax[orbax]`.") from error
+            raise ImportError(f"The folder {folder} is read by Orbax: `pip install addax-keras[orbax]`.") from error
         numbers = orbax_numbers(folder)
         self.path = os.path.abspath(os.path.join(folder, str(numbers[-1])) if numbers else folder)
         self.parts: dict[str, Any] = self.orbax.checkpointables_metadata(self.path).metadata

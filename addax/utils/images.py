@@ -38,7 +38,7 @@ def pillow() -> ModuleType:
     except ImportError:
         raise ImportError(
             "Could not import PIL.Image. Image files are read and written with Pillow: pip install pillow, or "
-            "addax[images]."
+            "addax-keras[images]."
         ) from None
     return PIL.Image
 

@@ -109,7 +109,7 @@ def _write(
     try:
         pillow = {name: importlib.import_module(f"PIL.{name}") for name in ("Image", "ImageDraw", "ImageFont")}
     except ImportError as error:
-        raise ImportError("Names of classes are written with Pillow: `pip install addax[images]`.") from error
+        raise ImportError("Names of classes are written with Pillow: `pip install addax-keras[images]`.") from error
     picture = pillow["Image"].fromarray(image)
     size = max(int(12 * scale), 6)
     font = pillow["ImageFont"].load_default(size)

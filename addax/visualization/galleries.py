@@ -97,7 +97,7 @@ def _pyplot() -> Any:
     try:
         return importlib.import_module("matplotlib.pyplot")
     except ImportError as error:
-        raise ImportError("`keras.visualization` needs matplotlib: `pip install addax[viz]`.") from error
+        raise ImportError("`keras.visualization` needs matplotlib: `pip install addax-keras[viz]`.") from error
 
 
 def _in_bytes(images: ArrayLike, value_range: tuple[float, float]) -> np.ndarray:

@@ -18,7 +18,7 @@ try:
     from sklearn.utils.multiclass import type_of_target
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
-    raise ImportError("`keras.wrappers` needs scikit-learn: `pip install addax[sklearn]`.") from error
+    raise ImportError("`keras.wrappers` needs scikit-learn: `pip install addax-keras[sklearn]`.") from error
 
 
 class _Tags:

@@ -367,4 +367,4 @@ def test_says_which_package_is_missing():
         "except ImportError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "pip install addax[tensorboard]" in done.stdout
+    assert "pip install addax-keras[tensorboard]" in done.stdout

@@ -41,7 +41,7 @@ for call in (
         print(error)
 """
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed.count("Could not import PIL.Image") == 3 and printed.count("addax[images]") == 3
+    assert printed.count("Could not import PIL.Image") == 3 and printed.count("addax-keras[images]") == 3
 
 
 def test_nothing_is_imported_before_it_is_used() -> None:

@@ -42,7 +42,7 @@ def write(
     try:
         onnx = importlib.import_module("onnx")
     except ImportError as error:
-        raise ImportError("ONNX files are written with the package onnx: `pip install addax[onnx]`.") from error
+        raise ImportError("ONNX files are written with the package onnx: `pip install addax-keras[onnx]`.") from error
     opset = 20 if opset_version is None else opset_version
     if opset not in _OPSETS:
         raise ValueError(f"`opset_version` must be from {_OPSETS[0]} to {_OPSETS[-1]}. Received: {opset_version!r}")
