@@ -82,18 +82,11 @@ class Progbar:
         if finalize is None:
             finalize = self.target is not None and current >= self.target
         for name, value in values or ():
-            if finalize or self._is_stateful(name):
-                self._sums[name] = (value, 1)
-            else:
-                weight = max(current - self._seen, 1)
-                total, count = self._sums.get(name, (0, 0))
-                self._sums[name] = (total + value * weight, count + weight)
+            self._count(name, value, 0 if finalize else max(current - self._seen, 1))
         self._seen = current
         now = time.time()
         step_time = self._step_time(current, now)
-        # A log, file or pipe gets one line at the end: a bar can't be redrawn in it.
-        bars = is_interactive_logging_enabled() and (self._redraws or self._display is not None)
-        verbose = self.verbose if bars or not self.verbose else 2
+        verbose = self._shown_as
         if verbose == 1:
             if now - self._last_update < self.interval and not finalize:
                 return
@@ -114,6 +107,22 @@ class Progbar:
             values: Pairs (name, value) to show.
         """
         self.update(self._seen + n, values)
+
+    @property
+    def _shown_as(self) -> int:
+        """0 for nothing, 1 for a bar, 2 for one line at the end, as in a log, file or pipe, where no bar is redrawn."""
+        if not self.verbose:
+            return 0
+        bars = is_interactive_logging_enabled() and (self._redraws or self._display is not None)
+        return self.verbose if bars else 2
+
+    def _count(self, name: str, value: Any, weight: int) -> None:
+        """Adds a value that stands for `weight` steps; 0 for one that is shown as it is."""
+        if not weight or self._is_stateful(name):
+            self._sums[name] = (value, 1)
+            return
+        total, count = self._sums.get(name, (0, 0))
+        self._sums[name] = (total + value * weight, count + weight)
 
     def _is_stateful(self, name: str) -> bool:
         if self.stateless_metrics is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -501,3 +502,14 @@ def test_interruptions_leave_what_keras_leaves() -> None:
         return [model.history.history, model.history.epoch, model.get_weights(), int(model.optimizer.iterations)]
 
     check_same(interrupted(addax), interrupted(keras), rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    "method", ["compile", "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "summary"]
+)
+def test_signatures_begin_with_those_of_keras(method):
+    theirs, ours = (list(inspect.signature(getattr(lib.Model, method)).parameters.values()) for lib in (keras, addax))
+    for a, b in zip(theirs, ours):
+        assert (a.name, a.kind, a.default) == (b.name, b.kind, b.default)
+    before = {"debug_nans", "profile", "resume", "style"}  # of addax alone, from a time when they had a place, too
+    assert all(p.kind is p.KEYWORD_ONLY or p.name in before for p in ours[len(theirs) :])
