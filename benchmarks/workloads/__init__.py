@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-MODULES = ("startup", "building", "dense", "images", "sequences", "custom", "feeding", "small_calls")
+MODULES = ("startup", "building", "dense", "images", "augmentation", "sequences", "custom", "feeding", "small_calls")
 
 
 def all_workloads() -> dict[str, Any]:
