@@ -90,6 +90,7 @@ def test_blocks_run(page, tmp_path, monkeypatch):
     finally:
         uninstall()
         addax.config.set("summary_style", "rich")  # it is classic after `from tensorflow import keras`
+        addax.distribution.set_distribution(None)
 
 
 def test_links_between_pages_lead_somewhere():

@@ -22,28 +22,26 @@ class Hardware(NamedTuple):
         name: Its name.
         memory: Bytes of a device.
         flops: Operations a second in 16 bits.
-        inside: Bytes a second that a device sends to others of its host.
-        outside: Bytes a second that it sends to other hosts.
+        links: Bytes a second that a device sends to others of its host, and to other hosts.
         host: Devices of a host.
     """
 
     name: str
     memory: float
     flops: float
-    inside: float
-    outside: float
+    links: tuple[float, float]
     host: int
 
 
 KNOWN = {
     h.name.lower(): h
     for h in (
-        Hardware("A100", 80e9, 312e12, 300e9, 25e9, 8),
-        Hardware("H100", 80e9, 989e12, 450e9, 50e9, 8),
-        Hardware("H200", 141e9, 989e12, 450e9, 50e9, 8),
-        Hardware("B200", 180e9, 2250e12, 900e9, 50e9, 8),
-        Hardware("v5e", 16e9, 197e12, 100e9, 100e9, 256),
-        Hardware("v5p", 95e9, 459e12, 300e9, 300e9, 8960),
+        Hardware("A100", 80e9, 312e12, (300e9, 25e9), 8),
+        Hardware("H100", 80e9, 989e12, (450e9, 50e9), 8),
+        Hardware("H200", 141e9, 989e12, (450e9, 50e9), 8),
+        Hardware("B200", 180e9, 2250e12, (900e9, 50e9), 8),
+        Hardware("v5e", 16e9, 197e12, (100e9, 100e9), 256),
+        Hardware("v5p", 95e9, 459e12, (300e9, 300e9), 8960),
     )
 }
 
@@ -70,8 +68,8 @@ class Traffic:
             hosts: Number of hosts.
         """
         latency = self.transfers * (5e-6 + 15e-6 * math.log2(hosts))
-        bandwidth = self.inside / (_REACHED * hardware.inside) + self.outside / (_REACHED * hardware.outside)
-        return latency + bandwidth
+        inside, outside = (_REACHED * link for link in hardware.links)
+        return latency + self.inside / inside + self.outside / outside
 
 
 def of_data_parallel(gradients: float, devices: int, host: int) -> Traffic:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 
-from ..core import naming, policy
+from ..core import naming, placement, policy
+from ..core.late import provided
 
 __all__ = ["clear_session"]
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Resets the counters of automatic names and the default dtype policy, as in a fresh process.
+    """Resets the counters of automatic names, the default dtype policy and the distribution, as in a fresh process.
 
     Args:
         free_memory: Whether to run the garbage collector.
@@ -20,5 +21,7 @@ def clear_session(free_memory: bool = True) -> None:
     """
     naming.reset()
     policy.reset()
+    if placement.current() is not None:
+        provided("distribution").set_distribution(None)
     if free_memory:
         gc.collect()

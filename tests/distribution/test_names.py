@@ -142,3 +142,39 @@ def test_a_rule_that_matches_nothing_names_the_nearest_paths() -> None:
         pytest.raises(ValueError, match=r"'dense\.\*kernel' .* matches no variable.*Nearest paths: net/dense/kernel"),
     ):
         model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+
+
+def test_clearing_the_session_ends_a_distribution_as_in_keras() -> None:
+    for library in (keras, addax):
+        library.distribution.set_distribution(library.distribution.DataParallel(devices=["cpu:0"]))
+        library.utils.clear_session()
+        assert library.distribution.distribution() is None
+
+
+@pytest.mark.parametrize("devices", ["8xFoo", "H100", "0xH100"])
+def test_a_plan_for_devices_that_are_not_known_is_refused(devices: str) -> None:
+    model = addax.Sequential([addax.Input((4,)), addax.layers.Dense(2)])
+    with pytest.raises(ValueError, match="The kinds that are known are A100"):
+        OURS.plan(model, 8, devices=devices)
+
+
+def test_only_a_built_model_is_explained() -> None:
+    with pytest.raises(ValueError, match="isn't built"):
+        OURS.explain(addax.Sequential([addax.layers.Dense(2)]))
+
+
+def test_a_plan_spreads_what_does_not_fit() -> None:
+    model = addax.Sequential([addax.Input((512,)), addax.layers.Dense(512), addax.layers.Dense(512)])
+    model.compile("adam", "mse")
+    state = 4 * 2 * 513 * 512
+    found = {memory: OURS.plan(model, 64, devices="8xH100", memory=memory) for memory in (1e9, 6 * state, 3 * state)}
+    whole, optimizer, full = (plan.lines for plan in found.values())
+    assert [line.device for line in whole[:3]] == pytest.approx([state, 2 * state, state], rel=1e-4)
+    kernels, biases = 4 * 2 * 512 * 512, 4 * 2 * 512
+    assert optimizer[1].device == pytest.approx(2 * kernels / 8 + 2 * biases, rel=1e-3)
+    assert optimizer[0].device == whole[0].device
+    assert full[0].device == pytest.approx(kernels / 8 + biases, rel=1e-3)
+    assert [plan.traffic.inside for plan in found.values()] == pytest.approx(
+        [2 * state * 7 / 8, 2 * state * 7 / 8, (2 * kernels + state) * 7 / 8]
+    )
+    assert not any(v.initialized for v in model.trainable_variables)  # nothing was made
