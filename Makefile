@@ -81,7 +81,7 @@ docs: $(VENV)/.made-docs  ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 figures:  ## of the code: cycles, long functions, and the like
-	$(PYTHON) tools/figures.py
+	$(PYTHON) tools/figures.py --check
 
 format: $(VENV)/.made-test
 	$(BIN)/ruff check --fix .

@@ -102,7 +102,7 @@ def _is_installed(file: str) -> bool:
 
 @functools.cache
 def _holds_distributions(folder: str) -> bool:
-    """Whether something was installed in this folder, as by `pip install --target`."""
+    """Returns whether something was installed in this folder, as by `pip install --target`."""
     return next(Path(folder).glob("*.dist-info"), None) is not None
 
 

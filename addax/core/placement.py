@@ -298,7 +298,7 @@ def texts(text: str) -> list[str]:
 
 
 def any_of(flag: bool) -> bool:
-    """Whether `flag` is true in any of the processes that train together; each of them must call this."""
+    """Returns whether `flag` is true in any of the processes that train together; each of them must call this."""
     if not is_shared():
         return flag
     return bool(np.any(import_jax("jax.experimental.multihost_utils").process_allgather(np.array(flag))))

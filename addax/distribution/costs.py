@@ -48,7 +48,7 @@ KNOWN = {
 
 @dataclass(frozen=True)
 class Traffic:
-    """What a device sends in one step.
+    """Bytes that a device sends in one step.
 
     Attributes:
         inside: Bytes to devices of the same host.

@@ -1,4 +1,4 @@
-"""What training a model would take, on the devices that are there or on others: nothing is computed."""
+"""Plans: the memory and time that training a model would take, on these devices or on others. Nothing is computed."""
 
 from __future__ import annotations
 

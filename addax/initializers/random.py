@@ -23,7 +23,7 @@ _BLOCK = 1 << 20  # elements that are drawn at a time, of whole rows: they stay 
 
 
 class _Law(NamedTuple):
-    """How elements are drawn: by a function of a generator, a shape and a dtype, then scaled and moved."""
+    """A distribution of elements: a function of a generator, a shape and a dtype, then scaled and moved."""
 
     draw: Callable[[np.random.Generator, Sequence[int], Any], np.ndarray]
     factor: float

@@ -16,7 +16,7 @@ from .rows import readable_bytes
 
 
 class Compiled(NamedTuple):
-    """What XLA says of the forward pass of one sample.
+    """XLA's counts for the forward pass of one sample.
 
     Attributes:
         flops: Floating point operations; None where XLA doesn't count them.

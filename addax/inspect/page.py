@@ -9,13 +9,13 @@ import pathlib
 import re
 import sys
 import tempfile
-import warnings
 import webbrowser
 from collections import Counter
 from typing import Any
 
 from ..callbacks.output import display_html, in_notebook, print_msg
 from ..core.graph import Operation
+from ..core.warnings import silenced
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
 from ..models.model import Model
@@ -229,8 +229,7 @@ def _shapes(shapes: list[Any]) -> str:
 def _settings(layer: Layer) -> dict[str, str]:
     """Returns the settings of a layer that are numbers or short texts."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what can't be read from a file again: none is written
+        with silenced():  # of what can't be read from a file again: none is written
             config = layer.get_config()
     except Exception:  # a user's layer without one
         return {}

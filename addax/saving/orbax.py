@@ -6,7 +6,6 @@ import importlib
 import itertools
 import os
 import re
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..core.reading import DamagedError, read_json
 from ..core.registry import custom_object_scope
 from ..core.types import Config
 from ..core.variable import Variable
-from ..core.warnings import warn
+from ..core.warnings import silenced, warn
 from ..layers.layer import Layer
 from ..models.model import Model
 from ..models.state_tree import GROUPS, group_variables, leaves
@@ -202,8 +201,7 @@ class Checkpoint:
             return made
 
         tree = self.parts[_VALUES]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about what a restart on other devices costs
+        with silenced():  # about what a restart on other devices costs
             target = {_VALUES: {group: spec(tree[group], group, "") for group in tree}}
             read = self.orbax.load_checkpointables(self.path, target)[_VALUES]
         return {group: dict(leaves(read[group])) for group in read}

@@ -274,11 +274,11 @@ class Saver(SafePoints):
     # Writing
 
     def _is_wanted(self) -> bool:
-        """Whether a checkpoint is to be written now; processes that train together agree on it."""
+        """Returns whether a checkpoint is to be written now; processes that train together agree on it."""
         return self._is_terminated() or any_of(self._is_due())
 
     def _is_terminated(self) -> bool:
-        """Whether this process, or one that trains with it, is to end."""
+        """Returns whether this process, or one that trains with it, is to end."""
         self.termination.requested = any_of(self.termination.requested)
         return self.termination.requested
 

@@ -21,7 +21,7 @@ from .steps import GROUPS, StepModel
 
 
 def is_stateful(model: Any, kind: str) -> bool:
-    """Whether the step of `kind` ("train", "test" or "predict") is the user's, and takes `data` alone."""
+    """Returns whether the step of `kind` ("train", "test" or "predict") is the user's, and takes `data` alone."""
     step = getattr(model, f"{kind}_step")
     if is_ours(step):
         return False
@@ -32,7 +32,7 @@ def is_stateful(model: Any, kind: str) -> bool:
 
 
 def has_call(model: Any) -> bool:
-    """Whether a model can be called: a step of the user's need not do that."""
+    """Returns whether a model can be called: a step of the user's need not do that."""
     return not is_ours(type(model).call) or getattr(model, "_graph", None) is not None or bool(model.built)
 
 
