@@ -25,7 +25,7 @@ import numpy as np
 
 from . import tree
 from .buffers import empty, longer
-from .engine import import_jax, jax, put
+from .engine import import_jax, is_tracer, jax, put
 from .late import provided
 from .types import Array, Tree
 
@@ -57,6 +57,7 @@ class Placement:
         row_axes: The axes of the mesh over which the rows of batches are spread.
         layout: The sharding of a variable.
         key: A hashable value, equal for placements that lay out alike.
+        output: The sharding of a layer's output, by the layer's path and "/output"; None for the compiler's choice.
         check: Called with all variables of a model before they are laid out; raises an error if rules fit none.
 
     Attributes:
@@ -74,11 +75,14 @@ class Placement:
         layout: Callable[[Placed], Any],
         key: Hashable,
         check: Callable[[Sequence[Placed]], None],
+        output: Callable[[str], Any],
     ):
         self.mesh = mesh
         self.row_axes = row_axes
         self.layout = layout
         self.key = key
+        self.output = output
+        self._outputs: dict[str, Any] = {}
         self.check = check
         self.devices: int = math.prod(mesh.shape[axis] for axis in row_axes)
         first = mesh.devices.flat[0]
@@ -106,7 +110,10 @@ class Placement:
     def constrain(self, variables: Sequence[Placed], values: Sequence[Any]) -> list[Any]:
         """Returns values in the layouts of their variables, in a program; None stays None."""
         fix = jax.lax.with_sharding_constraint
-        return [None if a is None else fix(a, v.placement) for v, a in zip(variables, values)]
+        return [
+            fix(a, v.placement) if a is not None and isinstance(v.placement, jax.sharding.Sharding) else a
+            for v, a in zip(variables, values)
+        ]
 
     def read(self, variables: Sequence[Placed], values: Sequence[Any]) -> list[Any]:
         """Returns values as a step computes with them, in a program: not spread over the devices of the rows.
@@ -119,6 +126,20 @@ class Placement:
     def _whole_over_rows(self, value: Array, spec: Any) -> Array:
         whole = [None if axis in self.row_axes else axis for axis in spec]
         return value if whole == [*spec] else _gathered(self.sharding(*spec), self.sharding(*whole))(value)
+
+    def lay_out_output(self, path: str, outputs: Tree) -> Tree:
+        """Returns what a layer computes, in the layout that the distribution has for it, if it has one.
+
+        Args:
+            path: Path of the layer.
+            outputs: Arrays, or what JAX traces.
+        """
+        if path not in self._outputs:
+            self._outputs[path] = self.output(f"{path}/output")
+        layout = self._outputs[path]
+        if layout is None:
+            return outputs
+        return tree.map_structure(lambda a: lay_out_tensor(a, layout), outputs)
 
     # Data
 
@@ -341,6 +362,11 @@ def wait_for_all(what: str) -> None:
         import_jax("jax.experimental.multihost_utils").sync_global_devices(what)
 
 
+def lay_out_tensor(x: Any, sharding: Any) -> Any:
+    """Lays an array out; in a function that JAX traces, constrains it to the layout."""
+    return jax.lax.with_sharding_constraint(x, sharding) if is_tracer(x) else put_as(x, sharding)
+
+
 def put_as(x: Any, placement: Any) -> Any:
     """Puts an array that each process has whole on a device, or spreads it.
 
@@ -418,6 +444,7 @@ __all__ = [
     "is_shared",
     "joined",
     "lay_out",
+    "lay_out_tensor",
     "own_path",
     "platform",
     "put_as",

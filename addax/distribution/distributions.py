@@ -145,7 +145,8 @@ class Distribution:
     @functools.cached_property
     def placement(self) -> Placement:
         """Layouts of values, for programs."""
-        found = Placement(self._device_mesh.backend_mesh, self._row_axes, self._sharding_of, object(), self._check)
+        mesh = self._device_mesh.backend_mesh
+        found = Placement(mesh, self._row_axes, self._sharding_of, object(), self._check, self._sharding_of_output)
         found.joins_rows = not self._auto_shard_dataset
         return found
 
@@ -156,6 +157,10 @@ class Distribution:
         layout = self.get_variable_layout(variable)
         check_fits(f"variable '{variable.path}'", variable.shape, layout)
         return layout.backend_layout
+
+    def _sharding_of_output(self, path: str) -> Any:
+        layout = self.get_tensor_layout(path)
+        return None if layout is None else layout.backend_layout
 
     @property
     def _row_axes(self) -> tuple[str, ...]:

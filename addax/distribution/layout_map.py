@@ -88,14 +88,14 @@ class LayoutMap(MutableMapping):
         return [key for key in self._rules if key == path or re.fullmatch(key, path)]
 
     def check_used(self, paths: Iterable[str]) -> None:
-        """Raises ValueError if a rule matches no path.
+        """Raises ValueError if a rule matches no path; those for outputs of layers are left out.
 
         Args:
             paths: All paths there are.
         """
         paths = list(paths)
         for key in self._rules:
-            if not any(key == path or re.fullmatch(key, path) for path in paths):
+            if not key.endswith("output") and not any(key == path or re.fullmatch(key, path) for path in paths):
                 near = [p for p in paths if re.search(key, p)] or difflib.get_close_matches(key, paths, 3, 0.3)
                 raise ValueError(
                     f"The rule '{key}' of the LayoutMap matches no variable, so it would leave all of them whole. "

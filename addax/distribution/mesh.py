@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.engine import is_tracer, jax
-from ..core.placement import put_as
+from ..core.placement import lay_out_tensor
 from ..core.types import Array
 from .devices import device_of, list_devices
 
@@ -162,11 +162,9 @@ def distribute_tensor(tensor: Any, layout: Any) -> Array:
     (4, 2)
     """
     sharding = getattr(layout, "backend_layout", layout)
-    if is_tracer(tensor):
-        return jax.lax.with_sharding_constraint(tensor, sharding)
-    if isinstance(layout, TensorLayout):
+    if isinstance(layout, TensorLayout) and not is_tracer(tensor):
         check_fits("tensor", tuple(np.shape(tensor)), layout)
-    return put_as(tensor, sharding)
+    return lay_out_tensor(tensor, sharding)
 
 
 def check_fits(what: str, shape: tuple[int, ...], layout: TensorLayout) -> None:

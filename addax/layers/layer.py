@@ -14,6 +14,7 @@ from ..core.dtypes import is_float
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope_once
 from ..core.owner import Owner
+from ..core.placement import current
 from ..core.remat import RematMode, remat
 from ..core.seeds import SeedGenerator
 from ..core.state import StateScope
@@ -268,6 +269,8 @@ class Layer(LayerWeights):
             call.arguments = thread.probe.enter(self, call.arguments)
         call.take_masks()
         outputs = self._compute(call.all_arguments())
+        if (spread := current()) is not None:
+            outputs = spread.lay_out_output(self.path, outputs)
         if self.on_host:
             outputs = host.tensors(outputs)
         if self.activity_regularizer is not None:

@@ -19,6 +19,7 @@ from ..core.fingerprint import Description, changes
 from ..core.jax_inside import trace_context
 from ..core.lending import Loan
 from ..core.masks import get_mask, set_mask
+from ..core.placement import current
 from ..core.state import StateScope
 from ..core.warnings import warn
 from ..layers.calling import call_scope
@@ -51,7 +52,8 @@ class CompiledCall:
         self._ready: dict[Any, tuple[Callable, bool | None]] = {}
 
     def _describe(self) -> Description:
-        found = Description("call", self, self.variables, self.model, more=self.model.run_eagerly)
+        mesh = None if (spread := current()) is None else spread.key
+        found = Description("call", self, self.variables, self.model, more=self.model.run_eagerly, mesh=mesh)
         found.label = f"model '{self.model.name}'"
         return found
 
@@ -108,6 +110,9 @@ class CompiledCall:
             out = model._call_in_context(thread.call_context, (x,), {} if training is None else {"training": training})
             masks = [get_mask(y) for y in tree.flatten(out)]
         written = {i: scope.values[id(v)] for i, v in enumerate(self.variables) if id(v) in scope.written}
+        if (spread := current()) is not None:
+            out = spread.whole(out)
+            written = {i: spread.constrain([self.variables[i]], [value])[0] for i, value in written.items()}
         numbers = {id(layer): i for i, layer in enumerate(self.layers)}
         losses: dict[int, list] = {}
         for layer, loss in scope.added:

@@ -221,6 +221,7 @@ def by_rules() -> Any:
     rules[r".*/attention_output/kernel"] = ("model", None, None)
     rules[r"up_\d/kernel"] = (None, "model")
     rules[r"down_\d/kernel"] = spread.TensorLayout(("model", None))
+    rules[r"up_\d/output"] = ("batch", None, "model")
     return spread.ModelParallel(layout_map=rules)
 
 

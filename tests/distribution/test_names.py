@@ -178,3 +178,15 @@ def test_a_plan_spreads_what_does_not_fit() -> None:
         [2 * state * 7 / 8, 2 * state * 7 / 8, (2 * kernels + state) * 7 / 8]
     )
     assert not any(v.initialized for v in model.trainable_variables)  # nothing was made
+
+
+def test_the_output_of_a_layer_has_the_layout_of_its_rule() -> None:
+    layout = OURS.LayoutMap(mesh(OURS))
+    layout["up/output"] = ("batch", "model")
+    with OURS.ModelParallel(layout_map=layout).scope():
+        x = addax.Input((8,))
+        model = addax.Model(x, addax.layers.Dense(4, name="up")(x))
+        model.compile("sgd", "mse")
+        model.fit(np.ones((4, 8)), np.ones((4, 4)), verbose=0)  # no rule is left over
+        found = model.get_layer("up")(np.ones((4, 8), "float32"))
+    assert tuple(found.sharding.spec) == ("batch", "model")
