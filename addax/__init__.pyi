@@ -53,6 +53,7 @@ from .models import Function as Function
 from .models import Functional as Functional
 from .models import Model as Model
 from .models import Sequential as Sequential
+from .models import as_pytree as as_pytree
 from .optimizers import Optimizer as Optimizer
 from .quantizers import Quantizer as Quantizer
 from .regularizers import Regularizer as Regularizer

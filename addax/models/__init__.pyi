@@ -5,4 +5,5 @@ from .files import save_model as save_model
 from .function import Function as Function
 from .model import Functional as Functional
 from .model import Model as Model
+from .pytree import as_pytree as as_pytree
 from .sequential import Sequential as Sequential
