@@ -31,6 +31,15 @@ class BetweenSteps:
         self.pauses = Pauses(every) if every else None
         self.results: dict[str, Any] = {}
 
+    def state(self) -> dict[str, Any] | None:
+        """Returns the position, for `restore`; None where there are no pauses."""
+        return None if self.pauses is None else {"done": self.pauses.done, "results": self.results}
+
+    def restore(self, state: dict[str, Any] | None) -> None:
+        """Continues from what `state` returned."""
+        if self.pauses is not None and state is not None:
+            self.pauses.done, self.results = state["done"], state["results"]
+
     def after(self, logs: Any) -> None:
         """Does what is due after the last step that was run.
 

@@ -132,7 +132,7 @@ class Training:
             "validation": None if self.validation is None else self.validation.source.state(),
             "callbacks": self.callbacks.state(),
             "stop_training": bool(self.model.stop_training),
-            "steps": None if self.between.pauses is None else self.between.pauses.done,
+            "between": self.between.state(),
             "last_logs": self._logs,
             "logs": None,
         }
@@ -149,8 +149,7 @@ class Training:
             self.validation.source.restore(state["validation"])
         self.runner.restore(state["data"])
         self.callbacks.restore(state["callbacks"])
-        if self.between.pauses is not None:
-            self.between.pauses.done = state.get("steps") or 0
+        self.between.restore(state.get("between"))
         self.model.stop_training = state["stop_training"]
 
     def run(self) -> History:
@@ -257,9 +256,9 @@ class Training:
         """Called after each dispatch; returns whether to leave the epoch."""
         if self.model.stop_training and self.runner.batch_hooks:
             return True
-        self.saver.stepped(logs)
         self.between.after(logs)
-        if self.deadline is not None and any_of(time.monotonic() > self.deadline):
-            self.model.stop_training = True
-            return True
-        return False
+        self.saver.stepped(logs)
+        if self.deadline is None or not any_of(time.monotonic() > self.deadline) or not self.saver.stops(logs):
+            return False
+        self.model.stop_training = True
+        return True

@@ -81,6 +81,14 @@ class SafePoints:
             logs: Its logs, on the device.
         """
 
+    def stops(self, logs: Any) -> bool:
+        """Returns whether a training whose time is over can stop after this dispatch; else it is asked after the next.
+
+        Args:
+            logs: The logs of the dispatch, on the device.
+        """
+        return True
+
     def steps_ended(self, logs: Any) -> None:
         """The steps of an epoch have ended; its validation and the callbacks follow.
 
@@ -127,6 +135,7 @@ class Saver(SafePoints):
         self._thread: threading.Thread | None = None
         self._error: OSError | None = None
         self._has_one = False  # whether there is a checkpoint on the disk
+        self._stopped = False  # whether the time of the training is over
         self._last = time.monotonic()
         self._steps = self._steps_then = 0  # steps so far, and when the last checkpoint was written
         self._in_epoch = 0  # steps of the epoch that are among them
@@ -233,8 +242,18 @@ class Saver(SafePoints):
         else:  # a batch was read ahead: after one of the next dispatches
             runner.limited.marking = True
 
+    def stops(self, logs: Any) -> bool:
+        # The training goes on from here in the next process: what follows in this one is of its end.
+        runner = self.training.runner
+        self._stopped, runner.limited.marking = runner.is_exact, not runner.is_exact
+        if self._stopped:
+            self._save(self._snapshot(logs))
+        return self._stopped
+
     def steps_ended(self, logs: Any) -> None:
         self._in_epoch = 0
+        if self._stopped:
+            return
         if not self._has_one:  # else what callbacks write now would be written again
             self._wait()
         validates = self.training.validation is not None
@@ -261,6 +280,8 @@ class Saver(SafePoints):
 
     def ended(self, before: list[Any]) -> None:
         self._wait()
+        if self._stopped:
+            return
         if self.checkpoints.delete_at_end:
             by_main(self.folder.remove)
             return

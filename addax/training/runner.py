@@ -102,6 +102,7 @@ class Runner:
         if self.kind == "test":  # evaluation always begins with the first batch
             self.limited = EpochSteps(self.source, self.limited.steps)
         self.source.on_epoch_begin()
+        self.step = self.limited.start  # of an epoch that is resumed
         logs: Any = None
         try:
             state = program.read()

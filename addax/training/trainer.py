@@ -188,7 +188,8 @@ class Trainer(CompileConfig):
                 training goes on from the last one as if it had never been interrupted.
             limit_batches: Number of batches of each pass over the data (also of validation), or the fraction of them.
             overfit_batches: Number of batches to train on again and again, and to validate with.
-            max_time: Seconds, or a `timedelta`, after which the training ends, with validation and callbacks.
+            max_time: Seconds, or a `timedelta`, after which the training ends, with validation and callbacks. With
+                `resume` the next call goes on after the step that was the last.
             dev_run: Whether to try one step of everything, callbacks included; the model is left as it was.
             log_every: Number of steps between two entries of `History.steps`.
 

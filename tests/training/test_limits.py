@@ -193,6 +193,24 @@ def test_resumed_between_two_validations(tmp_path: Any) -> None:
     assert resumed.steps == whole.steps
 
 
+@pytest.mark.filterwarnings("ignore:To resume")  # batches of the loader are read again
+@pytest.mark.parametrize("source", ["arrays", "loader"])
+def test_a_training_whose_time_was_over_goes_on(source: str, tmp_path: Any) -> None:
+    given = {**SOURCES[source](), "epochs": 2, "verbose": 0, "resume": tmp_path / "run"}
+    given |= {"validation_data": (X, Y), "validation_freq": {"steps": 7}, "log_every": 2}
+    whole = model()
+    expected = whole.fit(**{**given, "resume": None})
+    steps = [0]
+    while steps[-1] < 20:
+        net = model()
+        net.fit(**given, max_time=1e-9)  # a dispatch
+        steps.append(int(net.optimizer.iterations))
+    assert steps == [0, 2, 4, 6, 7, 8, 10, 12, 14, 16, 18, 20]
+    found = model().fit(**given)
+    assert found.steps == expected.steps
+    assert found.history == expected.history
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
