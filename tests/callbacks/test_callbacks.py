@@ -214,7 +214,7 @@ def test_model_checkpoint_keeps_the_best(tmp_path):
     loaded = keras.models.load_model(tmp_path / "deep" / "best-2.keras")
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
     with pytest.raises(KeyError, match=r"nope.*The names that exist are"):
-        keras.callbacks.ModelCheckpoint("{nope}.keras")._save(0, None, {"loss": 1.0})
+        keras.callbacks.ModelCheckpoint("{nope}.keras")._save_model(0, None, {"loss": 1.0})
 
 
 def test_reduce_lr_is_logged_and_takes_effect():

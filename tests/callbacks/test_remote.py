@@ -101,5 +101,5 @@ def test_checkpoints_of_the_best_epochs_and_of_batches(tmp_path):
 
 def test_orbax_must_be_installed(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "orbax.checkpoint", None)
-    with pytest.raises(ImportError, match=r"needs Orbax: `pip install addax\[orbax\]`"):
+    with pytest.raises(ImportError, match=r"needs Orbax: `pip install addax-keras\[orbax\]`"):
         addax.callbacks.OrbaxCheckpoint(tmp_path)

@@ -299,7 +299,7 @@ def test_what_cannot_be_exported(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="`opset_version` must be from 19"):
         net.export(tmp_path / "m.onnx", format="onnx", opset_version=7)
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ImportError, match=r"pip install addax\[onnx\]"):
+    with pytest.raises(ImportError, match=r"pip install addax-keras\[onnx\]"):
         net.export(tmp_path / "m.onnx", format="onnx")
 
 

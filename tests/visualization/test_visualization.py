@@ -108,7 +108,7 @@ def test_galleries_are_saved(tmp_path):
 
 def test_matplotlib_must_be_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"needs matplotlib: `pip install addax\[viz\]`"):
+    with pytest.raises(ImportError, match=r"needs matplotlib: `pip install addax-keras\[viz\]`"):
         V.plot_image_gallery(IMAGES)
 
 
