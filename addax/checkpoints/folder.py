@@ -179,6 +179,13 @@ class Folder:
             )
         return None
 
+    def peek(self) -> dict[str, Any] | None:
+        """Returns the content of the last checkpoint whose index can be read, without its arrays; None without one."""
+        for path in self.names() if self.path.is_dir() else []:
+            with suppress(Damaged, OSError):
+                return _read_index(path)["content"]
+        return None
+
     def remove(self) -> None:
         """Removes all checkpoints, and the folder if nothing else is in it."""
         for path in (*self.names(), *self.path.glob(f"{_PARTIAL}*")):
@@ -190,6 +197,16 @@ class Folder:
 
 
 def _read(path: Path) -> Saved:
+    index = _read_index(path)
+    try:
+        entries = index["arrays"]
+        return Saved(path, index["content"], read_arrays(path, entries), [entry["name"] for entry in entries])
+    except _UNREADABLE as error:
+        raise _damaged(error) from error
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    """Returns the index of a checkpoint, verified."""
     try:
         index = json.loads((path / _INDEX).read_bytes())
         if index["addax_checkpoint"] != _FORMAT:
@@ -197,12 +214,18 @@ def _read(path: Path) -> Saved:
         whole = {"content": index["content"], "arrays": index["arrays"]}
         if zlib.crc32(dumps(whole).encode()) != index["crc32"]:
             raise Damaged(f"'{_INDEX}' has another checksum than when it was written")
-        entries = whole["arrays"]
-        return Saved(path, whole["content"], read_arrays(path, entries), [entry["name"] for entry in entries])
-    except FileNotFoundError as error:
-        raise Damaged(f"'{Path(error.filename).name}' is missing") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise Damaged(f"'{_INDEX}' can't be read ({type(error).__name__}: {error})") from error
+        return whole
+    except _UNREADABLE as error:
+        raise _damaged(error) from error
+
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+
+
+def _damaged(error: Exception) -> Damaged:
+    if isinstance(error, FileNotFoundError):
+        return Damaged(f"'{Path(error.filename).name}' is missing")
+    return Damaged(f"'{_INDEX}' can't be read ({type(error).__name__}: {error})")
 
 
 __all__ = ["Folder", "Saved"]

@@ -47,6 +47,40 @@ def set_streams(state: dict[str, Any]) -> None:
         torch.set_rng_state(torch.from_numpy(np.array(state["torch"])))
 
 
+def as_json(state: Any) -> Any:
+    """Returns a result of `streams` as values that JSON has.
+
+    Args:
+        state: Their state.
+
+    >>> from_json(as_json({"a": np.arange(2, dtype="uint8")}))
+    {'a': array([0, 1], dtype=uint8)}
+    """
+    if isinstance(state, dict):
+        return {key: as_json(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [as_json(value) for value in state]
+    if state is None or isinstance(state, (bool, int, float, str)):
+        return state
+    array = np.asarray(state)
+    return {"dtype": array.dtype.name, "values": array.tolist()}
+
+
+def from_json(data: Any) -> Any:
+    """Returns the result of `streams` that `as_json` was given.
+
+    Args:
+        data: What it returned.
+    """
+    if isinstance(data, list):
+        return [from_json(value) for value in data]
+    if not isinstance(data, dict):
+        return data
+    if "values" in data:
+        return np.array(data["values"], data["dtype"])
+    return {key: from_json(value) for key, value in data.items()}
+
+
 def same_streams(a: dict[str, Any], b: dict[str, Any]) -> bool:
     """Returns whether two results of `streams` are equal."""
     return all(np.array_equal(x, y) for key in a for x, y in zip(_parts(a[key]), _parts(b.get(key))))
@@ -56,4 +90,4 @@ def _parts(state: Any) -> list[Any]:
     return [None if part is None else np.asarray(part) for part in (state if isinstance(state, list) else [state])]
 
 
-__all__ = ["same_streams", "set_streams", "streams"]
+__all__ = ["as_json", "from_json", "same_streams", "set_streams", "streams"]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
+from ..core.streams import set_streams, streams
 from ..core.types import Tree
 from .batches import Batch, Batches, IteratorBatches
 
@@ -38,6 +39,13 @@ class ElementSpec:
     dtype: str
 
 
+@dataclass
+class Seed:
+    """A seed of an order. A checkpoint keeps its value: a script that draws another one goes on with it."""
+
+    value: int
+
+
 class HostArray(np.ndarray):
     """A NumPy array with the method `numpy` that tensors of other libraries have."""
 
@@ -57,6 +65,7 @@ class Dataset:
         length: Number of elements; None if unknown, infinity if they never end.
         spec: Nested `ElementSpec`s; found by reading the first element when None.
         batch_size: Size of the batches, if the elements are batches.
+        seeds: The seeds of the orders of elements that `make` follows.
 
     Attributes:
         class_names: Names of the classes, in the order of their labels; None if there are none.
@@ -77,10 +86,12 @@ class Dataset:
         length: float | None,
         spec: Tree = None,
         batch_size: int | None = None,
+        seeds: Sequence[Seed] = (),
     ):
         self._make = make
         self._length = length
         self._spec = spec
+        self._seeds = tuple(seeds)
         self.batch_size = batch_size
         self.passes = 0
 
@@ -134,15 +145,17 @@ class Dataset:
             batch_size: Number of indices in a batch; None for single ones.
         """
 
+        seeds = [] if seed is None else [Seed(seed)]
+
         def make(number: int) -> Iterator[Any]:
-            order = np.arange(count) if seed is None else _generator(seed, number).permutation(count)
+            order = _generator(seeds[0], number).permutation(count) if seeds else np.arange(count)
             if batch_size is None:
                 indices: Iterator[Any] = iter(order.tolist())
             else:
                 indices = (order[i : i + batch_size] for i in range(0, count, batch_size))
             return _mapped_ahead(load, indices, ahead) if ahead else map(load, indices)
 
-        return cls(make, count if batch_size is None else -(-count // batch_size), spec, batch_size)
+        return cls(make, count if batch_size is None else -(-count // batch_size), spec, batch_size, seeds)
 
     # Reading.
 
@@ -193,9 +206,11 @@ class Dataset:
 
     # Transformations.
 
-    def _changed(self, make: Callable[[int], Iterator[Any]], length: float | None) -> Dataset:
-        """Returns a dataset of elements of the same form."""
-        return Dataset(make, length, self._spec, self.batch_size)
+    def _changed(
+        self, make: Callable[[int], Iterator[Any]], length: float | None, seeds: Sequence[Seed] = ()
+    ) -> Dataset:
+        """Returns a dataset of elements of the same form; `seeds` come to those that there are."""
+        return Dataset(make, length, self._spec, self.batch_size, (*self._seeds, *seeds))
 
     def map(
         self, map_func: Callable, num_parallel_calls: int | None = None, deterministic: bool | None = None
@@ -218,7 +233,7 @@ class Dataset:
             source = self._make(number)
             return _mapped_ahead(call, source, num_parallel_calls) if num_parallel_calls else map(call, source)
 
-        return Dataset(make, self._length, None, self.batch_size)
+        return Dataset(make, self._length, None, self.batch_size, self._seeds)
 
     def batch(
         self,
@@ -256,7 +271,7 @@ class Dataset:
         spec = self._spec
         if spec is not None:
             spec = tree.map_structure(lambda s: ElementSpec((size, *s.shape), s.dtype), spec)
-        return Dataset(make, length, spec, int(batch_size))
+        return Dataset(make, length, spec, int(batch_size), self._seeds)
 
     def unbatch(self) -> Dataset:
         """Splits batches into their rows."""
@@ -270,7 +285,7 @@ class Dataset:
         spec = self._spec
         if spec is not None:
             spec = tree.map_structure(lambda s: ElementSpec(s.shape[1:], s.dtype), spec)
-        return Dataset(make, None, spec)
+        return Dataset(make, None, spec, seeds=self._seeds)
 
     def shuffle(
         self, buffer_size: int, seed: int | None = None, reshuffle_each_iteration: bool | None = None
@@ -287,7 +302,7 @@ class Dataset:
         """
         if buffer_size < 1:
             raise ValueError(f"`buffer_size` must be positive. Received: buffer_size={buffer_size}")
-        known = new_seed() if seed is None else int(seed)
+        known = Seed(new_seed() if seed is None else int(seed))
 
         def make(number: int) -> Iterator[Any]:
             rng = _generator(known, 0 if reshuffle_each_iteration is False else number)
@@ -300,7 +315,7 @@ class Dataset:
             for i in rng.permutation(len(buffer)):
                 yield buffer[i]
 
-        return self._changed(make, self._length)
+        return self._changed(make, self._length, [known])
 
     def prefetch(self, buffer_size: int = AUTOTUNE) -> Dataset:
         """Reads elements ahead in a thread.
@@ -336,7 +351,7 @@ class Dataset:
         return self._changed(lambda number: itertools.islice(self._make(number), count, None), length)
 
     def cache(self, filename: str = "") -> Dataset:
-        """Keeps the elements of the first pass in memory; later passes read them there.
+        """Keeps the elements in memory, in the order of the pass of number 0; later passes read them there.
 
         Args:
             filename: Empty: nothing is written to files.
@@ -353,7 +368,7 @@ class Dataset:
                 yield from kept[0]
                 return
             elements = []
-            for element in self._make(number):
+            for element in self._make(0):  # so that the order is the same where a training is resumed in a later pass
                 elements.append(element)
                 yield element
             kept[:] = [elements]
@@ -404,7 +419,7 @@ class Dataset:
         """
         lengths = (self._length, dataset._length)
         length = None if None in lengths else sum(lengths)  # type: ignore[arg-type]
-        return self._changed(lambda n: itertools.chain(self._make(n), dataset._make(n)), length)
+        return self._changed(lambda n: itertools.chain(self._make(n), dataset._make(n)), length, dataset._seeds)
 
     def enumerate(self, start: int = 0) -> Dataset:
         """Pairs each element with its number.
@@ -412,7 +427,7 @@ class Dataset:
         Args:
             start: Number of the first one.
         """
-        return Dataset(lambda number: iter(enumerate(self._make(number), start)), self._length)
+        return Dataset(lambda number: iter(enumerate(self._make(number), start)), self._length, seeds=self._seeds)
 
     @staticmethod
     def zip(*datasets: Dataset | Sequence[Dataset]) -> Dataset:
@@ -431,6 +446,7 @@ class Dataset:
             length,
             None if None in specs else tuple(specs),
             next((part.batch_size for part in parts if part.batch_size is not None), None),
+            [seed for part in parts for seed in part._seeds],
         )
 
     def apply(self, transformation_func: Callable[[Dataset], Dataset]) -> Dataset:
@@ -454,30 +470,48 @@ class DatasetBatches(IteratorBatches):
         length = dataset.cardinality()
         self._first_pass = dataset.passes  # a second `fit` continues with the next passes
         self._number = self._first_pass
+        self._before_first: dict[str, Any] | None = None  # the random streams
         steps = length if length >= 0 else None
         super().__init__(dataset, lambda: dataset.iterate(self._number), standardize, steps)
         self.dataset = dataset
 
     def peek(self) -> Batch:
         self._number = self._first_pass + self.passes
+        if not self._first:
+            self._before_first = streams()
         return super().peek()
 
     def epoch(self, start: int = 0) -> Iterator[Batch]:
         self._number = self._first_pass + self.passes - (start > 0)
         self.dataset.passes = self._number + 1
-        return super().epoch(start)
+        began = self._before_first if self._first else None  # the pass began when `peek` read its first element
+        for batch in super().epoch(start):
+            self._streams = began or self._streams
+            yield batch
 
     def state(self) -> dict[str, Any]:
-        return {**super().state(), "first_pass": self._first_pass}
+        seeds = [seed.value for seed in self.dataset._seeds]
+        unused = self._before_first if self._first else None  # the first element is read, and not yet used
+        return {**super().state(), "first_pass": self._first_pass, "seeds": seeds, "unused": unused}
 
     def restore(self, state: dict[str, Any], taken: int = 0) -> None:
         Batches.restore(self, state, taken)
+        for seed, value in zip(self.dataset._seeds, state["seeds"]):
+            seed.value = value
         self._first_pass = state["first_pass"]
         self._number = self._first_pass + self.passes - (taken > 0)
         self._first.clear()  # what `peek` read is from another pass
-        self._iterator = itertools.islice(self.dataset.iterate(self._number), taken, None) if taken else None
+        self._iterator, self._streams = None, state["streams"]
+        if taken:
+            if self._streams is not None:  # for functions that draw from them
+                set_streams(self._streams)
+            self._iterator = self.dataset.iterate(self._number)
+            collections.deque(itertools.islice(self._iterator, taken), maxlen=0)
+        elif state["unused"] is not None:
+            set_streams(state["unused"])
+            self.peek()
         self._restored = taken > 0
-        self._read = taken
+        self._read = taken or len(self._first)
 
 
 def new_seed() -> int:
@@ -485,8 +519,8 @@ def new_seed() -> int:
     return int(np.random.randint(1 << 31))
 
 
-def _generator(seed: int, number: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=[seed, number]))
+def _generator(seed: Seed, number: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=[seed.value, number]))
 
 
 def _mapped_ahead(call: Callable[[Any], Any], source: Iterator[Any], ahead: int) -> Iterator[Any]:

@@ -22,7 +22,7 @@ from .exclusive import exclusively
 from .limits import put_back
 from .logs import log_names, numpy_logs
 from .nans import NanFinder
-from .resuming import SafePoints, Saver, checkpoints_for
+from .resuming import SafePoints, Saver, checkpoints_for, streams_at_start
 from .runner import Observer, Runner
 from .steps import StepModel
 
@@ -59,6 +59,7 @@ def _fit(
     given: FitArguments,
     observers: Sequence[Observer],
 ) -> History:
+    began = streams_at_start(given)
     if given.validation_split and validation_data is None:
         (x, y, sample_weight), validation_data = feeding.split_off(model, x, y, sample_weight, given.validation_split)
     source, first = feeding.training_data(model, x, y, sample_weight, given)
@@ -69,6 +70,7 @@ def _fit(
             found = given.limits.of_validation(found, source)
         validation = Runner(model, "test", found, steps, batch_hooks=False, shown=False, observers=observers)
     training = Training(model, given, source, validation, observers)
+    training.began = began
     with put_back(model) if given.limits.dev_run else nullcontext():
         return training.run()
 
@@ -88,9 +90,11 @@ class Training:
         callbacks: The callbacks.
         runner: Runner of the training steps; it holds the position in the data.
         saver: Writer of the checkpoints, if any are written.
+        began: The random streams before data were read; None where there are no checkpoints.
     """
 
     saver = SafePoints()
+    began: dict[str, Any] | None = None
 
     def __init__(
         self,

@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..callbacks import BackupAndRestore
+from ..callbacks import BackupAndRestore, CallbackList
 from ..checkpoints import Checkpoints, together
 from ..checkpoints.encoding import decode, encode
 from ..checkpoints.folder import Folder, Saved
 from ..checkpoints.snapshot import copies
+from ..core import tree
 from ..core.engine import jax
 from ..core.interrupts import Termination
 from ..core.placement import any_of, by_main, is_main, is_shared, put_parts
-from ..core.streams import set_streams
+from ..core.streams import as_json, from_json, set_streams, streams
 from ..core.variable import Variable
 from ..core.warnings import warn
 from ..version import __version__
@@ -56,6 +57,26 @@ def checkpoints_for(given: FitArguments, callbacks: Any) -> Checkpoints | None:
             f"{', '.join(repr(c.folder) for c in found)}"
         )
     return found[0] if found else None
+
+
+def streams_at_start(given: FitArguments) -> dict[str, Any] | None:
+    """Returns the random streams with which a training begins; None if it writes no checkpoints.
+
+    A run that goes on is given those of the first run before it reads of its data. What data draw when their first
+    batch is read, to find out its shape, is so the same in each run, whether the script sets a seed or not.
+
+    Args:
+        given: The arguments of `fit`.
+    """
+    callbacks = given.callbacks.callbacks if isinstance(given.callbacks, CallbackList) else given.callbacks
+    asked = [c.checkpoints() for c in tree.flatten(callbacks) if isinstance(c, BackupAndRestore)]
+    checkpoints = given.resume if given.resume is not None else asked[0] if asked else None
+    if checkpoints is None:
+        return None
+    content = Folder(checkpoints.folder, checkpoints.keep).peek()
+    if content is not None and content.get("began") is not None:
+        set_streams(from_json(content["began"]))
+    return streams()
 
 
 def variables_of(model: StepModel) -> list[Variable]:
@@ -321,6 +342,7 @@ class Saver(SafePoints):
             "ended": False,
             "changed_at_end": False,
             "versions": _versions(),
+            "began": as_json(training.began),
             "facts": self.facts,
             "forgotten": self._forgotten(),
             "variables": len(self.variables),

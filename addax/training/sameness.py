@@ -33,6 +33,7 @@ class UnderWay(Protocol):
     runner: Runner
     validation: Runner | None
     epoch: int
+    began: dict[str, Any] | None
 
     def state(self) -> dict[str, Any]: ...
 
