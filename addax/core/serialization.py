@@ -348,9 +348,10 @@ def write_lambda(fn: Callable, names: Sequence[str] = ()) -> bytecode.Code:
 
     Args:
         fn: The lambda.
-        names: Names of its code, defaults and closure in the config; default: one list of these.
+        names: Names of its code, defaults and closure in the config of a `Lambda` layer, for which the warning comes
+            when a model is saved; default: one list of these.
     """
-    parts = bytecode.encode(fn, warns=in_safe_mode())
+    parts = bytecode.encode(fn, warns=not names and in_safe_mode())
     return bytecode.Code(dict(zip(names, parts)) if names else {"value": parts}, fn)
 
 
@@ -394,6 +395,23 @@ def _short(value: object) -> str:
 
 def _as_tuple(value: Tree) -> Tree:
     return tuple(value) if isinstance(value, list) else value
+
+
+def is_known(config: Config) -> bool:
+    """Returns whether loading would find the class or function that a config names.
+
+    Args:
+        config: A config with `class_name` and `config`.
+    """
+    name, module, registered = config["class_name"], config.get("module"), config.get("registered_name")
+    try:
+        if name in _FUNCTION_TYPES:
+            _find("function", module, config["config"], registered)
+        else:
+            _find("class", module, name, registered)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _find(kind: str, module: str | None, name: str, registered_name: str | None) -> Any:

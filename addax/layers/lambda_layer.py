@@ -94,7 +94,8 @@ class Lambda(Layer):
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     def get_config(self) -> dict[str, Any]:
-        base = Layer.get_config(self)
+        with safe_mode_scope(False):  # the warning of a lambda comes when a model is saved
+            base = Layer.get_config(self)
         config = {k: base[k] for k in ("name", "trainable", "dtype")}
         config["function"] = _write(self.function)
         for name, value in (("output_shape", self._output_shape), ("mask", self.mask)):

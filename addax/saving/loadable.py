@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from ..core import registry
 from ..core.ours import is_ours
-from ..core.serialization import safe_mode_scope
+from ..core.serialization import LAMBDA_MARK, in_safe_mode, is_known, safe_mode_scope, serialize_keras_object
 from ..core.signature import signature_of
 from ..core.warnings import warn
 from ..layers.layer import Layer
@@ -16,7 +15,7 @@ from ..models.model import Model
 
 
 def check_loadable(model: Layer) -> None:
-    """Warns of classes that a program has to pass when it loads the model.
+    """Warns of what a program has to pass when it loads the model: classes and functions of its own, and lambdas.
 
     Args:
         model: The model.
@@ -24,22 +23,54 @@ def check_loadable(model: Layer) -> None:
     Raises:
         ValueError: The config of a layer lacks what the layer's constructor needs, or holds what it doesn't take.
     """
-    unregistered: dict[str, str] = {}
     for layer in model._flatten_layers():
-        cls = type(layer)
-        if is_ours(cls):
-            continue
-        _check_config(layer)
-        name = registry.get_registered_name(cls)
-        if registry.get_registered_object(name) is None and registry.get_registered_object(cls.__name__) is None:
-            unregistered.setdefault(cls.__name__, layer.name)
-    if unregistered:
-        places = ", ".join(f"{name} (layer '{layer}')" for name, layer in unregistered.items())
-        given = ", ".join(f"'{name}': {name}" for name in unregistered)
+        if not is_ours(type(layer)):
+            _check_config(layer)
+    with safe_mode_scope(False):  # a lambda's warning comes when it is written
+        config = serialize_keras_object(model)
+    unknown, lambdas = _names_to_pass(config)
+    if unknown:
+        kinds = [kind for kind in ("class", "function") if kind in {found for found, _ in unknown.values()}]
+        what = " and ".join({"class": "classes", "function": "functions"}[kind] for kind in kinds)
+        places = ", ".join(f"{name} ({place})" for name, (_, place) in unknown.items())
+        given = ", ".join(f"'{name}': {name}" for name in unknown)
         warn(
-            f"The file of model '{model.name}' names classes that are not registered: {places}. To load it, decorate "
+            f"The file of model '{model.name}' names {what} that are not registered: {places}. To load it, decorate "
             f"them with `@keras.saving.register_keras_serializable()`, or pass `custom_objects={{{given}}}`."
         )
+    if lambdas and in_safe_mode():
+        given = ", ".join(f"'{name}': function" for name in lambdas)
+        warn(
+            f"The model '{model.name}' includes a `lambda`. This is unsafe. In order to reload it, you will have to "
+            f"pass the functions of the layers {lambdas} in `custom_objects={{{given}}}`: addax runs no code of files. "
+            "Please use functions with names, decorated with `@keras.saving.register_keras_serializable()`."
+        )
+
+
+def _names_to_pass(config: Any) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """The classes and functions in a config that loading would not find, each with where it is; layers of lambdas."""
+    unknown: dict[str, tuple[str, str]] = {}
+    lambdas: list[str] = []
+    stack = [(config, "the model")]
+    while stack:
+        value, place = stack.pop()
+        if isinstance(value, (list, tuple)):
+            stack += [(v, place) for v in reversed(value)]
+        if not isinstance(value, dict):
+            continue
+        name, inner = value.get("class_name"), value.get("config")
+        if isinstance(name, str) and "config" in value:
+            if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+                place = f"layer '{inner['name']}'"
+            if name == LAMBDA_MARK:
+                continue
+            if name == "Lambda" and isinstance(inner, dict) and isinstance(inner.get("function"), dict):
+                lambdas += [inner["name"]] if inner["function"].get("class_name") == LAMBDA_MARK else []
+            if not name.startswith("__") and not is_known(value):
+                kind = "function" if isinstance(inner, str) else "class"
+                unknown.setdefault(str(inner) if kind == "function" else name, (kind, place))
+        stack += [(v, "`compile`" if k == "compile_config" else place) for k, v in reversed(value.items())]
+    return unknown, lambdas
 
 
 def _check_config(layer: Layer) -> None:

@@ -41,7 +41,7 @@ GIVEN: dict[str, Callable[[Path], Any]] = {
     "in a loss": lambda _: keras.losses.categorical_crossentropy(Y, Y),
     "in a traced loss": lambda _: net(loss=keras.losses.CategoricalCrossentropy()).fit(X, Y, verbose=0),
     "in an optimizer": lambda _: keras.optimizers.SGD(decay=0.1),
-    "in a config": lambda _: layers.Lambda(lambda x: x).get_config(),
+    "in a config": lambda _: keras.saving.serialize_keras_object(lambda x: x),
     "in saving": lambda folder: keras.Sequential([layers.Dense(1)]).save(folder / "unbuilt.keras"),
 }
 

@@ -140,8 +140,7 @@ def test_lambdas_are_cloned(recursive):
     i = keras.Input((2,))
     model = keras.Model(i, inner(keras.layers.Lambda(lambda x: x + 1)(i)))
     clone = keras.models.clone_model(model, recursive=recursive)
-    with pytest.warns(UserWarning, match="includes a `lambda`"):
-        config = model.get_config()
+    config = model.get_config()  # without a warning, as in Keras: it is in no file
     again = keras.Model.from_config(config)  # in the process that has the function
     for made in (clone, again, keras.Model.from_config(copy.deepcopy(config))):
         np.testing.assert_array_equal(made(np.ones((1, 2))), [[6.0, 6.0]])

@@ -131,8 +131,7 @@ def test_the_program_passes_functions_for_stored_code(tmp_path: Any) -> None:
 
 
 def test_lambdas_in_a_config_of_this_process() -> None:
-    with pytest.warns(UserWarning, match="unsafe"):
-        config = keras.layers.Lambda(lambda x: 3 * x).get_config()
+    config = keras.layers.Lambda(lambda x: 3 * x).get_config()  # without a warning, as in Keras: it is in no file
     np.testing.assert_array_equal(keras.layers.Lambda.from_config(config)(np.ones(2)), [3, 3])
 
 

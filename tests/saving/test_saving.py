@@ -641,6 +641,54 @@ def test_classes_that_are_not_registered_are_mentioned(tmp_path: pathlib.Path) -
             np.testing.assert_array_equal(keras.saving.load_model(path)(X), X)
 
 
+def own_function(x: Any) -> Any:
+    return x * 2
+
+
+def test_functions_that_are_not_registered_are_mentioned(tmp_path: pathlib.Path) -> None:
+    class Mine(keras.initializers.Initializer):
+        def __call__(self, shape: Any, dtype: Any = None) -> Any:
+            return np.ones(shape, dtype)
+
+    dense = keras.layers.Dense(4, own_function, kernel_initializer=Mine(), name="own")
+    model = keras.Sequential([keras.Input((4,)), dense], name="m")
+    model.compile("sgd", own_loss)
+    text = (
+        r"model 'm' names classes and functions that are not registered: own_function \(layer 'own'\), "
+        r"Mine \(layer 'own'\), own_loss \(`compile`\)\..*custom_objects={'own_function': own_function, 'Mine': Mine, "
+    )
+    given = {"own_function": own_function, "Mine": Mine, "own_loss": own_loss}
+    for path in (tmp_path / "m.keras", tmp_path / "m.h5"):
+        with pytest.warns(UserWarning, match=text):
+            model.save(path)
+        with keras.saving.custom_object_scope(given):
+            model.save(path)
+        np.testing.assert_array_equal(keras.saving.load_model(path, given)(X), model(X))
+
+
+def own_loss(y: Any, prediction: Any) -> Any:
+    return keras.ops.mean((y - prediction) ** 2, axis=-1)
+
+
+def test_lambdas_are_mentioned_once_when_saved(tmp_path: pathlib.Path) -> None:
+    layer = keras.layers.Lambda(lambda x: x * 2, name="twice")
+    model = keras.Sequential([keras.Input((4,)), layer, keras.layers.Lambda(own_function, name="named")], name="m")
+    layer.get_config()  # without a warning, as in Keras
+    model.to_json()
+    for path in (tmp_path / "m.keras", tmp_path / "m.h5"):
+        with (
+            warnings.catch_warnings(record=True) as found,
+            keras.saving.custom_object_scope({"own_function": own_function}),
+        ):
+            warnings.simplefilter("always")
+            model.save(path)
+        (text,) = [str(w.message) for w in found]
+        assert "'m' includes a `lambda`. This is unsafe." in text and "layers ['twice']" in text
+        assert "custom_objects={'twice': function}" in text
+        given = {"twice": lambda x: x * 2, "own_function": own_function}
+        np.testing.assert_array_equal(keras.saving.load_model(path, given)(X), model(X))
+
+
 def test_configs_that_do_not_fit_their_class_are_refused_when_saved(tmp_path: pathlib.Path) -> None:
     @keras.saving.register_keras_serializable("fit")
     class Lacking(keras.layers.Layer):

@@ -195,7 +195,13 @@ def run(training: dict[str, Any], folder: Path, seed: int, cut: int | None, resu
         outer = [keras.callbacks.BackupAndRestore(folder / "backup", training["backup"]), *outer]
     elif resume:
         more["resume"] = keras.checkpoints.Checkpoints(folder / "run", **training["save"])
-    history = model.fit(x, y, epochs=EPOCHS, verbose=0, steps_per_epoch=training["steps"], callbacks=outer, **more)
+    options = {"epochs": EPOCHS, "verbose": 0, "steps_per_epoch": training["steps"], "callbacks": outer, **more}
+    try:
+        history = model.fit(x, y, **options)
+    finally:
+        for callback in callbacks:
+            if isinstance(callback, keras.callbacks.CSVLogger) and callback._file is not None:
+                callback._file.close()  # as the end of a process does
     values = [v.numpy() for v in (*model.variables, *model.optimizer.variables, *model.metrics_variables)]
     files = {p.name: p.read_text() for p in folder.glob("*.csv")}
     states = keras.callbacks.CallbackList(callbacks).state()
