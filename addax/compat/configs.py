@@ -215,7 +215,8 @@ class _Converter:
         return {"module": module, "class_name": name, "registered_name": registered}
 
     def is_op(self, name: str) -> bool:
-        return registry.resolve("keras.src.ops.numpy", name) is not None
+        # Looking for an op that there isn't loads all of them, and JAX.
+        return name != "InputLayer" and registry.resolve("keras.src.ops.numpy", name) is not None
 
     @staticmethod
     def _is_known(name: str, config: Config) -> bool:

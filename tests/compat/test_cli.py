@@ -139,11 +139,12 @@ def test_a_summary_needs_neither_jax_nor_the_weights(tmp_path):
     model.save(tmp_path / "a.keras")
     model.save(tmp_path / "m.h5")
     (tmp_path / "m.json").write_text(model.to_json())
+    addax.Model(model.inputs, model.outputs, name="saved").save(tmp_path / "graph.h5")
     with zipfile.ZipFile(tmp_path / "a.keras") as whole, zipfile.ZipFile(tmp_path / "m.keras", "w") as part:
         part.writestr("config.json", whole.read("config.json"))
         part.writestr("model.weights.h5", b"no weights")
     code = "import sys; from addax.cli import main; sys.exit(main(['summary', sys.argv[1]]) or 'jax' in sys.modules)"
-    for name in ("m.keras", "m.h5", "m.json"):
+    for name in ("m.keras", "m.h5", "m.json", "graph.h5"):
         done = subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "only (Dense)" in done.stdout and "Total params: 15" in done.stdout
