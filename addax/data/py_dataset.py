@@ -7,11 +7,13 @@ import concurrent.futures
 import itertools
 import operator
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import numpy as np
 
 from ..core.streams import same_streams, set_streams, streams
+from . import workers
 from .batches import Batch, Batches, count_rows, state_methods
 
 
@@ -163,6 +165,8 @@ class PyDatasetBatches(Batches):
                 return i, future.result()
             except IndexError as error:
                 raise self._without(i, error) from error
+            except BrokenProcessPool as error:
+                raise workers.ended(self.dataset) from error
 
         try:
             for i in order:
@@ -181,15 +185,8 @@ class PyDatasetBatches(Batches):
             future.set_result(self._first.pop())
             return future
         if self._pool is None:
-            if getattr(self.dataset, "use_multiprocessing", False):
-                import multiprocessing
-
-                # Forking a process that runs JAX's threads can deadlock. Each worker gets the dataset once.
-                self._pool = concurrent.futures.ProcessPoolExecutor(
-                    self._workers, multiprocessing.get_context("spawn"), _set_worker_dataset, (self.dataset,)
-                )
-            else:
-                self._pool = concurrent.futures.ThreadPoolExecutor(self._workers)
+            processes = bool(getattr(self.dataset, "use_multiprocessing", False))
+            self._pool = workers.make_pool(self.dataset, self._workers, processes, _set_worker_dataset)
         if isinstance(self._pool, concurrent.futures.ProcessPoolExecutor):
             return self._pool.submit(_worker_item, i)
         return self._pool.submit(self.dataset.__getitem__, i)
