@@ -10,6 +10,7 @@ from . import datasets as datasets
 from . import distillation as distillation
 from . import distribution as distribution
 from . import dtype_policies as dtype_policies
+from . import ensembles as ensembles
 from . import export as export
 from . import initializers as initializers
 from . import layers as layers
@@ -41,6 +42,8 @@ from .core.remat import remat as remat
 from .core.scopes import StatelessScope as StatelessScope
 from .core.scopes import SymbolicScope as SymbolicScope
 from .core.variable import Variable as Variable
+from .ensembles import ensemble as ensemble
+from .ensembles import sweep as sweep
 from .export import load_exported as load_exported
 from .initializers import Initializer as Initializer
 from .inspect.page import show as show

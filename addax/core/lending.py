@@ -57,7 +57,6 @@ class Loan:
 
     def take(self) -> State:
         """Takes over the values; those that were assigned since the last step count."""
-        global _taken
         with lock:
             before = self._kept[-1][0] if self._kept else []
             state = [
@@ -65,15 +64,20 @@ class Loan:
                 for g, group in enumerate(self.groups)
             ]
             self._kept[:] = [(state, None)]
-            _loans.add(id(self))
-            _taken += 1
-            for group in self.groups:
-                for v in group:
-                    v._value = self
+            self._begin()
             if _readers:  # whose arrays these may be
                 state = [[_copy(v) for v in group] for group in state]
                 self._kept[:] = [(state, None)]
             return state
+
+    def _begin(self) -> None:
+        """Marks the variables as lent; the lock is held."""
+        global _taken
+        _loans.add(id(self))
+        _taken += 1
+        for group in self.groups:
+            for v in group:
+                v._value = self
 
     def run(self, step: Callable, args: Sequence[Any]) -> tuple[State, Any]:
         """Runs a step that takes over the buffers of `args[0]`, the state, and returns a new state and the rest."""
@@ -89,8 +93,12 @@ class Loan:
             for group, values in zip(self.groups, self._kept[-1][0]):
                 for v, value in zip(group, values):
                     v.replace_value(value)
-            _loans.discard(id(self))
-            self._kept.clear()  # last: until then a variable that was not reached finds its value here
+            self._end()
+
+    def _end(self) -> None:
+        """Marks the loan as ended; the lock is held."""
+        _loans.discard(id(self))
+        self._kept.clear()  # last: until then a variable that was not reached finds its value here
 
     def value_of(self, variable: Lendable) -> Any:
         """A copy of the latest value of a variable that is on loan.

@@ -61,6 +61,22 @@ def reset() -> None:
     _uids.clear()
 
 
+def numbering() -> tuple[Counter[str], Counter[str]]:
+    """Returns a copy of the numbering of automatic names, for `set_numbering`."""
+    return Counter(_counts), Counter(_uids)
+
+
+def set_numbering(numbers: tuple[Counter[str], Counter[str]]) -> None:
+    """Restores the numbering of automatic names.
+
+    Args:
+        numbers: The result of `numbering`.
+    """
+    reset()
+    _counts.update(numbers[0])
+    _uids.update(numbers[1])
+
+
 @contextmanager
 def name_scope(name: str, **kwargs: object) -> Iterator[None]:
     """Context manager within which the paths of new variables begin with `name`.

@@ -47,18 +47,21 @@ def fit(
     """
     feeding.check_has_optimizer(model)
     with exclusively(model):
-        return _fit(model, x, y, sample_weight, validation_data, given, observers)
+        training = prepared(model, x, y, sample_weight, validation_data, given, observers)
+        with put_back(model) if given.limits.dev_run else nullcontext():
+            return training.run()
 
 
-def _fit(
+def prepared(
     model: StepModel,
     x: Data,
     y: Tree,
     sample_weight: Tree,
     validation_data: Data,
     given: FitArguments,
-    observers: Sequence[Observer],
-) -> History:
+    observers: Sequence[Observer] = (),
+) -> Training:
+    """Returns a training that can begin: its data are checked, and the model is built for them. As `fit`."""
     began = streams_at_start(given)
     if given.validation_split and validation_data is None:
         (x, y, sample_weight), validation_data = feeding.split_off(model, x, y, sample_weight, given.validation_split)
@@ -71,8 +74,7 @@ def _fit(
         validation = Runner(model, "test", found, steps, batch_hooks=False, shown=False, observers=observers)
     training = Training(model, given, source, validation, observers)
     training.began = began
-    with put_back(model) if given.limits.dev_run else nullcontext():
-        return training.run()
+    return training
 
 
 class Training:

@@ -182,8 +182,7 @@ def array_plan(
     full, rest = divmod(source.rows, source.batch_size)
     filled = bool(rest and full) and program.may_pad
     rows = Rows(order, shuffled is not None, source.batch_size, filled)
-    on_cpu = platform() == "cpu"
-    fits = source.host_bytes <= (_COPIED if on_cpu else DEVICE_BUDGET)
+    on_cpu, fits = platform() == "cpu", fits_on_device(source)
     count, why = _loop_length(program, packed(arrays.arrays), rows, per if hooks else None)
     if count > 1 and not fits:  # the batches of a dispatch are copied to the device for it
         count = min(count, capacity_for(source.peek()))
@@ -194,6 +193,11 @@ def array_plan(
     # On a CPU, where nothing is gained by having all of them there, single batches are cut from the user's arrays.
     plan = OneByOneOnDevice if fits and not on_cpu else OneByOne
     return plan(program, source, arrays, rows, per, in_flight, start, pauses, why)
+
+
+def fits_on_device(source: ArrayBatches) -> bool:
+    """Returns whether all rows of arrays may be put on the device."""
+    return source.host_bytes <= (_COPIED if platform() == "cpu" else DEVICE_BUDGET)
 
 
 def _loop_length(program: Program, data: Tree, rows: Rows, fixed: int | None) -> tuple[int, str]:

@@ -75,11 +75,21 @@ _OF_ACCELERATORS = (1e13, 1e11, 5e-6)
 
 def seconds(jaxpr: Any) -> float:
     """Returns about how long a step takes on this kind of device, within a factor of a few."""
+    return sum(overhead_and_work(jaxpr))
+
+
+def overhead_and_work(jaxpr: Any) -> tuple[float, float]:
+    """Returns about how many seconds of a step are spent on starting operations, and how many on computing.
+
+    Args:
+        jaxpr: The step.
+    """
     products, elements, overhead = _SPEEDS.get(platform(), _OF_ACCELERATORS)
-    took = operations(jaxpr) / products
+    started, work = 0.0, operations(jaxpr) / products
     for eqn, times in equations(jaxpr):
-        took += times * (overhead + sum(math.prod(v.aval.shape) for v in eqn.outvars) / elements)
-    return took
+        started += times * overhead
+        work += times * sum(math.prod(v.aval.shape) for v in eqn.outvars) / elements
+    return started, work
 
 
 def has_primitive(jaxpr: Any, *names: str) -> bool:
