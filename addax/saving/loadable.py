@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 from ..core.ours import is_ours
@@ -51,26 +52,32 @@ def _names_to_pass(config: Any) -> tuple[dict[str, tuple[str, str]], list[str]]:
     """The classes and functions in a config that loading would not find, each with where it is; layers of lambdas."""
     unknown: dict[str, tuple[str, str]] = {}
     lambdas: list[str] = []
-    stack = [(config, "the model")]
+    for value, place in _objects(config, "the model"):
+        name, inner = value["class_name"], value["config"]
+        if name == "Lambda" and isinstance(inner, dict) and isinstance(inner.get("function"), dict):
+            lambdas += [inner["name"]] if inner["function"].get("class_name") == LAMBDA_MARK else []
+        if not name.startswith("__") and not is_known(value):
+            kind = "function" if isinstance(inner, str) else "class"
+            unknown.setdefault(str(inner) if kind == "function" else name, (kind, place))
+    return unknown, lambdas
+
+
+def _objects(config: Any, place: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """The objects in a config, outer ones first, each with where it is; nothing inside lambdas."""
+    stack = [(config, place)]
     while stack:
         value, place = stack.pop()
         if isinstance(value, (list, tuple)):
             stack += [(v, place) for v in reversed(value)]
         if not isinstance(value, dict):
             continue
-        name, inner = value.get("class_name"), value.get("config")
-        if isinstance(name, str) and "config" in value:
+        if isinstance(value.get("class_name"), str) and "config" in value:
+            inner = value["config"]
             if isinstance(inner, dict) and isinstance(inner.get("name"), str):
                 place = f"layer '{inner['name']}'"
-            if name == LAMBDA_MARK:
-                continue
-            if name == "Lambda" and isinstance(inner, dict) and isinstance(inner.get("function"), dict):
-                lambdas += [inner["name"]] if inner["function"].get("class_name") == LAMBDA_MARK else []
-            if not name.startswith("__") and not is_known(value):
-                kind = "function" if isinstance(inner, str) else "class"
-                unknown.setdefault(str(inner) if kind == "function" else name, (kind, place))
-        stack += [(v, "`compile`" if k == "compile_config" else place) for k, v in reversed(value.items())]
-    return unknown, lambdas
+            yield value, place
+        if value.get("class_name") != LAMBDA_MARK:
+            stack += [(v, "`compile`" if k == "compile_config" else place) for k, v in reversed(value.items())]
 
 
 def _check_config(layer: Layer) -> None:
