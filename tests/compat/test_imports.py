@@ -58,7 +58,14 @@ def script(folder, text: str):
 
 
 @pytest.mark.parametrize("real", [False, True])
-@pytest.mark.parametrize("first", ["import library", "import tensorflow as tf", "import beside", "import sys"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import library",
+        "import sys",
+        *(pytest.param(f"import {n}", marks=pytest.mark.slow) for n in ("tensorflow", "beside")),
+    ],
+)
 def test_libraries_see_the_tensorflow_of_the_machine(folder, real, first):
     if first == "import sys":  # `pip install --target`
         (folder / "site-packages" / "any-1.0.dist-info").mkdir()
@@ -159,7 +166,8 @@ def test_errors_say_what_is_provided(folder):
         assert f"There is no `{missing}` here. addax provides Keras: `import keras`" in error
 
 
-def test_spawned_processes_know_the_alias(folder):
+@pytest.mark.parametrize("started", ["command", pytest.param("program", marks=pytest.mark.slow)])
+def test_spawned_processes_know_the_alias(folder, started):
     program = script(
         folder,
         """
@@ -177,7 +185,9 @@ def test_spawned_processes_know_the_alias(folder):
                 print(pool.map(work, [2]))
         """,
     )
-    assert run(program, folder) == "[('3.15.1', 'addax.layers', [[0.0, 0.0, 1.0]])]\n"
+    if started == "command":
+        assert run(program, folder) == "[('3.15.1', 'addax.layers', [[0.0, 0.0, 1.0]])]\n"
+        return
     program.write_text("import multiprocessing.spawn, addax\naddax.compat.install()\n" + program.read_text())
     assert run(program, folder, "-u") == "[('3.15.1', 'addax.layers', [[0.0, 0.0, 1.0]])]\n"
 

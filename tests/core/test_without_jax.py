@@ -39,7 +39,14 @@ def run(packages: str, *words: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize(
-    "line", ["model.predict([[1.0, 2, 3, 4]])", "keras.ops.exp(1.0)", "keras.Variable([1.0]).value", "import jax.numpy"]
+    "line",
+    [
+        "model.predict([[1.0, 2, 3, 4]])",
+        *(
+            pytest.param(line, marks=pytest.mark.slow)
+            for line in ("keras.ops.exp(1.0)", "keras.Variable([1.0]).value", "import jax.numpy")
+        ),
+    ],
 )
 def test_the_error_says_what_to_install(packages: str, line: str) -> None:
     done = run(packages, "-c", PROGRAM.format(line=line))

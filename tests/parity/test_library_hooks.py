@@ -43,8 +43,8 @@ def values_of(shape: tuple) -> np.ndarray:
     [
         {},
         {"attention_mask": MASK},
-        {"attention_mask": np.stack([MASK, MASK], 1)},
-        {"return_attention_scores": True},
+        pytest.param({"attention_mask": np.stack([MASK, MASK], 1)}, marks=pytest.mark.slow),
+        pytest.param({"return_attention_scores": True}, marks=pytest.mark.slow),
         {"use_causal_mask": True, "training": True},
     ],
 )
@@ -109,7 +109,7 @@ def test_projections_by_their_names_in_keras() -> None:
         assert other.output_dense is other._output_dense is dense
 
 
-@pytest.mark.parametrize("save_freq", ["epoch", 2])
+@pytest.mark.parametrize("save_freq", ["epoch", pytest.param(2, marks=pytest.mark.slow)])
 def test_overrides_of_checkpoints_are_called(save_freq: Any, tmp_path: Any) -> None:
     shown = []
     for k in (keras, addax):
