@@ -99,7 +99,7 @@ CASES = (
         "hls4ml",
         fails=(
             "KeyError: 'batch_input_shape'",
-            "it tells layers by the modules inside Keras that define them, and takes others for those of Keras 2",
+            "it stops at a key of Keras 2's configs, `batch_input_shape`",
         ),
     ),
 )

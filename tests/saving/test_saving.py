@@ -587,7 +587,7 @@ def test_optax_leaves_compile_arguments_out(model: Any, tmp_path: pathlib.Path) 
     optax = pytest.importorskip("optax")
     model.compile(optax.adam(1e-3), "mse")
     model.train_on_batch(X, X[:, :2])
-    with pytest.warns(UserWarning, match=r"(?s)will have to be compiled again after loading.*optax"):
+    with pytest.warns(UserWarning, match=r"(?s)must be compiled again after loading.*optax"):
         model.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     assert loaded.compiled is False
