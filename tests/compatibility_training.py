@@ -493,15 +493,6 @@ def backends(k):
 
 
 @DIFFERENT(
-    "`sparse=True` inputs",
-    ("work", gives(True)),
-    ("refused", raises(ValueError, "sparse")),
-)
-def sparse_inputs(k):
-    return k.Input((3,), sparse=True).sparse
-
-
-@DIFFERENT(
     "logs that batch hooks get",
     ("a dict of floats", gives((True, True))),
     ("a dict that fetches its floats from the device when they are looked at", gives((False, True))),

@@ -10,6 +10,7 @@ import numpy as np
 from . import dtypes
 from .buffers import as_numbers, own_copy
 from .engine import has_float64, is_jax_array, jnp
+from .sparse import is_sparse
 from .types import ArrayLike, DTypeLike
 from .variable import Variable
 
@@ -35,6 +36,8 @@ def to_tensor(x: ArrayLike, dtype: DTypeLike = None) -> Any:
         dtype = dtypes.numpy_dtype(dtype)
     if isinstance(x, Variable):
         x = x.value
+    if is_sparse(x):
+        x = x.todense()  # type: ignore[union-attr]
     if is_jax_array(x):
         return x if dtype is None or x.dtype == dtype else x.astype(dtype)
     if isinstance(x, (bool, int, float)):

@@ -26,7 +26,8 @@ class KerasTensor(TensorOperators["KerasTensor"]):
     Args:
         shape: Sizes; None where unknown.
         dtype: Dtype name.
-        sparse, ragged: Kept for compatibility; only False is supported.
+        sparse: Whether the values are sparse, arrays of `jax.experimental.sparse.BCOO`.
+        ragged: Kept for compatibility; only False is supported.
         record_history: Kept for compatibility.
         name: Name; automatic when None.
 
@@ -50,11 +51,12 @@ class KerasTensor(TensorOperators["KerasTensor"]):
     ):
         del kwargs
         self.record_history = record_history
-        if sparse or ragged:
-            raise ValueError("addax has dense tensors only: `sparse=True` and `ragged=True` are not supported.")
+        if ragged:
+            both = " KerasTensor cannot have `sparse=True` and `ragged=True` at the same time." if sparse else ""
+            raise ValueError(f"addax has no ragged tensors: `ragged=True` is not supported.{both}")
         self._shape = standardize_shape(shape)
         self._dtype = standardize_dtype(dtype)
-        self.sparse = False
+        self.sparse = bool(sparse)
         self.ragged = False
         self.name = name or auto_name("keras_tensor")
         self._keras_history: KerasHistory | None = None

@@ -11,6 +11,7 @@ import numpy as np
 from ..core import tree
 from ..core.engine import is_jax_array
 from ..core.errors import describe
+from ..core.sparse import is_sparse
 from ..core.types import Data, Tree
 from ..core.variable import Variable
 from ..layers.host import host_array, is_one_array, is_text
@@ -205,6 +206,8 @@ def _array(leaf: Data, name: str) -> Any:
         leaf = leaf.value
     elif hasattr(leaf, "detach"):  # torch
         leaf = leaf.detach().cpu().numpy()
+    elif is_sparse(leaf):
+        leaf = leaf.todense()
     elif hasattr(leaf, "toarray"):  # a sparse matrix of SciPy
         leaf = leaf.toarray()
     elif callable(getattr(leaf, "numpy", None)):  # a tensor of another library

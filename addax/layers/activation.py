@@ -53,6 +53,7 @@ class Identity(Elementwise):
     """
 
     _keeps_dtype = True
+    _keeps_sparse = "all"
     passes_values = True
 
     def call(self, inputs: Tensor) -> Any:

@@ -21,9 +21,11 @@ from ..core.graph import Node, Operation
 from ..core.keras_tensor import KerasTensor, any_symbolic
 from ..core.masks import get_mask, set_mask
 from ..core.op import Argument
+from ..core.sparse import is_sparse
 from ..core.types import Tree
 from ..core.variable import Variable
 from ..core.warnings import warn
+from ..ops.core import cast
 from .host import is_text
 
 
@@ -263,6 +265,8 @@ def as_input(x: Argument, dtype: str | None) -> Any:
     """Returns what is like an array as an array with its mask, floats in `dtype` (None: in their own); others as is."""
     if x is None or isinstance(x, (bool, KerasTensor)):
         return x
+    if is_sparse(x):
+        return cast(x, dtype) if dtype is not None and is_float(x.dtype) else x
     if not is_jax_array(x):
         if not (hasattr(x, "__array__") or isinstance(x, Variable)):
             return x
@@ -307,7 +311,8 @@ def record(layer: Operation, call: Call, args: tuple, kwargs: dict[str, Any], ou
     # A tensor belongs to one node: outputs that are inputs (of an identity, say) are replaced by new tensors.
     inputs = {id(t) for t in tree.flatten(call.arguments)}
     outputs = tree.map_structure(
-        lambda t: KerasTensor(t.shape, t.dtype) if isinstance(t, KerasTensor) and id(t) in inputs else t, outputs
+        lambda t: KerasTensor(t.shape, t.dtype) if isinstance(t, KerasTensor) and id(t) in inputs else t,
+        outputs,
     )
     Node(layer, args, kwargs, outputs)
     return outputs

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
-from ..core.engine import is_tracer
 from ..core.op import Tensor
+from ..core.sparse import as_sparse
 from ..core.types import Config, LayerOptions
 from .data_layer import DataLayer
-from .encoding import as_sparse, encode, encoded_shape, mixes_rows
+from .encoding import encode, encoded_shape, mixes_rows
 from .layer import Shape
 from .sizes import is_int
 
@@ -20,7 +21,8 @@ class CategoryEncoding(DataLayer):
         num_tokens: Number of categories: inputs are from 0 to `num_tokens - 1`.
         output_mode: "one_hot", a vector for each integer; or a vector for those along the last axis, with 1 for the
             categories that occur ("multi_hot") or their counts ("count").
-        sparse: Whether the result is sparse: an array of `jax.experimental.sparse.BCOO`. In models it is dense.
+        sparse: Whether the result is sparse: an array of `jax.experimental.sparse.BCOO`.
+            Dense where a model is compiled.
         **kwargs: `name`, `dtype` and other arguments of `Layer`.
 
     Raises:
@@ -72,11 +74,14 @@ class CategoryEncoding(DataLayer):
                 f"`count_weights={count_weights}`. (Layer '{self.path}')"
             )
         found = encode(inputs, self.num_tokens, self.output_mode, self.compute_dtype, count_weights)
-        return as_sparse(found) if self.sparse and not is_tracer(found) else found
+        return as_sparse(found) if self.sparse else found
 
     def compute_output_shape(self, inputs_shape: Shape, count_weights_shape: Any = None) -> Shape:
         del count_weights_shape
         return encoded_shape(tuple(inputs_shape), self.num_tokens, self.output_mode)
+
+    def _gives_sparse(self, inputs: Sequence[bool]) -> bool:
+        return self.sparse
 
     def get_config(self) -> Config:
         config = {**super().get_config(), "num_tokens": self.num_tokens, "output_mode": self.output_mode}

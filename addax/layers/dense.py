@@ -48,6 +48,7 @@ class Dense(KernelLayer):
     (2, 8)
     """
 
+    _takes_sparse = True
     rowwise = "always"
     kernel = Kernel()
     _contraction = Contraction("x", "xy", "y")

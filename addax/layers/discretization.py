@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.engine import is_tracer
 from ..core.op import Tensor
+from ..core.sparse import as_sparse
 from ..core.types import ArrayLike, Config, Data, PolicyLike
 from ..ops import digitize
 from . import adapting
 from .data_layer import DataLayer
-from .encoding import as_sparse, check_mode, encode, encoded_shape, mixes_rows
+from .encoding import check_mode, encode, encoded_shape, mixes_rows
 from .host import host_array
 from .layer import Shape
 
@@ -27,7 +27,8 @@ class Discretization(DataLayer):
         epsilon: Error of the quantiles that `adapt` computes: the data are summarized by about `1 / epsilon` numbers.
         output_mode: "int"; "one_hot", a vector for each number; or a vector for those along the last axis, with 1 for
             the bins that occur ("multi_hot") or their counts ("count").
-        sparse: Whether encodings are sparse: arrays of `jax.experimental.sparse.BCOO`. In models they are dense.
+        sparse: Whether encodings are sparse: arrays of `jax.experimental.sparse.BCOO`.
+            Dense where a model is compiled.
         dtype: Dtype of the encodings; indices are int32.
         name: Name; automatic when None.
 
@@ -132,7 +133,7 @@ class Discretization(DataLayer):
         bins = digitize(inputs, np.asarray(self.bin_boundaries, "float32"))
         dtype = "int32" if self.output_mode == "int" else self.compute_dtype
         found = encode(bins, self._size, self.output_mode, dtype)
-        return as_sparse(found) if self.sparse and not is_tracer(found) else found
+        return as_sparse(found) if self.sparse else found
 
     @property
     def _size(self) -> int:
@@ -147,6 +148,9 @@ class Discretization(DataLayer):
 
     def load_own_variables(self, store: Any) -> None:
         del store  # the boundaries are in the config
+
+    def _gives_sparse(self, inputs: Sequence[bool]) -> bool:
+        return self.sparse
 
     def get_config(self) -> Config:
         return {

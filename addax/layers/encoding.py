@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.engine import import_jax, jnp
 from ..core.op import Tensor
 from ..ops import cast, expand_dims, multiply, one_hot, reshape
 from ..ops import max as max_of
@@ -105,11 +104,6 @@ def mixes_rows(layer: Layer, mode: str) -> bool:
 
 def _known(shape: Shape) -> tuple[int, ...]:
     return tuple(-1 if not isinstance(d, int) else d for d in shape)
-
-
-def as_sparse(dense: Any) -> Any:
-    """Returns an array of JAX as a sparse one, of `jax.experimental.sparse.BCOO`, without its zeros."""
-    return import_jax("jax.experimental.sparse").BCOO.fromdense(jnp.asarray(dense))
 
 
 def check_mode(layer: Layer, mode: object, modes: tuple[str, ...] = MODES) -> None:

@@ -19,7 +19,8 @@ class InputLayer(Layer):
         shape: Shape without the batch axis; None where unknown.
         batch_size: Size of the batch axis, or None.
         dtype: Dtype name; floatx when None.
-        sparse, ragged: Accepted for compatibility; must be False.
+        sparse: Whether sparse data are expected: arrays of `jax.experimental.sparse.BCOO`, or of SciPy.
+        ragged: Accepted for compatibility; must be False.
         batch_shape: Shape with the batch axis, instead of `shape`.
         input_tensor: KerasTensor to take as the input, instead of a new one.
         optional: Whether None may be passed.
@@ -56,21 +57,24 @@ class InputLayer(Layer):
         if input_tensor is not None:
             self._check_tensor(input_tensor)
             _check_like(input_tensor, shape, batch_shape, batch_size, dtype, sparse)
-            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
+            batch_shape, dtype, sparse = input_tensor.shape, input_tensor.dtype, input_tensor.sparse
         else:
             batch_shape = _batch_shape(shape, batch_size, batch_shape)
-        if sparse or ragged:
-            raise ValueError(f"Input '{self.name}': addax has dense tensors only, without `sparse` and `ragged`.")
+        if ragged:
+            raise ValueError(f"Input '{self.name}': addax has no ragged tensors. Received: ragged={ragged!r}")
         self._batch_shape = standardize_shape(batch_shape)
         self._dtype = standardize_dtype(dtype)
-        self.sparse = False
+        self.sparse = bool(sparse)
         self.ragged = False
         self.optional = optional
         self.built = True
         tensor = input_tensor
         if tensor is None or tensor._keras_history is not None:
-            tensor = KerasTensor(self._batch_shape, self._dtype, name=self.name)
+            tensor = self._tensor()
         Node(self, (), {}, tensor)
+
+    def _tensor(self) -> KerasTensor:
+        return KerasTensor(self._batch_shape, self._dtype, self.sparse, name=self.name)
 
     def _check_tensor(self, tensor: object) -> None:
         if not isinstance(tensor, KerasTensor):
@@ -84,7 +88,7 @@ class InputLayer(Layer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        Node(self, (), {}, KerasTensor(self._batch_shape, self._dtype, name=self.name))
+        Node(self, (), {}, self._tensor())
 
     @property
     def dtype(self) -> str:
@@ -100,7 +104,7 @@ class InputLayer(Layer):
         return {
             "batch_shape": self._batch_shape,
             "dtype": self._dtype,
-            "sparse": False,
+            "sparse": self.sparse,
             "ragged": False,
             "name": self.name,
             "optional": self.optional,
@@ -144,7 +148,7 @@ def _check_like(
         "batch_shape": batch_shape is not None and standardize_shape(batch_shape) != tensor.shape,
         "batch_size": batch_size is not None and batch_size != tensor.shape[0],
         "dtype": dtype is not None and standardize_dtype(dtype) != tensor.dtype,
-        "sparse": bool(sparse),
+        "sparse": sparse is not None and bool(sparse) != tensor.sparse,
     }
     for name, contradicts in contradictions.items():
         if contradicts:

@@ -45,6 +45,8 @@ class Lambda(Layer):
     Array([1., 9.], dtype=float32)
     """
 
+    _takes_sparse = True
+
     def __init__(
         self,
         function: Callable,

@@ -136,6 +136,7 @@ class Add(Merge):
     Array([[3., 3., 3.]], dtype=float32)
     """
 
+    _keeps_sparse = "all"
     combine = knp.add
 
 
@@ -149,6 +150,7 @@ class Subtract(Merge):
     Array([[-1., -1., -1.]], dtype=float32)
     """
 
+    _keeps_sparse = "all"
     exactly = 2
     combine = knp.subtract
 
@@ -163,6 +165,7 @@ class Multiply(Merge):
     Array([[6., 6.]], dtype=float32)
     """
 
+    _keeps_sparse = "any"
     combine = knp.multiply
     _leaves_out_padding = True
 
@@ -183,6 +186,7 @@ class Average(Merge):
     Array([[2.5, 2.5]], dtype=float32)
     """
 
+    _keeps_sparse = "all"
     combine = knp.add
     _keeps_dtype = False
 
@@ -200,6 +204,7 @@ class Maximum(Merge):
     Array([[3., 3.]], dtype=float32)
     """
 
+    _keeps_sparse = "all"
     combine = knp.maximum
     _leaves_out_padding = True
 
@@ -214,6 +219,7 @@ class Minimum(Merge):
     Array([[2., 2.]], dtype=float32)
     """
 
+    _keeps_sparse = "all"
     combine = knp.minimum
     _leaves_out_padding = True
 
@@ -231,6 +237,8 @@ class Concatenate(Merge):
     >>> keras.layers.Concatenate()([np.ones((1, 3)), np.ones((1, 2))]).shape
     (1, 5)
     """
+
+    _keeps_sparse = "all"
 
     def __init__(self, axis: int = -1, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)

@@ -30,6 +30,8 @@ class Flatten(Layer):
     passes_values = True
     _keeps_dtype = True
 
+    _keeps_sparse = "all"
+
     def __init__(self, data_format: str | None = None, **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
@@ -62,6 +64,8 @@ class Reshape(Layer):
     rowwise = "always"
     passes_values = True
     _keeps_dtype = True
+
+    _keeps_sparse = "all"
 
     def __init__(self, target_shape: Sequence[int | None], **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)
@@ -131,6 +135,8 @@ class Permute(Layer):
     rowwise = "always"
     passes_values = True
     _keeps_dtype = True
+
+    _keeps_sparse = "all"
 
     def __init__(self, dims: Sequence[int], **kwargs: Unpack[LayerOptions]):
         super().__init__(**kwargs)

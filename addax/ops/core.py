@@ -12,6 +12,7 @@ from ..core import dtypes, tree
 from ..core.convert import to_tensor, unwrap
 from ..core.engine import is_jax_array, jax, jnp, lax
 from ..core.op import Argument, DTypeLike, Tensor, TensorLike, op
+from ..core.sparse import dense, is_sparse
 from ..core.types import ArrayLike, Tree
 from ..core.variable import Variable
 from .checks import axis_in, differ
@@ -87,20 +88,21 @@ def convert_to_tensor(
     Args:
         x: Array, Variable, number or nested list.
         dtype: Dtype; None keeps that of `x`, with 64-bit values of Python and NumPy in the default precision.
-        sparse, ragged: Kept for compatibility; only dense tensors are supported.
+        sparse: Whether sparse tensors stay so; None stands for True.
+        ragged: Kept for compatibility; only False is supported.
 
     Returns:
         Tensor.
 
     Raises:
-        ValueError: `sparse` or `ragged` is true, or `dtype` is not a dtype.
+        ValueError: `ragged` is true, or `dtype` is not a dtype.
 
     >>> convert_to_tensor([1, 2])
     Array([1, 2], dtype=int32)
     """
-    if sparse or ragged:
-        raise ValueError("addax has dense tensors only: `sparse=True` and `ragged=True` are not supported.")
-    return to_tensor(x, dtype)
+    if ragged:
+        raise ValueError("addax has no ragged tensors: `ragged=True` is not supported.")
+    return to_tensor(x, dtype)  # the op keeps sparse tensors, unless `sparse` is False
 
 
 def convert_to_numpy(x: TensorLike) -> np.ndarray:
@@ -115,7 +117,7 @@ def convert_to_numpy(x: TensorLike) -> np.ndarray:
     >>> convert_to_numpy(jnp.ones(2))
     array([1., 1.], dtype=float32)
     """
-    return x.numpy() if isinstance(x, Variable) else np.array(x)
+    return x.numpy() if isinstance(x, Variable) else np.array(dense(x))
 
 
 def is_tensor(x: object) -> bool:
@@ -130,7 +132,7 @@ def is_tensor(x: object) -> bool:
     >>> is_tensor(jnp.ones(2)), is_tensor([1.0, 1.0])
     (True, False)
     """
-    return is_jax_array(x)
+    return is_jax_array(x) or is_sparse(x)
 
 
 def shape(x: ArrayLike) -> tuple:

@@ -166,7 +166,7 @@ ERRORS = [
     (lambda: ops.dot_product_attention(A, A, A), "only supports 4D inputs"),
     (lambda: ops.pad(A, 1, mode="reflect", constant_values=1), "`mode == 'constant'`"),
     (lambda: ops.scatter_update(A, [[0]], B[:1], reduction="most"), "Unsupported reduction: 'most'"),
-    (lambda: ops.one_hot([1], 3, sparse=True), "dense tensors only"),
+    (lambda: ops.convert_to_tensor([1], ragged=True), "no ragged tensors"),
     (lambda: ops.unstack(A, num=3), "size of axis 0"),
     (lambda: ops.cholesky(np.ones((2, 3))), "square matrix"),
     (lambda: ops.image.resize(A, (2, 2)), "Invalid images rank"),

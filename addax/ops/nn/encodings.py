@@ -8,13 +8,9 @@ from ...core.config import epsilon
 from ...core.dtypes import numpy_dtype, standardize_dtype
 from ...core.engine import jax, jnp, promoted
 from ...core.op import DTypeLike, Tensor, TensorLike, op
+from ...core.sparse import as_sparse
 from ...core.types import Array
 from ..checks import axis_in, differ
-
-
-def _dense(sparse: bool) -> None:
-    if sparse:
-        raise ValueError("addax has dense tensors only: `sparse=True` is not supported.")
 
 
 @op(recorded={"dtype": standardize_dtype})
@@ -26,7 +22,7 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = 
         num_classes: Length of the vectors.
         axis: Position of their axis in the result.
         dtype: Dtype; None for the default float.
-        sparse: Kept for compatibility; only False is supported.
+        sparse: Whether the result is sparse, an array of `jax.experimental.sparse.BCOO`; dense where it is traced.
 
     Returns:
         Tensor of the shape of `x` with a new axis of size `num_classes`.
@@ -37,8 +33,8 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = 
     >>> one_hot([1], 3)
     Array([[0., 1., 0.]], dtype=float32)
     """
-    _dense(sparse)
-    return jax.nn.one_hot(x, num_classes, axis=axis, dtype=numpy_dtype(dtype))
+    encoded = jax.nn.one_hot(x, num_classes, axis=axis, dtype=numpy_dtype(dtype))
+    return as_sparse(encoded) if sparse else encoded
 
 
 @op(recorded={"dtype": standardize_dtype})
@@ -57,7 +53,7 @@ def multi_hot(
         num_classes: Length of the vectors.
         axis: Position of their axis in the result.
         dtype: Dtype; None for the default float.
-        sparse: Kept for compatibility; only False is supported.
+        sparse: Whether the result is sparse, an array of `jax.experimental.sparse.BCOO`; dense where it is traced.
         **kwargs: `num_tokens`, an older name of `num_classes`.
 
     Returns:
@@ -69,13 +65,13 @@ def multi_hot(
     >>> multi_hot([[0, 2]], 3)
     Array([[1., 0., 1.]], dtype=float32)
     """
-    _dense(sparse)
     num_classes = kwargs.get("num_tokens") if num_classes is None else num_classes
     if num_classes is None:
         raise ValueError("Argument `num_classes` must be specified. Received: num_classes=None")
     reduced = 1 if inputs.ndim > 1 else 0
     inputs = inputs.astype("int32") if inputs.dtype == "bool" else inputs
-    return jnp.max(jax.nn.one_hot(inputs, num_classes, axis=axis, dtype=numpy_dtype(dtype)), axis=reduced)
+    encoded = jnp.max(jax.nn.one_hot(inputs, num_classes, axis=axis, dtype=numpy_dtype(dtype)), axis=reduced)
+    return as_sparse(encoded) if sparse else encoded
 
 
 def _same_shape(target: Array, output: Array) -> None:
