@@ -16,7 +16,7 @@ from ..core.types import (
 from ..kernels.rnn import gru_reset_before_step, gru_step
 from .rnn import CellRNN
 from .rnn_cells import RecurrentCell
-from .sizes import flag
+from .sizes import check_cudnn, flag
 
 
 class GRUCell(RecurrentCell):
@@ -160,4 +160,4 @@ class GRU(CellRNN):
         cell = self._make_cell(locals())
         options: dict[str, Any] = {**kwargs, "activity_regularizer": activity_regularizer}
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll, **options)
-        self.use_cudnn = use_cudnn
+        self.use_cudnn = check_cudnn(self, use_cudnn)

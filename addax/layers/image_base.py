@@ -78,7 +78,7 @@ class BaseImagePreprocessingLayer(DataLayer):
         self.bounding_box_format = bounding_box_format
         self.data_format = standardize_data_format(data_format)
         if self._takes_factor:
-            self.factor: Any = factor_pair(self, 0.0 if factor is None else factor)
+            self.factor: Any = factor_pair(self, factor)
         elif factor is None:
             self.factor = (0.0, 0.0)
         else:

@@ -242,6 +242,20 @@ def flag(layer: Layer, name: str, value: Any) -> Any:
     return value
 
 
+def check_cudnn(layer: Layer, value: bool | str) -> bool | str:
+    """Returns the value of `use_cudnn`.
+
+    Raises:
+        ValueError: It is neither a bool nor "auto".
+    """
+    if value not in ("auto", True, False):
+        raise ValueError(
+            "Invalid valid received for argument `use_cudnn`. Expected one of {'auto', True, False}. Received: "
+            f"use_cudnn={value} {_named(layer)}"
+        )
+    return value
+
+
 def built_from_the_start(layer: Layer) -> None:
     """Marks a layer without weights as built, unless it is of a subclass that has its own `build`."""
     layer.built = type(layer).build is Layer.build
