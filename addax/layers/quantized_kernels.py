@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from ..core.convert import to_tensor
 from ..core.dtypes import numpy_dtype
 from ..core.engine import jax, jnp
 from ..core.late import late
 from ..core.op import Tensor
 from ..core.types import Array, ArrayLike
 from ..core.variable import Variable
+from ..ops.numpy import matmul
 from ..quantizers import float8, integers
 from ..quantizers.configs import Int4QuantizationConfig, QuantizationConfig
 from ..quantizers.quantizers import AbsMaxQuantizer, Quantizer
@@ -184,20 +186,40 @@ class _Scaled(QuantizedKernel):
         if self.inputs_quantizer is None:
             return layer._product(inputs, values.astype(inputs.dtype)) / scale
 
-        def forward(x: Array, values: Array, scale: Array, kernel: Array) -> tuple:
+        def quantize(x: Array) -> tuple:
             quantized, own = _quantize(self.inputs_quantizer, x, self.contraction.summed, AbsMaxQuantizer)
-            y = layer._product(quantized, values).astype(x.dtype)
-            return y / (self.contraction.align_inputs(own) * scale), (x, kernel)
+            return quantized, self.contraction.align_inputs(own)
 
-        def backward(kept: tuple, gradient: Array) -> tuple:
-            # Rounding the inputs has no gradient: they get that of the product with the dequantized kernel.
-            x, kernel = kept
-            (result,) = jax.vjp(lambda x: layer._product(x, kernel), x)[1](gradient)
-            return result, None, None, None
+        return _integer_product(layer._product, quantize, inputs, values, scale, self.dequantize(layer))
 
-        product = jax.custom_vjp(lambda *arguments: forward(*arguments)[0])
-        product.defvjp(forward, backward)
-        return product(jnp.asarray(inputs), values, scale, self.dequantize(layer))
+
+def _integer_product(
+    product: Callable, quantize: Callable, inputs: Tensor, values: Array, scale: Array, kernel: Array
+) -> Any:
+    """Multiplies inputs, which are quantized, with a kernel of integers.
+
+    Args:
+        product: Multiplies inputs with a kernel.
+        quantize: Returns inputs as integers and their scales, which broadcast with the product.
+        inputs: Float tensor.
+        values: The integers of the kernel.
+        scale: Their scales, which broadcast with the product.
+        kernel: The float kernel that the integers stand for.
+    """
+
+    def forward(x: Array, values: Array, scale: Array, kernel: Array) -> tuple:
+        quantized, own = quantize(x)
+        return product(quantized, values).astype(x.dtype) / (own * scale), (x, kernel)
+
+    def backward(kept: tuple, gradient: Array) -> tuple:
+        # Rounding the inputs has no gradient: they get that of the product with the dequantized kernel.
+        x, kernel = kept
+        (result,) = jax.vjp(lambda x: product(x, kernel), x)[1](gradient)
+        return result, None, None, None
+
+    computed = jax.custom_vjp(lambda *arguments: forward(*arguments)[0])
+    computed.defvjp(forward, backward)
+    return computed(jnp.asarray(inputs), values, scale, kernel)
 
 
 class Int8Kernel(_Scaled):
@@ -529,6 +551,20 @@ class Int8Table(QuantizedKernel):
     def product(self, layer: KernelLayer, inputs: Tensor) -> Any:
         return self.rows(layer, lambda x: layer._product(inputs, x))
 
+    def reverse_product(self, layer: KernelLayer, inputs: Tensor) -> Any:
+        """Returns the products of vectors with all embeddings, `(..., vocabulary)`, of integers as both are."""
+        quantizer = AbsMaxQuantizer() if self.config is None else self.config.activation_quantizer
+        if quantizer is None:
+            return matmul(inputs, self.dequantize(layer).T)
+        return _integer_product(
+            lambda x, table: matmul(x, table.T),
+            lambda x: _quantize(quantizer, x, (-1,), AbsMaxQuantizer),
+            inputs,
+            to_tensor(self.read(layer)),
+            layer.embeddings_scale.value,
+            self.dequantize(layer),
+        )
+
 
 class Int4Table(Int8Table):
     """An embedding matrix of 4-bit integers, two a byte, with one scale per embedding."""
@@ -584,6 +620,9 @@ class Int4BlockTable(Int4Table):
             "embeddings_zero": zero.T,
             "g_idx": _group_index(self.shape[1], self.block_size),
         }
+
+    def reverse_product(self, layer: KernelLayer, inputs: Tensor) -> Any:
+        return matmul(inputs, self.dequantize(layer).T)  # blocks have scales of their own
 
     def rows(self, layer: KernelLayer, take: Callable) -> Array:
         return _ungroup(

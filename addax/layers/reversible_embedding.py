@@ -13,6 +13,7 @@ from ..ops.core import cast
 from ..ops.numpy import divide, matmul, multiply, tanh, transpose
 from .embedding import Embedding
 from .layer import Shape
+from .quantized_kernels import Int8Table
 from .sizes import add_weight, flag
 
 
@@ -80,13 +81,20 @@ class ReversibleEmbedding(Embedding):
     def call(self, inputs: Tensor, reverse: bool = False) -> Any:
         if not reverse:
             return super().call(inputs)
-        kernel = transpose(self._float_kernel()) if self.tie_weights else self.reverse_embeddings
-        if self.reverse_dtype is not None:
-            inputs, kernel = cast(inputs, self.reverse_dtype), cast(kernel, self.reverse_dtype)
-        logits = matmul(inputs, kernel)  # in the wider of the two dtypes: logits of many classes need it
+        logits = self._logits(inputs)
         if self.logit_soft_cap is None:
             return logits
         return multiply(tanh(divide(logits, self.logit_soft_cap)), self.logit_soft_cap)
+
+    def _logits(self, inputs: Tensor) -> Any:
+        if self.tie_weights and isinstance(self._stand_in, Int8Table) and not self.lora_enabled:
+            if self.reverse_dtype is not None:
+                inputs = cast(inputs, self.reverse_dtype)
+            return self._stand_in.reverse_product(self, inputs)
+        kernel = transpose(self._float_kernel()) if self.tie_weights else self.reverse_embeddings
+        if self.reverse_dtype is not None:
+            inputs, kernel = cast(inputs, self.reverse_dtype), cast(kernel, self.reverse_dtype)
+        return matmul(inputs, kernel)  # in the wider of the two dtypes: logits of many classes need it
 
     def compute_output_shape(self, input_shape: Shape, reverse: bool = False) -> Shape:
         return (*input_shape[:-1], self.input_dim) if reverse else super().compute_output_shape(input_shape)

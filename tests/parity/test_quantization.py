@@ -325,3 +325,35 @@ def test_summary_of_a_quantized_model():
         texts.append("\n".join(str(line) for line in lines))
     assert texts[0] == texts[1]
     assert "Non-trainable params" in texts[0]
+
+
+FLOATS = {"reverse_dtype": "float32", "dtype": "mixed_bfloat16"}
+
+
+@pytest.mark.parametrize(
+    ("block", "more"),
+    [("int8", {}), ("int8", FLOATS), (None, {}), (4, {})],
+)
+def test_reverse_products_of_tied_embeddings_are_of_integers(block, more) -> None:
+    """Of 4 bits they are of floats, in Keras, too."""
+    rng = np.random.default_rng(3)
+    table, x = (rng.standard_normal(shape).astype("float32") for shape in ((6, 8), (2, 3, 8)))
+
+    def quantized(lib):
+        layer = lib.layers.ReversibleEmbedding(6, 8, logit_soft_cap=5.0, **more)
+        layer.build((None, 3))
+        layer.set_weights([table])
+        if block == "int8":
+            layer.quantize(block)
+        else:
+            layer.quantize(config=lib.quantizers.Int4QuantizationConfig(block_size=block))
+        return layer
+
+    ours, theirs = (quantized(lib) for lib in LIBS)
+    found, expected = (layer(x, reverse=True) for layer in (ours, theirs))
+    assert found.dtype == expected.dtype
+    tolerance = 2e-2 if more else 1e-5
+    np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=tolerance, atol=tolerance)
+    program = str(jax.make_jaxpr(lambda x: ours(x, reverse=True))(x))
+    assert ("preferred_element_type=int32" in program) == (block == "int8")
+    assert np.abs(jax.grad(lambda x: ours(x, reverse=True).sum())(x)).max() > 0.1
