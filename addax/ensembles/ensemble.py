@@ -301,7 +301,7 @@ class _Run:
                 raise ValueError(f"Members can't be trained in one program, as way='{self.asked}' asks for: {why}.")
             return self.asked, "as asked"
         why = why or why_slower(trainings[0])
-        return (IN_TURN, why) if why else (VMAP, "a step takes longer to start its operations than to compute")
+        return (IN_TURN, why) if why else (VMAP, "a step is small: starting its operations takes a good part of it")
 
     def train(self) -> None:
         """Trains the groups."""
@@ -359,8 +359,9 @@ def ensemble(build: Callable[[], Any], seeds: int | Iterable[int] = 8, way: str 
         seeds: Number of members, whose seeds are then 0, 1, ..., or the seeds.
         way: How members of one architecture are trained. "vmap": all in one program, which does the work of all of
             them in each operation. "map": in one program, one member after the other inside of it, bit for bit as
-            alone. "one after another": a `fit` each, with one compiled program. "auto" takes "vmap" where a step takes
-            longer to start its operations than to compute, and has no convolution; else "one after another".
+            alone. "one after another": a `fit` each, with one compiled program. "auto" takes "vmap" where a step is so
+            small that starting its operations takes a good part of it, and has no convolution on a CPU; else "one after
+            another".
 
     Returns:
         The `Ensemble`, not trained.

@@ -89,7 +89,7 @@ def test_a_sweep_over_rates_is_one_program():
     trials = keras.sweep(build, learning_rate=[0.01, 0.1], seed=[4])
     assert trials.labels[1] == {"learning_rate": 0.1, "seed": 4}
     trials.fit(X, Y, **FIT)
-    assert (trials.way, trials.why) == ("vmap", "a step takes longer to start its operations than to compute")
+    assert (trials.way, trials.why) == ("vmap", "a step is small: starting its operations takes a good part of it")
     assert_same(trials[1], alone(4, lambda: build(0.1)))
 
 
@@ -99,7 +99,7 @@ def test_a_sweep_over_units_is_several_programs():
     assert trials.labels[1] == {"units": 8, "learning_rate": 0.1, "seed": 0}
     trials.fit(X, Y, **FIT)
     assert trials.way == "vmap (4), one after another (1)"
-    assert trials.why.endswith("to compute; no other member has the same architecture")
+    assert trials.why.endswith("part of it; no other member has the same architecture")
     assert_same(trials[3], alone(0, lambda: build(0.1, 3)))
     assert_same(trials[4], alone(0, lambda: build(0.01, 5)), exactly=True)
 
@@ -257,7 +257,7 @@ def test_ways_are_chosen_by_the_program(capsys):
     options = {**FIT, "epochs": 0, "verbose": 2}
     for make, callbacks, why in (
         (convolution, None, "convolutions don't run well in loops on CPUs"),
-        (wide, None, "a step computes for longer than it takes to start its operations"),
+        (wide, None, "a step is large enough to keep the device busy"),
         (build, Each(), "a callback is called after each batch"),
     ):
         ensemble = keras.ensemble(make, 2)
