@@ -9,6 +9,7 @@ from typing import Any
 from ..core.ours import is_ours
 from ..core.serialization import LAMBDA_MARK, in_safe_mode, is_known, safe_mode_scope, serialize_keras_object
 from ..core.signature import signature_of
+from ..core.types import Config
 from ..core.warnings import warn
 from ..layers.layer import Layer
 from ..models.graph_config import was_given_graph
@@ -52,32 +53,33 @@ def _names_to_pass(config: Any) -> tuple[dict[str, tuple[str, str]], list[str]]:
     """The classes and functions in a config that loading would not find, each with where it is; layers of lambdas."""
     unknown: dict[str, tuple[str, str]] = {}
     lambdas: list[str] = []
-    for value, place in _objects(config, "the model"):
-        name, inner = value["class_name"], value["config"]
+    for found, place in _objects(config):
+        name, inner = found["class_name"], found["config"]
         if name == "Lambda" and isinstance(inner, dict) and isinstance(inner.get("function"), dict):
             lambdas += [inner["name"]] if inner["function"].get("class_name") == LAMBDA_MARK else []
-        if not name.startswith("__") and not is_known(value):
-            kind = "function" if isinstance(inner, str) else "class"
-            unknown.setdefault(str(inner) if kind == "function" else name, (kind, place))
+        if not name.startswith("__") and not is_known(found):
+            if isinstance(inner, str):
+                unknown.setdefault(inner, ("function", place))
+            else:
+                unknown.setdefault(name, ("class", place))
     return unknown, lambdas
 
 
-def _objects(config: Any, place: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """The objects in a config, outer ones first, each with where it is; nothing inside lambdas."""
-    stack = [(config, place)]
+def _objects(config: Any) -> Iterator[tuple[Config, str]]:
+    """Yields the config of each object in a config, with the place where it is."""
+    stack = [(config, "the model")]
     while stack:
         value, place = stack.pop()
         if isinstance(value, (list, tuple)):
             stack += [(v, place) for v in reversed(value)]
-        if not isinstance(value, dict):
-            continue
-        if isinstance(value.get("class_name"), str) and "config" in value:
-            inner = value["config"]
-            if isinstance(inner, dict) and isinstance(inner.get("name"), str):
-                place = f"layer '{inner['name']}'"
-            yield value, place
-        if value.get("class_name") != LAMBDA_MARK:
-            stack += [(v, "`compile`" if k == "compile_config" else place) for k, v in reversed(value.items())]
+        elif isinstance(value, dict):
+            if isinstance(value.get("class_name"), str) and "config" in value:
+                inner = value["config"]
+                if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+                    place = f"layer '{inner['name']}'"
+                yield value, place
+            if value.get("class_name") != LAMBDA_MARK:
+                stack += [(v, "`compile`" if k == "compile_config" else place) for k, v in reversed(value.items())]
 
 
 def _check_config(layer: Layer) -> None:
