@@ -12,13 +12,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, overload
 
-from . import registry, sparse, tree
+from . import registry, sparse_ops
 from .convert import unwrap
 from .graph import OpCall
 from .keras_tensor import any_symbolic
 from .op_parameters import CONVERTERS, as_tensor, keep, kind_of
 from .ours import is_ours
-from .sparse import any_sparse, is_sparse
+from .sparse import any_sparse
 from .types import DTypeLike as DTypeLike
 
 F = TypeVar("F", bound=Callable)
@@ -109,23 +109,7 @@ class OpDefinition:
 
     def compute(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         if any_sparse((args, kwargs)):
-            return self._compute_sparse(args, kwargs)
-        return self._compute_dense(args, kwargs)
-
-    def _compute_sparse(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        bound = self.signature.bind(*args, **kwargs)
-        tensors = {k: v for k, v in bound.arguments.items() if k in self.tensors and v is not None}
-
-        def function(tensors: Any) -> Any:
-            bound.arguments.update(tensors)
-            return self.fn(*bound.args, **bound.kwargs)
-
-        converted = tree.map_structure(lambda x: x if is_sparse(x) else unwrap(x), tensors)
-        if bound.arguments.get("sparse") is False:
-            converted = sparse.dense(converted)
-        return sparse.compute(self.name, function, converted)
-
-    def _compute_dense(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+            return sparse_ops.call(self, args, kwargs)
         named, rest = self.converters
         converted = [c(a) for a, c in zip(args, named)]
         if len(args) > len(named):
@@ -166,7 +150,7 @@ class OpDefinition:
                 static[name] = standardize(static[name])
         try:
             outputs = OpCall(self, static).symbolic_call(*node_args, **node_kwargs)
-            self._mark_sparse((node_args, node_kwargs), outputs)
+            sparse_ops.mark(self.name, (node_args, node_kwargs), outputs)
             return outputs
         except (TypeError, IndexError) as error:
             # As in Keras, a symbolic call with shapes that don't fit is a ValueError.
@@ -176,13 +160,6 @@ class OpDefinition:
             if isinstance(error, IndexError) and "axis" in static:
                 text = f"axis {static['axis']} is out of bounds ({text})"
             raise ValueError(text) from None
-
-    def _mark_sparse(self, tensors: Any, outputs: Any) -> None:
-        """Says of the results of a symbolic call that they are sparse, where they are."""
-        flags = [getattr(x, "sparse", False) for x in tree.flatten(tensors)]
-        if any(flags) and sparse.keeps(self.name, flags):
-            for output in tree.flatten(outputs):
-                output.sparse = True
 
 
 _ABOUT_SHAPES = re.compile(r"shape|dimension|axis|axes|ndim|out.of.(range|bounds)|permutation|[Tt]oo many indices")
