@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, Protocol, Self
 
 from . import tree
 from .abstract import abstract_call
@@ -12,15 +12,7 @@ from .errors import describe
 from .keras_tensor import KerasHistory, KerasTensor, any_symbolic
 from .naming import auto_name
 from .remat import remat
-from .signature import init_arguments, init_parameters, signature_of
-
-
-class Arguments(NamedTuple):
-    """The arguments of a call in a graph."""
-
-    args: tuple
-    kwargs: dict[str, Any]
-    keras_tensors: list[KerasTensor]
+from .signature import Arguments, init_arguments, init_parameters, signature_of
 
 
 class Node:

@@ -6,7 +6,7 @@ import inspect
 import types
 import weakref
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from .ours import is_ours
 
@@ -14,6 +14,14 @@ from .ours import is_ours
 _parameters: weakref.WeakKeyDictionary[type, dict[str, inspect.Parameter]] = weakref.WeakKeyDictionary()
 _signatures: weakref.WeakKeyDictionary[Any, inspect.Signature] = weakref.WeakKeyDictionary()
 _EMPTY = inspect.Signature()
+
+
+class Arguments(NamedTuple):
+    """The arguments of a call in a graph."""
+
+    args: tuple
+    kwargs: dict[str, Any]
+    keras_tensors: list[Any]
 
 
 def signature_of(fn: Any) -> inspect.Signature:

@@ -14,7 +14,7 @@ from ..data.batches import ArrayBatches
 from ..training import feeding
 from ..training.exclusive import exclusively
 from ..training.loop import Training
-from ..training.program import program_of
+from ..training.programs import program_of
 from .members import Member
 from .stack import Stack
 from .steps import StackedSteps

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import losses as losses_module
+from .. import optimizers
 from ..core import tree
 from ..core.abstract import abstract_call
 from ..core.masks import get_mask
@@ -35,6 +36,17 @@ def holds_metrics(loss_weights: Tree) -> bool:
     if isinstance(loss_weights, dict):  # `{"top": "a"}` is a weight that is wrong
         return bool(given) and all(isinstance(one, Metric) for one in given)
     return bool(given) and all(isinstance(one, (str, Metric)) or callable(one) for one in given)
+
+
+def optimizer_for(model: Layer, identifier: Any, auto_scale_loss: bool) -> optimizers.Optimizer | None:
+    """Returns the optimizer given to `compile`, with a scale of the loss where the model computes in float16."""
+    optimizer = optimizers.get(identifier)
+    policy = getattr(model, "dtype_policy", None)
+    if optimizer is None or not auto_scale_loss or policy is None or policy.name != "mixed_float16":
+        return optimizer
+    if isinstance(optimizer, optimizers.LossScaleOptimizer):
+        return optimizer
+    return optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
 
 
 def compiled(

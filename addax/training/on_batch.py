@@ -12,7 +12,7 @@ from .epoch_metrics import set_aside
 from .logs import numpy_logs
 from .prediction import own
 from .prepare import build_for, prepare
-from .program import program_of
+from .programs import program_of
 from .steps import StepModel
 
 

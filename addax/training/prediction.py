@@ -22,7 +22,8 @@ from .device_loops import can_predict, run_predictions
 from .dispatches import Run
 from .padding import pad
 from .prepare import build_for
-from .program import Program, State, program_of
+from .program import Program, State
+from .programs import program_of
 from .specs import merged
 from .steps import StepModel
 

@@ -13,7 +13,8 @@ from .dispatches import Dispatch, InFlight, Pauses
 from .gathered import Gathered
 from .logs import LazyLogs
 from .plans import ArrayPlan, array_plan, takes_arrays
-from .program import Program, State, program_of
+from .program import Program, State
+from .programs import program_of
 from .rows import HostArrays
 from .steps import StepModel
 

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .. import optimizers
 from ..callbacks import Callback, History
 from ..checkpoints import Checkpoints
 from ..core.late import late
@@ -15,7 +14,7 @@ from ..core.types import Data, Logs, Tree
 from ..layers.layer_errors import shortens
 from ..metrics import Mean
 from .arguments import FitArguments, LoopArguments, integer
-from .compile import compiled, holds_metrics
+from .compile import compiled, holds_metrics, optimizer_for
 from .compile_config import CompileConfig
 from .limits import Limits
 from .logs import flat_logs
@@ -85,11 +84,7 @@ class Trainer(CompileConfig):
         """
         if holds_metrics(loss_weights):  # `compile("adam", "mse", ["mae"])`, the order of Keras 2
             loss_weights, metrics = metrics, loss_weights
-        optimizer = optimizers.get(optimizer)
-        policy = getattr(self, "dtype_policy", None)
-        if auto_scale_loss and policy is not None and policy.name == "mixed_float16" and optimizer is not None:
-            if not isinstance(optimizer, optimizers.LossScaleOptimizer):
-                optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+        optimizer = optimizer_for(self, optimizer, auto_scale_loss)
         steps_per_execution = integer("steps_per_execution", steps_per_execution)
         guards.check_compiled(loss, loss_weights, metrics, weighted_metrics, run_eagerly, jit_compile)
         parts = compiled(loss, loss_weights, metrics, weighted_metrics, check_missing(missing_labels))

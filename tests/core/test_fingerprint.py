@@ -12,7 +12,7 @@ import addax as keras
 from addax import layers
 from addax.core.fingerprint import Walk, fingerprint, left_out
 from addax.training.prepare import prepare
-from addax.training.program import program_of
+from addax.training.programs import program_of
 
 
 def dense(**kwargs):

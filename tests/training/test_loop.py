@@ -15,7 +15,7 @@ import pytest
 
 import addax as keras
 from addax import layers
-from addax.training.program import program_of
+from addax.training.programs import program_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 4)).astype("float32")

@@ -11,7 +11,7 @@ import addax as keras
 from addax import layers
 from addax.training.executables import shared
 from addax.training.prepare import prepare
-from addax.training.program import program_of
+from addax.training.programs import program_of
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(11, 6)).astype("float32")

@@ -7,7 +7,7 @@ import pytest
 
 import addax as keras
 from addax import layers
-from addax.training.program import program_of
+from addax.training.programs import program_of
 
 X = np.random.default_rng(0).normal(size=(150, 6)).astype("float32")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import addax as keras
 from addax import layers
 from addax.training import rows as rows_module
-from addax.training.program import program_of
+from addax.training.programs import program_of
 from addax.training.rows import capacity
 
 RNG = np.random.default_rng(0)

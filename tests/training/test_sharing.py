@@ -16,7 +16,7 @@ from addax import layers
 from addax.core import config
 from addax.core.fingerprint import Description
 from addax.training.executables import SharingError, first_difference, shared
-from addax.training.program import program_of
+from addax.training.programs import program_of
 
 X = np.random.default_rng(0).normal(size=(12, 4)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)
