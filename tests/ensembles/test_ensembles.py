@@ -241,6 +241,39 @@ def test_users_layers_share_a_program_where_they_compute_the_same():
     np.testing.assert_allclose(both[0].get_weights()[0], trials[1].get_weights()[0], rtol=1e-5)
 
 
+def two_outputs():
+    inputs = keras.Input((4,), name="a")
+    hidden = keras.layers.Dense(8, activation="relu")(inputs)
+    model = keras.Model({"a": inputs}, {name: keras.layers.Dense(1, name=name)(hidden) for name in ("p", "q")})
+    model.compile("adam", {"p": "mse", "q": "mae"}, metrics={"q": ["mae"]})
+    return model
+
+
+def recurrent():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Reshape((4, 1)), keras.layers.LSTM(5)])
+    model.compile(keras.optimizers.RMSprop(0.01, use_ema=True), "mse")
+    return model
+
+
+def scaled():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, dtype="mixed_float16"), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01)), "mse")
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [two_outputs, recurrent, scaled])
+def test_other_models(make):
+    x, y = ({"a": X}, {"p": Y, "q": Y}) if make is two_outputs else (X, np.repeat(Y, 5, 1) if make is recurrent else Y)
+    ensemble = keras.ensemble(make, 2, way="vmap")
+    ensemble.fit(x, y, **FIT)
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(1)
+    single = make()
+    single.fit(x, y, **FIT)
+    assert_same(ensemble[1], single)
+
+
 def test_ways_are_chosen_by_the_program(capsys):
     def convolution():
         model = keras.Sequential([keras.Input((4, 1)), keras.layers.Conv1D(1, 4), keras.layers.Flatten()])
