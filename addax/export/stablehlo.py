@@ -175,10 +175,10 @@ class ExportedModel:
         self.platforms = tuple(exported.platforms)
         names: list[str] = manifest["weights"]
         self._check(exported, len(names))
-        reader = safetensors.Reader(os.path.join(folder, WEIGHTS))
-        for name, aval in zip(names, exported.in_avals):
-            _check_weight(name, reader.header.get(name), aval)
-        self._weights = [jax.numpy.asarray(reader.read(name)) for name in names]
+        with safetensors.Reader(os.path.join(folder, WEIGHTS)) as reader:
+            for name, aval in zip(names, exported.in_avals):
+                _check_weight(name, reader.header.get(name), aval)
+            self._weights = [jax.numpy.asarray(reader.read(name)) for name in names]
         self._call = jax.jit(exported.call)
 
     def _check(self, exported: Any, weights: int) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -90,6 +90,8 @@ class Writer(hdf5.Writer):
 class Reader(hdf5.Reader):
     """Reads groups of arrays from one file. Arrays are read when they are asked for.
 
+    The file stays open meanwhile, so that all come from one save though another process may replace the file.
+
     Args:
         file: Path.
 
@@ -98,10 +100,12 @@ class Reader(hdf5.Reader):
     """
 
     def __init__(self, file: str):
-        self.path = file
-        self.header = read_header(file)
-        with open(file, "rb") as opened:
-            self.start = 8 + int.from_bytes(opened.read(8), "little")
+        self.file = open(file, "rb")  # noqa: SIM115
+        try:
+            self.header, self.start = _header_of(self.file, file)
+        except BaseException:
+            self.file.close()
+            raise
         self.taken: set[str] = set()
 
     def get(self, path: str, variables: Sequence[Any] = (), budget: hdf5.Budget | None = None) -> Arrays:
@@ -133,9 +137,8 @@ class Reader(hdf5.Reader):
         """
         entry = self.header[name]
         first, last = entry["data_offsets"]
-        with open(self.path, "rb") as file:
-            file.seek(self.start + first)
-            content = file.read(last - first)
+        self.file.seek(self.start + first)
+        content = self.file.read(last - first)
         return np.frombuffer(content, numpy_dtype(DTYPES[entry["dtype"]])).reshape(entry["shape"])
 
     def left(self) -> list[str]:
@@ -143,24 +146,20 @@ class Reader(hdf5.Reader):
         return [name for name in self.header if name not in self.taken]
 
     def close(self) -> None:
-        """Does nothing: the file is open only while an array is read."""
+        """Closes the file."""
+        self.file.close()
+
+    def __enter__(self) -> Reader:
+        return self
 
 
-def read_header(file: str) -> dict[str, dict[str, Any]]:
-    """Returns dtype, shape and place of each tensor of a file, checked against the file's size.
-
-    Args:
-        file: Path.
-
-    Raises:
-        ValueError: The file is damaged.
-    """
-    size = os.path.getsize(file)
-    with open(file, "rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        if size < 8 or length > min(_MAX_HEADER, size - 8):
-            raise ValueError(f"Not a safetensors file, or a part of one: {file} has {size} bytes, its header {length}.")
-        header = read_json(opened.read(length), f"The header of the safetensors file {file}")
+def _header_of(opened: BinaryIO, file: str) -> tuple[dict[str, dict[str, Any]], int]:
+    """Dtype, shape and place of each tensor of an open file, checked against its size; where the tensors begin."""
+    size = os.fstat(opened.fileno()).st_size
+    length = int.from_bytes(opened.read(8), "little")
+    if size < 8 or length > min(_MAX_HEADER, size - 8):
+        raise ValueError(f"Not a safetensors file, or a part of one: {file} has {size} bytes, its header {length}.")
+    header = read_json(opened.read(length), f"The header of the safetensors file {file}")
     if not isinstance(header, dict):
         raise ValueError(f"The header of the safetensors file {file} is no table of tensors.")
     header.pop(_METADATA, None)
@@ -171,7 +170,7 @@ def read_header(file: str) -> dict[str, dict[str, Any]]:
         raise ValueError(
             f"The safetensors file {file} has {size - 8 - length} bytes of tensors; its header tells {place}."
         )
-    return header
+    return header, 8 + length
 
 
 def _offsets(entry: Any) -> tuple[int, int]:

@@ -446,9 +446,21 @@ def test_legacy_files(kind: str, valid: Path, tmp_path: Path) -> None:
     refused(lambda: keras.saving.load_model(path), words, "bad.h5")
 
 
+def bomb(file: Any, path: str) -> None:
+    """One chunk of 96 bytes that unpacks to 700 MB."""
+    packing = zlib.compressobj()
+    stream = b"".join(packing.compress(bytes(10 << 20)) for _ in range(70)) + packing.flush()
+    file.create_dataset(path, (3, 8), "f4", compression="gzip", chunks=(3, 8)).id.write_direct_chunk((0, 0), stream)
+
+
 def test_memory_while_refusing(valid: Path, tmp_path: Path) -> None:
     """Arrays of 1.2 GB, in a file of a few KB, and a config of 600 MB of spaces are not read."""
     changed(valid, "m.weights.h5", tmp_path / "a.weights.h5", replace(KERNEL, huge))
+    changed(valid, "m.weights.h5", tmp_path / "c.weights.h5", replace(KERNEL, bomb))
+    changed(valid, "m.h5", tmp_path / "d.h5", replace("model_weights/d1/d1/kernel", bomb))
+    header = json.dumps({"x": {"dtype": "F32", "shape": [300_000_000], "data_offsets": [0, 1_200_000_000]}}).encode()
+    (tmp_path / "e.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    (tmp_path / "f.weights.json").write_text("[" * 60_000_000)
     with zipfile.ZipFile(tmp_path / "b.keras", "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("config.json", "w", force_zip64=True) as out:
             for _ in range(600):
@@ -458,15 +470,16 @@ def test_memory_while_refusing(valid: Path, tmp_path: Path) -> None:
         import addax as keras
         from tests.saving.fuzzing import peak
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(8), keras.layers.Dense(2)])
-        for read in (lambda: model.load_weights("a.weights.h5"), lambda: keras.saving.load_model("b.keras")):
+        weights = ["a.weights.h5", "c.weights.h5", "e.safetensors", "f.weights.json"]
+        for name in [*weights, "b.keras", "d.h5"]:
             try:
-                read()
-            except ValueError:
-                print("refused")
+                model.load_weights(name) if name in weights else keras.saving.load_model(name)
+            except ValueError as error:
+                print("refused" if name in str(error) else error)
         print(peak())
     """
     *answers, most = ran(script, tmp_path).split()
-    assert answers == ["refused", "refused"]
+    assert answers == ["refused"] * 6
     assert int(most) < 500
 
 
@@ -636,6 +649,34 @@ def test_two_processes_save_shards_to_one_path(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((50,)), keras.layers.Dense(50), keras.layers.Dense(50)])
     model.load_weights(tmp_path / "s.weights.json")
     assert len({float(x) for w in model.get_weights() for x in np.unique(w)}) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5", "m.safetensors"])
+def test_two_processes_save_to_one_path(name: str, tmp_path: Path) -> None:
+    """Whenever it is read meanwhile, and in the end, the file is all of one save."""
+    script = """
+        import sys
+        import numpy as np
+        import addax as keras
+        model = keras.Sequential([keras.Input((50,)), keras.layers.Dense(50), keras.layers.Dense(50)])
+        for i in range(25):
+            for variable in model.weights:
+                variable.assign(np.full(variable.shape, int(sys.argv[1]) * 100 + i))
+            save = model.save if sys.argv[2] in ("m.keras", "m.h5") else model.save_weights
+            save(sys.argv[2])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    started = [subprocess.Popen([*command, str(n), name], cwd=tmp_path, env=environment()) for n in (1, 2)]
+    model = keras.Sequential([keras.Input((50,)), keras.layers.Dense(50), keras.layers.Dense(50)])
+    read = 0
+    while read < 3 or any(process.poll() is None for process in started):
+        if (tmp_path / name).exists():
+            model.load_weights(tmp_path / name)
+            assert len({float(x) for w in model.get_weights() for x in np.unique(w)}) == 1
+            read += 1
+    assert [process.wait() for process in started] == [0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 # Changed at random
