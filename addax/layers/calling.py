@@ -26,6 +26,7 @@ from ..core.types import Tree
 from ..core.variable import Variable
 from ..core.warnings import warn
 from ..ops.core import cast
+from . import sparse_calls
 from .host import is_text
 
 
@@ -308,6 +309,7 @@ def record(layer: Operation, call: Call, args: tuple, kwargs: dict[str, Any], ou
             kwargs = {**kwargs, "mask": call.arguments.get("mask")}
     else:
         args, kwargs = (tree.map_structure(lambda x: as_input(x, dtype), given) for given in (args, kwargs))
+    sparse_calls.mark(layer, call.tensors, outputs)
     # A tensor belongs to one node: outputs that are inputs (of an identity, say) are replaced by new tensors.
     inputs = {id(t) for t in tree.flatten(call.arguments)}
     outputs = tree.map_structure(

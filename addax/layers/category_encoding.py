@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Unpack
 
 from ..core.op import Tensor
@@ -62,6 +61,7 @@ class CategoryEncoding(DataLayer):
         self.num_tokens = num_tokens
         self.output_mode = output_mode
         self.sparse = sparse
+        self._keeps_sparse = "always" if sparse else None
         self.autocast = False  # 16-bit floats could not represent the integers
 
     def _mixes_rows(self, training: bool) -> bool:
@@ -79,9 +79,6 @@ class CategoryEncoding(DataLayer):
     def compute_output_shape(self, inputs_shape: Shape, count_weights_shape: Any = None) -> Shape:
         del count_weights_shape
         return encoded_shape(tuple(inputs_shape), self.num_tokens, self.output_mode)
-
-    def _gives_sparse(self, inputs: Sequence[bool]) -> bool:
-        return self.sparse
 
     def get_config(self) -> Config:
         config = {**super().get_config(), "num_tokens": self.num_tokens, "output_mode": self.output_mode}

@@ -75,6 +75,7 @@ class Discretization(DataLayer):
         self.epsilon = epsilon
         self.output_mode = output_mode
         self.sparse = sparse
+        self._keeps_sparse = "always" if sparse else None
         self.output_dtype = "int32" if output_mode == "int" else self.compute_dtype
         self._summary = np.zeros((2, 0), "float32")
 
@@ -148,9 +149,6 @@ class Discretization(DataLayer):
 
     def load_own_variables(self, store: Any) -> None:
         del store  # the boundaries are in the config
-
-    def _gives_sparse(self, inputs: Sequence[bool]) -> bool:
-        return self.sparse
 
     def get_config(self) -> Config:
         return {

@@ -13,12 +13,10 @@ from ..core.config import thread
 from ..core.dtypes import is_float
 from ..core.keras_tensor import KerasTensor
 from ..core.naming import name_scope_once
-from ..core.ours import is_ours
 from ..core.owner import Owner
 from ..core.placement import current
 from ..core.remat import RematMode, remat
 from ..core.seeds import SeedGenerator
-from ..core.sparse import any_sparse, dense
 from ..core.state import StateScope
 from ..core.types import (
     ActivationLike,
@@ -31,7 +29,7 @@ from ..core.types import (
 )
 from ..core.variable import Variable
 from ..metrics import Metric
-from . import building, calling, host, layer_config, layer_errors, layer_losses
+from . import building, calling, host, layer_config, layer_errors, layer_losses, sparse_calls
 from .building import Shape
 from .calling import Call, CallContext, call_signature
 from .input_spec import InputSpec, assert_input_compatibility
@@ -81,20 +79,12 @@ class Layer(LayerWeights):
     on_host = False
     _takes_lists = False  # whether (nested) lists of numbers are one array
     _takes_sparse = False  # whether `call` computes on sparse tensors; others get them dense
-    _keeps_sparse: str | None = None  # "all" or "any": the inputs that have to be sparse for sparse outputs
+    _keeps_sparse: str | None = None  # "all", "any": inputs to be sparse for sparse outputs; "always"
     _several_inputs = False  # whether the first argument is a list of inputs
 
     def _mixes_rows(self, training: bool) -> bool:
         """Returns whether the arguments of this layer make it mix rows although its class is `rowwise`."""
         return False
-
-    def _gives_sparse(self, inputs: Sequence[bool]) -> bool:
-        """Returns whether the outputs are sparse tensors.
-
-        Args:
-            inputs: Whether each of the inputs is.
-        """
-        return any(inputs) and (self._keeps_sparse == "any" or (self._keeps_sparse == "all" and all(inputs)))
 
     def _output_activation(self) -> ActivationLike:
         """Returns the activation applied last (a name, function or layer), or None if it is unknown."""
@@ -274,8 +264,7 @@ class Layer(LayerWeights):
             call.arguments = {k: host.host_inputs(v, self._several_inputs) for k, v in call.arguments.items()}
         if not self.on_host and not host.is_prepared(call.first):
             call.convert(self._cast_dtype, self.path, keeps_text=is_text)
-        if any_sparse(call.arguments) and not self._takes_sparse and self._keeps_sparse is None and is_ours(type(self)):
-            call.arguments = dense(call.arguments)
+        call.arguments = sparse_calls.arguments_of(self, call.arguments)
 
     def _run(self, call: Call) -> Tree:
         """Computes a call on arrays."""
@@ -337,11 +326,7 @@ class Layer(LayerWeights):
         else:
             all_args, all_kwargs = call.signature.unbind(arguments)
             outputs = self.compute_output_spec(*all_args, **all_kwargs)
-        outputs = calling.record(self, call, args, kwargs, outputs, self._cast_dtype)
-        if self._gives_sparse([x.sparse for x in tree.flatten(call.tensors) if isinstance(x, KerasTensor)]):
-            for output in tree.flatten(outputs):
-                output.sparse = True
-        return outputs
+        return calling.record(self, call, args, kwargs, outputs, self._cast_dtype)
 
     def _refuse_text(self, call: Call) -> None:
         """Raises ValueError where a call that computes with numbers is given symbolic strings."""
