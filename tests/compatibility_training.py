@@ -650,3 +650,55 @@ def interrupted_generator(k):
 def stored_bytecode(k):
     k.Sequential([k.Input((4,)), k.layers.Lambda(lambda x: x * 2, name="twice")]).save("m.keras")
     return bool(k.saving.load_model("m.keras", safe_mode=False))
+
+
+# Devices
+
+
+@DIFFERENT(
+    "a rule of a `LayoutMap` that matches no variable",
+    ("the weights stay whole, without a word", gives("trained")),
+    ("an error that names the nearest paths", raises(ValueError, "d1/kernel")),
+)
+def rule_without_a_match(k):
+    device = k.distribution.list_devices()[:1]
+    rules = k.distribution.LayoutMap(k.distribution.DeviceMesh((1, 1), ["batch", "model"], device))
+    rules["d2/kernel"] = (None, "model")
+    k.distribution.set_distribution(k.distribution.ModelParallel(layout_map=rules, batch_dim_name="batch"))
+    try:
+        model = k.Sequential([k.Input((4,)), k.layers.Dense(2, name="d1")], name="m")
+        model.compile("sgd", "mse")
+        model.fit(X, np.zeros((len(X), 2), "float32"), verbose=0)
+    finally:
+        k.distribution.set_distribution(None)
+    return "trained"
+
+
+@BETTER(
+    'metrics as the third argument, `compile("adam", "mse", ["mae"])`, as in Keras 2',
+    ("`TypeError` when it trains", raises(TypeError)),
+    ("are metrics", gives(["loss", "mae"])),
+)
+def metrics_third(k):
+    model = k.Sequential([k.Input((4,)), k.layers.Dense(1)])
+    model.compile("sgd", "mse", ["mae"])
+    return sorted(model.fit(X, Y, verbose=0).history)
+
+
+@BETTER(
+    "`fit` on lists of lists of numbers",
+    ("`ValueError`", raises(ValueError)),
+    ("are arrays", gives("trained")),
+)
+def lists_of_numbers(k):
+    net(k).fit(X.tolist(), Y.tolist(), verbose=0)
+    return "trained"
+
+
+@BETTER(
+    "sizes of layers that are NumPy integers",
+    ("refused by some layers", raises(ValueError)),
+    ("taken", gives(3)),
+)
+def numpy_sizes(k):
+    return k.layers.Dense(np.int64(3)).units
