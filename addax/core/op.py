@@ -18,7 +18,6 @@ from .graph import OpCall
 from .keras_tensor import any_symbolic
 from .op_parameters import CONVERTERS, as_tensor, keep, kind_of
 from .ours import is_ours
-from .sparse import any_sparse
 from .types import DTypeLike as DTypeLike
 
 F = TypeVar("F", bound=Callable)
@@ -108,7 +107,7 @@ class OpDefinition:
         return [self.tensors.get(name, keep) for name in named], self.tensors.get(self.variadic or "", keep)
 
     def compute(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        if any_sparse((args, kwargs)):
+        if sparse_ops.any_sparse((args, kwargs)):
             return sparse_ops.call(self, args, kwargs)
         named, rest = self.converters
         converted = [c(a) for a, c in zip(args, named)]
@@ -150,8 +149,7 @@ class OpDefinition:
                 static[name] = standardize(static[name])
         try:
             outputs = OpCall(self, static).symbolic_call(*node_args, **node_kwargs)
-            sparse_ops.mark(self.name, (node_args, node_kwargs), outputs)
-            return outputs
+            return sparse_ops.marked(self.name, (node_args, node_kwargs), outputs)
         except (TypeError, IndexError) as error:
             # As in Keras, a symbolic call with shapes that don't fit is a ValueError.
             if not _ABOUT_SHAPES.search(str(error)):

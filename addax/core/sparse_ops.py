@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from .convert import unwrap
 from .engine import import_jax, is_tracer
+from .sparse import any_sparse as any_sparse
 from .sparse import as_sparse, dense, is_sparse
 from .tree import flatten, map_structure
 from .types import Tree
@@ -76,8 +77,8 @@ def call(op: Definition, args: tuple, kwargs: dict[str, Any]) -> Any:
     return compute(op.name, function, converted)
 
 
-def mark(op: str, tensors: Tree, outputs: Tree) -> None:
-    """Marks the results of a symbolic call as sparse where they are.
+def marked(op: str, tensors: Tree, outputs: Tree) -> Tree:
+    """Returns the results of a symbolic call, marked as sparse where they are.
 
     Args:
         op: Name of the op.
@@ -88,6 +89,7 @@ def mark(op: str, tensors: Tree, outputs: Tree) -> None:
     if any(flags) and keeps(op, flags):
         for output in flatten(outputs):
             output.sparse = True
+    return outputs
 
 
 def compute(op: str, function: Callable, tensors: Tree) -> Any:

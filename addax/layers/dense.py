@@ -48,7 +48,7 @@ class Dense(KernelLayer):
     (2, 8)
     """
 
-    _takes_sparse = True
+    _keeps_sparse = "none"
     rowwise = "always"
     kernel = Kernel()
     _contraction = Contraction("x", "xy", "y")

@@ -45,7 +45,7 @@ class Lambda(Layer):
     Array([1., 9.], dtype=float32)
     """
 
-    _takes_sparse = True
+    _keeps_sparse = "none"
 
     def __init__(
         self,

@@ -73,13 +73,10 @@ class Layer(LayerWeights):
     # True), "inference" (not in training), or False. Batches of odd sizes are then padded with rows that are left out
     # of every result, instead of compiling a program for each size.
     rowwise: str | bool = False
-    # Whether the outputs are the values of the only input, each at least once, rearranged.
-    passes_values = False
-    # Whether `call` computes with NumPy arrays, of text too, on the host: see `layers/host.py`.
-    on_host = False
+    passes_values = False  # whether the outputs are the values of the only input, each at least once, rearranged
+    on_host = False  # whether `call` computes with NumPy arrays, of text too, on the host: see `layers/host.py`
     _takes_lists = False  # whether (nested) lists of numbers are one array
-    _takes_sparse = False  # whether `call` computes on sparse tensors; others get them dense
-    _keeps_sparse: str | None = None  # "all", "any": inputs to be sparse for sparse outputs; "always"
+    _keeps_sparse: str | None = None  # which sparse inputs give sparse outputs: see `layers/sparse_calls.py`
     _several_inputs = False  # whether the first argument is a list of inputs
 
     def _mixes_rows(self, training: bool) -> bool:

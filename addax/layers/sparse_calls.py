@@ -1,4 +1,8 @@
-"""Calls of layers on sparse tensors."""
+"""Calls of layers on sparse tensors.
+
+`Layer._keeps_sparse` says which: None for layers that get dense tensors instead; "all" or "any" where so many of the
+inputs have to be sparse for the outputs to be; "none" where the outputs are dense; "always" where they are sparse.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from ..core.types import Tree
 
 def arguments_of(layer: Any, arguments: Tree) -> Tree:
     """Returns the arguments of a call: dense, unless the layer computes on sparse tensors or is a user's."""
-    takes_sparse = layer._takes_sparse or layer._keeps_sparse in ("all", "any")
+    takes_sparse = layer._keeps_sparse in ("all", "any", "none")
     return dense(arguments) if any_sparse(arguments) and not takes_sparse and is_ours(type(layer)) else arguments
 
 

@@ -43,7 +43,7 @@ class Model(OnHost, ModelStandIns, ModelState, ModelFiles):
     """
 
     keras_module = "keras"
-    _takes_sparse = True
+    _keeps_sparse = "none"
     _graph: Graph | None = None  # the calls in the model; None if unknown
     _graph_is_given = False  # whether the model was made from inputs and outputs
 
