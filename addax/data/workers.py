@@ -57,7 +57,7 @@ def why_no_processes(dataset: Any) -> str:
 
 
 def _is_found(cls: type) -> bool:
-    """Whether a class is what its module has under its name, so that it can be pickled."""
+    """Returns whether a class is what its module has under its name, so that it can be pickled."""
     try:
         return operator.attrgetter(cls.__qualname__)(sys.modules[cls.__module__]) is cls
     except (KeyError, AttributeError):
@@ -65,7 +65,7 @@ def _is_found(cls: type) -> bool:
 
 
 def _has_guard(file: str) -> bool:
-    """Whether a program asks for `__name__` anywhere; taken for granted where its source can't be read."""
+    """Returns whether a program asks for `__name__` anywhere; taken for granted where its source can't be read."""
     try:
         with open(file, "rb") as source:
             nodes = ast.walk(ast.parse(source.read()))

@@ -16,9 +16,9 @@ from ..core.placement import put_data
 from ..core.types import Tree
 from ..data.batches import ArrayBatches, packed
 from ..training import guards
-from ..training.device_loops import can_run_steps, loop_length, loop_of_steps
+from ..training.device_loops import can_run_steps, loop_, loop_length
 from ..training.dispatches import InFlight
-from ..training.program import step_on_batch, step_on_rows
+from ..training.program import batch_, rows_
 from ..training.rows import Rows
 from ..training.runner import Runner
 from .stack import Stack
@@ -36,7 +36,7 @@ def over_members(function: Callable, way: str, count: int, axes: tuple[int | Non
     """
 
     def run(description: Description, size: int, state: State, *args: Any) -> tuple[State, Any]:
-        static = size if function is loop_of_steps else None
+        static = size if function is loop_ else None
         if way == "vmap":
             in_axes = (0, *axes)
             every = jax.vmap(lambda s, *a: function(description, static, s, *a), in_axes=in_axes, axis_size=count)
@@ -117,7 +117,7 @@ class StackedSteps:
 
     def _step(self, function: Callable, size: int, axes: tuple, args: tuple, count: int) -> Callable:
         """Returns what runs a function for all members on such arguments."""
-        if self.way == "map" and function is not loop_of_steps:
+        if self.way == "map" and function is not loop_:
             # XLA compiles a step in a loop in another way than one that stands alone.
             return _one_by_one(self.program.compiled(function, None, _of_member(args, axes, 0)), axes, count)
         return self.program.compiled(over_members(function, self.way, count, axes), size, args)
@@ -132,7 +132,7 @@ class StackedSteps:
             if not self._checked:
                 guards.check_each(self.first.model, batch, number)
             data = own_copy(packed(batch))  # an iterable may write its next batch into the same memory
-            yield step_on_batch, self.first.source.batch_size or 1, (None, None), (data, None)
+            yield batch_, self.first.source.batch_size or 1, (None, None), (data, None)
         self._checked = True
 
     def _of_arrays(self) -> Iterator[tuple[Callable, int, tuple, tuple]]:
@@ -155,15 +155,15 @@ class StackedSteps:
             total = None if first.total is None else np.int32(first.total)
             for begin in range(0, first.steps, count):
                 span = np.int32(begin), np.int32(min(count, first.steps - begin))
-                yield loop_of_steps, size, (None, axis, None, None, None), (data, order, *span, total)
+                yield loop_, size, (None, axis, None, None, None), (data, order, *span, total)
         else:
             padded = of_each(lambda r: r.padded(1))
             for step in range(first.steps):
                 part = padded[..., step * size : (step + 1) * size]
                 valid = np.int32(min(size, source.rows - step * size)) if first.filled else None
-                yield step_on_rows, size, (None, axis, None), (data, part, valid)
+                yield rows_, size, (None, axis, None), (data, part, valid)
         if len(first.rest):
-            yield step_on_rows, size, (None, axis, None), (data, of_each(lambda r: r.rest), None)
+            yield rows_, size, (None, axis, None), (data, of_each(lambda r: r.rest), None)
 
     def _orders(self) -> list[Rows]:
         """The rows of each member in this pass; each has the order that it would have alone."""

@@ -49,9 +49,7 @@ def run_steps(
     """
     start, count = map(np.int32, steps)
     arrays = placement.put_data(arrays) if program.spread is not None else arrays
-    return program.dispatch(
-        loop_of_steps, size, state, arrays, order, start, count, None if total is None else np.int32(total)
-    )
+    return program.dispatch(loop_, size, state, arrays, order, start, count, None if total is None else np.int32(total))
 
 
 def run_predictions(program: Program, state: State, data: Tree, count: int, size: int) -> tuple[State, Any]:
@@ -74,7 +72,7 @@ def run_predictions(program: Program, state: State, data: Tree, count: int, size
 # Compiled functions of a description, as in `program.py`
 
 
-def loop_of_steps(
+def loop_(
     description: Description, size: int, state: State, arrays: Any, order: Any, start: Any, count: Any, total: Any
 ) -> tuple[State, Any]:
     """Runs steps `start` to `start + count` on batches of `size` rows, of which `total` are real (None for all)."""
@@ -196,7 +194,7 @@ __all__ = [
     "LONG_STEPS",
     "can_predict",
     "can_run_steps",
-    "loop_of_steps",
+    "loop_",
     "loop_length",
     "run_predictions",
     "run_steps",

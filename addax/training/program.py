@@ -28,13 +28,13 @@ from .steps import GROUPS
 # the variables, and data. They return the new values (None for what stays as it is) and logs or outputs.
 
 
-def step_on_batch(description: Description, rows: int | None, state: State, data: Any, valid: Any) -> tuple[State, Any]:
+def batch_(description: Description, rows: int | None, state: State, data: Any, valid: Any) -> tuple[State, Any]:
     """One step on a batch, of which `valid` rows are real (None for all); `rows` are its own where it is spread."""
     program = description.program()
     return program.step(description, state, data if rows is None else program.spread.cut(data, rows), valid)
 
 
-def step_on_rows(
+def rows_(
     description: Description, static: None, state: State, arrays: Any, rows: Any, valid: Any
 ) -> tuple[State, Any]:
     """One step on some rows of arrays."""
@@ -155,7 +155,7 @@ class Program:
     @property
     def traced_step(self) -> Any:
         """One step as a part of programs, a function of description, None, state, data and the number of real rows."""
-        return self.executables.part(self.kind, step_on_batch)
+        return self.executables.part(self.kind, batch_)
 
     @property
     def traced_update(self) -> Any:
@@ -165,11 +165,11 @@ class Program:
     def _find(self, function: Function, static: Any, args: tuple) -> Executable:
         keys = dict_keys(args[1:])
         description = self.description.of_data(keys) if keys else self.description
-        rows = static if static is not None else row_count(args[2] if function is step_on_rows else args[1])
+        rows = static if static is not None else row_count(args[2] if function is rows_ else args[1])
         return self.executables.find(description, function, static, args, rows, donates=self.kind == "train")
 
     def dispatch(self, function: Function, static: Any, *args: Any) -> tuple[State, Any]:
-        """Runs a function such as `step_on_batch`, compiled for its arguments; returns the new state and the rest.
+        """Runs a function such as `batch_`, compiled for its arguments; returns the new state and the rest.
 
         Args:
             function: What is compiled.
@@ -191,7 +191,7 @@ class Program:
             return self._run(other, args)
 
     def compiled(self, function: Function, static: Any, args: tuple) -> Callable:
-        """Returns a function such as `step_on_batch`, compiled for such arguments; see `dispatch`."""
+        """Returns a function such as `batch_`, compiled for such arguments; see `dispatch`."""
         refuse_if_forked()
         key = _key(function, static, args)
         step = self._ready.get(key)
@@ -214,11 +214,11 @@ class Program:
     def prepare_batch(self, state: State, data: Any) -> None:
         """Compiles `on_batch` for such arguments in another thread, while this one runs other steps."""
         data, rows = self._spread(data)
-        self._compile_ahead(step_on_batch, rows, state, data, None)
+        self._compile_ahead(batch_, rows, state, data, None)
 
     def prepare_rows(self, state: State, arrays: Any, rows: Any) -> None:
         """Compiles `on_rows` for such arguments in another thread, while this one runs other steps."""
-        self._compile_ahead(step_on_rows, None, state, arrays, rows, None)
+        self._compile_ahead(rows_, None, state, arrays, rows, None)
 
     def _compile_ahead(self, function: Function, static: Any, *args: Any) -> None:
         if not self.eager:
@@ -290,7 +290,7 @@ class Program:
             valid: How many rows of the batch, from the first, are real; None for all.
         """
         data, rows = self._spread(data)
-        return self.dispatch(step_on_batch, rows, state, data, None if valid is None else np.int32(valid))
+        return self.dispatch(batch_, rows, state, data, None if valid is None else np.int32(valid))
 
     def on_rows(self, state: State, arrays: Any, rows: Any, valid: int | None = None) -> tuple[State, Any]:
         """One step on some rows of arrays that are on the device.
@@ -301,15 +301,15 @@ class Program:
             rows: Which rows, int32.
             valid: How many of them, from the first, are real; None for all.
         """
-        return self.dispatch(step_on_rows, None, state, arrays, rows, None if valid is None else np.int32(valid))
+        return self.dispatch(rows_, None, state, arrays, rows, None if valid is None else np.int32(valid))
 
     def replay(self, state: State, data: Any) -> tuple[State, Any]:
         """One step on a batch, of which the variables learn nothing. Takes over the buffers of `state`."""
         data, rows = self._spread(data)
         args = (state, data, None)
         if self.eager:
-            return step_on_batch(self.description, rows, *args)
-        return self._find(step_on_batch, rows, args).get()(*args)
+            return batch_(self.description, rows, *args)
+        return self._find(batch_, rows, args).get()(*args)
 
     def trace_step(self, state: Any, data: Any, valid: Any = None) -> Any:
         """A step as JAX traces it: a built-in one without its logs.

@@ -148,7 +148,7 @@ def test_a_summary_needs_neither_jax_nor_the_weights(tmp_path):
         done = subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "only (Dense)" in done.stdout and "Total params: 15" in done.stdout
-    for name, words in {"none.keras": "File not found", "m.txt": "no file of a model that addax reads"}.items():
+    for name, words in {"none.keras": "File not found", "m.txt": "is not a model file that addax can read"}.items():
         (tmp_path / "m.txt").write_text("hello")
         _, error = command("summary", str(tmp_path / name), rc=1)
         assert error.startswith("addax summary: ") and words in error and "Traceback" not in error
