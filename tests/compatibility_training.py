@@ -702,3 +702,15 @@ def lists_of_numbers(k):
 )
 def numpy_sizes(k):
     return k.layers.Dense(np.int64(3)).units
+
+
+@DIFFERENT(
+    "functions of 64-bit integers in JAX's 64-bit mode, such as `ops.cos`",
+    ("float32", gives("float32")),
+    ("float64, as JAX computes them", gives("float64")),
+)
+def floats_of_64_bit_integers(k):
+    import jax
+
+    with jax.enable_x64(True):
+        return k.backend.standardize_dtype(k.ops.cos(np.arange(3, dtype="int64")).dtype)

@@ -85,11 +85,3 @@ def test_dtypes(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_all_dtypes(name: str) -> None:
     check(CASES[name], pairs(CASES[name], DTYPES))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-def test_64_bits(name: str) -> None:
-    """Where JAX computes with them."""
-    with jax.enable_x64(True):
-        check(CASES[name], pairs(CASES[name], ["bool", "uint64", "int32", "int64", "bfloat16", "float32", "float64"]))
