@@ -16,6 +16,7 @@ from ..core.types import Tree
 from ..core.variable import Variable
 from ..layers.layer import Layer
 from ..models import Model
+from . import saved_model
 from .signature import input_signature_of, need_flatbuffers, refuse_text, symbolic_specs
 
 FORMATS = ("jax", "saved_model")
@@ -50,7 +51,7 @@ class ExportArchive:
         if format not in FORMATS:
             raise ValueError(f"Unknown export format: {format!r}. {did_you_mean(format, FORMATS)}")
         if format == "saved_model":
-            _need_tensorflow()
+            saved_model.need_tensorflow()
         need_flatbuffers()
         self.format = format
         self.platforms = list(kwargs.get("platforms") or ("cpu", "cuda", "rocm", "tpu"))
@@ -137,34 +138,29 @@ class ExportArchive:
         if not self._endpoints:
             raise ValueError("No endpoints have been set yet. Call add_endpoint().")
         folder = os.fspath(filepath)
+        endpoints = {name: (fn, _specs(signature)) for name, (fn, signature) in self._endpoints.items()}
+        if self.format == "jax":
+            self._write_programs(folder, endpoints)
+        else:
+            variables = list({id(v): v for resource in self._tracked for v in resource.variables}.values())
+            saved_model.write(folder, endpoints, variables, self._collections, self.platforms)
+        if verbose:
+            print(f"Saved artifact at '{folder}'.\n\nEndpoints: {', '.join(self._endpoints)}")
+
+    def _write_programs(self, folder: str, endpoints: dict[str, tuple[Callable, list[Any]]]) -> None:
         os.makedirs(folder, exist_ok=True)
         export = import_jax("jax.export")
-        for name, (fn, signature) in self._endpoints.items():
-            specs = _specs(signature)
+        for name, (fn, specs) in endpoints.items():
             exported = export.export(jax.jit(fn), platforms=self.platforms)(*specs)
             with open(os.path.join(folder, f"{name}.jax_export"), "wb") as file:
                 file.write(exported.serialize())
         index = {
             "format": "jax",
-            "endpoints": list(self._endpoints),
+            "endpoints": list(endpoints),
             "variables": {name: [v.path for v in group] for name, group in self._collections.items()},
         }
         with open(os.path.join(folder, _INDEX), "w") as file:
             json.dump(index, file, indent=2)
-        if verbose:
-            print(f"Saved artifact at '{folder}'.\n\nEndpoints: {', '.join(self._endpoints)}")
-
-
-def _need_tensorflow() -> None:
-    try:
-        importlib.import_module("tensorflow")
-    except ImportError as error:
-        raise ImportError(
-            "A SavedModel needs TensorFlow, which isn't installed. `model.export(path, format='stablehlo')` needs JAX "
-            "alone and is read by `keras.load_exported`; format='onnx' is read by onnxruntime; archives of several "
-            "endpoints are written with `format='jax'` and read by `keras.export.load`."
-        ) from error
-    raise NotImplementedError("addax doesn't write SavedModels yet: use 'stablehlo', 'onnx' or 'jax'.")
 
 
 def _specs(signature: Sequence[Any]) -> list:
