@@ -43,7 +43,7 @@ def read_json(content: str | bytes, what: str) -> Any:
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:
-        raise DamagedError(f"{what} is no text in UTF-8: {error}.") from None
+        raise DamagedError(f"{what} is not UTF-8 text: {error}.") from None
     _check_size(text, what)
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def read_json(content: str | bytes, what: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=unique, parse_int=whole)
     except json.JSONDecodeError as error:
-        raise DamagedError(f"{what} is no JSON, or a part of it is missing: {error}.") from None
+        raise DamagedError(f"{what} is not JSON, or a part of it is missing: {error}.") from None
 
 
 def _check_size(text: str, what: str) -> None:

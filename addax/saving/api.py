@@ -168,7 +168,8 @@ def _read_model(file: str | BinaryIO, custom_objects: dict[str, Any] | None, com
     if kind == "folder" and not os.path.exists(os.path.join(str(file), archive.CONFIG)):
         raise ValueError(
             f"File format not supported: the folder {file} has no `{archive.CONFIG}`. addax reads `.keras` "
-            "files, and folders saved with `model.save(path, zipped=False)`; TensorFlow's SavedModel it does not."
+            "files, and folders saved with `model.save(path, zipped=False)`; for TensorFlow's SavedModels there is "
+            "`layers.TFSMLayer`."
         )
     if kind == "orbax":
         return orbax.read(str(file), custom_objects, compile, safe_mode)

@@ -149,11 +149,11 @@ def with_config(valid: Path, tmp_path: Path, change: Callable[[dict], Any] | str
 
 
 TEXTS: dict[str, tuple[str | bytes, str]] = {
-    "empty": ("", "`config.json` is no JSON.*char 0"),
-    "single quotes": ("{'a': 1}", "`config.json` is no JSON"),
+    "empty": ("", "`config.json` is not JSON.*char 0"),
+    "single quotes": ("{'a': 1}", "`config.json` is not JSON"),
     "something behind": ('{"a": 1} x', "Extra data"),
-    "not UTF-8": (b'{"a": "\xff"}', "no text in UTF-8"),
-    "UTF-16": ('{"a": 1}'.encode("utf-16"), "no text in UTF-8"),
+    "not UTF-8": (b'{"a": "\xff"}', "is not UTF-8 text"),
+    "UTF-16": ('{"a": 1}'.encode("utf-16"), "is not UTF-8 text"),
     "a key twice": ('{"class_name": "Dense", "class_name": "x"}', "key 'class_name' twice"),
     "deep lists": ("[" * 100_000 + "]" * 100_000, "more than 128 levels"),
     "deep objects": ('{"a":' * 100_000 + "1" + "}" * 100_000, "more than 128 levels"),
@@ -435,7 +435,7 @@ LEGACY: dict[str, tuple[Callable[[Any], None], str]] = {
     "an array larger than the model's": (replace("model_weights/d1/d1/kernel", packed), r"\(3000, 10000\)"),
     "names that are sequences": (sequences, "attribute 'weight_names' of '/model_weights/d1'"),
     "a config that is a list": (lambda f: f.attrs.__setitem__("model_config", "[]"), "must be the config of a model"),
-    "a config that is no JSON": (lambda f: f.attrs.__setitem__("model_config", "{'a'"), "is no JSON"),
+    "a config that is not JSON": (lambda f: f.attrs.__setitem__("model_config", "{'a'"), "is not JSON"),
 }
 
 
@@ -503,7 +503,7 @@ def ran(script: str, folder: Path, *arguments: str) -> str:
 
 SHARDS: dict[str, tuple[str, str]] = {
     "a list": ("[]", "must have a `weight_map`"),
-    "no JSON": ("{'a'", "no JSON"),
+    "no JSON": ("{'a'", "is not JSON"),
     "numbers": ('{"weight_map": {"a": 5}}', "must have a `weight_map`"),
     "numbers in lists": ('{"weight_map": {"a": [5]}}', "names the file 5, which is not in its own folder"),
     "a path outside": ('{"weight_map": {"a": ["../m.weights.h5"]}}', "'../m.weights.h5', which is not in its own"),
