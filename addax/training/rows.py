@@ -24,19 +24,21 @@ def capacity(rows: int, row_bytes: int) -> int:
     """Returns for how many rows there is memory on the device where `rows` are needed: the same for many numbers.
 
     A program is compiled for the memory, and runs data of any size in it. Small data have one size of memory, those of
-    a few megabytes one for each power of two, larger ones eight, so that at most an eighth of their memory is unused.
+    a few megabytes two for each power of two, larger ones eight, so that at most an eighth of their memory is unused.
+    Most of the former stay below the power: steps on 512 KiB take a tenth longer than on a little less.
 
     Args:
         rows: Number of rows.
         row_bytes: Bytes of a row.
 
     >>> [capacity(rows, 64) for rows in (20, 1000, 1025, 1_000_000)]
-    [1024, 1024, 2048, 1048576]
+    [1024, 1024, 1920, 1048576]
     """
     least = 1 << max(_SMALL // max(row_bytes, 1), 1).bit_length() - 1
     power = 1 << max(rows - 1, 0).bit_length()
     if power * row_bytes <= _MEDIUM:
-        return max(power, least)
+        below = power - power // 16
+        return max(below if rows <= below else power, least)
     part = max(power // 16, 1)
     return -(-rows // part) * part
 
