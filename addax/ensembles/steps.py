@@ -16,7 +16,7 @@ from ..core.placement import put_data
 from ..core.types import Tree
 from ..data.batches import ArrayBatches, packed
 from ..training import guards
-from ..training.device_loops import can_run_steps, loop_, loop_length
+from ..training.device_loops import loop_, loop_length
 from ..training.dispatches import InFlight
 from ..training.program import batch_, rows_
 from ..training.rows import Rows
@@ -148,8 +148,7 @@ class StackedSteps:
             return np.stack([found(r) for r in rows]) if own else found(first)
 
         specs = self.program.state_spec(), packed(arrays.arrays)
-        loops = first.steps > 1 and can_run_steps(self.program, *specs, size, first.filled)
-        count = loop_length(self.program, specs[1], size, first.filled) if loops else 1
+        count = loop_length(self.program, *specs, size, first.filled) if first.steps > 1 else 0
         if count > 1:
             order = put_data(of_each(lambda r: r.padded(1, capacity))) if own or first.filled else None
             total = None if first.total is None else np.int32(first.total)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.placement import current
 from ..data.batches import ArrayBatches, packed
-from ..training.device_loops import can_run_steps, why_off, why_slow
+from ..training.device_loops import loop_length, why_off, why_slow
 from ..training.executables import first_difference
 from ..training.loop import Training
 from ..training.plans import fits_on_device
@@ -99,7 +99,7 @@ def why_slower(training: Training) -> str:
     batch = packed(source.peek())
     size = source.batch_size or 1
     state = program.state_spec()
-    if not can_run_steps(program, state, batch, size, False):
+    if not loop_length(program, state, batch, size, False):
         return why_slow(program)
     overhead, work = overhead_and_work(program.trace_step(state, batch_spec(batch, size)).jaxpr)
     return "" if work <= _SMALL * overhead else "a step is large enough to keep the device busy"

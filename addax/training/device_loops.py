@@ -146,21 +146,19 @@ def can_predict(program: Program, state: State, x: Tree, size: int) -> bool:
     return not _no_loop(program, ("predict", size, spec_of(data)), state, data, None, size)
 
 
-def can_run_steps(program: Program, state: State, arrays: Tree, size: int, ragged: bool) -> bool:
-    """Returns whether steps run well in loops on this device; see `xla.no_loop`."""
-    if program.eager or program.kind == "predict":
-        return False
-    valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
-    batch = batch_spec(arrays, size)
-    return not _no_loop(program, (size, ragged, spec_of(batch)), state, batch, valid)
-
-
-def loop_length(program: Program, arrays: Tree, size: int, ragged: bool) -> int:
-    """Returns how many steps a loop runs in about a tenth of a second; `can_run_steps` must have been called before.
+def loop_length(program: Program, state: State, arrays: Tree, size: int, ragged: bool) -> int:
+    """Returns how many steps a loop runs in about a tenth of a second; 0 where loops are slow here (`xla.no_loop`).
 
     Progress is shown, and Ctrl-C handled, between two dispatches. The number depends on the program alone.
     """
-    seconds = program.executables.seconds[size, ragged, spec_of(batch_spec(arrays, size))]
+    if program.eager or program.kind == "predict":
+        return 0
+    valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
+    batch = batch_spec(arrays, size)
+    key = (size, ragged, spec_of(batch))
+    if _no_loop(program, key, state, batch, valid):
+        return 0
+    seconds = program.executables.seconds[key]
     return max(1, int(_DISPATCH / max(seconds, _LEAST)))  # steps that compute nothing take none
 
 
@@ -193,7 +191,6 @@ def why_slow(program: Program) -> str:
 __all__ = [
     "LONG_STEPS",
     "can_predict",
-    "can_run_steps",
     "loop_",
     "loop_length",
     "run_predictions",

@@ -11,7 +11,7 @@ from ..core import tree
 from ..core.buffers import own_copy
 from ..core.placement import is_shared
 from ..data.batches import Batch, EpochSteps, count_rows, packed
-from .device_loops import LONG_STEPS, can_run_steps, loop_length, why_slow
+from .device_loops import LONG_STEPS, loop_length, why_slow
 from .dispatches import Dispatch, InFlight, Pauses, Run, loop_over
 from .padding import pad
 from .program import Program, State
@@ -104,12 +104,9 @@ class Gathered:
         if capacity < 2 or count_rows(batch) != size:
             return None
         state, data = self.program.read(), packed(batch)
-        if not can_run_steps(self.program, state, data, size, False):
-            self.why = why_slow(self.program)
-            return None
-        capacity = min(capacity, loop_length(self.program, data, size, False))
+        capacity = min(capacity, loop_length(self.program, state, data, size, False))
         if capacity < 2:
-            self.why = LONG_STEPS
+            self.why = LONG_STEPS if capacity else why_slow(self.program)
             return None
         return Stack(batch, capacity)
 

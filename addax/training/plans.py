@@ -17,7 +17,7 @@ import numpy as np
 from ..core.placement import platform, put_data
 from ..core.types import Tree
 from ..data.batches import ArrayBatches, Batches, packed
-from .device_loops import LONG_STEPS, can_run_steps, loop_length, why_off, why_slow
+from .device_loops import LONG_STEPS, loop_length, why_off, why_slow
 from .dispatches import Dispatch, InFlight, Pauses, Run, loop_over
 from .program import Program, State
 from .rows import HostArrays, Rows, StepRows
@@ -207,9 +207,8 @@ def _loop_length(program: Program, data: Tree, rows: Rows, fixed: int | None) ->
         return 1, why or "an epoch has one full batch"
     if fixed == 1:
         return 1, ""
-    if not can_run_steps(program, program.read(), data, rows.size, rows.filled):
-        return 1, why_slow(program)
-    return fixed or loop_length(program, data, rows.size, rows.filled), LONG_STEPS
+    length = loop_length(program, program.read(), data, rows.size, rows.filled)
+    return (fixed or length, LONG_STEPS) if length else (1, why_slow(program))
 
 
 def takes_arrays(program: Program, source: Batches, steps: int | None) -> bool:

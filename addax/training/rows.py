@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.buffers import empty, own_copy
-from ..core.engine import is_jax_array, jax
-from ..core.placement import put_data
+from ..core.buffers import longer, own_copy
+from ..core.engine import is_jax_array
+from ..core.placement import platform, put_data
 from ..core.types import Array, Tree
 from ..data.batches import Batch, count_rows, packed
 from .dispatches import UNDER_WAY
@@ -55,20 +56,19 @@ class HostArrays:
         self._whole: Tree = None
         self._parts: list[Tree] = []  # memory of parts, used in turn
 
-    @property
+    @functools.cached_property
     def capacity(self) -> int:
-        """Number of rows that there is memory for; those after the last are undefined."""
+        """Number of rows that there is memory for; those after the last are never read."""
         leaves = [a for a in tree.flatten(self.arrays) if a is not None]
         rows = count_rows(leaves)
-        if any(is_jax_array(a) for a in leaves) and jax.default_backend() != "cpu":
+        if any(is_jax_array(a) for a in leaves) and platform() != "cpu":
             return rows  # they are on the device already, where each number of rows would need a program that copies
         return capacity(rows, sum(a.nbytes // max(rows, 1) for a in leaves))
 
     def whole(self) -> Tree:
         """Returns all rows, on the device, as the steps take them, in memory for `capacity` rows."""
         if self._whole is None:
-            rows = self.capacity
-            self._whole = put_data(tree.map_structure(lambda a: _in_memory_for(rows, a), packed(self.arrays)))
+            self._whole = put_data(tree.map_structure(self._in_memory, packed(self.arrays)))
         return self._whole
 
     def part(self, rows: np.ndarray, count: int) -> Tree:
@@ -77,15 +77,9 @@ class HostArrays:
         self._parts.append(memory)
         return packed(gathered(self.arrays, rows, count, memory))
 
-
-def _in_memory_for(rows: int, a: Array | None) -> Array | np.ndarray | None:
-    """Returns a copy of an array at the beginning of one of `rows` rows."""
-    if a is None or len(a) == rows:
-        return own_copy(a)
-    host = np.asarray(a)
-    longer = empty((rows, *host.shape[1:]), host.dtype)
-    np.copyto(longer[: len(host)], host)
-    return longer
+    def _in_memory(self, a: Array | None) -> Array | np.ndarray | None:
+        """Returns a copy of an array, in memory for `capacity` rows."""
+        return own_copy(a) if a is None or len(a) == self.capacity else longer(a, self.capacity)
 
 
 @dataclass
