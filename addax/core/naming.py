@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from .config import thread
+
+T = TypeVar("T")
 
 _counts: Counter[str] = Counter()
 _uids: Counter[str] = Counter()  # of `get_uid`
@@ -40,6 +43,31 @@ def path_matches(path: str, pattern: str) -> bool:
     [True, True, True, True, False]
     """
     return fnmatchcase(path, pattern) or fnmatchcase(path, f"*/{pattern}")
+
+
+def entry_of(entries: Mapping[str, T], path: str, kind: str, owner: str, noun: str = "path") -> T | None:
+    """Returns the entry of a path in a map: its own, or that of the pattern that matches it as a whole; else None.
+
+    Args:
+        entries: Path, or regular expression of paths -> entry.
+        path: The path.
+        kind, owner, noun: What errors call the entries, the map and the path.
+
+    Raises:
+        ValueError: Several patterns match.
+
+    >>> entry_of({"encoder/.*": 1, "encoder/a": 2}, "encoder/a", "number", "map")
+    2
+    """
+    if path in entries:
+        return entries[path]
+    found = [pattern for pattern in entries if re.fullmatch(pattern, path)]
+    if len(found) > 1:
+        raise ValueError(
+            f"Path '{path}' matches multiple {kind} specification keys: {found}. Please make sure each {noun} only "
+            f"matches at most one {kind} specification key in the {owner}."
+        )
+    return entries[found[0]] if found else None
 
 
 def get_uid(prefix: str = "") -> int:

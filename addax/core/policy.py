@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from .dtypes import ALLOWED, is_float, standardize_dtype
 from .engine import enable_float64, has_float64, jnp
 from .errors import did_you_mean
 from .late import provided
+from .naming import entry_of
 from .types import DTypeLike, PolicyLike
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
@@ -380,15 +380,8 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         return f"map_{self._name}"
 
     def __getitem__(self, path: str) -> DTypePolicy:
-        if path in self.policy_map:
-            return self.policy_map[path]
-        found = [key for key in self.policy_map if re.fullmatch(key, path)]
-        if len(found) > 1:
-            raise ValueError(
-                f"Path '{path}' matches multiple dtype policy specification keys: {found}. Please make sure each path "
-                "only matches at most one dtype policy specification key in the DTypePolicyMap."
-            )
-        return self.policy_map[found[0]] if found else self.default_policy
+        found = entry_of(self.policy_map, path, "dtype policy", "DTypePolicyMap")
+        return self.default_policy if found is None else found
 
     def __setitem__(self, path: str, policy: PolicyLike) -> None:
         if path in self.policy_map:

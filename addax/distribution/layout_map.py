@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 
+from ..core.naming import entry_of
 from .mesh import DeviceMesh, TensorLayout
 
 
@@ -40,15 +41,7 @@ class LayoutMap(MutableMapping):
         Raises:
             ValueError: Several rules match.
         """
-        if key in self._rules:
-            return self._rules[key]
-        matching = self.matching(key)
-        if len(matching) > 1:
-            raise ValueError(
-                f"Path '{key}' matches multiple layout specification keys: {matching}. Please make sure each "
-                "tensor/variable path only matches at most one layout specification key in the LayoutMap."
-            )
-        return self._rules[matching[0]] if matching else None
+        return entry_of(self._rules, key, "layout", "LayoutMap", "tensor/variable path")
 
     def __setitem__(self, key: str, layout: TensorLayout | Sequence[str | None]) -> None:
         if not isinstance(key, str):

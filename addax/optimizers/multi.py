@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any
 
+from ..core.naming import entry_of
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
 from ..core.types import Config
 from ..core.variable import Variable
@@ -47,15 +47,8 @@ class OptimizerMap(MutableMapping):
         return self._default_optimizer
 
     def __getitem__(self, key: str) -> Optimizer:
-        if key in self._optimizer_map:
-            return self._optimizer_map[key]
-        found = [pattern for pattern in self._optimizer_map if re.fullmatch(pattern, key)]
-        if len(found) > 1:
-            raise ValueError(
-                f"Path '{key}' matches multiple optimizer specification keys: {found}. Please make sure each path only "
-                "matches at most one optimizer specification key in the OptimizerMap."
-            )
-        return self._optimizer_map[found[0]] if found else self._default_optimizer
+        found = entry_of(self._optimizer_map, key, "optimizer", "OptimizerMap")
+        return self._default_optimizer if found is None else found
 
     def __call__(self, variable: Variable) -> Optimizer:
         """Returns the optimizer of a variable.
