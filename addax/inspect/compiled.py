@@ -11,7 +11,7 @@ from ..core.engine import is_jax_array, jax
 from ..core.state import StateScope
 from ..core.tracing import lock
 from ..models.model import Model
-from .costs import UNKNOWN_SIZES, inputs_of
+from .costs import UNKNOWN_SIZES, has_unknown, inputs_of, takes_text
 from .rows import readable_bytes
 
 
@@ -42,10 +42,9 @@ def compiled_costs(model: Model) -> Compiled:
     """
     given = inputs_of(model)
     leaves = tree.flatten(given)
-    if any(str(getattr(x, "dtype", None)) == "string" for x in leaves):
+    if takes_text(leaves):
         raise ValueError(f"XLA counts nothing of model '{model.name}': it takes text.")
-    opened = any(size is None for x in leaves for size in x.shape[1:])
-    unknown = UNKNOWN_SIZES[0] if opened else None
+    unknown = UNKNOWN_SIZES[0] if has_unknown(leaves) else None
     variables = list(model.variables)
 
     def spec(shape: Any, dtype: str) -> Any:

@@ -113,10 +113,9 @@ def trace(model: Model) -> Trace:
     """
     given = inputs_of(model)
     leaves = tree.flatten(given)
-    if any(str(getattr(x, "dtype", None)) == "string" for x in leaves):
+    if takes_text(leaves):
         raise ValueError("The model takes text.")
-    opened = any(size is None for x in leaves for size in x.shape[1:])
-    sizes: tuple[int | None, ...] = UNKNOWN_SIZES if opened else (None,)
+    sizes: tuple[int | None, ...] = UNKNOWN_SIZES if has_unknown(leaves) else (None,)
     for size in sizes:
         try:
             return Trace(_run(model, given, size), size)
@@ -124,6 +123,16 @@ def trace(model: Model) -> Trace:
             if size == sizes[-1]:
                 raise
     raise AssertionError("no size was tried")
+
+
+def takes_text(inputs: list[Any]) -> bool:
+    """Returns whether there is text among inputs, objects with `shape` and `dtype`."""
+    return any(str(getattr(x, "dtype", None)) == "string" for x in inputs)
+
+
+def has_unknown(inputs: list[Any]) -> bool:
+    """Returns whether the size of an axis of the inputs, besides that of the batch, is unknown."""
+    return any(size is None for x in inputs for size in x.shape[1:])
 
 
 def inputs_of(model: Model) -> list[Any]:
