@@ -36,15 +36,6 @@ class Unknown(Exception):
     """Raised for objects whose computation is not known, such as code of the user's."""
 
 
-class _Changes:
-    """Counts changes of attributes of layers, so that what was worked out from them can be kept until then."""
-
-    count = 0
-
-
-changes = _Changes()
-
-
 def left_out(cls: type) -> frozenset[str]:
     """The names of attributes that are no part of the description of instances of `cls`.
 
@@ -237,4 +228,4 @@ class Walk:
         return (cls.__module__, cls.__qualname__, *parts)
 
 
-__all__ = ["Description", "Unknown", "changes", "fingerprint", "left_out"]
+__all__ = ["Description", "Unknown", "fingerprint", "left_out"]

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from .fingerprint import changes, left_out
+from .changes import changes
+from .fingerprint import left_out
 from .naming import name_scope_once
 from .signature import Configurable
 from .tracking import PLAIN, Tracker

@@ -259,8 +259,15 @@ def lay_out(variables: Sequence[Placed], all_: bool = False) -> bool:
 
 
 def put_data(data: Tree) -> Tree:
-    """Puts arrays where programs take rows from them: on the default device, or on each of the current placement."""
-    return put(data) if _current is None else _current.put_whole(data)
+    """Puts arrays where programs take rows from them: on the default device, or on each of the current placement.
+
+    Programs on a CPU take NumPy arrays as they are, sooner than JAX makes arrays of them.
+    """
+    if _current is not None:
+        return _current.put_whole(data)
+    if jax.default_backend() == "cpu":
+        return tree.map_structure(lambda a: a if type(a) is np.ndarray and a.dtype.itemsize < 8 else put(a), data)
+    return put(data)
 
 
 def platform() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .changes import changes
 from .config import thread
 
 PLAIN = frozenset((type(None), bool, int, float, str, bytes, types.FunctionType))  # most of what is assigned
@@ -87,6 +88,7 @@ class Tracker:
             return
         if self.locked:
             raise ValueError(self.locked)
+        changes.count += 1
         ids.add(id(value))
         values = self.lists[name]
         values.insert(len(values) if at is None else at, value)
@@ -98,6 +100,7 @@ class Tracker:
         if self.list_of(value) is not None:
             ids = self._known()
             if id(value) in ids:
+                changes.count += 1
                 ids.remove(id(value))
                 for values in self.lists.values():
                     values[:] = [v for v in values if v is not value]

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import dtypes, lending
 from .buffers import as_numbers
+from .changes import changes
 from .config import thread
 from .engine import enable_float64, is_jax_array, is_loaded, is_tracer, jax, jnp
 from .late import provided
@@ -76,7 +77,7 @@ class Variable(TensorOperators[Array]):
             )
         self.name = name
         self.path = scoped(name)
-        self.trainable = bool(trainable)
+        self._trainable = bool(trainable)
         self.autocast = bool(autocast)
         self.aggregation = _one_of("aggregation", aggregation, ("none", "mean", "sum", "only_first_replica"))
         self.synchronization = _one_of("synchronization", synchronization, ("none", "on_read", "on_write", "auto"))
@@ -116,6 +117,17 @@ class Variable(TensorOperators[Array]):
     def shape(self) -> tuple[int, ...]:
         """Shape, a tuple of ints."""
         return self._shape  # type: ignore[return-value]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer may change it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if value is not self._trainable:
+            changes.count += 1
+        self._trainable = value
 
     @property
     def dtype(self) -> str:

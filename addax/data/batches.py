@@ -116,6 +116,7 @@ class ArrayBatches(Batches):
         self.steps: int = -(-self.rows // self.batch_size)
         self.shuffle = shuffle
         self.seed: int | None = None  # drawn from NumPy's global generator when first needed
+        self._prepared: tuple[int, np.ndarray | None] = (-1, None)  # number of a pass, and its order
 
     def peek(self) -> Batch:
         return self.rows_of(slice(0, min(self.batch_size, self.rows)))
@@ -139,8 +140,14 @@ class ArrayBatches(Batches):
 
     def next_order(self) -> np.ndarray | None:
         """Begins a pass and returns the order of its rows."""
+        number, order = self._prepared
+        self._prepared = (-1, None)
         self.passes += 1
-        return self.order(self.passes - 1)
+        return order if number == self.passes - 1 else self.order(self.passes - 1)
+
+    def prepare_order(self) -> None:
+        """Makes the order of the next pass, for `next_order`: now, as a device computes what this pass gave it."""
+        self._prepared = (self.passes, self.order(self.passes))
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "seed": self.seed}
@@ -148,6 +155,7 @@ class ArrayBatches(Batches):
     def restore(self, state: dict[str, Any], taken: int = 0) -> None:
         super().restore(state, taken)
         self.seed = state["seed"]
+        self._prepared = (-1, None)
 
     def epoch(self, start: int = 0) -> Iterator[Batch]:
         order = self.order(self.passes - 1) if start else self.next_order()

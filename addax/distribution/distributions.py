@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import placement
+from ..core.changes import changes
 from ..core.engine import jax
-from ..core.fingerprint import changes
 from ..core.placement import Placement
 from ..core.variable import Variable
 from ..core.warnings import warn

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..core.changes import changes
 from ..core.errors import did_you_mean
-from ..core.fingerprint import changes
 from ..core.late import late
 from ..core.types import InitializerLike
 from ..core.variable import Variable

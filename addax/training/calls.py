@@ -13,9 +13,10 @@ import numpy as np
 
 from ..core import config, lending, tree
 from ..core.buffers import own_copy
+from ..core.changes import changes
 from ..core.config import thread
 from ..core.engine import is_tracer, jax, refuse_if_forked
-from ..core.fingerprint import Description, changes
+from ..core.fingerprint import Description
 from ..core.jax_inside import trace_context
 from ..core.lending import Loan
 from ..core.masks import get_mask, set_mask

@@ -14,7 +14,6 @@ from ..core.fingerprint import Description
 from ..core.lending import State
 from ..core.types import Array, Tree
 from ..data.batches import count_rows, packed
-from .executables import spec_of
 from .program import Program
 from .specs import batch_spec, merged, take_rows
 from .xla import no_loop, seconds
@@ -142,36 +141,42 @@ def can_predict(program: Program, state: State, x: Tree, size: int) -> bool:
     """Returns whether `run_predictions` can be used, and is worth it: outputs have a row for each row of the data."""
     if program.eager or not settings.get("fuse_steps"):
         return False
-    data = packed((batch_spec(x, size), None, None))
-    return not _no_loop(program, ("predict", size, spec_of(data)), state, data, None, size)
+    return not _no_loop(program, ("predict", size, _spec_of_rows(x)), state, packed((x, None, None)), None)
 
 
-def loop_length(program: Program, state: State, arrays: Tree, size: int, ragged: bool) -> int:
+def loop_length(program: Program, state: State | None, arrays: Tree, size: int, ragged: bool) -> int:
     """Returns how many steps a loop runs in about a tenth of a second; 0 where loops are slow here (`xla.no_loop`).
 
-    Progress is shown, and Ctrl-C handled, between two dispatches. The number depends on the program alone.
+    Progress is shown, and Ctrl-C handled, between two dispatches. The number depends on the program alone, and so does
+    the `state` that None stands for.
     """
     if program.eager or program.kind == "predict":
         return 0
-    valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
-    batch = batch_spec(arrays, size)
-    key = (size, ragged, spec_of(batch))
-    if _no_loop(program, key, state, batch, valid):
+    key = ("ragged" if ragged else "full", size, _spec_of_rows(arrays))
+    if _no_loop(program, key, state, arrays, jax.ShapeDtypeStruct((), "int32") if ragged else None):
         return 0
     seconds = program.executables.seconds[key]
     return max(1, int(_DISPATCH / max(seconds, _LEAST)))  # steps that compute nothing take none
 
 
-def _no_loop(program: Program, key: Any, state: State, data: Any, valid: Any, outputs: int | None = None) -> str:
-    """Returns why steps should not run in a loop; `outputs` is the number of rows that outputs must have."""
+def _spec_of_rows(arrays: Tree) -> tuple:
+    """Returns a hashable value, equal for structures of arrays whose rows have the same shapes and dtypes."""
+    leaves, structure = jax.tree_util.tree_flatten(arrays)
+    return (structure, *[(a.shape[1:], a.dtype) for a in leaves])
+
+
+def _no_loop(program: Program, key: tuple, state: State | None, arrays: Tree, valid: Any) -> str:
+    """Returns why steps on batches of arrays should not run in a loop; `key` is what stands for them."""
     known = program.executables.no_loop
     if key not in known:
+        size = key[1]
         with compiling():
-            traced = program.trace_step(state, data, valid)
-        rows = [] if outputs is None else [s.shape[:1] == (outputs,) for s in jax.tree.leaves(traced.out_info[1])]
+            traced = program.trace_step(
+                program.state_spec() if state is None else state, batch_spec(arrays, size), valid
+            )
         known[key] = no_loop(traced.jaxpr, 3 if program.kind == "train" else 1)
         program.executables.seconds[key] = seconds(traced.jaxpr) / placement.count()
-        if not all(rows):
+        if program.kind == "predict" and any(s.shape[:1] != (size,) for s in jax.tree.leaves(traced.out_info[1])):
             known[key] = "outputs have no row for each input"
     return known[key]
 

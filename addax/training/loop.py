@@ -215,6 +215,7 @@ class Training:
         """Runs the epochs."""
         model = self.model
         while self.epoch < self.given.epochs:
+            self.runner.more = self.epoch + 1 < self.given.epochs
             device_logs = self._steps()
             if device_logs is None:
                 feeding.warn_of_end()

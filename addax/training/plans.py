@@ -9,7 +9,7 @@ on where a run was interrupted.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -54,6 +54,10 @@ class ArrayPlan:
     why: str = ""
 
     on_device: ClassVar[bool] = False
+
+    def next(self, start: int) -> ArrayPlan:
+        """Returns the plan of the next epoch, whose steps begin with `start`."""
+        return replace(self, rows=_next_rows(self.source, self.rows.filled), start=start)
 
     def dispatches(self) -> Iterator[Dispatch]:
         """Yields the dispatches of the epoch."""
@@ -177,11 +181,8 @@ def array_plan(
         start: Number of the first step to run.
         pauses: Steps after which a dispatch ends; None for none.
     """
-    shuffled = source.next_order()
-    order = np.arange(source.rows, dtype="int32") if shuffled is None else shuffled
     full, rest = divmod(source.rows, source.batch_size)
-    filled = bool(rest and full) and program.may_pad
-    rows = Rows(order, shuffled is not None, source.batch_size, filled)
+    rows = _next_rows(source, filled=bool(rest and full) and program.may_pad)
     on_cpu, fits = platform() == "cpu", fits_on_device(source)
     count, why = _loop_length(program, packed(arrays.arrays), rows, per if hooks else None)
     if count > 1 and not fits:  # the batches of a dispatch are copied to the device for it
@@ -193,6 +194,13 @@ def array_plan(
     # On a CPU, where nothing is gained by having all of them there, single batches are cut from the user's arrays.
     plan = OneByOneOnDevice if fits and not on_cpu else OneByOne
     return plan(program, source, arrays, rows, per, in_flight, start, pauses, why)
+
+
+def _next_rows(source: ArrayBatches, filled: bool) -> Rows:
+    """Begins a pass over arrays; returns its rows."""
+    order = source.next_order()
+    every = np.arange(source.rows, dtype="int32") if order is None else order
+    return Rows(every, order is not None, source.batch_size, filled)
 
 
 def fits_on_device(source: ArrayBatches) -> bool:
@@ -207,7 +215,7 @@ def _loop_length(program: Program, data: Tree, rows: Rows, fixed: int | None) ->
         return 1, why or "an epoch has one full batch"
     if fixed == 1:
         return 1, ""
-    length = loop_length(program, program.read(), data, rows.size, rows.filled)
+    length = loop_length(program, None, data, rows.size, rows.filled)
     return (fixed or length, LONG_STEPS) if length else (1, why_slow(program))
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from ..callbacks import Callback, CallbackList
 from ..core import tree
 from ..core.buffers import own_copy
+from ..core.changes import changes
 from ..core.engine import fetch
-from ..core.fingerprint import changes
 from ..core.types import Data, Tree
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches, Batches, EpochSteps, count_rows, packed, to_host

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..core import config as settings
 from ..core import lending, placement, tracing
+from ..core.changes import changes
 from ..core.engine import jax, refuse_if_forked
-from ..core.fingerprint import Description, changes
+from ..core.fingerprint import Description
 from ..core.jax_inside import trace_context
 from ..core.lending import Loan, State
 from ..core.ours import is_ours
@@ -342,4 +343,9 @@ def _runs_eagerly(model: Any, custom: bool) -> bool:
 def program_key(model: Any, kind: str) -> tuple:
     """Returns what a program depends on besides the shapes of the data; a change of it recompiles."""
     groups = tuple(tuple(id(v) for v in variables_of(model, name)) for name in GROUPS[kind])
-    return groups, functions.custom_function(model, kind), placement.current()
+    return groups, *surroundings(model, kind)
+
+
+def surroundings(model: Any, kind: str) -> tuple:
+    """Returns what a program depends on besides the variables and the shapes of the data."""
+    return functions.custom_function(model, kind), placement.current()

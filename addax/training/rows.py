@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.buffers import longer, own_copy
+from ..core.buffers import empty, longer, own_copy
 from ..core.engine import is_jax_array
 from ..core.placement import platform, put_data
 from ..core.types import Array, Tree
@@ -124,8 +124,10 @@ class Rows:
 
     def padded(self, batches: int, rows: int = 0) -> np.ndarray:
         """Returns the order, then up to `rows` rows and for `batches` batches row 0, which is never real."""
-        added = max(rows - len(self.order), 0) + batches * self.size
-        return np.concatenate([self.order, np.zeros(added, "int32")])
+        real = len(self.order)
+        out = empty((max(rows, real) + batches * self.size,), "int32")
+        out[:real], out[real:] = self.order, 0
+        return out
 
 
 class StepRows(Sequence):

@@ -54,6 +54,7 @@ class Runner:
         plan: Plan of the epoch under way.
         step: Number of steps of the epoch that are done; 0 before and after it.
         pauses: Steps after which a dispatch ends and the variables have their values; None for none.
+        more: Whether an epoch follows, unless a callback ends the training.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Runner:
         self.plan: ArrayPlan | Gathered | None = None
         self.step = 0
         self.pauses: Pauses | None = None
+        self.more = False
         # The arrays that the user passed, where batches can be cut from them.
         self.arrays = HostArrays(source.arrays) if takes_arrays(self.program, source, steps) else None  # type: ignore[attr-defined]
         # Arrays were checked as a whole; of an iterable the batches of the first epoch are, one by one.
@@ -127,6 +129,8 @@ class Runner:
             program.write_back()  # also after an error or Ctrl-C: never donated buffers
             for observer in self.observers:
                 observer.ended(self)
+        if self.more and isinstance(self.source, ArrayBatches):
+            self.source.prepare_order()
         self.source.on_epoch_end()
         self._checks = False
         if self.pauses is not None:
@@ -173,6 +177,8 @@ class Runner:
         if self.arrays is not None:
             assert isinstance(source, ArrayBatches)
             start, self.limited.start = self.limited.start, 0
+            if isinstance(self.plan, ArrayPlan) and self.plan.program is self.program:
+                return self.plan.next(start)
             return array_plan(
                 self.program, source, self.arrays, per, self.batch_hooks, self._in_flight, start, self.pauses
             )

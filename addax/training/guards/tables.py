@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 
-from ...core.fingerprint import changes
+from ...core.changes import changes
 from ...core.types import Array, Tree
 from ...layers.embedding import Embedding
 from ...layers.host import holds_text
