@@ -216,9 +216,9 @@ class OnHost(Trainer):
     def _cut(self) -> HostPart | None:
         """Returns the part of the graph that runs on the host, which may be empty; None without a graph."""
         graph = self._graph
-        if graph is None or not is_ours(type(self).call):
+        if graph is None:
             return None
-        if graph.host_part is None:
+        if graph.host_part is None and is_ours(type(self).call):
             graph.host_part = HostPart(graph, self.name)
         return graph.host_part
 
