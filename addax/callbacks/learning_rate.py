@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -63,6 +63,12 @@ class LearningRateScheduler(Callback):
         return True
 
 
+class _PlateauOptions(TypedDict, total=False):
+    """Keyword arguments of `ReduceLROnPlateau` besides those that it names."""
+
+    epsilon: float  # the name of `min_delta` in Keras 2
+
+
 class ReduceLROnPlateau(MonitorCallback):
     """Reduces the learning rate when a logged quantity has stopped improving.
 
@@ -99,9 +105,9 @@ class ReduceLROnPlateau(MonitorCallback):
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,
-        **kwargs: Any,
+        **kwargs: Unpack[_PlateauOptions],
     ):
-        min_delta = kwargs.pop("epsilon", min_delta)  # its name in Keras 2
+        min_delta = kwargs.pop("epsilon", min_delta)
         if kwargs:
             raise TypeError(f"ReduceLROnPlateau got unexpected arguments: {sorted(kwargs)}")
         super().__init__(monitor, mode, min_delta=min_delta)

@@ -82,6 +82,18 @@ class LayerOptions(LayerOptionsButName, total=False):
     name: str | None
 
 
+class ImageOptions(LayerOptions, total=False):
+    """Keyword arguments of image layers besides those that they name."""
+
+    bounding_box_format: str | None
+
+
+class PlainImageOptions(ImageOptions, total=False):
+    """Keyword arguments of image layers that don't name `data_format`."""
+
+    data_format: str | None
+
+
 __all__ = [
     "ActivationLike",
     "Array",
@@ -91,6 +103,7 @@ __all__ = [
     "ConvolutionOptions",
     "DTypeLike",
     "Data",
+    "ImageOptions",
     "InitializerLike",
     "LayerOptions",
     "LayerOptionsButActivity",
@@ -98,6 +111,7 @@ __all__ = [
     "LayerOptionsButName",
     "Logs",
     "OlderOptions",
+    "PlainImageOptions",
     "PolicyLike",
     "RecurrentOptions",
     "RegularizerLike",

@@ -134,6 +134,12 @@ class ReLU(Elementwise):
         return "relu"
 
 
+class _LeakyOptions(LayerOptions, total=False):
+    """Keyword arguments of `LeakyReLU` besides those that it names."""
+
+    alpha: float  # its name before Keras 3
+
+
 class LeakyReLU(Elementwise):
     """Leaky rectified linear unit: `x` above 0, `negative_slope * x` below.
 
@@ -148,11 +154,12 @@ class LeakyReLU(Elementwise):
     Array([-0.5,  2. ], dtype=float32)
     """
 
-    def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
-        if "alpha" in kwargs:
-            negative_slope = kwargs.pop("alpha")
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Unpack[_LeakyOptions]):
+        options: dict[str, Any] = {**kwargs}
+        if "alpha" in options:
+            negative_slope = options.pop("alpha")
             warn("Argument `alpha` is deprecated. Use `negative_slope` instead.")
-        super().__init__(**kwargs)
+        super().__init__(**options)
         if negative_slope is None or number(self, "negative_slope", negative_slope) < 0:
             raise ValueError(
                 "The negative_slope value of a Leaky ReLU layer cannot be None or negative value. Expected a float. "

@@ -205,6 +205,12 @@ class Attention(Layer):
         return masks[0] if masks else None
 
 
+class _AdditiveOptions(LayerOptions, total=False):
+    """Keyword arguments of `AdditiveAttention` besides those that it names."""
+
+    score_mode: str  # in configs: it has but one
+
+
 class AdditiveAttention(Attention):
     """Additive attention, Bahdanau-style ([paper](https://arxiv.org/abs/1409.0473)): scores are sums of
     `scale * tanh(query + key)` over the features.
@@ -222,7 +228,7 @@ class AdditiveAttention(Attention):
 
     _config_skip = ("score_mode",)
 
-    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any):
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Unpack[_AdditiveOptions]):
         kwargs.pop("score_mode", None)
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
 

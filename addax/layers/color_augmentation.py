@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from ..core.engine import jnp
-from ..core.types import Array, Config, LayerOptions, SeedLike, Tree
+from ..core.types import Array, Config, ImageOptions, PlainImageOptions, SeedLike, Tree
 from ..kernels import resampling
 from ..ops import image as image_ops
 from ..random import randint, uniform
@@ -74,7 +74,7 @@ class FactorAugmentation(ColorAugmentation):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         self.value_range = check_value_range(self, value_range)
@@ -120,7 +120,7 @@ class RandomBrightness(FactorAugmentation):
         factor: Factor,
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[PlainImageOptions],
     ):
         super().__init__(factor, value_range, seed=seed, **kwargs)
 
@@ -156,7 +156,7 @@ class RandomContrast(FactorAugmentation):
         factor: Factor,
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[PlainImageOptions],
     ):
         super().__init__(factor, value_range, seed=seed, **kwargs)
 
@@ -304,7 +304,7 @@ class RandomGrayscale(ColorAugmentation):
         factor: float = 0.5,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(data_format=data_format, **kwargs)
         if len(numbers(factor)) != 1 or isinstance(factor, (list, tuple)) or not 0 <= factor <= 1:
@@ -352,7 +352,7 @@ class RandomInvert(ColorAugmentation):
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         self.value_range = check_value_range(self, value_range)
@@ -392,7 +392,7 @@ class RandomPosterization(FactorAugmentation):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         pair = numbers(factor)
         if not 1 <= len(pair) <= 2 or not all(1 <= n <= 8 for n in pair):
@@ -440,7 +440,7 @@ class Solarization(ColorAugmentation):
         threshold_factor: Factor = 0.0,
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[PlainImageOptions],
     ):
         super().__init__(**kwargs)
         self.addition_factor = self._fractions("addition_factor", addition_factor)
@@ -507,7 +507,7 @@ class RandomGaussianBlur(ColorAugmentation):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         self.kernel_size = self._odd(kernel_size)
@@ -561,7 +561,7 @@ class AutoContrast(ColorAugmentation):
     rowwise = "always"
     _at_inference = True
 
-    def __init__(self, value_range: Sequence[float] = (0, 255), **kwargs: Any):
+    def __init__(self, value_range: Sequence[float] = (0, 255), **kwargs: Unpack[PlainImageOptions]):
         super().__init__(**kwargs)
         self.value_range = check_value_range(self, value_range)
 
@@ -603,7 +603,7 @@ class Equalization(AutoContrast):
         value_range: Sequence[float] = (0, 255),
         bins: int = 256,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(value_range, data_format=data_format, **kwargs)
         self.bins = count(self, "bins", bins)
@@ -664,7 +664,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(AutoContrast):
         clip_limit: float = 4.0,
         tile_grid_size: Sequence[int] = (8, 8),
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(value_range, data_format=data_format, **kwargs)
         self.clip_limit = clip_limit
@@ -737,7 +737,7 @@ class RandomColorJitter(ColorAugmentation):
         hue_factor: Factor = None,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(data_format=data_format, **kwargs)
         self.value_range = value_range

@@ -6,7 +6,7 @@ import functools
 import importlib
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ..core.dtypes import standardize_dtype
 from ..core.engine import jax, jnp
 from ..core.op import Tensor
 from ..core.seeds import SeedGenerator
-from ..core.types import Config, PolicyLike, Shape, Tree
+from ..core.types import Config, LayerOptionsButName, PolicyLike, Shape, Tree
 from .layer import Layer
 
 
@@ -54,7 +54,13 @@ class TorchModuleWrapper(Layer):
     _untracked = Layer._untracked | {"module"}
     module: Any
 
-    def __init__(self, module: Any, name: str | None = None, output_shape: Shape | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        module: Any,
+        name: str | None = None,
+        output_shape: Shape | None = None,
+        **kwargs: Unpack[LayerOptionsButName],
+    ):
         torch = _needed("torch", "TorchModuleWrapper", "`pip install addax-keras[torch]`")
         if not isinstance(module, torch.nn.Module):
             raise ValueError(f"`module` must be a `torch.nn.Module`. Received: module={module!r}")

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from ..core.engine import jnp
 from ..core.op import Tensor
 from ..core.seeds import draw_key
-from ..core.types import Array, ArrayLike, Config, LayerOptions, SeedLike
+from ..core.types import Array, ArrayLike, Config, ImageOptions, SeedLike
 from ..kernels import resampling
 from ..ops import bounding_boxes as box_ops
 from ..random import uniform
@@ -99,7 +99,7 @@ class RandomFlip(GeometricAugmentation):
         mode: str = "horizontal_and_vertical",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(data_format=data_format, **kwargs)
         self.mode = choice(self, "mode", mode, _MODES)
@@ -208,7 +208,7 @@ class RandomTranslation(Shifting):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(data_format=data_format, **kwargs)
         _span(self, "height", height_factor)
@@ -267,7 +267,7 @@ class RandomZoom(Moving):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(data_format=data_format, **kwargs)
         _span(self, "height", height_factor)
@@ -345,7 +345,7 @@ class RandomRotation(GeometricAugmentation):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         self._set_sampling(interpolation, fill_mode, fill_value)
@@ -408,7 +408,7 @@ class RandomShear(Shifting):
         fill_value: float = 0.0,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(data_format=data_format, **kwargs)
         self.x_factor = self._magnitudes("x_factor", x_factor)
@@ -493,7 +493,7 @@ class RandomPerspective(GeometricAugmentation):
         fill_value: float = 0.0,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         if len(numbers(scale)) != 1 or isinstance(scale, (list, tuple)) or not 0 <= scale <= 1:
@@ -573,7 +573,7 @@ class RandomElasticTransform(GeometricAugmentation):
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         self.scale = factor_pair(self, scale, "scale")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Unpack
 
 from ..core.engine import jnp, lax
 from ..core.op import Tensor
-from ..core.types import Array, LayerOptions, LayerOptionsButName, SeedLike, Tree
+from ..core.types import Array, ImageOptions, LayerOptionsButName, PlainImageOptions, SeedLike, Tree
 from ..ops import image as image_ops
 from ..random import uniform
 from .image_base import BaseImagePreprocessingLayer, Boxes, Frame, Transformation
@@ -104,7 +104,7 @@ class Resizing(Sized):
         fill_value: float = 0.0,
         antialias: bool = False,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(data_format=data_format, **kwargs)
         self._set_size(height, width)
@@ -186,7 +186,7 @@ class CenterCrop(Cropping):
     Array([[5., 6.]], dtype=float32)
     """
 
-    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Unpack[LayerOptions]):
+    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Unpack[ImageOptions]):
         super().__init__(data_format=data_format, **kwargs)
         self._set_size(height, width)
 
@@ -281,7 +281,7 @@ class MaxNumBoundingBoxes(BaseImagePreprocessingLayer):
 
     rowwise = "always"
 
-    def __init__(self, max_number: int, fill_value: int = -1, **kwargs: Unpack[LayerOptions]):
+    def __init__(self, max_number: int, fill_value: int = -1, **kwargs: Unpack[PlainImageOptions]):
         super().__init__(**kwargs)
         self.max_number = count(self, "max_number", max_number)
         self.fill_value = fill_value

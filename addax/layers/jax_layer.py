@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ..core.engine import import_jax, jax, jnp
 from ..core.op import Tensor
 from ..core.seeds import SeedGenerator, make_default_seed
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..core.types import Config, ShapeTree, Tree
+from ..core.types import Config, LayerOptions, ShapeTree, Tree
 from ..core.variable import Variable
 from . import building
 from .calling import Call
@@ -64,7 +64,7 @@ class JaxLayer(Layer):
         state: Tree = None,
         seed: int | None = None,
         native_serialization_platforms: Sequence[str] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ):
         self._takes = _arguments("call_fn", call_fn, _CALL, ("inputs",))
         if init_fn is not None:
@@ -243,6 +243,12 @@ def _arguments(role: str, function: Callable, known: Sequence[str], required: Se
     return found
 
 
+class _FlaxOptions(LayerOptions, total=False):
+    """Keyword arguments of `FlaxLayer` besides those that it names."""
+
+    seed: int | None
+
+
 class FlaxLayer(JaxLayer):
     """Layer of a module of [Flax](https://flax.readthedocs.io) (`flax.linen`).
 
@@ -266,7 +272,11 @@ class FlaxLayer(JaxLayer):
     method: Callable | str | None
 
     def __init__(
-        self, module: Any, method: Callable | str | None = None, variables: dict[str, Any] | None = None, **kwargs: Any
+        self,
+        module: Any,
+        method: Callable | str | None = None,
+        variables: dict[str, Any] | None = None,
+        **kwargs: Unpack[_FlaxOptions],
     ):
         linen = _linen()
         if not isinstance(module, linen.Module):
@@ -288,7 +298,8 @@ class FlaxLayer(JaxLayer):
             return _parted(module.init(rng, inputs, method=method, **flags(True)))
 
         params, state = (None, None) if variables is None else _parted(variables)
-        super().__init__(call_fn, init_fn, params, state, kwargs.pop("seed", None), **kwargs)
+        options: dict[str, Any] = {"seed": None, **kwargs}
+        super().__init__(call_fn, init_fn, params, state, **options)
 
     def get_config(self) -> Config:
         """Returns the config, if the module can be serialized.

@@ -459,6 +459,12 @@ def _tuple(values: Sequence | None) -> tuple | None:
     return None if values is None else tuple(values)
 
 
+class _StringLookupOptions(LayerOptionsButName, total=False):
+    """Keyword arguments of `StringLookup` besides those that it names."""
+
+    oov_method: str  # in configs
+
+
 class StringLookup(IndexLookup):
     """Maps strings to integers by a vocabulary, or back, on the host.
 
@@ -506,7 +512,7 @@ class StringLookup(IndexLookup):
         encoding: str = "utf-8",
         name: str | None = None,
         salt: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[_StringLookupOptions],
     ):
         kwargs.pop("oov_method", None)  # in configs: unknown strings are always hashed
         super().__init__(**arguments_in(locals()))

@@ -10,7 +10,7 @@ from ..core.engine import jax, jnp, lax
 from ..core.op import Tensor
 from ..core.seeds import SeedGenerator, draw_key
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..core.types import Array, Config, LayerOptions, SeedLike
+from ..core.types import Array, Config, ImageOptions, SeedLike
 from ..random import beta, gamma, normal, randint, uniform
 from .calling import call_signature
 from .color_augmentation import (
@@ -108,7 +108,7 @@ class MixUp(BaseImagePreprocessingLayer):
         alpha: float = 0.2,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(data_format=data_format, **kwargs)
         self.alpha = number(self, "alpha", alpha, least=0)
@@ -196,7 +196,7 @@ class CutMix(MixUp):
         factor: Factor = 1.0,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         BaseImagePreprocessingLayer.__init__(self, factor=factor, data_format=data_format, **kwargs)
         self._seeded(seed)
@@ -274,7 +274,7 @@ class RandomErasing(ColorAugmentation):
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         self.scale = factor_pair(self, scale, "scale")
@@ -323,7 +323,7 @@ class Composed(ColorAugmentation):
         interpolation: str,
         seed: int | None,
         data_format: str | None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(factor=factor, data_format=data_format, **kwargs)
         check_value_range(self, value_range)
@@ -396,7 +396,7 @@ class RandAugment(Composed):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         super().__init__(value_range, factor, interpolation, seed, data_format, **kwargs)
         self.num_ops = num_ops
@@ -478,7 +478,7 @@ class AugMix(Composed):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ImageOptions],
     ):
         if not all_ops:
             self.__dict__["_KINDS"] = AugMix._KINDS[:7]

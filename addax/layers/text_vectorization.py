@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from ..core.serialization import deserialize_keras_object, serialize_keras_object
-from ..core.types import ArrayLike, Config, Data
+from ..core.types import ArrayLike, Config, Data, LayerOptionsButName
 from . import adapting, text
 from .building import Shape
 from .encoding import check_mode
 from .host_layer import HostLayer
 from .lookup import MODES, StringLookup, refuse_sparse
+
+
+class _Options(LayerOptionsButName, total=False):
+    """Keyword arguments of `TextVectorization` besides those that it names."""
+
+    vocabulary_size: int  # in configs
 
 
 class TextVectorization(HostLayer):
@@ -73,10 +79,11 @@ class TextVectorization(HostLayer):
         ragged: bool = False,
         encoding: str = "utf-8",
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[_Options],
     ):
-        kwargs.pop("vocabulary_size", None)  # in configs; it follows from the vocabulary
-        super().__init__(name=name, **kwargs)
+        options: dict[str, Any] = {**kwargs}
+        options.pop("vocabulary_size", None)  # it follows from the vocabulary
+        super().__init__(name=name, **options)
         _check_choice("standardize", standardize, tuple(text.STANDARDIZATIONS))
         _check_choice("split", split, text.SPLITS)
         check_mode(self, output_mode, MODES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ..core import tree
 from ..core.dtypes import static_shape
@@ -13,7 +13,7 @@ from ..core.late import late
 from ..core.naming import auto_name
 from ..core.reading import DamagedError
 from ..core.serialization import serialize_keras_object
-from ..core.types import ShapeTree, Tree
+from ..core.types import OlderOptions, PolicyLike, RegularizerLike, ShapeTree, Tree
 from ..layers.calling import Call, call_signature
 from ..layers.host import host_inputs, is_text
 from ..layers.input_layer import InputLayer
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from ..training import guards
 else:  # which building a model doesn't need
     guards = late("addax.training.guards")
+
+
+class _Options(OlderOptions, total=False):
+    """Keyword arguments of `Sequential` besides those that it names."""
+
+    activity_regularizer: RegularizerLike
+    autocast: bool
+    dtype: PolicyLike
 
 
 class Sequential(Model):
@@ -52,7 +60,7 @@ class Sequential(Model):
         layers: Sequence[Layer | KerasTensor] | Layer | None = None,
         trainable: bool = True,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[_Options],
     ):
         Layer.__init__(self, trainable=trainable, name=name, **kwargs)
         self._init_trainer()

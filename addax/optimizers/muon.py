@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from ..core.engine import jnp
 from ..core.types import Array
@@ -13,6 +13,10 @@ from .adam import corrected_rate, moments
 from .base import LearningRate, Optimizer
 from .options import check_number
 from .step import Slots
+
+
+class _NoOptions(TypedDict):
+    """Muon names its keyword arguments; others are an error that says which there are."""
 
 
 class Muon(Optimizer):
@@ -72,7 +76,7 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
-        **kwargs: Any,
+        **kwargs: Unpack[_NoOptions],
     ):
         super().__init__(
             learning_rate,

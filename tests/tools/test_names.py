@@ -32,6 +32,14 @@ def test_signatures_are_keras_own_or_their_difference_is_explained(libraries) ->
     assert len(differ) <= 0.01 * len(libraries[0])
 
 
+def test_keyword_arguments_of_layers_have_types() -> None:
+    """Editors and type checkers know them: `Dense(3, activaton="relu")` is found."""
+    classes = [c for c in vars(importlib.import_module("addax.layers")).values() if isinstance(c, type)]
+    kinds = [p for c in classes for p in inspect.signature(c.__init__).parameters.values() if p.kind is p.VAR_KEYWORD]
+    assert len(kinds) > 50
+    assert [p for p in kinds if not str(p.annotation).startswith("Unpack[")] == []
+
+
 def test_signatures_of_methods_likewise(libraries) -> None:
     assert [n for n in names.method_signatures(*libraries) if names.why(n) is None] == []
 

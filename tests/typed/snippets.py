@@ -53,6 +53,21 @@ layers.Dropout(0.5, sed=1)  # error
 layers.MultiHeadAttention(2, 4, dropot=0.1)  # error
 layers.BatchNormalization(momentm=0.9)  # error
 layers.Flatten(trainable="yes")  # error
+layers.LeakyReLU(alph=0.2)  # error
+keras.Sequential([], nme="mine")  # error
+keras.optimizers.Muon(momentm=0.9)  # error
+keras.callbacks.ReduceLROnPlateau(patince=3)  # error
+assert_type(keras.Sequential([], name="mine", dtype="float16"), keras.Sequential)
+assert_type(keras.callbacks.ReduceLROnPlateau(epsilon=0.1), keras.callbacks.ReduceLROnPlateau)
+layers.AdditiveAttention(score_modes="dot")  # error
+layers.TextVectorization(vocabulary_sizes=10)  # error
+layers.RandomFlip(bounding_boxes_format="xyxy")  # error
+layers.AutoContrast(data_formats="channels_first")  # error
+assert_type(layers.LeakyReLU(alpha=0.2, name="leaky"), layers.LeakyReLU)
+assert_type(layers.StringLookup(oov_method="hash", dtype="int64"), layers.StringLookup)
+assert_type(layers.RandomFlip("horizontal", bounding_box_format="xyxy"), layers.RandomFlip)
+assert_type(layers.AutoContrast(data_format="channels_first", name="a"), layers.AutoContrast)
+assert_type(layers.CutMix(data_format="channels_last", bounding_box_format=None), layers.CutMix)
 layers.MaxPooling2D(stride=2)  # error
 assert_type(layers.Dense(3, name="first", dtype="float16", trainable=False), layers.Dense)
 assert_type(layers.Dense(3, input_shape=(4,)), layers.Dense)
