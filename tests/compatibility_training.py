@@ -327,6 +327,17 @@ def backup_inside_an_epoch(k):
 
 
 @BETTER(
+    "recurrent layers with `stateful=True` in `predict` and `evaluate`",
+    ("begin each batch with states of zeros", gives(True)),
+    ("begin each batch with the states after the one before, as documented", gives(False)),
+)
+def states_in_predict(k):
+    model = k.Sequential([k.Input(batch_shape=(3, 2, 2)), k.layers.GRU(2, stateful=True, bias_initializer="ones")])
+    out = array(model.predict(np.ones((6, 2, 2), "float32"), batch_size=3, verbose=0))
+    return bool(np.allclose(out[:3], out[3:]))
+
+
+@BETTER(
     "`SwapEMAWeights`",
     ("trades arrays with the optimizer, whose averages are the raw weights meanwhile", gives(False)),
     ("the optimizer keeps its averages, so that an early stop can't mix them up", gives(True)),
