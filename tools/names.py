@@ -42,7 +42,7 @@ EXPLAINED_METHODS = {
     "Sequential.call": _HOOK,
     "Trainer.fit": f"{_MORE}: `debug_nans`, `profile`",
     "JAXTrainer.fit": f"{_MORE} by name: `resume`, `debug_nans`, `profile` and limits of the run",
-    "Trainer.compile": f"{_MORE} by name: `missing_labels`, `learning_rate_multipliers`",
+    "Trainer.compile": f"{_MORE} by name: `missing_labels`, `learning_rate_multipliers`, `remat`",
     "Model.save_weights": f"{_MORE}: `objects_to_skip`",
     "Model.summary": f"{_MORE}: `style`, `flops`, `memory`",
     "Rescaling.from_config": "as every layer's",

@@ -276,6 +276,7 @@ class ThreadState(threading.local):
         self.custom_objects: dict[str, Any] = {}  # core.registry: custom_object_scope
         self.safe_mode: bool | None = None  # core.serialization
         self.remat: Any = None  # core.remat: the mode of layers that are being made
+        self.recomputed: frozenset[int] = frozenset()  # training.blocks: ids of the layers that are rematerialized
         self.device: Any = None  # core.device: where new variables are placed
         self.untracked = False  # core.tracking: whether what is assigned to attributes stays somebody else's
         self.symbolic = False  # core.scopes: SymbolicScope

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from . import tree
 from .config import thread
 from .engine import is_jax_array, jax
+from .masks import get_mask, get_masks, set_mask, set_masks
 from .state import StateScope, current_scope
 
 F = TypeVar("F", bound=Callable)
@@ -18,7 +19,7 @@ F = TypeVar("F", bound=Callable)
 def remat(f: F) -> F:
     """Returns `f` with its intermediate values computed again when gradients are.
 
-    Variables that `f` assigns and losses that it adds are as without it.
+    Variables that `f` assigns, losses that it adds and masks are as without it.
 
     Args:
         f: A function of arrays and settings, which may read and assign variables.
@@ -31,17 +32,23 @@ def remat(f: F) -> F:
     def wrapper(*args: object, **kwargs: object) -> object:
         leaves = tree.flatten((args, kwargs))
         arrays = {i: x for i, x in enumerate(leaves) if is_jax_array(x)}  # the others are settings
+        masks = {i: get_mask(x) for i, x in arrays.items()}
         effects: list = []
 
-        def pure(arrays: dict) -> tuple:
+        def pure(arrays: dict, masks: dict) -> tuple:
+            for i, mask in masks.items():  # what is traced anew has lost its mask
+                if mask is not None:
+                    set_mask(arrays[i], mask)
             given, options = tree.pack_sequence_as((args, kwargs), [arrays.get(i, x) for i, x in enumerate(leaves)])
             with StateScope() as scope:
                 out = f(*given, **options)
             variables = list(scope.written.values())
             effects[:] = variables, [owner for owner, _ in scope.added]
-            return out, [scope.values[id(v)] for v in variables], [loss for _, loss in scope.added]
+            values = [scope.values[id(v)] for v in variables]
+            return out, get_masks(out), values, [loss for _, loss in scope.added]
 
-        out, values, losses = jax.checkpoint(pure)(arrays)
+        out, out_masks, values, losses = jax.checkpoint(pure)(arrays, masks)
+        set_masks(out, out_masks)
         variables, owners = effects
         for variable, value in zip(variables, values):
             variable.assign(value)

@@ -290,20 +290,23 @@ class Layer(LayerWeights):
         if self.on_host:
             return host.compute(self, args, kwargs)
         dtype = self.compute_dtype if self.autocast and is_float(self.compute_dtype) else None
-        call = self.call if self._remat is None else self._rematerialized(arguments)
+        remade = self._remat is not None or id(self) in thread.recomputed
+        call = self._rematerialized(arguments) if remade else self.call
         with calling.autocast(dtype), name_scope_once(self.name):
             return call(*args, **kwargs)
 
     def _rematerialized(self, arguments: dict[str, Any]) -> Callable:
-        """Returns `call`, with rematerialization where the `RematScope` that the layer was made in says so."""
-        assert self._remat is not None
+        """Returns `call`, with rematerialization where `compile(remat=)` or the layer's `RematScope` says so."""
+        if self._remat is None:
+            return remat(self.call)
 
         def shapes() -> list[tuple]:
             specs = tree.map_structure(building.as_spec, arguments)
             args, kwargs = call_signature(self).unbind(specs)
             return [t.shape for t in tree.flatten(abstract_call(self.call, args, kwargs))]
 
-        applies = self._remat.applies(self.name, hasattr(self, "activation"), shapes)
+        applies = id(self) in thread.recomputed
+        applies = applies or self._remat.applies(self.name, hasattr(self, "activation"), shapes)
         return remat(self.call) if applies else self.call
 
     def _evaluate(self, arguments: dict[str, Any]) -> Tree:

@@ -6,10 +6,14 @@ import math
 from typing import Any, NamedTuple
 
 from ..core import tracing, tree
+from ..core.config import thread
 from ..core.engine import jax
 from ..core.types import Tree
+from .blocks import recomputed
 from .steps import StepModel
 from .xla import equations, operations
+
+_REMAT = ("remat2", "checkpoint")  # names of the primitive of `jax.checkpoint`
 
 
 class StepCosts(NamedTuple):
@@ -19,11 +23,13 @@ class StepCosts(NamedTuple):
         products: Floating point operations of its matrix products, forward and backward.
         convolutions: Those of its convolutions.
         saved: Bytes of what the forward pass keeps for the backward pass.
+        blocks: Number of the blocks that the backward pass computes again.
     """
 
     products: float
     convolutions: float
     saved: float
+    blocks: int = 0
 
 
 def costs_of_a_step(model: StepModel, rows: int) -> StepCosts | None:
@@ -45,12 +51,15 @@ def costs_of_a_step(model: StepModel, rows: int) -> StepCosts | None:
     def kept(weights: list, others: list, x: Tree) -> Any:
         return jax.vjp(lambda weights: forward(weights, others, x), weights)[1]
 
-    with tracing.lock:
+    with tracing.lock, recomputed(model):
+        blocks = len(thread.recomputed)
         jaxpr = jax.make_jaxpr(forward)(weights, others, x)
         leaves = jax.tree.leaves(jax.eval_shape(kept, weights, others, x))
     of_weights = {(v.shape, v.dtype) for v in weights}
     saved = sum(a.size * a.dtype.itemsize for a in leaves if (a.shape, a.dtype) not in of_weights)
-    return StepCosts(3 * operations(jaxpr), 3 * _of_convolutions(jaxpr), saved)
+    again = [eqn.params["jaxpr"] for eqn, _ in equations(jaxpr) if eqn.primitive.name in _REMAT]
+    products, convolutions = (3 * f(jaxpr) + sum(map(f, again)) for f in (operations, _of_convolutions))
+    return StepCosts(products, convolutions, saved, blocks)
 
 
 def _as_given(model: Any) -> Tree:

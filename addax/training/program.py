@@ -19,6 +19,7 @@ from ..core.lending import Loan, State
 from ..core.ours import is_ours
 from ..core.variable import Variable
 from . import functions
+from .blocks import recomputed
 from .executables import Executable, Function, dict_keys, shared, spec_of
 from .padding import Sizes, can_leave_out, is_rowwise, row_count, valid_rows
 from .specs import merged, take_rows
@@ -75,6 +76,7 @@ class Program:
             self.spread = None
         self.is_builtin = builtin and not self.eager
         self.may_pad = not self.eager and settings.get("pad_batches") and self._can_pad(builtin)
+        recomputed(model, kind)  # raises an error here where the model has no blocks
         self.sizes = Sizes()
         self.checked: set = set()  # shapes and dtypes of data that were found to be right
         self.checked_at = changes.count  # when it was last known to be the model's
@@ -269,7 +271,7 @@ class Program:
             if self.kind == "test":
                 new = [[None] * len(state[0]), *new[1:]]
             return new, self.model._logs_of(new[-1])
-        with valid_rows(valid):
+        with valid_rows(valid), recomputed(self.model, self.kind):
             out, new = self._step(tuple(state), data)
         if self.kind == "predict":
             # None for what stays as it is, or one step would wait for another that does nothing to it.
@@ -279,7 +281,7 @@ class Program:
     def update(self, state: State, data: Any, valid: Any) -> State:
         """The state after a built-in step, for whoever traces it."""
         update = self.model._train_update if self.kind == "train" else self.model._test_update
-        with valid_rows(valid):
+        with valid_rows(valid), recomputed(self.model, self.kind):
             return self.in_place([list(g) for g in update(tuple(state), data)[0]])
 
     def on_batch(self, state: State, data: Any, valid: int | None = None) -> tuple[State, Any]:

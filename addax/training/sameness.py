@@ -104,7 +104,7 @@ def _renamed(value: Any, names: dict[str, str]) -> Any:
 
 def _compile_facts(model: StepModel) -> dict[str, Any]:
     given = model._compile_arguments or {}
-    return {name: _of_objects(value) for name, value in given.items() if name not in ("jit_compile",)}
+    return {name: _of_objects(value) for name, value in given.items() if name not in ("jit_compile", "remat")}
 
 
 def _of_objects(value: Any) -> Any:

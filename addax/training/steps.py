@@ -36,7 +36,7 @@ class StepModel(ModelData, Layer):
         *("stop_training", "stop_evaluating", "stop_predicting", "steps_per_execution", "jit_compile"),
         *("train_function", "test_function", "predict_function"),
     )
-    _about_training = ("compiled", "optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics")
+    _about_training = ("compiled", "optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_recomputes")
     _compiled = ("optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_compile_arguments")
     # An optimizer or a metric given to `compile` is no part of the model: its variables are not the model's.
     _untracked = Layer._untracked | {*_compiled, "history", "_programs", "_prepared_for", "_call"}
@@ -59,6 +59,7 @@ class StepModel(ModelData, Layer):
     _compile_arguments: dict[str, Any] | None
     _programs: dict[str, Any]  # by kind; see `programs`
     _prepared_for: str | None
+    _recomputes: str | None = None  # what training computes again in the backward pass: see `blocks`
 
     def _init_trainer(self) -> None:
         self.compiled = False

@@ -14,6 +14,7 @@ from ..core.types import Data, Logs, Tree
 from ..layers.layer_errors import shortens
 from ..metrics import Mean
 from .arguments import FitArguments, LoopArguments, integer
+from .blocks import check_remat
 from .compile import compiled, holds_metrics, optimizer_for
 from .compile_config import CompileConfig
 from .limits import Limits
@@ -53,6 +54,7 @@ class Trainer(CompileConfig):
         *,
         missing_labels: str = "error",
         learning_rate_multipliers: dict[str, float] | None = None,
+        remat: str | None = None,
     ) -> None:
         """Configures the model for training. Nothing is computed yet.
 
@@ -73,6 +75,8 @@ class Trainer(CompileConfig):
             missing_labels: "mask" leaves labels that are NaN out of losses and metrics; "error" refuses them.
             learning_rate_multipliers: Dict from patterns of variables' paths, `{"encoder/*": 0.1}`, to factors of
                 their learning rate; of several patterns the first counts.
+            remat: "block" computes what is inside each repeated composite layer (a block of a transformer) again in
+                the backward pass instead of keeping it, which takes less memory and more time; None keeps all.
 
         Raises:
             ValueError: A name is unknown (the error suggests another), or an argument is of the wrong kind.
@@ -87,12 +91,14 @@ class Trainer(CompileConfig):
         optimizer = optimizer_for(self, optimizer, auto_scale_loss)
         steps_per_execution = integer("steps_per_execution", steps_per_execution)
         guards.check_compiled(loss, loss_weights, metrics, weighted_metrics, run_eagerly, jit_compile)
+        recomputes = check_remat(remat)
         parts = compiled(loss, loss_weights, metrics, weighted_metrics, check_missing(missing_labels))
         if optimizer is not None and learning_rate_multipliers is not None:
             optimizer.multiply_learning_rates(learning_rate_multipliers)
         # Nothing of the model has changed so far, should an argument be wrong.
         self.optimizer = optimizer
         self._compile_loss, self._compile_metrics = parts
+        self._recomputes = recomputes
         self._loss_tracker = Mean(name="loss")
         self._compile_arguments = {
             "optimizer": optimizer,
@@ -103,9 +109,10 @@ class Trainer(CompileConfig):
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
-            # Keras's `compile`, which files are read by, knows neither.
+            # Keras's `compile`, which files are read by, knows none of these.
             **({} if missing_labels == "error" else {"missing_labels": missing_labels}),
             **({"learning_rate_multipliers": dict(multipliers)} if (multipliers := learning_rate_multipliers) else {}),
+            **({} if remat is None else {"remat": remat}),
         }
         self._reset_programs()
         self.run_eagerly = bool(run_eagerly) or jit_compile is False
