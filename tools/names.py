@@ -41,7 +41,7 @@ EXPLAINED_METHODS = {
     "Model.call": "that of a functional model",
     "Sequential.call": _HOOK,
     "Trainer.fit": f"{_MORE}: `debug_nans`, `profile`",
-    "JAXTrainer.fit": f"{_MORE} by name: `resume`, `debug_nans`, `profile` and limits of the run",
+    "JAXTrainer.fit": f"{_MORE} by name: `resume`, `debug_nans`, `profile`, `micro_batches` and limits of the run",
     "Trainer.compile": f"{_MORE} by name: `missing_labels`, `learning_rate_multipliers`, `remat`",
     "Model.save_weights": f"{_MORE}: `objects_to_skip`",
     "Model.summary": f"{_MORE}: `style`, `flops`, `memory`",

@@ -272,6 +272,8 @@ class ThreadState(threading.local):
         self.call_context: Any = None  # layers.layer: the outermost layer call
         self.probe: Any = None  # training.nans: sees what goes in and out of each layer and op
         self.valid_rows: Any = None  # training.padding: how many rows of the batch are real
+        self.part: Any = None  # training.micro_batches: the part of a batch whose loss is computed
+        self.shard: Any = None  # training.micro_batches: number of the device, where each computes its rows by itself
         self.name_scopes: list[str] = []  # core.naming
         self.custom_objects: dict[str, Any] = {}  # core.registry: custom_object_scope
         self.safe_mode: bool | None = None  # core.serialization

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.config import thread
 from ..core.engine import jax, jnp, lax, promoted
 from ..core.types import Array, DTypeLike
 
@@ -36,11 +37,14 @@ def _positions(shape: tuple[int, ...]) -> Array:
     return total
 
 
-def _hash(key: Array, shape: tuple[int, ...]) -> Array:
+def _hash(key: Array, shape: tuple[int, ...], start: Any = 0) -> Array:
     first = second = jnp.uint32(0x9E3779B9)
     for word in key:
         first, second = second, _mix((second ^ word.astype("uint32")) + first)
-    return _mix(_mix(_positions(shape) ^ first) + second)
+    positions = _positions(shape)
+    if not isinstance(start, int):
+        positions = positions + start
+    return _mix(_mix(positions ^ first) + second)
 
 
 @functools.cache
@@ -64,6 +68,8 @@ def random_bits(key: Array, shape: Sequence[int]) -> Any:
         key = jax.random.key_data(key)
     if not all(isinstance(n, int) for n in shape):  # a symbolic size
         return jax.random.bits(key[:2], shape, "uint32")
+    if thread.shard is not None and shape and shape[0] != 1:  # the rows after those of the devices before this one
+        return _hash(key, shape, thread.shard.astype("uint32") * np.uint32(math.prod(shape) & 0xFFFFFFFF))
     return _compiled()(key, shape)
 
 

@@ -290,14 +290,13 @@ class Layer(LayerWeights):
         if self.on_host:
             return host.compute(self, args, kwargs)
         dtype = self.compute_dtype if self.autocast and is_float(self.compute_dtype) else None
-        remade = self._remat is not None or id(self) in thread.recomputed
-        call = self._rematerialized(arguments) if remade else self.call
+        call = self._rematerialized(arguments) if self._remat or id(self) in thread.recomputed else self.call
         with calling.autocast(dtype), name_scope_once(self.name):
             return call(*args, **kwargs)
 
     def _rematerialized(self, arguments: dict[str, Any]) -> Callable:
         """Returns `call`, with rematerialization where `compile(remat=)` or the layer's `RematScope` says so."""
-        if self._remat is None:
+        if self._remat is None or id(self) in thread.recomputed:
             return remat(self.call)
 
         def shapes() -> list[tuple]:
@@ -305,8 +304,7 @@ class Layer(LayerWeights):
             args, kwargs = call_signature(self).unbind(specs)
             return [t.shape for t in tree.flatten(abstract_call(self.call, args, kwargs))]
 
-        applies = id(self) in thread.recomputed
-        applies = applies or self._remat.applies(self.name, hasattr(self, "activation"), shapes)
+        applies = self._remat.applies(self.name, hasattr(self, "activation"), shapes)
         return remat(self.call) if applies else self.call
 
     def _evaluate(self, arguments: dict[str, Any]) -> Tree:

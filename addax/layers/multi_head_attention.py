@@ -117,9 +117,6 @@ class HeadsOfAttention(Layer):
         if "_dropout_layer" in self.__dict__:
             self._dropout_layer.rate = value
 
-    def _mixes_rows(self, training: bool) -> bool:
-        return training and self.dropout > 0  # the dropout mask depends on the size of the batch
-
     def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         self._check_shapes(query_shape, value_shape, key_shape)

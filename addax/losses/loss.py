@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..core import tree
-from ..core.config import floatx
+from ..core.config import floatx, thread
 from ..core.masks import get_mask
 from ..core.naming import auto_name
 from ..core.op import Tensor, TensorLike
@@ -254,8 +254,17 @@ def reduce_values(
     if reduction == "sum":
         return sum_(values)
     if reduction == "mean_with_sample_weight" and sample_weight is not None:
-        return divide_no_nan(sum_(values), sum_(sample_weight))
+        return _quotient(sum_(values), sum_(sample_weight))
     if mask is not None:  # the mean over valid values; an element of a smaller mask stands for all it is broadcast to
         share = int(np.prod(values.shape)) / max(int(np.prod(mask.shape)), 1)
-        return divide_no_nan(sum_(values), sum_(mask) * share)
+        return _quotient(sum_(values), sum_(mask) * share)
+    if thread.part is not None:
+        thread.part.count = None
     return mean(values)
+
+
+def _quotient(total: Tensor, count: Tensor) -> Tensor:
+    """Returns a mean; a part of a batch is told the count, as the mean of the whole has those of all parts."""
+    if thread.part is not None:
+        thread.part.count = count
+    return divide_no_nan(total, count)

@@ -154,6 +154,7 @@ class FitArguments:
     debug_nans: bool
     resume: Checkpoints | None = None
     limits: Limits = NO_LIMITS
+    micro_batches: int | None = None
 
     @classmethod
     def checked(
@@ -174,6 +175,7 @@ class FitArguments:
         debug_nans: bool,
         resume: str | os.PathLike | Checkpoints | None = None,
         limits: Limits = NO_LIMITS,
+        micro_batches: int | None = None,
     ) -> FitArguments:
         """Returns the arguments as the types of the attributes.
 
@@ -200,6 +202,7 @@ class FitArguments:
             debug_nans=bool(debug_nans),
             resume=None if resume is None else Checkpoints.of(resume),
             limits=limits,
+            micro_batches=None if micro_batches is None else integer("micro_batches", micro_batches),
         )
 
     def validates(self, epoch: int) -> bool:

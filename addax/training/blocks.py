@@ -10,11 +10,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.config import thread
 from ..core.ours import is_ours
 from ..layers.layer import Layer
+
+
+class Savings(NamedTuple):
+    """Ways in which a training step takes less memory.
+
+    Attributes:
+        remat: Argument `remat` of `compile`.
+        parts: Number of the parts of a batch that are computed one after another; None for whole batches.
+    """
+
+    remat: str | None = None
+    parts: int | None = None
 
 
 def check_remat(value: Any) -> str | None:
@@ -77,7 +89,7 @@ def recomputed(model: Any, kind: str = "train") -> AbstractContextManager[None]:
     Raises:
         ValueError: It has no blocks.
     """
-    if model._recomputes is None or kind != "train":
+    if model._savings.remat is None or kind != "train":
         return thread.setting()
     blocks = blocks_of(model)
     if not blocks:
@@ -104,4 +116,4 @@ def _kind(layer: Layer) -> tuple[Hashable, ...]:
     return (cls, *(map(_kind, layer._layers) if is_ours(cls) else ()))
 
 
-__all__ = ["blocks_of", "check_remat", "recomputed"]
+__all__ = ["Savings", "blocks_of", "check_remat", "recomputed"]

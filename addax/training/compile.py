@@ -8,6 +8,7 @@ from .. import losses as losses_module
 from .. import optimizers
 from ..core import tree
 from ..core.abstract import abstract_call
+from ..core.config import thread
 from ..core.masks import get_mask
 from ..core.naming import to_snake_case
 from ..core.ours import is_ours
@@ -165,6 +166,8 @@ class CompiledLoss:
                 if self.missing_labels == "mask":
                     labels, predicted = known_labels(loss, labels, predicted)
                 value = widened(loss(labels, predicted, sample_weight=flat_weight[i]))
+                if thread.part is not None:
+                    value = thread.part.scaled(k, loss.reduction, value)
             except (TypeError, ValueError) as error:
                 error.add_note(f"This is about `loss` {loss.name!r} of {outputs.called(self.names, i)}.")
                 raise

@@ -15,6 +15,12 @@ from .compile import serialized
 from .functions import StepFunctions
 
 
+def unless_default(missing_labels: str, multipliers: dict[str, float] | None, remat: str | None) -> dict[str, Any]:
+    """Returns the arguments of `compile` that Keras's, which files are read by, doesn't know; without the defaults."""
+    given = {"missing_labels": missing_labels, "learning_rate_multipliers": dict(multipliers or {}), "remat": remat}
+    return {name: value for name, value in given.items() if value not in ("error", {}, None)}
+
+
 class CompileConfig(StepFunctions):
     """A model that can be compiled again from a config."""
 

@@ -12,10 +12,11 @@ from ..core.ours import is_ours
 from ..core.types import Data, Tree
 from ..core.warnings import warn
 from ..data.adapt import adapt, is_array_data, split, standardize_arrays
-from ..data.batches import ArrayBatches, Batch, Batches, packed
+from ..data.batches import ArrayBatches, Batch, Batches, count_rows, packed
 from ..data.class_weight import Target, class_weighter
 from . import guards, outputs
 from .arguments import FitArguments, limit_steps
+from .micro_batches import check_parts
 from .prepare import as_spec, prediction_spec, prepare
 from .steps import GROUPS, StepModel
 
@@ -78,6 +79,8 @@ def training_data(
     source = adapt(x, y, sample_weight, class_weight=weighter, **options)
     source.limit = "steps_per_epoch"
     first = checked(model, source)
+    if given.micro_batches is not None:
+        check_parts(model, given.micro_batches, source.batch_size or count_rows(first))
     return given.limits.of_training(source), first
 
 

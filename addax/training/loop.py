@@ -21,6 +21,7 @@ from .evaluation import is_shown, run_test
 from .exclusive import exclusively
 from .limits import put_back
 from .logs import log_names, numpy_logs
+from .micro_batches import in_parts
 from .nans import NanFinder
 from .resuming import SafePoints, Saver, checkpoints_for, streams_at_start
 from .runner import Observer, Runner
@@ -46,7 +47,7 @@ def fit(
         observers: Observers of the dispatches.
     """
     feeding.check_has_optimizer(model)
-    with exclusively(model):
+    with exclusively(model), in_parts(model, given.micro_batches):
         training = prepared(model, x, y, sample_weight, validation_data, given, observers)
         with put_back(model) if given.limits.dev_run else nullcontext():
             return training.run()

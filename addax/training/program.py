@@ -350,4 +350,4 @@ def program_key(model: Any, kind: str) -> tuple:
 
 def surroundings(model: Any, kind: str) -> tuple:
     """Returns what a program depends on besides the variables and the shapes of the data."""
-    return functions.custom_function(model, kind), placement.current()
+    return functions.custom_function(model, kind), placement.current(), kind == "train" and model._savings.parts

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core import placement
-from ..core.engine import jax, jnp
+from ..core.engine import jnp
 from ..core.masks import get_masks, set_masks
 from ..core.state import StateScope
 from ..core.types import Array, Tree
@@ -17,7 +17,9 @@ from ..layers.layer import Layer
 from ..metrics import Mean, Metric
 from ..ops import sum
 from . import padding
+from .blocks import Savings
 from .compile import CompiledLoss, CompileMetrics, widened
+from .micro_batches import gradients
 from .model_data import ModelData
 
 # The groups of variables that each kind of step is given, in the order of Keras's custom steps.
@@ -36,7 +38,7 @@ class StepModel(ModelData, Layer):
         *("stop_training", "stop_evaluating", "stop_predicting", "steps_per_execution", "jit_compile"),
         *("train_function", "test_function", "predict_function"),
     )
-    _about_training = ("compiled", "optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_recomputes")
+    _about_training = ("compiled", "optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_savings")
     _compiled = ("optimizer", "_loss_tracker", "_compile_loss", "_compile_metrics", "_compile_arguments")
     # An optimizer or a metric given to `compile` is no part of the model: its variables are not the model's.
     _untracked = Layer._untracked | {*_compiled, "history", "_programs", "_prepared_for", "_call"}
@@ -59,7 +61,7 @@ class StepModel(ModelData, Layer):
     _compile_arguments: dict[str, Any] | None
     _programs: dict[str, Any]  # by kind; see `programs`
     _prepared_for: str | None
-    _recomputes: str | None = None  # what training computes again in the backward pass: see `blocks`
+    _savings = Savings()
 
     def _init_trainer(self) -> None:
         self.compiled = False
@@ -273,22 +275,11 @@ class StepModel(ModelData, Layer):
 
     def _train_update(self, state: tuple, data: Tree) -> tuple[tuple, dict[str, Any] | None]:
         """Returns the state after a training step, and the logs where `compute_metrics` is overridden."""
-        trainable, non_trainable, optimizer, metrics = state
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-
-        def compute(*args: Any, **kwargs: Any) -> tuple:
-            scaled, found = self.compute_loss_and_updates(*args, **kwargs)
-            return scaled, (found, get_masks(found[1]))  # `value_and_grad` returns arrays without their masks
-
+        trainable, _, optimizer, _ = state
         with call_scope(self):
-            (_, (found, masks)), grads = jax.value_and_grad(compute, has_aux=True)(
-                trainable, non_trainable, metrics, x, y, sample_weight, training=True, optimizer_variables=optimizer
-            )
-            loss, y_pred, non_trainable, metrics = found
-            set_masks(y_pred, masks)
+            grads, non_trainable, metrics, logs = gradients(self, state, data)
             if trainable:  # a model without any still has a loss to report
                 trainable, optimizer = self.optimizer.stateless_apply(optimizer, grads, trainable)
-            metrics, logs = self._updated_metrics(metrics, loss, x, y, y_pred, sample_weight)
         return (trainable, non_trainable, optimizer, metrics), logs
 
     def test_step(self, state: tuple, data: Tree) -> tuple:

@@ -16,7 +16,7 @@ from ..metrics import Mean
 from .arguments import FitArguments, LoopArguments, integer
 from .blocks import check_remat
 from .compile import compiled, holds_metrics, optimizer_for
-from .compile_config import CompileConfig
+from .compile_config import CompileConfig, unless_default
 from .limits import Limits
 from .logs import flat_logs
 from .missing import check_missing
@@ -91,14 +91,13 @@ class Trainer(CompileConfig):
         optimizer = optimizer_for(self, optimizer, auto_scale_loss)
         steps_per_execution = integer("steps_per_execution", steps_per_execution)
         guards.check_compiled(loss, loss_weights, metrics, weighted_metrics, run_eagerly, jit_compile)
-        recomputes = check_remat(remat)
         parts = compiled(loss, loss_weights, metrics, weighted_metrics, check_missing(missing_labels))
+        savings = self._savings._replace(remat=check_remat(remat))
         if optimizer is not None and learning_rate_multipliers is not None:
             optimizer.multiply_learning_rates(learning_rate_multipliers)
         # Nothing of the model has changed so far, should an argument be wrong.
         self.optimizer = optimizer
-        self._compile_loss, self._compile_metrics = parts
-        self._recomputes = recomputes
+        (self._compile_loss, self._compile_metrics), self._savings = parts, savings
         self._loss_tracker = Mean(name="loss")
         self._compile_arguments = {
             "optimizer": optimizer,
@@ -109,10 +108,7 @@ class Trainer(CompileConfig):
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
-            # Keras's `compile`, which files are read by, knows none of these.
-            **({} if missing_labels == "error" else {"missing_labels": missing_labels}),
-            **({"learning_rate_multipliers": dict(multipliers)} if (multipliers := learning_rate_multipliers) else {}),
-            **({} if remat is None else {"remat": remat}),
+            **unless_default(missing_labels, learning_rate_multipliers, remat),
         }
         self._reset_programs()
         self.run_eagerly = bool(run_eagerly) or jit_compile is False
@@ -157,6 +153,7 @@ class Trainer(CompileConfig):
         max_time: float | timedelta | None = None,
         dev_run: bool = False,
         log_every: int | None = None,
+        micro_batches: int | None = None,
     ) -> History:
         """Trains the model.
 
@@ -190,10 +187,11 @@ class Trainer(CompileConfig):
                 training goes on from the last one as if it had never been interrupted.
             limit_batches: Number of batches of each pass over the data (also of validation), or the fraction of them.
             overfit_batches: Number of batches to train on again and again, and to validate with.
-            max_time: Seconds, or a `timedelta`, after which the training ends, with validation and callbacks. With
-                `resume` the next call goes on after the step that was the last.
+            max_time: Seconds, or a `timedelta`, after which the training ends. With `resume` the next call goes on.
             dev_run: Whether to try one step of everything, callbacks included; the model is left as it was.
             log_every: Number of steps between two entries of `History.steps`.
+            micro_batches: Number of equal parts of a batch that a step computes one after another, to take less memory;
+                the gradients are those of the whole batch.
 
         Returns:
             A `History`, whose `history` is a dict from log name to a list with one value per epoch.
@@ -224,6 +222,7 @@ class Trainer(CompileConfig):
             debug_nans=debug_nans,
             resume=resume,
             limits=Limits.checked(limit_batches, overfit_batches, max_time, dev_run, log_every),
+            micro_batches=micro_batches,
         )
         with profiling.profiling(self, profile, callbacks, verbose) as observers:
             return loop.fit(self, x, y, sample_weight, validation_data, given, observers)

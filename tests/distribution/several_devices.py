@@ -363,6 +363,75 @@ def plans() -> None:
     assert not spread.plan(model, 4096, devices="8xH100", memory=1e6).fits
 
 
+def noisy() -> Any:
+    """A model whose layers compute each row alone, with noise of each row's own and losses with counts."""
+    ids = keras.Input((LENGTH,), dtype="int32")
+    h = layers.Embedding(WORDS, 16, mask_zero=True)(ids)
+    h = layers.Dropout(0.2, seed=3)(h + layers.MultiHeadAttention(2, 8, dropout=0.1, seed=4)(h, h))
+    h = layers.GaussianNoise(0.1, seed=5)(layers.LayerNormalization()(h))
+    model = keras.Model(ids, layers.Dense(WORDS, "softmax")(layers.SpatialDropout1D(0.1, seed=6)(h)))
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+class Blocks(keras.Model):
+    """A model of the user's own, of which it isn't known whether it mixes rows: it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = [keras.Sequential([layers.Dense(8), layers.Dropout(0.1, seed=i)]) for i in range(2)]
+        self.out = layers.Dense(3, activation="softmax")
+
+    def call(self, x: Any) -> Any:
+        for block in self.blocks:
+            x = x + block(x - keras.ops.mean(x, axis=0))
+        return self.out(x)
+
+
+def micro_batches() -> None:
+    """Steps in parts are those of one device, and sum gradients once, after the last part."""
+
+    def run(distribution: Any, make: Any, x: Any, y: Any, batch: int, **options: Any) -> tuple[Any, dict, Any]:
+        spread.set_distribution(distribution)
+        keras.utils.set_random_seed(1)
+        model = make()
+        options = {"batch_size": batch, "epochs": 2, "shuffle": False, "verbose": 0, **options}
+        history = model.fit(x, y, **options).history
+        return model, history, model.predict(x[:13], verbose=0)
+
+    def own(remat: str | None = None) -> Any:
+        model = Blocks()
+        model.compile("adam", "sparse_categorical_crossentropy", remat=remat)
+        return model
+
+    many = spread.DataParallel()
+    for watched in ({}, {"callbacks": [Watching()]}):
+        parts = run(many, noisy, IDS, IDS, 32, micro_batches=2, **watched)
+        assert_same(run(None, noisy, IDS, IDS, 32, micro_batches=2, **watched), parts)
+    plain = run(many, noisy, IDS, IDS, 32, callbacks=[Watching()])
+    summed, inside = in_loops(parts[0])
+    assert inside == 0 and 1 <= summed <= in_loops(plain[0])[0] + 1, (summed, inside)  # and the counts of the masks
+    # Layers that mix rows, batches that don't fill the devices, and spread weights: as whole batches are partitioned.
+    for make, x, y, batch in ((mlp, ROWS, LABELS, 64), (noisy, IDS, IDS, 24), (own, ROWS, LABELS, 32)):
+        one = run(None, make, x, y, batch, micro_batches=4)
+        for distribution in (many, spread.FullySharded(small=0)):
+            assert_same(one, run(distribution, make, x, y, batch, micro_batches=4))
+    assert_same(one, run(spread.FullySharded(small=0), lambda: own("block"), ROWS, LABELS, 32, micro_batches=4))
+
+
+def in_loops(model: Any) -> tuple[int, int]:
+    """Number of all-reduces of the step for one batch outside of its loops, and inside of them."""
+    programs = model._programs["train"].executables._programs
+    (text,) = [found.get().as_text() for key, found in programs.items() if key[1].__name__ in ("batch_", "rows_")]
+    bodies = set(re.findall(r"body=%?([\w.-]+)", text))
+    counts = [0, 0]
+    for computation in text.split("\n\n"):
+        name = re.search(r"^(?:ENTRY )?%?([\w.-]+) \(", computation.strip())
+        found = len(re.findall(r" all-reduce(?:-start)?\(", computation))
+        counts[name is not None and name[1] in bodies] += found
+    return counts[0], counts[1]
+
+
 IMAGES = rng.normal(size=(64, 16, 16, 16)).astype("float32")
 
 
@@ -387,7 +456,7 @@ def of_kernels() -> None:
         assert moved["all-reduce"] <= 6, (name, moved)
 
 
-CHECKS = [fast, ways, parts, on_batches, dropout, layouts, born, resumed, plans, of_kernels]
+CHECKS = [fast, ways, parts, on_batches, dropout, layouts, born, resumed, plans, micro_batches, of_kernels]
 
 
 def main() -> None:

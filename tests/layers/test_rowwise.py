@@ -41,6 +41,8 @@ MORE = [
     Case("Attention", {"dropout": 0.5}, [SEQUENCE, SEQUENCE]),
     Case("AdditiveAttention", {}, [SEQUENCE, SEQUENCE]),
     Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, [SEQUENCE, SEQUENCE], splat=True),
+    Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "dropout": 0.5, "seed": 1}, [SEQUENCE, SEQUENCE],
+         splat=True),
     Case("GroupQueryAttention", {"head_dim": 2, "num_query_heads": 2, "num_key_value_heads": 1},
          [SEQUENCE, SEQUENCE], splat=True),
     one("Masking"),
