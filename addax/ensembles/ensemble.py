@@ -21,9 +21,10 @@ from ..data.adapt import adapt, is_array_data, standardize_arrays
 from ..training import loop
 from ..training.arguments import FitArguments, integer
 from .history import EnsembleHistory
+from .lanes import IN_TURN, WAYS
 from .members import Member, callbacks_of
 from .together import Together
-from .ways import IN_TURN, VMAP, WAYS, groups_of, why_apart, why_slower
+from .ways import chosen, groups_of, why_apart
 
 
 class Prediction(NamedTuple):
@@ -47,7 +48,7 @@ class Ensemble:
 
     Args:
         members: The members.
-        way: "vmap", "map", "one after another", or "auto" to choose by the program.
+        way: "vmap", "map", "devices", "one after another", or "auto" to choose by the program.
 
     Attributes:
         members: The members.
@@ -295,13 +296,11 @@ class _Run:
             return IN_TURN, "there is one member" if alone else "no other member has the same architecture"
         if self.asked == IN_TURN:
             return IN_TURN, "as asked"
-        why = why_apart(trainings)
-        if self.asked != "auto":
-            if why:
-                raise ValueError(f"Members can't be trained in one program, as way='{self.asked}' asks for: {why}.")
-            return self.asked, "as asked"
-        why = why or why_slower(trainings[0])
-        return (IN_TURN, why) if why else (VMAP, "a step is small: starting its operations takes a good part of it")
+        if self.asked == "auto":
+            return chosen(trainings)
+        if why := why_apart(trainings):
+            raise ValueError(f"Members can't be trained in one program, as way='{self.asked}' asks for: {why}.")
+        return self.asked, "as asked"
 
     def train(self) -> None:
         """Trains the groups."""
@@ -357,11 +356,12 @@ def ensemble(build: Callable[[], Any], seeds: int | Iterable[int] = 8, way: str 
     Args:
         build: Returns a compiled model. It is called once for each member, under its seed.
         seeds: Number of members, whose seeds are then 0, 1, ..., or the seeds.
-        way: How members of one architecture are trained. "vmap": all in one program, which does the work of all of
-            them in each operation. "map": in one program, one member after the other inside of it, bit for bit as
-            alone. "one after another": a `fit` each, with one compiled program. "auto" takes "vmap" where a step is so
-            small that starting its operations takes a good part of it, and has no convolution on a CPU; else "one after
-            another".
+        way: How members of one architecture are trained. "vmap": together, each operation doing the work of several
+            of them. "map": each by the program of a single `fit`, bit for bit as alone. Both use the cores of a CPU for
+            different members. "devices": spread over several devices. "one after another": a `fit` each, with one
+            compiled program. "auto" takes "devices" where there are several; "vmap" where a step is so small that
+            starting its operations takes a good part of it; "map" where it is small enough for one of several cores of
+            a CPU; else, and for convolutions on a CPU, "one after another".
 
     Returns:
         The `Ensemble`, not trained.

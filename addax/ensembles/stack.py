@@ -1,19 +1,31 @@
-"""Stacks: the variables of members of one architecture as arrays with an axis of members."""
+"""Stacks: the variables of members of one architecture while they are trained together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core import dtypes, lending
 from ..core.engine import fetch, put
-from ..core.lending import Loan, State
+from ..core.lending import Loan
 from ..core.variable import Variable
 from ..training.specs import merged
+from .lanes import Lane
 
 _TESTED = (0, 1, 3)  # the groups of variables that evaluation has, of those that training has
+
+Lanes = list[list[list[Any]]]  # for each lane the values of its members, in groups
+
+
+class _Place(NamedTuple):
+    """Position of a variable's value: lane, group, number in the group, and number of the member in the lane."""
+
+    lane: int
+    group: int
+    position: int
+    number: int
 
 
 class Stack(Loan):
@@ -24,62 +36,77 @@ class Stack(Loan):
 
     Args:
         members: For each member its groups of variables, those of a training program, in the same order.
+        lanes: The lanes of the members. The values of a stacked one have an axis of members.
 
     Attributes:
         size: Number of members, with those that have left it.
+        lanes: The lanes.
     """
 
-    def __init__(self, members: Sequence[Sequence[Sequence[Variable]]]):
+    def __init__(self, members: Sequence[Sequence[Sequence[Variable]]], lanes: Sequence[Lane]):
         super().__init__([[v for group in member for v in group] for member in members])
         self.size = len(members)
+        self.lanes = list(lanes)
         self._left: set[int] = set()
         # By group and position, the members' variables.
         self._columns = [[list(column) for column in zip(*groups)] for groups in zip(*members)]
-        self._places = {
-            id(v): (g, i, k)  # type: ignore[misc]
+        self._found = {
+            id(column[k]): _Place(number, g, i, k - lane.first)
+            for number, lane in enumerate(lanes)
             for g, columns in enumerate(self._columns)
             for i, column in enumerate(columns)
-            for k, v in enumerate(column)
+            for k in lane.members
         }
 
-    def take(self) -> State:
+    def take(self) -> Lanes:  # type: ignore[override]
         with lending.lock:
             before = self._kept[-1][0] if self._kept else None
             state = [
-                [self._stacked(column, None if before is None else before[g][i]) for i, column in enumerate(columns)]
-                for g, columns in enumerate(self._columns)
+                [
+                    [
+                        self._taken(lane, column, None if before is None else before[number][g][i])
+                        for i, column in enumerate(columns)
+                    ]
+                    for g, columns in enumerate(self._columns)
+                ]
+                for number, lane in enumerate(self.lanes)
             ]
-            self._kept[:] = [(state, None)]
+            self._kept[:] = [(state, None)]  # type: ignore[list-item]
             self._begin()
             return state
 
-    def _stacked(self, column: list[Variable], before: Any) -> Any:
-        """The values of a column: those of before, with what was assigned since."""
-        assigned = [k for k, v in enumerate(column) if v._value is not self and k not in self._left]
+    def _taken(self, lane: Lane, column: list[Variable], before: Any) -> Any:
+        """The values of a lane in a column: those of before, with what was assigned since."""
+        assigned = [k for k in lane.members if column[k]._value is not self and k not in self._left]
         if not assigned and before is not None:
             return before
-        first = column[0]
-        partly = before is not None and len(assigned) < self.size - len(self._left)
-        shape = (self.size, *first.shape)
+        if not lane.stacked:  # a copy, as the step takes over its buffer, which others may read
+            return np.array(column[lane.first].held_value())
+        first = column[lane.first]
+        partly = before is not None and len(assigned) < len(lane.members)
+        shape = (lane.slots, *first.shape)
         host = np.array(before) if partly else np.zeros(shape, dtypes.numpy_dtype(first._dtype))
         for k in assigned:
-            host[k] = np.asarray(column[k].held_value())
-        return host
+            host[k - lane.first] = np.asarray(column[k].held_value())
+        if not partly:  # what fills the last device computes as the last member does, and is dropped
+            host[len(lane.members) :] = host[len(lane.members) - 1]
+        return host if lane.mesh is None else put(host, lane.sharding(spread=True))
 
-    def test(self, step: Callable, args: tuple) -> tuple[State, Any]:
+    def test(self, step: Callable, args: tuple) -> tuple[Lanes, Any]:
         """Runs a step of evaluation on `args[0]`, the groups of `tested`; returns them and the logs."""
         new, logs = step(*args)
-        found = [merged(old, values) for old, values in zip(args[0], new)]
-        state = list(self._kept[-1][0])
-        for g, values in zip(_TESTED, found):
-            state[g] = values
-        self._kept[:] = [(state, None)]
+        found = [[merged(*pair) for pair in zip(old, values)] for old, values in zip(args[0], new)]
+        state = [list(lane) for lane in self._kept[-1][0]]
+        for lane, tested in zip(state, found):
+            for g, values in zip(_TESTED, tested):
+                lane[g] = values
+        self._kept[:] = [(state, None)]  # type: ignore[list-item]
         return found, logs
 
     @staticmethod
-    def tested(state: State) -> State:
+    def tested(state: Lanes) -> Lanes:
         """Returns the groups that evaluation is given."""
-        return [state[g] for g in _TESTED]
+        return [[lane[g] for g in _TESTED] for lane in state]
 
     def value_of(self, variable: Any) -> Any:
         with lending.lock:
@@ -91,20 +118,25 @@ class Stack(Loan):
         return put(self._host(variable))
 
     def _host(self, variable: Any) -> np.ndarray:
-        g, i, k = self._places[id(variable)]  # type: ignore[misc]
-        return np.array(np.asarray(self._kept[-1][0][g][i])[k, ...])
+        place = self._found[id(variable)]
+        value = np.asarray(self._kept[-1][0][place.lane][place.group][place.position])
+        return np.array(value[place.number, ...] if self.lanes[place.lane].stacked else value)
 
     def leave(self, members: Sequence[int]) -> None:
         """Gives members their variables back. What is computed for them from now on is dropped."""
         with lending.lock:
-            for g, columns in enumerate(self._columns):
-                values = fetch(self._kept[-1][0][g])
-                for column, stacked in zip(columns, values):
-                    for k in members:
-                        if column[k]._value is self:
-                            column[k].replace_value(np.array(stacked[k, ...]))
+            for lane, state in zip(self.lanes, self._kept[-1][0]):
+                if own := [k for k in members if k in lane.members]:
+                    self._return(lane, own, fetch(state))
             self._left.update(members)
             self.groups = [[column[k] for columns in self._columns for column in columns] for k in self.staying]
+
+    def _return(self, lane: Lane, members: Sequence[int], state: list[list[np.ndarray]]) -> None:
+        for columns, values in zip(self._columns, state):
+            for column, value in zip(columns, values):
+                for k in members:
+                    if column[k]._value is self:
+                        column[k].replace_value(np.array(value[k - lane.first, ...] if lane.stacked else value))
 
     @property
     def staying(self) -> list[int]:
@@ -119,4 +151,4 @@ class Stack(Loan):
                 self._end()
 
 
-__all__ = ["Stack"]
+__all__ = ["Lanes", "Stack"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..training import feeding
 from ..training.exclusive import exclusively
 from ..training.loop import Training
 from ..training.programs import program_of
+from .lanes import MAP, Lane, lanes_of, threads
 from .members import Member
 from .stack import Stack
 from .steps import StackedSteps
@@ -28,29 +30,34 @@ class Together:
     Args:
         members: The members.
         trainings: Their trainings, not begun.
-        way: "vmap" or "map".
+        way: "vmap", "map" or "devices".
         report: Called after each epoch with its number and the logs of the members that are still trained.
     """
 
     def __init__(self, members: Sequence[Member], trainings: Sequence[Training], way: str, report: Report):
         self.members = list(members)
         self.trainings = list(trainings)
+        self.way = way
         self.report = report
-        self.steps = StackedSteps([t.runner for t in trainings], way)
+        lanes = lanes_of(way, len(self.members))
+        self.steps = StackedSteps([t.runner for t in trainings], lanes)
         validations = [t.validation for t in trainings if t.validation is not None]
-        self.validation = StackedSteps(validations, way) if validations else None
+        self.validation = StackedSteps(validations, lanes) if validations else None
         self.given = trainings[0].given
-        self.stack = self._stacked()
+        self.stack = self._stacked(lanes)
         self.live = list(range(len(self.trainings)))  # those that are still trained
+        self.pool: ThreadPoolExecutor | None = None
 
-    def _stacked(self) -> Stack:
-        return Stack([t.runner.program.groups for t in self.trainings])
+    def _stacked(self, lanes: Sequence[Lane]) -> Stack:
+        return Stack([t.runner.program.groups for t in self.trainings], lanes)
 
     def run(self) -> None:
         """Trains all members."""
         with ExitStack() as stack:
             for training in self.trainings:
                 stack.enter_context(exclusively(training.model))
+            if len(self.stack.lanes) > 1 and threads() > 1:
+                self.pool = stack.enter_context(ThreadPoolExecutor(threads(), "addax-member"))
             for member, training in zip(self.members, self.trainings):
                 with member.alone():
                     _begin(training)
@@ -71,14 +78,14 @@ class Together:
                 self.trainings[k].callbacks.on_epoch_begin(epoch)
             self._check_unchanged()
             self._reset_metrics()
-            found = self.steps.epoch(self.stack)
-            if found is None:
+            found = self.steps.epoch(self.stack, self.pool)
+            if not found:
                 feeding.warn_of_end()
                 return
             limited = self.steps.first.limited
             if limited.exhausted:
                 feeding.warn_of_end()
-            logs = _of_members(found)
+            logs = self._of_members(found)
             if self.validation is not None and self.given.validates(epoch):
                 for own, results in zip(logs, self._validate()):
                     own.update({f"val_{name}": value for name, value in results.items()})
@@ -106,10 +113,10 @@ class Together:
         self._reset_metrics()
         for k in self.live:
             self.trainings[k].callbacks.on_test_begin()
-        found = self.validation.epoch(self.stack)
-        if found is None:
+        found = self.validation.epoch(self.stack, self.pool)
+        if not found:
             raise ValueError("The data to evaluate gave no batch.")
-        logs = _of_members(found)
+        logs = self._of_members(found)
         for k in self.live:
             self.trainings[k].callbacks.on_test_end(logs[k])
         return logs
@@ -126,7 +133,8 @@ class Together:
             self.live = [k for k in self.live if k not in stopped]
             for k in stopped:
                 _end(self.trainings[k])
-            if self.live and 2 * len(self.live) <= self.stack.size:
+            # Fewer in a stack are another program; lanes of one member share theirs.
+            if self.live and (2 * len(self.live) <= self.stack.size or self.way == MAP):
                 self._shrink()
 
     def _shrink(self) -> None:
@@ -134,11 +142,21 @@ class Together:
         self.stack.give_back()
         self.trainings = [self.trainings[k] for k in self.live]
         self.members = [self.members[k] for k in self.live]
+        lanes = lanes_of(self.way, len(self.live))
         for steps in (self.steps, self.validation):
             if steps is not None:
-                steps.keep(self.live)
+                steps.keep(self.live, lanes)
         self.live = list(range(len(self.trainings)))
-        self.stack = self._stacked()
+        self.stack = self._stacked(lanes)
+
+    def _of_members(self, found: Sequence[Any]) -> list[dict[str, Any]]:
+        """Returns the logs of each member, on the host: floats, and arrays where a metric has several values."""
+        logs = []
+        for lane, own in zip(self.stack.lanes, fetch([dict(each) for each in found])):
+            for k in range(len(lane.members)):
+                values = {name: np.asarray(v)[k] if lane.stacked else np.asarray(v) for name, v in sorted(own.items())}
+                logs.append({name: float(v) if v.ndim == 0 else np.array(v) for name, v in values.items()})
+        return logs
 
 
 def _begin(training: Training) -> None:
@@ -157,15 +175,6 @@ def _end(training: Training) -> None:
     if model.optimizer is not None and int(model.optimizer.iterations) > 0:
         model.optimizer.finalize_variable_values(model.trainable_weights)
     training.callbacks.on_train_end(training._logs)
-
-
-def _of_members(logs: Any) -> list[dict[str, Any]]:
-    """Returns the logs of each member, on the host: floats, and arrays where a metric has several values."""
-    host = {name: np.asarray(values) for name, values in fetch(dict(logs)).items()}
-    size = len(next(iter(host.values())))
-    return [
-        {name: float(v[k]) if v.ndim == 1 else np.array(v[k]) for name, v in sorted(host.items())} for k in range(size)
-    ]
 
 
 __all__ = ["Together"]

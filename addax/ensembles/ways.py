@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.placement import current
+from ..core.engine import jax
+from ..core.placement import current, platform
 from ..data.batches import ArrayBatches, packed
 from ..training.device_loops import loop_length, why_off, why_slow
 from ..training.executables import first_difference
@@ -14,13 +15,16 @@ from ..training.plans import fits_on_device
 from ..training.program import Program
 from ..training.specs import batch_spec
 from ..training.xla import overhead_and_work
+from .lanes import DEVICES, IN_TURN, MAP, VMAP, lanes_of, threads
 
-VMAP, MAP, IN_TURN = "vmap", "map", "one after another"
-WAYS = (VMAP, MAP, IN_TURN)
-
-# Seconds of computing, to one of starting operations, up to which one program for all members is the faster. Measured
-# with `python -m benchmarks.ensembles` on a CPU: at 0.2 to 1.1 it takes 0.45 to 0.9 of the time of fits, at 10 more.
+# Seconds of computing, to one of starting operations, up to which one program for several members is the faster.
+# Measured with `python -m benchmarks.ensembles` on one core of a CPU: at 0.2 to 1.1 it takes 0.45 to 0.9 of the time of
+# fits, at 10 more.
 _SMALL = 1.5
+
+# Seconds of computing up to which a step doesn't use several cores well by itself. Two threads with a program each take
+# half of the time at 0.0015 (256 units, 64 rows), and as long as one at 0.005.
+_OF_ONE_CORE = 0.003
 
 
 def groups_of(trainings: Sequence[Training]) -> list[list[int]]:
@@ -89,20 +93,31 @@ def why_apart(trainings: Sequence[Training]) -> str:
     return ""
 
 
-def why_slower(training: Training) -> str:
-    """Returns why steps of several members in one program would take longer; empty where they don't.
+def chosen(trainings: Sequence[Training]) -> tuple[str, str]:
+    """Returns the way that serves the trainings of one group best, and why.
 
     Args:
-        training: The training of one of the members.
+        trainings: The trainings, not begun; at least two.
     """
-    program, source = training.runner.program, training.runner.source
-    batch = packed(source.peek())
-    size = source.batch_size or 1
-    state = program.state_spec()
-    if not loop_length(program, state, batch, size, False):
-        return why_slow(program)
+    if why := why_apart(trainings):
+        return IN_TURN, why
+    program, source = trainings[0].runner.program, trainings[0].runner.source
+    batch, size, state = packed(source.peek()), source.batch_size or 1, program.state_spec()
+    loops = loop_length(program, state, batch, size, False) > 0
+    count, cores = len(trainings), threads()
+    if jax.local_device_count() > 1 and (
+        loops or platform() != "cpu"
+    ):  # virtual devices of a CPU share what large steps use whole
+        used = lanes_of(DEVICES, count)[0].mesh.size
+        return DEVICES, f"{used} devices compute at the same time, and send each other nothing"
+    if not loops:
+        return IN_TURN, why_slow(program)
     overhead, work = overhead_and_work(program.trace_step(state, batch_spec(batch, size)).jaxpr)
-    return "" if work <= _SMALL * overhead else "a step is large enough to keep the device busy"
+    if work <= _SMALL * overhead:
+        return VMAP, "a step is small: starting its operations takes a good part of it"
+    if cores > 1 and work <= _OF_ONE_CORE:
+        return MAP, f"a step is small enough for one core, and {min(cores, count)} cores compute at the same time"
+    return IN_TURN, "a step is large enough to keep the device busy"
 
 
-__all__ = ["IN_TURN", "MAP", "VMAP", "WAYS", "groups_of", "why_apart", "why_slower"]
+__all__ = ["chosen", "groups_of", "why_apart"]

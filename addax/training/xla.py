@@ -11,7 +11,7 @@ from ..core import config as settings
 from ..core.engine import jax
 from ..core.placement import platform
 
-_CONVOLUTIONS = ("conv_general_dilated", "conv_transpose")
+CONVOLUTIONS = ("conv_general_dilated", "conv_transpose")
 
 # By default XLA:CPU gives single products, sums and convolutions to a library (YNNPACK). Its sums are several times as
 # fast as XLA's and its convolutions half as fast; which products are faster depends on their size.
@@ -31,7 +31,7 @@ def compiler_options(jaxpr: Any, kind: str, rows: int) -> dict[str, Any]:
     """
     if platform() != "cpu" or not settings.get("compiler_options") or not options_are_known():
         return {}
-    if has_primitive(jaxpr, *_CONVOLUTIONS):
+    if has_primitive(jaxpr, *CONVOLUTIONS):
         return {_LIBRARY: _PRODUCTS_AND_SUMS if kind == "train" else _SUMS}
     if kind != "train" and has_primitive(jaxpr, "depthwise_conv"):
         # Where no gradient needs what is summed, the library would take shifted products into its sums.
@@ -64,7 +64,7 @@ def no_loop(jaxpr: Any, passes: int) -> str:
     """
     if platform() != "cpu":
         return ""
-    if has_primitive(jaxpr, *_CONVOLUTIONS):
+    if has_primitive(jaxpr, *CONVOLUTIONS):
         return "convolutions don't run well in loops on CPUs"
     return "large steps gain nothing from a loop on CPUs" if operations(jaxpr) > passes * _LARGE else ""
 

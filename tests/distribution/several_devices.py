@@ -456,7 +456,53 @@ def of_kernels() -> None:
         assert moved["all-reduce"] <= 6, (name, moved)
 
 
-CHECKS = [fast, ways, parts, on_batches, dropout, layouts, born, resumed, plans, micro_batches, of_kernels]
+def ensembles() -> None:
+    """Members over devices: as alone, with no transfer in the steps, whatever their number; callbacks by member."""
+
+    def convolution() -> Any:
+        model = keras.Sequential([keras.Input((8,)), layers.Reshape((8, 1)), layers.Conv1D(2, 3), layers.Flatten()])
+        model.add(layers.Dense(3, activation="softmax"))
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    def stop(number: int) -> list:
+        def end(epoch: int, logs: Any) -> None:
+            members[number].stop_training = number == 2 and epoch == 0
+
+        return [keras.callbacks.LambdaCallback(on_epoch_end=end)]
+
+    options = {"batch_size": 30, "epochs": 2, "verbose": 0, "validation_split": 0.2}
+    # 10 and 9 members are two a device on 5 of them, the last device of 9 with one that is dropped.
+    cases = ((mlp, 10, "auto", 5), (mlp, 9, "devices", 5), (mlp, 3, "auto", 3), (convolution, 9, "devices", 5))
+    for make, count, way, devices in cases:
+        members = keras.ensemble(make, count, way=way)
+        history = members.fit(ROWS, LABELS, callbacks=stop, **options)
+        assert members.way == "devices", members.why
+        if way == "auto":
+            assert members.why == f"{devices} devices compute at the same time, and send each other nothing"
+        assert [len(h.epoch) for h in history] == [1 if k == 2 else 2 for k in range(count)]
+        executables = members[0]._programs["train"].executables
+        programs = [program.get() for program in executables._programs.values()]
+        for program in programs:
+            text = program.as_text()
+            assert not re.search(r"(all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute)", text)
+        layouts_ = [sharding for program in programs for sharding in _leaves(program.input_shardings)]
+        assert devices in {len(sharding.device_set) for sharding in layouts_}
+        for k in (0, 2, count - 1):
+            keras.utils.clear_session()
+            keras.utils.set_random_seed(k)
+            alone = make()
+            alone.fit(ROWS, LABELS, **{**options, "epochs": 1 if k == 2 else 2})
+            np.testing.assert_allclose(history[k].history["val_loss"], alone.history.history["val_loss"], rtol=1e-5)
+            for one, two in zip(members[k].get_weights(), alone.get_weights()):
+                np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def _leaves(tree: Any) -> list:
+    return jax.tree.leaves(tree, is_leaf=lambda a: isinstance(a, jax.sharding.Sharding))
+
+
+CHECKS = [fast, ways, parts, on_batches, dropout, layouts, born, resumed, plans, micro_batches, of_kernels, ensembles]
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import numpy as np
@@ -281,7 +282,7 @@ def test_ways_are_chosen_by_the_program(capsys):
         return model
 
     def wide():
-        return build(units=600)
+        return build(units=60_000)
 
     class Each(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -297,6 +298,32 @@ def test_ways_are_chosen_by_the_program(capsys):
         ensemble.fit(X[..., None] if make is convolution else X, Y, callbacks=callbacks, **options)
         assert (ensemble.way, ensemble.why) == ("one after another", why)
         assert f"2 members, one after another: {why}." in capsys.readouterr().out
+
+
+def test_a_step_for_one_core_is_shared_out_among_the_cores():
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    ensemble = keras.ensemble(lambda: build(units=600), 2)
+    ensemble.fit(X, Y, **{**FIT, "epochs": 0})
+    assert ensemble.way == ("map" if cores > 1 else "one after another")
+
+
+@pytest.mark.parametrize("way", ["vmap", "map"])
+def test_members_that_stop_leave_their_lane(way):
+    """One of three stops: the others go on as they would without it."""
+    options = {**FIT, "epochs": 4}
+
+    def stop(number):
+        def end(epoch, logs):
+            if (number, epoch) == (1, 1):
+                ensemble[1].stop_training = True
+
+        return [LambdaCallback(on_epoch_end=end)]
+
+    ensemble = keras.ensemble(build, 3, way=way)
+    history = ensemble.fit(X, Y, callbacks=stop, **options)
+    assert [len(h.epoch) for h in history] == [4, 2, 4]
+    for seed, epochs in enumerate((4, 2, 4)):
+        assert_same(ensemble[seed], alone(seed, **{**options, "epochs": epochs}), exactly=way == "map")
 
 
 def test_an_interrupted_training_leaves_models_that_can_be_used():
@@ -329,7 +356,7 @@ def test_mistakes():
     ):
         with pytest.raises(ValueError, match=text):
             keras.ensemble(make, 2)
-    with pytest.raises(ValueError, match="`way` must be 'auto' or one of 'vmap', 'map', 'one after another'"):
+    with pytest.raises(ValueError, match="`way` must be 'auto' or one of 'vmap', 'map', 'devices', 'one after"):
         keras.ensemble(build, 2, way="pmap")
     with pytest.raises(ValueError, match="needs at least one member"):
         Ensemble([])
