@@ -68,6 +68,20 @@ def _copy(x: Any) -> Any:
     return copy
 
 
+def unchanging(x: np.ndarray, dtype: Any) -> np.ndarray:
+    """An array of some dtype that nobody can write to: a copy, but of one whose memory is `bytes`, which never change.
+
+    >>> read = np.frombuffer(b"abcd", "uint8")
+    >>> unchanging(read, "uint8") is read, unchanging(read.copy(), "uint8") is read
+    (True, False)
+    """
+    memory: Any = x
+    while type(memory) is np.ndarray:
+        memory = memory.base
+    is_fixed = type(memory) is bytes and x.dtype == dtype and x.flags.c_contiguous and x.dtype.isnative
+    return x if is_fixed else np.array(x, dtype)
+
+
 def as_numbers(x: Any) -> np.ndarray:
     """`x` as a NumPy array of numbers or bools.
 

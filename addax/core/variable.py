@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, lending
-from .buffers import as_numbers
+from .buffers import as_numbers, unchanging
 from .changes import changes
 from .config import thread
 from .engine import enable_float64, is_jax_array, is_loaded, is_tracer, jax, jnp
@@ -265,7 +265,7 @@ class Variable(TensorOperators[Array]):
             value = jnp.array(value, self._dtype, copy=True)
             self._value = value if self._placement is None else put_as(value, self._placement)
         else:
-            self._value = np.array(value, dtypes.numpy_dtype(self._dtype))
+            self._value = unchanging(value, dtypes.numpy_dtype(self._dtype))
         self._initializer = None
         return self._value
 

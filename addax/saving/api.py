@@ -17,7 +17,7 @@ from ..optimizers import Optimizer
 from . import archive, legacy, orbax, remote, safetensors, weights
 from .atomic import claim, remove, replacing
 from .formats import kind_of
-from .hdf5 import Reader, ShardedWriter, Writer, open_h5, shard_name, shards_of
+from .hdf5 import Library, Reader, ShardedWriter, Writer, open_h5, shard_name, shards_of
 from .loadable import check_loadable
 
 PathLike = str | os.PathLike
@@ -344,21 +344,15 @@ def _read_weights(
         )
     _check_built(model, "loading weights into")
     if kind == "hdf5":
-        with open_h5(filepath, "r") as file:
-            if legacy.is_legacy(file):
-                if skip:
-                    raise ValueError(
-                        f"`objects_to_skip` only supports loading '.weights.h5' files. Received: {filepath}"
-                    )
-                legacy.load_weights(model, file, skip_mismatch, by_name)
-                return
+        _read_hdf5(model, filepath, skip_mismatch, by_name, skip)
+        return
     if by_name:
-        raise ValueError(f"`by_name` only supports loading legacy '.h5' or '.hdf5' files. Received: {filepath}")
+        raise ValueError(_NOT_BY_NAME.format(filepath))
     if kind in ("archive", "folder"):
-        with archive.opened(filepath) as folder:
-            if not os.path.exists(os.path.join(folder, archive.WEIGHTS)):
+        with archive.opened(filepath) as opened:
+            if opened.weights is None:
                 raise DamagedError(f"{filepath} has no member `{archive.WEIGHTS}`, so there are no weights to load.")
-            archive.read_weights(model, folder, skip_mismatch, skip)
+            archive.read_weights(model, opened, skip_mismatch, skip)
         return
     if kind == "orbax":
         if skip:
@@ -368,6 +362,25 @@ def _read_weights(
     opener = safetensors.Reader if kind == "safetensors" else Reader
     with opener(filepath) as reader:
         weights.load(model, reader, None, skip_mismatch, skip)
+
+
+def _read_hdf5(
+    model: Layer, filepath: str, skip_mismatch: bool, by_name: bool, skip: Sequence[Layer | Optimizer]
+) -> None:
+    """Reads weights from an HDF5 file of Keras 3, or of an older one."""
+    with Reader(filepath) as reader:
+        opened = reader.files[0]
+        if isinstance(opened, Library) and legacy.is_legacy(opened.file):
+            if skip:
+                raise ValueError(f"`objects_to_skip` only supports loading '.weights.h5' files. Received: {filepath}")
+            legacy.load_weights(model, opened.file, skip_mismatch, by_name)
+            return
+        if by_name:
+            raise ValueError(_NOT_BY_NAME.format(filepath))
+        weights.load(model, reader, None, skip_mismatch, skip)
+
+
+_NOT_BY_NAME = "`by_name` only supports loading legacy '.h5' or '.hdf5' files. Received: {}"
 
 
 def _is_path(value: PathLike | BinaryIO) -> TypeGuard[PathLike]:

@@ -11,8 +11,8 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from contextlib import ExitStack, contextmanager
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from ..compat.configs import is_old
 from ..compat.training import present_archive
@@ -26,6 +26,7 @@ from ..version import KERAS_API_VERSION, __version__
 from . import weights
 from .atomic import replacing, replacing_folder
 from .hdf5 import OlderReader, Reader, Writer
+from .stored import StoredMember
 
 METADATA, CONFIG, WEIGHTS, ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets"
 
@@ -97,9 +98,9 @@ def read(
         compile: Whether to compile the model if the saved one was compiled.
         safe_mode: Whether to refuse code in the config.
     """
-    with opened(file) as folder, custom_object_scope(custom_objects or {}):
-        model = model_of(read_config(folder), compile, safe_mode)
-        read_weights(model, folder)
+    with opened(file) as archive, custom_object_scope(custom_objects or {}):
+        model = model_of(read_config(archive.folder), compile, safe_mode)
+        read_weights(model, archive)
     return model
 
 
@@ -159,35 +160,59 @@ def read_member(folder: str, name: str) -> Any:
 
 
 def read_weights(
-    model: Layer, folder: str, skip_mismatch: bool = False, skip: Sequence[Layer | Optimizer] = ()
+    model: Layer, archive: Archive, skip_mismatch: bool = False, skip: Sequence[Layer | Optimizer] = ()
 ) -> None:
     """Reads the arrays and assets of an opened archive into a model.
 
     Args:
         model: A built model of the same structure.
-        folder: The folder of the archive.
+        archive: The archive.
         skip_mismatch, skip: See `weights.load`.
 
     Raises:
         ValueError: The arrays do not fit.
     """
-    path = os.path.join(folder, WEIGHTS)
-    if not os.path.exists(path):
+    if archive.weights is None:
         if not model.weights:
             return
         raise DamagedError(
             f"There is no member `{WEIGHTS}`, but model '{model.name}' has weights: "
             f"{[v.path for v in model.weights][:5]}."
         )
-    version = _version(folder)
+    version = _version(archive.folder)
     old = version is not None and is_old(version)
-    with OlderReader(path, getattr(model, "optimizer", None)) if old else Reader(path) as reader:
-        weights.load(model, reader, os.path.join(folder, ASSETS), skip_mismatch, skip)
+    file = archive.checked()
+    with OlderReader(file, getattr(model, "optimizer", None)) if old else Reader(file) as reader:
+        weights.load(model, reader, os.path.join(archive.folder, ASSETS), skip_mismatch, skip)
+
+
+class Archive(NamedTuple):
+    """An archive that is open for reading.
+
+    Args:
+        folder: The folder that it was unpacked to, or that it is.
+        weights: Path of the file of arrays, or the member itself where it can be read in the archive; None if there
+            is none.
+    """
+
+    folder: str
+    weights: str | BinaryIO | None
+
+    def checked(self) -> str | BinaryIO:
+        """Returns the file of arrays, which must exist.
+
+        Raises:
+            ValueError: It is damaged.
+        """
+        assert self.weights is not None
+        if isinstance(self.weights, StoredMember):
+            self.weights.check()
+        return self.weights
 
 
 @contextmanager
-def opened(file: str | BinaryIO, arrays: bool = True) -> Iterator[str]:
-    """Unpacks an archive to a temporary folder; a folder is returned itself.
+def opened(file: str | BinaryIO, arrays: bool = True) -> Iterator[Archive]:
+    """Opens an archive or a folder. Members are unpacked to a temporary folder, unless they can be read in the archive.
 
     Args:
         file: Path of a `.keras` file or folder, or a binary file open for reading.
@@ -197,25 +222,39 @@ def opened(file: str | BinaryIO, arrays: bool = True) -> Iterator[str]:
         ValueError: It is no `.keras` file.
     """
     if isinstance(file, str) and os.path.isdir(file):
-        yield file
+        path = os.path.join(file, WEIGHTS)
+        yield Archive(file, path if os.path.exists(path) else None)
         return
-    try:
-        archive = zipfile.ZipFile(file)
-    except zipfile.BadZipFile as error:
-        raise ValueError(
-            f"Not a `.keras` file: {file} is not a zip archive, or only a part of one was copied. ({error})"
-        ) from error
-    with archive, tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        binary: BinaryIO = stack.enter_context(open(file, "rb")) if isinstance(file, str) else file
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(binary))
+        except zipfile.BadZipFile as error:
+            raise ValueError(
+                f"Not a `.keras` file: {file} is not a zip archive, or only a part of one was copied. ({error})"
+            ) from error
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         members = archive.namelist()
         _check_members(archive)
         if CONFIG not in members:
             raise ValueError(
                 f"Not a `.keras` file: the archive {file} has no member `{CONFIG}`. It has {members[:10]}."
             )
+        found: str | BinaryIO | None = None
+        if arrays and WEIGHTS in members:
+            found = target = os.path.join(folder, WEIGHTS)
+            info = archive.getinfo(WEIGHTS)
+            # A file that somebody else has opened may be none of the system's.
+            if isinstance(file, str) and info.compress_type == zipfile.ZIP_STORED and hasattr(os, "pread"):
+                with _damaged(WEIGHTS):
+                    member = StoredMember(archive, info, binary.fileno(), target)
+                    found = cast(BinaryIO, stack.enter_context(member))
+            else:
+                _extract(archive, WEIGHTS, folder)
         for name in members:
-            if name in (METADATA, CONFIG) or (arrays and (name == WEIGHTS or name.startswith(f"{ASSETS}/"))):
+            if name in (METADATA, CONFIG) or (arrays and name.startswith(f"{ASSETS}/")):
                 _extract(archive, name, folder)
-        yield folder
+        yield Archive(folder, found)
 
 
 _MAX_MEMBERS = 100_000
@@ -262,8 +301,14 @@ def _extract(archive: zipfile.ZipFile, name: str, folder: str) -> None:
     target = os.path.join(folder, *name.split("/"))
     os.makedirs(os.path.dirname(target), exist_ok=True)
     # Reading to the end also checks the member's checksum, and that it isn't longer than the table says.
+    with _damaged(name), archive.open(name) as source, open(target, "wb") as out:
+        shutil.copyfileobj(source, out, 1 << 20)
+
+
+@contextmanager
+def _damaged(name: str) -> Iterator[None]:
+    """Names the member in errors about damage."""
     try:
-        with archive.open(name) as source, open(target, "wb") as out:
-            shutil.copyfileobj(source, out, 1 << 20)
+        yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DamagedError(f"The member {name!r} of the archive is damaged: {error}") from error

@@ -37,13 +37,13 @@ def load_config(filepath: str) -> Any:
 def _config_in(filepath: str) -> Any:
     kind = kind_of(filepath)
     if kind == "hdf5":
-        with open_h5(filepath, "r") as opened:
-            return legacy.present_config(opened)
+        with open_h5(filepath, "r") as file:
+            return legacy.present_config(file)
     if kind == "orbax":
         return orbax.Checkpoint(filepath).config()
     if kind in ("archive", "folder"):
-        with archive.opened(filepath, arrays=False) as folder:
-            return archive.read_config(folder)
+        with archive.opened(filepath, arrays=False) as opened:
+            return archive.read_config(opened.folder)
     if kind == "safetensors":
         raise ValueError(f"{filepath} holds weights without a config.")
     with open(filepath, encoding="utf-8") as file:

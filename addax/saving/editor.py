@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..core.reading import reading
+from ..core.reading import DamagedError, reading
 from ..core.types import ArrayLike, Config
 from ..layers.layer import Layer
 from . import archive, weights
@@ -54,9 +54,12 @@ class KerasFileEditor:
 
     def _open(self, path: str) -> None:
         if path.endswith(".keras"):
-            with archive.opened(path) as folder:
+            with archive.opened(path) as opened:
+                folder = opened.folder
                 self.config, self.metadata = (_json(folder, name) for name in (archive.CONFIG, archive.METADATA))
-                self._read(os.path.join(folder, archive.WEIGHTS))
+                if opened.weights is None:
+                    raise DamagedError(f"There is no member `{archive.WEIGHTS}`.")
+                self._read(opened.checked())
             if self.metadata is not None:
                 print(
                     f"Saved with Keras {self.metadata.get('keras_version')} - date: {self.metadata.get('date_saved')}"
@@ -64,10 +67,11 @@ class KerasFileEditor:
         else:
             self._read(path)
 
-    def _read(self, path: str) -> None:
+    def _read(self, path: str | BinaryIO) -> None:
         with Reader(path) as reader:
             for place in reader.left():
                 self._at(place, make=True).update(reader.get(place))
+            reader.check()
 
     def _at(self, path: str, make: bool = False) -> dict[str, Any]:
         """Returns the dict of the object at `path`; raises ValueError where there is none."""

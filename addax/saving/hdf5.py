@@ -19,7 +19,9 @@ import numpy as np
 from ..compat import paths
 from ..core.dtypes import numpy_dtype, standardize_dtype
 from ..core.reading import MAX_JSON, DamagedError, read_json, short
-from .hdf5_layout import check_packed, check_structures
+from .hdf5_layout import MAX_LEVELS, MAX_OBJECTS, check_packed, check_structures
+from .hdf5_plain import Plain
+from .stored import StoredMember
 
 # A group has the arrays of one object (a layer, an optimizer), in `<path of the object>/vars`.
 Arrays = dict[str, np.ndarray]
@@ -36,10 +38,15 @@ def open_h5(file: str | os.PathLike | BinaryIO, mode: str) -> Any:
         ValueError: The file is no HDF5 file, or damaged.
         FileNotFoundError: The file does not exist.
     """
-    import h5py
-
     if mode == "r":
         check_structures(file, _name(file))
+    return _open(file, mode)
+
+
+def _open(file: str | os.PathLike | BinaryIO, mode: str) -> Any:
+    """Opens a file whose structures have been checked."""
+    import h5py
+
     try:
         opened = h5py.File(file, mode)
     except OSError as error:
@@ -53,10 +60,6 @@ def open_h5(file: str | os.PathLike | BinaryIO, mode: str) -> Any:
             opened.close()
             raise
     return opened
-
-
-_MAX_OBJECTS = 1_000_000
-_MAX_LEVELS = 64
 
 
 def check_groups(file: Any) -> None:
@@ -79,8 +82,8 @@ def check_groups(file: Any) -> None:
         while stack:
             group, path, level = stack.pop()
             count += group.get_num_objs()
-            if count > _MAX_OBJECTS:
-                raise DamagedError(f"The HDF5 file {name} has more than {_MAX_OBJECTS} objects.")
+            if count > MAX_OBJECTS:
+                raise DamagedError(f"The HDF5 file {name} has more than {MAX_OBJECTS} objects.")
             for key in group:
                 place = f"{path}/{key.decode('utf-8', 'replace')}"
                 about = h5py.h5g.get_objinfo(group, key, follow_link=False)
@@ -89,7 +92,7 @@ def check_groups(file: Any) -> None:
                     link = _LINKS.get(group.links.get_info(key).type, "an object that is neither group nor array")
                     raise DamagedError(f"Not allowed: H5 file with {link} (at '{place}' in {name})")
                 if about.type == h5py.h5g.GROUP:
-                    if about.objno in seen or level > _MAX_LEVELS:
+                    if about.objno in seen or level > MAX_LEVELS:
                         raise DamagedError(
                             f"The group '{place}' of the HDF5 file {name} is in a loop, or linked twice."
                         )
@@ -323,6 +326,75 @@ def _write(group: Any, key: str, value: np.ndarray) -> None:
         group[key] = value
 
 
+class Library:
+    """An open HDF5 file that the HDF5 library reads.
+
+    Args:
+        file: The file, as `open_h5` returns it.
+    """
+
+    def __init__(self, file: Any):
+        self.file = file
+
+    def names(self) -> list[str]:
+        """Returns the names in the root."""
+        return list(self.file)
+
+    def read(self, path: str, budget: Budget) -> Arrays | None:
+        """Returns the arrays in a group, also those in groups inside; None if there is no such group.
+
+        Args:
+            path: Path of the group.
+            budget: How much may be read.
+
+        Raises:
+            ValueError: The file is damaged.
+        """
+        group = follow(self.file, path)
+        return None if group is None else _read_all(group, budget)
+
+    def objects(self) -> Iterator[tuple[str, bool]]:
+        """Yields the path of each group and array, and whether it is an array."""
+        import h5py
+
+        found: list[tuple[str, bool]] = []
+        self.file.visititems(lambda name, item: found.append((name, isinstance(item, h5py.Dataset))))
+        yield from found
+
+    def check(self) -> None:
+        """Does nothing: the library has the file locked."""
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.file.close()
+
+
+def open_arrays(file: str | os.PathLike | BinaryIO) -> Library | Plain:
+    """Opens an HDF5 file to read its arrays: by their places where all are stored plainly, else by the HDF5 library.
+
+    Args:
+        file: Path, or a binary file.
+
+    Raises:
+        ValueError: The file is no HDF5 file, or damaged.
+        FileNotFoundError: The file does not exist.
+    """
+    is_path = isinstance(file, (str, os.PathLike))
+    opened: BinaryIO = open(file, "rb") if is_path else file  # type: ignore[arg-type, assignment]  # noqa: SIM115
+    tree = None
+    try:
+        # The path is opened once: another process may replace the file between two times.
+        tree = check_structures(opened, _name(file))
+        if tree is not None and "model_weights" not in tree:
+            return Plain(opened, tree, is_path)
+    finally:
+        if is_path and tree is None:
+            opened.close()
+    if isinstance(file, StoredMember):  # the library is given a copy, which stays as it was checked
+        return open_arrays(file.unpack())
+    return Library(_open(file, "r"))
+
+
 class Reader:
     """Reads groups from one HDF5 file, or from the shards that an index lists.
 
@@ -334,12 +406,12 @@ class Reader:
         names = [file]
         if isinstance(file, (str, os.PathLike)) and str(file).endswith(".json"):
             names = list(_shards(str(file)))
-        self.files = [open_h5(name, "r") for name in names]
+        self.files = [open_arrays(name) for name in names]
         self.taken: set[str] = set()
         self.renamed: dict[str, str] = {}  # paths of objects -> their groups, where these are called otherwise
         for opened in self.files:
-            if any("\\" in name for name in opened):  # written on Windows
-                self.renamed.update((name.replace("\\", "/"), name) for name in opened)
+            if any("\\" in name for name in opened.names()):  # written on Windows
+                self.renamed.update((name.replace("\\", "/"), name) for name in opened.names())
 
     def get(self, path: str, variables: Sequence[Any] = (), budget: Budget | None = None) -> Arrays:
         """Returns the arrays of the object at `path` by name; empty if the file has none.
@@ -350,49 +422,40 @@ class Reader:
             budget: How much may be read; None for no limit.
         """
         budget = budget or Budget(None)
-        found = self._groups(path)
+        found = self._read(path, budget)
         if not found and variables and (older := paths.find(self._tree, path)) is not None:
-            path, found = older, self._groups(older)
+            path, found = older, self._read(older, budget)
         self.taken.add(path)
-        return {key: value for group in found for key, value in _read_all(group, budget).items()}
+        return {key: value for arrays in found for key, value in arrays.items()}
 
-    def _groups(self, path: str) -> list[Any]:
-        inside = self.renamed.get(path, path)
-        found = [follow(file, f"{inside}/vars") for file in self.files]
-        return [group for group in found if group is not None]
+    def _read(self, path: str, budget: Budget) -> list[Arrays]:
+        """The arrays of an object in each file that has its group."""
+        found = [file.read(f"{self.renamed.get(path, path)}/vars", budget) for file in self.files]
+        return [arrays for arrays in found if arrays is not None]
 
     @functools.cached_property
     def _tree(self) -> dict[str, Any]:
         """The paths of all objects that have a group."""
-        found: dict[str, None] = {}
         back = {inside: path for path, inside in self.renamed.items()}
-
-        def visit(name: str, item: Any) -> None:
-            if name.endswith("/vars"):
-                path = name.removesuffix("/vars")
-                found[back.get(path, path)] = None
-
-        for file in self.files:
-            file.visititems(visit)
-        return paths.as_tree(found)
+        inside = (n.removesuffix("/vars") for file in self.files for n, _ in file.objects() if n.endswith("/vars"))
+        return paths.as_tree(dict.fromkeys(back.get(path, path) for path in inside))
 
     def left(self) -> list[str]:
         """Returns the paths of the objects whose arrays have not been read."""
-        import h5py
-
-        found: dict[str, None] = {}
-
         back = {inside: path for path, inside in self.renamed.items()}
-
-        def visit(name: str, item: Any) -> None:
-            inside = re.match(r"(?:(.*?)/)?vars/", name)
-            path = None if inside is None else back.get(inside[1] or "", inside[1] or "")
-            if isinstance(item, h5py.Dataset) and path is not None and path not in self.taken:
-                found[path] = None
-
+        found: dict[str, None] = {}
         for file in self.files:
-            file.visititems(visit)
+            for name, is_array in file.objects():
+                inside = re.match(r"(?:(.*?)/)?vars/", name) if is_array else None
+                path = None if inside is None else back.get(inside[1] or "", inside[1] or "")
+                if path is not None and path not in self.taken:
+                    found[path] = None
         return list(found)
+
+    def check(self) -> None:
+        """Raises ValueError if a file was changed while it was read."""
+        for file in self.files:
+            file.check()
 
     def close(self) -> None:
         """Closes the files."""

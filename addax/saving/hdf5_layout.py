@@ -3,6 +3,8 @@
 The library is C. Some damage makes it loop for ever or crash, which nothing in the process can stop. What is known here
 is the layout that h5py and Keras write (superblock 0, groups as symbol tables), after the HDF5 File Format
 Specification. Files with other structures, valid or not, are first read by a process of its own (`hdf5_trial.py`).
+Where all arrays of a file are stored plainly, as those in Keras's files are, the places that are found here are
+enough to read them, and the library is not needed (`hdf5_plain.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import zlib
 from collections.abc import Callable, Sequence
 from struct import error as StructError
 from struct import pack, unpack, unpack_from
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn, TypeAlias, Union
+
+import numpy as np
 
 from ..core.reading import DamagedError
 
@@ -53,28 +57,67 @@ _TYPES: dict[int, Callable[[int, int, bytes], bool]] = {
 _FILTER_ARGUMENTS = {1: 1, 2: 1, 3: 0, 32000: 3}
 
 
+# The types of values that are read without the library, as NumPy writes them: from the size and the bits of the message
+_DTYPES: dict[int, Callable[[int, int], str]] = {
+    0: lambda size, bits: f"{'<>'[bits & 1]}{'ui'[bits >> 3 & 1]}{size}",
+    1: lambda size, bits: f"{'<>'[bits & 1]}f{size}",
+    8: lambda size, bits: "?",
+}
+
+MAX_OBJECTS = 1_000_000
+MAX_LEVELS = 64  # of groups in groups
+
+
+class Piece(NamedTuple):
+    """An array that lies in a file in one piece.
+
+    Args:
+        name: Its path in the file.
+        dtype: Its dtype.
+        shape: Its shape.
+        address: The byte at which it begins.
+    """
+
+    name: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    address: int
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+Tree: TypeAlias = dict[str, Union["Tree", Piece]]  # what is in a group, by name
+
+
 class _UnfamiliarError(Exception):
     """The file has a structure that is not checked here."""
 
 
-def check_structures(file: str | os.PathLike | BinaryIO, name: str) -> None:
+def check_structures(file: str | os.PathLike | BinaryIO, name: str) -> Tree | None:
     """Checks that the HDF5 library can read a file without harm to the process.
 
     Args:
         file: Path, or a binary file.
         name: What errors call it.
 
+    Returns:
+        The groups and arrays in the file; None if there is something that only the library can read, or that is refused
+        for other reasons than its structure.
+
     Raises:
         ValueError: The file is damaged.
     """
     try:
-        if isinstance(file, (str, os.PathLike)):
-            with open(file, "rb") as opened:
-                _Walk(opened).check()
-        else:
-            _Walk(file).check()
+        if not isinstance(file, (str, os.PathLike)):
+            return _Walk(file).check()
+        with open(file, "rb") as opened:
+            return _Walk(opened).check()
     except _UnfamiliarError:
         _try_in_process(file, name)
+        return None
     except (DamagedError, StructError, IndexError) as error:
         raise DamagedError(f"Not an HDF5 file, or a damaged one: {name}. ({error})") from None
 
@@ -94,6 +137,9 @@ class _Walk:
         self.pending: list[int] = []
         self.collections: dict[int, dict[int, int]] = {}
         self.stored = 0  # bytes of arrays
+        self.members: dict[int, list[tuple[bytes, int]]] = {}  # addresses of groups -> names and addresses in them
+        self.pieces: dict[int, Piece] = {}  # addresses of arrays in one piece
+        self.described: set[int] = set()  # addresses of objects with attributes
 
     def read(self, address: int, size: int, what: str) -> bytes:
         self.left -= size
@@ -105,7 +151,8 @@ class _Walk:
     def wrong(self, what: str, address: int) -> NoReturn:
         raise DamagedError(f"the {what} at byte {address} is damaged")
 
-    def check(self) -> None:
+    def check(self) -> Tree | None:
+        """Checks the file, and returns what `check_structures` does."""
         head = self.read(0, 96, "superblock")
         if head[:16] != _SUPERBLOCK:
             raise _UnfamiliarError
@@ -116,9 +163,41 @@ class _Walk:
         if end > self.end:
             raise DamagedError(f"the file has {self.end} of its {end} bytes")
         self.end = end
-        self.entry(head[56:], None)
+        self.entry(head[56:], None, [])
+        (root,) = self.pending
         while self.pending:
             self.object(self.pending.pop())
+        return self.tree(root)
+
+    def tree(self, root: int) -> Tree | None:
+        """Returns what is in the groups; None if it isn't plain arrays, by unique names, in groups that have one place.
+
+        What is said of the whole file makes it one of Keras 2.
+        """
+        made: Tree = {}
+        if root in self.described:
+            return None
+        seen, stack = {root}, [(root, made, "", 0)]
+        while stack:
+            group, into, path, level = stack.pop()
+            for name, address in self.members.get(group, ()):
+                try:
+                    text = name.decode()
+                except UnicodeDecodeError:
+                    return None
+                place = f"{path}/{text}"
+                if not text or text in into or "/" in text or len(seen) > MAX_OBJECTS:
+                    return None
+                if address in self.pieces:
+                    into[text] = self.pieces[address]._replace(name=place)
+                elif address in self.members and address not in seen and level <= MAX_LEVELS:
+                    seen.add(address)
+                    inner: Tree = {}
+                    into[text] = inner
+                    stack.append((address, inner, place, level + 1))
+                else:
+                    return None
+        return made
 
     # Objects
 
@@ -133,11 +212,13 @@ class _Walk:
             messages[kind] = body
             if kind == _ATTRIBUTE:
                 self.attribute(body, address)
+                self.described.add(address)
         if _TABLE in messages:
             noted = self.objects[address]
             if noted and noted != messages[_TABLE][:16]:
                 self.wrong("group", address)
-            self.group(*unpack_from("<QQ", messages[_TABLE]))
+            tree, heap = unpack_from("<QQ", messages[_TABLE])
+            self.group(tree, heap, self.members.setdefault(address, []))
         elif _LAYOUT in messages and _SPACE in messages and _TYPE in messages:
             self.array(messages, address)
         else:
@@ -171,7 +252,7 @@ class _Walk:
 
     # Groups
 
-    def group(self, tree: int, heap: int) -> None:
+    def group(self, tree: int, heap: int, members: list[tuple[bytes, int]]) -> None:
         names = self.heap(heap)
         for _, place in self.leaves(tree, 0, 8, self.inner):
             data = self.read(place, 8 + 80 * self.leaf, "list of names")
@@ -179,10 +260,10 @@ class _Walk:
             if signature != b"SNOD" or version != 1 or count > 2 * self.leaf:
                 self.wrong("list of names", place)
             for i in range(count):
-                self.entry(data[8 + 40 * i : 48 + 40 * i], names)
+                self.entry(data[8 + 40 * i : 48 + 40 * i], names, members)
 
-    def entry(self, data: bytes, names: bytes | None) -> None:
-        """Checks a name in a group, and has its object checked."""
+    def entry(self, data: bytes, names: bytes | None, members: list[tuple[bytes, int]]) -> None:
+        """Checks a name in a group, adds it to `members`, and has its object checked."""
         name, address, kind = unpack_from("<QQI", data)
         texts = [] if names is None else [name]
         if kind == 2 and names is not None:  # a soft link: the name of what it leads to
@@ -192,6 +273,8 @@ class _Walk:
         for start in texts:
             if start >= len(names or b"") or (names or b"").find(b"\0", start, start + _MAX_NAME) < 0:
                 raise DamagedError(f"the name of the object at byte {address} is damaged")
+        if names is not None:
+            members.append((names[name : names.find(b"\0", name)], _UNDEFINED if kind == 2 else address))
         noted = data[24:40] if kind == 1 else b""
         if kind != 2:
             if address not in self.objects:
@@ -256,8 +339,20 @@ class _Walk:
             place, stored = unpack_from("<QQ", layout, 2)
             if place != _UNDEFINED:
                 self.inside(place, stored)
+            if not packed and address not in self.described:
+                self.piece(messages, address, place, stored)
         else:
             self.chunks(layout, size, packed, address)
+
+    def piece(self, messages: dict[int, bytes], address: int, place: int, stored: int) -> None:
+        """Notes an array that can be read from its place alone."""
+        head, size = unpack_from("<II", messages[_TYPE])
+        dtype, shape = _DTYPES.get(head & 15), self.shape(messages[_SPACE], address)
+        if dtype is None or shape is None:
+            return
+        found = Piece("", np.dtype(dtype(size, head >> 8)), shape, place if stored else 0)
+        if found.dtype.itemsize == size and found.nbytes == stored and (place != _UNDEFINED or not stored):
+            self.pieces[address] = found
 
     def chunks(self, layout: bytes, size: int, packed: bool, address: int) -> None:
         rank, tree = unpack_from("<BQ", layout, 2)
@@ -292,13 +387,18 @@ class _Walk:
 
     def count(self, body: bytes, address: int) -> int:
         """Returns the number of values that a message about the shape tells."""
+        shape = self.shape(body, address)
+        return 0 if shape is None else math.prod(shape)
+
+    def shape(self, body: bytes, address: int) -> tuple[int, ...] | None:
+        """Returns the shape in a message; None for an array without values."""
         version, rank, flags, kind = body[:4]
         if version not in (1, 2) or flags > 1:
             raise _UnfamiliarError
         if rank > _MAX_RANK or (version == 2 and kind > 2):
             self.wrong("shape", address)
-        sizes: Sequence[int] = unpack_from(f"<{rank * (1 + flags)}Q", body, 8 if version == 1 else 4)[:rank]
-        return 0 if version == 2 and kind == 2 else math.prod(sizes)
+        sizes = unpack_from(f"<{rank * (1 + flags)}Q", body, 8 if version == 1 else 4)[:rank]
+        return None if version == 2 and kind == 2 else sizes
 
     def fill_size(self, kind: int, body: bytes, address: int) -> int:
         """Returns the size of the value that stands for those that are not written."""

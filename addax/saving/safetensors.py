@@ -145,6 +145,9 @@ class Reader(hdf5.Reader):
         """Returns the names of the tensors that have not been read."""
         return [name for name in self.header if name not in self.taken]
 
+    def check(self) -> None:
+        """Does nothing: there are no structures that could be changed after they were checked."""
+
     def close(self) -> None:
         """Closes the file."""
         self.file.close()

@@ -182,6 +182,7 @@ def load(
             except Exception as error:
                 failures.append((path, obj, error))
                 _put_back(own)
+        reader.check()
         if failures:
             message = _describe(failures, reader)
             if not skip_mismatch:
