@@ -24,9 +24,10 @@ from ..layers.layer import Layer
 from ..optimizers import Optimizer
 from ..version import KERAS_API_VERSION, __version__
 from . import weights
-from .atomic import replacing, replacing_folder
+from .atomic import Syncing, replacing, replacing_folder
 from .hdf5 import OlderReader, Reader, Writer
 from .stored import StoredMember
+from .zipped import ZipWriter
 
 METADATA, CONFIG, WEIGHTS, ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets"
 
@@ -50,10 +51,13 @@ def write(model: Layer, file: str | BinaryIO, zipped: bool = True, include_optim
         with replacing_folder(str(file)) as folder:
             _write_folder(model, folder, texts, skip)
     elif isinstance(file, str):
-        with replacing(file) as temporary, open(temporary, "wb") as opened:
+        with replacing(file) as temporary, open(temporary, "w+b", buffering=0) as opened, Syncing(opened):
             _write_zip(model, opened, texts, skip)
     else:
-        _write_zip(model, file, texts, skip)
+        with tempfile.TemporaryFile(buffering=0) as opened:  # the file may be one that can only be written on
+            _write_zip(model, opened, texts, skip)
+            opened.seek(0)
+            shutil.copyfileobj(opened, file, 1 << 20)
 
 
 def _metadata() -> dict[str, str]:
@@ -73,15 +77,22 @@ def _write_folder(model: Layer, folder: str, texts: dict[str, str], skip: list) 
 
 
 def _write_zip(model: Layer, file: BinaryIO, texts: dict[str, str], skip: list) -> None:
+    archive = ZipWriter(file)
+    for name, text in texts.items():
+        archive.add(name, text.encode())
     with tempfile.TemporaryDirectory() as folder:
-        _write_folder(model, folder, texts, skip)
-        with zipfile.ZipFile(file, "w") as archive:
-            for name in (METADATA, CONFIG, WEIGHTS):
-                archive.write(os.path.join(folder, name), name)
-            for path, _, names in os.walk(os.path.join(folder, ASSETS)):
-                for name in names:
-                    asset = os.path.join(path, name)
-                    archive.write(asset, os.path.relpath(asset, folder).replace(os.sep, "/"))
+        assets = os.path.join(folder, ASSETS)
+        with archive.member(WEIGHTS) as member, Writer(member) as writer:
+            weights.save(model, writer, assets, skip)
+        for path, _, names in os.walk(assets):
+            for name in names:
+                asset = os.path.join(path, name)
+                with (
+                    open(asset, "rb") as source,
+                    archive.member(os.path.relpath(asset, folder).replace(os.sep, "/")) as to,
+                ):
+                    shutil.copyfileobj(source, to, 1 << 20)
+    archive.close()
 
 
 def read(

@@ -8,11 +8,13 @@ import re
 import shutil
 import stat
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from ..core.disk import sync, sync_folder
 from ..core.placement import is_main, own_path
@@ -66,6 +68,33 @@ def replacing(path: str) -> Iterator[str]:
         with suppress(FileNotFoundError):
             os.remove(temporary)
 
+
+class Syncing:
+    """Has a thread put on the disk what is written to a file, so that there is less to wait for at the end.
+
+    Args:
+        file: The file.
+    """
+
+    def __init__(self, file: Any):
+        self._file = file
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._sync, name="addax-sync", daemon=True)
+
+    def _sync(self) -> None:
+        while not self._ended.wait(_SYNC_EVERY):
+            with suppress(OSError):  # the sync at the end meets it, too
+                os.fsync(self._file.fileno())
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+
+_SYNC_EVERY = 0.05  # seconds
 
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 

@@ -322,8 +322,14 @@ def _write(group: Any, key: str, value: np.ndarray) -> None:
     if value.dtype.kind == "V":  # bfloat16 and float8, which HDF5 lacks: bytes, with the dtype as an attribute
         dataset = group.create_dataset(key, data=value.view(f"V{value.dtype.itemsize}"))
         dataset.attrs["dtype"] = standardize_dtype(value.dtype)
-    else:
+    elif "/" in key or not key.isascii() or value.dtype.kind not in "biuf":
         group[key] = value
+    else:  # as above, in a third of the time: `group[key] =` asks what could be different
+        import h5py
+
+        dtype, space = h5py.h5t.py_create(value.dtype, logical=True), h5py.h5s.create_simple(value.shape)
+        dataset = h5py.h5d.create(group.id, key.encode(), dtype, space)
+        dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(value))
 
 
 class Library:
