@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import runpy
 import sys
@@ -158,6 +159,7 @@ def _from_script_on(tb: TracebackType | None) -> TracebackType | None:
 
 
 def _summary(arguments: argparse.Namespace) -> int:
+    gc.disable()  # the process ends before it would bring anything
     model = conversion.described(arguments.model)
     model.summary(style=arguments.style, expand_nested=arguments.expand_nested, show_trainable=arguments.show_trainable)
     return 0

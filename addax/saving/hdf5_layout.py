@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import zlib
@@ -536,6 +535,8 @@ _SECONDS = 60
 
 def _try_in_process(file: str | os.PathLike | BinaryIO, name: str) -> None:
     """Has a process of its own read all of a file but its arrays, and refuses the file if that process doesn't."""
+    import subprocess  # takes a while to import, and few files need it
+
     with tempfile.TemporaryDirectory() as folder:
         path = os.fspath(file) if isinstance(file, (str, os.PathLike)) else os.path.join(folder, "file.h5")
         if not isinstance(file, (str, os.PathLike)):
