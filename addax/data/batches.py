@@ -91,6 +91,9 @@ class Batches:
         """
         self.passes = state["passes"]
 
+    def prepare_order(self) -> None:
+        """Makes the order of the next pass in advance: a device still computes what this one gave it."""
+
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""
 
@@ -146,7 +149,6 @@ class ArrayBatches(Batches):
         return order if number == self.passes - 1 else self.order(self.passes - 1)
 
     def prepare_order(self) -> None:
-        """Makes the order of the next pass, for `next_order`: now, as a device computes what this pass gave it."""
         self._prepared = (self.passes, self.order(self.passes))
 
     def state(self) -> dict[str, Any]:

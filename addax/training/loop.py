@@ -216,7 +216,6 @@ class Training:
         """Runs the epochs."""
         model = self.model
         while self.epoch < self.given.epochs:
-            self.runner.more = self.epoch + 1 < self.given.epochs
             device_logs = self._steps()
             if device_logs is None:
                 feeding.warn_of_end()
@@ -225,6 +224,8 @@ class Training:
                 feeding.warn_of_end()
                 model.stop_training |= self.runner.source.one_pass
             self.saver.steps_ended(device_logs)
+            if self.epoch + 1 < self.given.epochs:
+                self.runner.source.prepare_order()
             epoch_logs = numpy_logs(device_logs)
             if self.validation is not None and self.given.validates(self.epoch):
                 results = run_test(self.validation, self.callbacks, self.saver)

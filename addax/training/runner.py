@@ -54,7 +54,6 @@ class Runner:
         plan: Plan of the epoch under way.
         step: Number of steps of the epoch that are done; 0 before and after it.
         pauses: Steps after which a dispatch ends and the variables have their values; None for none.
-        more: Whether an epoch follows, unless a callback ends the training.
     """
 
     def __init__(
@@ -79,7 +78,6 @@ class Runner:
         self.plan: ArrayPlan | Gathered | None = None
         self.step = 0
         self.pauses: Pauses | None = None
-        self.more = False
         # The arrays that the user passed, where batches can be cut from them.
         self.arrays = HostArrays(source.arrays) if takes_arrays(self.program, source, steps) else None  # type: ignore[attr-defined]
         # Arrays were checked as a whole; of an iterable the batches of the first epoch are, one by one.
@@ -129,8 +127,6 @@ class Runner:
             program.write_back()  # also after an error or Ctrl-C: never donated buffers
             for observer in self.observers:
                 observer.ended(self)
-        if self.more and isinstance(self.source, ArrayBatches):
-            self.source.prepare_order()
         self.source.on_epoch_end()
         self._checks = False
         if self.pauses is not None:
