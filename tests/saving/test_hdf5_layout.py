@@ -185,7 +185,7 @@ def repeated(size: int) -> bytes:
 
 @pytest.mark.parametrize(("compression", "stream"), [("gzip", zeros), ("lzf", repeated)])
 def test_chunks_that_unpack_to_more(compression: str, stream: Any, tmp_path: Path) -> None:
-    for size, fits in ((96, True), (50 << 20, False)):
+    for size, fits in ((96, True), (5 << 20, False)):  # HDF5 before 2.0 writes no longer streams for such a chunk
         with h5py.File(tmp_path / "a.h5", "w") as file:
             made = file.create_dataset("x", (3, 8), "f4", chunks=(3, 8), compression=compression)
             if fits:

@@ -456,8 +456,10 @@ def bomb(file: Any, path: str) -> None:
 def test_memory_while_refusing(valid: Path, tmp_path: Path) -> None:
     """Arrays of 1.2 GB, in a file of a few KB, and a config of 600 MB of spaces are not read."""
     changed(valid, "m.weights.h5", tmp_path / "a.weights.h5", replace(KERNEL, huge))
-    changed(valid, "m.weights.h5", tmp_path / "c.weights.h5", replace(KERNEL, bomb))
-    changed(valid, "m.h5", tmp_path / "d.h5", replace("model_weights/d1/d1/kernel", bomb))
+    bombs = ["c.weights.h5", "d.h5"] if h5py.version.hdf5_version_tuple >= (2, 0) else []  # others don't write them
+    if bombs:
+        changed(valid, "m.weights.h5", tmp_path / "c.weights.h5", replace(KERNEL, bomb))
+        changed(valid, "m.h5", tmp_path / "d.h5", replace("model_weights/d1/d1/kernel", bomb))
     header = json.dumps({"x": {"dtype": "F32", "shape": [300_000_000], "data_offsets": [0, 1_200_000_000]}}).encode()
     (tmp_path / "e.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     (tmp_path / "f.weights.json").write_text("[" * 60_000_000)
@@ -467,19 +469,21 @@ def test_memory_while_refusing(valid: Path, tmp_path: Path) -> None:
                 out.write(b" " * 1_000_000)
         archive.writestr("metadata.json", "{}")
     script = """
+        import sys
+
         import addax as keras
         from tests.saving.fuzzing import peak
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(8), keras.layers.Dense(2)])
-        weights = ["a.weights.h5", "c.weights.h5", "e.safetensors", "f.weights.json"]
-        for name in [*weights, "b.keras", "d.h5"]:
+        for name in sys.argv[1:]:
             try:
-                model.load_weights(name) if name in weights else keras.saving.load_model(name)
+                keras.saving.load_model(name) if name in ("b.keras", "d.h5") else model.load_weights(name)
             except ValueError as error:
                 print("refused" if name in str(error) else error)
         print(peak())
     """
-    *answers, most = ran(script, tmp_path).split()
-    assert answers == ["refused"] * 6
+    names = ["a.weights.h5", "e.safetensors", "f.weights.json", "b.keras", *bombs]
+    *answers, most = ran(script, tmp_path, *names).split()
+    assert answers == ["refused"] * len(names)
     assert int(most) < 500
 
 

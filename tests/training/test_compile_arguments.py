@@ -78,7 +78,7 @@ def test_rows_without_labels_count_for_nothing(case: str) -> None:
         if batch_size == 24:
             found = masked.evaluate(X, holes(y, ROWS), batch_size=batch_size, verbose=0)
             wanted = plain.evaluate(X[kept], y[kept], batch_size=len(kept), verbose=0)
-            np.testing.assert_allclose(found, wanted, rtol=2e-6)
+            np.testing.assert_allclose(found, wanted, rtol=2e-6, atol=1e-7)  # a cosine is one less something near it
         masked.fit(X, holes(y, ROWS), batch_size=24, verbose=0)
         plain.fit(X[kept], y[kept], batch_size=len(kept), verbose=0)
         for a, b in zip(masked.get_weights(), plain.get_weights()):

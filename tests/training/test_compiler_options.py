@@ -40,6 +40,12 @@ def convnet(rows=8):
     return model, np.random.default_rng(7).normal(size=(rows, 16, 16, 16)).astype("float32")
 
 
+def is_there():
+    """Whether XLA gives anything to its library."""
+    square = np.ones((512, 512), "float32")
+    return "__ynn_fusion" in jax.jit(lambda a: a @ a).lower(square).compile().as_text()
+
+
 def in_library(model, x, kind):
     """The operations of a step that XLA gives to its library, by name."""
     y = np.zeros((len(x), 1), "float32")
@@ -67,6 +73,8 @@ def in_library(model, x, kind):
     ids=["products of middle size", "few rows", "small products", "shifts", "shifts of predictions"],
 )
 def test_what_the_library_gets(make, kind, does, does_not):
+    if not is_there():
+        pytest.skip("this version of XLA has no such library")
     found = in_library(*make(), kind)
     assert does <= found
     assert not does_not & found
