@@ -18,7 +18,8 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -97,6 +98,10 @@ class Placement:
 
     # Variables
 
+    def sharding_of(self, variable: Placed) -> Any:
+        """Returns where the value of a variable is, for programs."""
+        return variable.placement
+
     def lay_out(self, variables: Sequence[Placed]) -> bool:
         """Lays variables out, those excepted to which the user gave a layout; returns whether any was moved."""
         moved = False
@@ -110,9 +115,10 @@ class Placement:
     def constrain(self, variables: Sequence[Placed], values: Sequence[Any]) -> list[Any]:
         """Returns values in the layouts of their variables, in a program; None stays None."""
         fix = jax.lax.with_sharding_constraint
+        layouts = map(self.sharding_of, variables)
         return [
-            fix(a, v.placement) if a is not None and isinstance(v.placement, jax.sharding.Sharding) else a
-            for v, a in zip(variables, values)
+            fix(a, layout) if a is not None and isinstance(layout, jax.sharding.Sharding) else a
+            for layout, a in zip(layouts, values)
         ]
 
     def read(self, variables: Sequence[Placed], values: Sequence[Any]) -> list[Any]:
@@ -121,7 +127,8 @@ class Placement:
         The gradients with respect to them are laid out as the variables are, so that they are reduced and scattered
         in one: by the compiler's own choice they are reduced whole.
         """
-        return [self._whole_over_rows(a, getattr(v.placement, "spec", ())) for v, a in zip(variables, values)]
+        specs = (getattr(self.sharding_of(v), "spec", ()) for v in variables)
+        return [self._whole_over_rows(a, spec) for spec, a in zip(specs, values)]
 
     def _whole_over_rows(self, value: Array, spec: Any) -> Array:
         whole = [None if axis in self.row_axes else axis for axis in spec]
@@ -222,6 +229,17 @@ def use(placement: Placement | None) -> None:
     """Makes `placement` the current one."""
     global _current, _is_chosen
     _current, _is_chosen = placement, True
+
+
+@contextmanager
+def planned(placement: Placement) -> Iterator[None]:
+    """Makes a placement the current one while a program for it is traced."""
+    global _current
+    outer, _current = _current, placement
+    try:
+        yield
+    finally:
+        _current = outer
 
 
 def for_a_program() -> Placement | None:
@@ -453,6 +471,7 @@ __all__ = [
     "lay_out",
     "lay_out_tensor",
     "own_path",
+    "planned",
     "platform",
     "put_as",
     "put_blocks",

@@ -90,7 +90,7 @@ def of_data_parallel(gradients: float, devices: int, host: int) -> Traffic:
     return Traffic(summed * (local - 1) / local, summed * (hosts - 1) / hosts / local, transfers)
 
 
-def of_fully_sharded(weights: float, gradients: float, devices: int, host: int, layers: int) -> Traffic:
+def of_fully_sharded(weights: float, gradients: float, devices: int, host: int, layers: int, parts: int = 1) -> Traffic:
     """Returns the traffic of a step in which spread weights are gathered twice, and gradients summed and scattered.
 
     Args:
@@ -99,14 +99,16 @@ def of_fully_sharded(weights: float, gradients: float, devices: int, host: int, 
         devices: Number of devices.
         host: Number of devices of a host.
         layers: Number of layers that have any.
+        parts: Number of the parts of a batch, each of which does that.
 
     >>> traffic = of_fully_sharded(16.05e9, 32.1e9, 8, 8, 34)
     >>> round(traffic.inside / 2**30), traffic.outside
     (52, 0.0)
     """
     local, hosts = _split(devices, host)
-    moved = 2 * weights + gradients
-    return Traffic(moved * (local - 1) / local, moved * (hosts - 1) / hosts / local, 3 * layers * (devices > 1))
+    moved = parts * (2 * weights + gradients)
+    transfers = 3 * parts * layers * (devices > 1)
+    return Traffic(moved * (local - 1) / local, moved * (hosts - 1) / hosts / local, transfers)
 
 
 def _split(devices: int, host: int) -> tuple[int, int]:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .compiled import Compiled, compiled_for
 from .distributions import Distribution, distribution
 from .sharded import nbytes
+from .tables import size, table
 
 
 class Row(NamedTuple):
@@ -36,10 +38,12 @@ class Explanation:
     Attributes:
         title: The distribution.
         rows: The variables.
+        compiled: Transfers of the compiled training step, with `compile=True`; else None.
     """
 
     title: str
     rows: list[Row]
+    compiled: Compiled | None = None
 
     @property
     def nbytes(self) -> int:
@@ -51,23 +55,27 @@ class Explanation:
         for row in self.rows:
             layout = ", ".join("-" if axis is None else axis for axis in row.axes)
             cells.append((row.path, str(row.shape), f"({layout})", size(row.nbytes), row.why))
-        return f"{self.title}\n{table(cells)}\nall together {size(self.nbytes)} a device"
+        text = f"{self.title}\n{table(cells)}\nall together {size(self.nbytes)} a device"
+        return text if self.compiled is None else f"{text}\n{self.compiled}"
 
     __repr__ = __str__
 
 
-def explain(model: Any) -> Explanation:
+def explain(model: Any, *, compile: bool = False, batch_size: int | None = None) -> Explanation:
     """Returns how the variables of a model, and of its optimizer, lie on the devices, and why.
 
     Args:
         model: The model, built.
+        compile: Whether to compile the training step, and to read off the program what devices send each other and
+            which layers gather what they compute.
+        batch_size: Rows of a batch for that; None for 4 a device.
 
     Returns:
-        An object whose `rows` have `path`, `shape`, `axes`, `nbytes` (on one device) and `why`; printing it shows a
-        table.
+        An object whose `rows` have `path`, `shape`, `axes`, `nbytes` (on one device) and `why`, and whose `compiled`
+        has `transfers` and `in_layers`; printing it shows a table.
 
     Raises:
-        ValueError: The model isn't built.
+        ValueError: The model isn't built, or its step can't be compiled before its data are known.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="dense")], name="net")
     >>> with keras.distribution.DataParallel(devices=["cpu:0"]).scope():
@@ -91,7 +99,11 @@ def explain(model: Any) -> Explanation:
             axes, why = spread.choose(v)
             share = parts(spread, axes)
         rows.append(Row(v.path, v.shape, axes, nbytes(v) // share, why))
-    return Explanation("one device" if spread is None else repr(spread), rows)
+    found = Explanation("one device" if spread is None else repr(spread), rows)
+    if compile:
+        count = 1 if spread is None else spread.num_model_replicas
+        found.compiled = compiled_for(model, batch_size or 4 * count, spread)
+    return found
 
 
 def variables_of(model: Any) -> list[Any]:
@@ -115,23 +127,4 @@ def parts(spread: Distribution, axes: Sequence[str | None]) -> int:
     return math.prod(spread.device_mesh.sizes[axis] for axis in axes if axis is not None)
 
 
-def size(number: float) -> str:
-    """Returns bytes as text.
-
-    >>> size(12), size(5 << 20)
-    ('12 B', '5.2 MB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"
-
-
-def table(cells: Sequence[Sequence[str]]) -> str:
-    """Returns rows of cells as lines with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in cells)
-
-
-__all__ = ["Explanation", "Row", "explain", "parts", "size", "table", "variables_of"]
+__all__ = ["Explanation", "Row", "explain", "parts", "variables_of"]

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 from ..core import dtypes
 from ..core.engine import jax
 from ..core.late import provided
+from .compiled import Compiled, compiled_for, stand_ins
 from .costs import KNOWN, Hardware, Traffic, of_data_parallel, of_fully_sharded
 from .distributions import DataParallel, Distribution, distribution
-from .explaining import parts, size, table, variables_of
+from .explaining import parts, variables_of
 from .sharded import Auto, FullySharded, chosen, memory_of_a_device, nbytes, state_bytes
+from .tables import size, table
 
 # Shares of a device's operations that large products and convolutions reach: H100s train language models at 33 to 40 %,
 # and ResNet-50 at 2,800 images a second.
@@ -47,6 +49,7 @@ class Plan:
         computing: Seconds of computing a step; None where they can't be estimated.
         moving: Seconds of transfers a step, likewise.
         small: Number and bytes of weights that are whole though others are spread.
+        compiled: Transfers of the compiled step, with `compile=True`; else None.
     """
 
     title: str
@@ -56,6 +59,7 @@ class Plan:
     computing: float | None
     moving: float | None
     small: tuple[int, int]
+    compiled: Compiled | None = None
 
     @property
     def left(self) -> float:
@@ -91,12 +95,20 @@ class Plan:
             )
         if self.small[0]:
             text += f"\n{self.small[0]} small weights are whole on each device: {size(self.small[1])}"
-        return text
+        return text if self.compiled is None else f"{text}\n{self.compiled}"
 
     __repr__ = __str__
 
 
-def plan(model: Any, batch_size: int, devices: str | None = None, memory: float | None = None) -> Plan:
+def plan(
+    model: Any,
+    batch_size: int,
+    devices: str | None = None,
+    memory: float | None = None,
+    *,
+    micro_batches: int | None = None,
+    compile: bool = False,
+) -> Plan:
     """Returns what training a model would take on each device; nothing is computed.
 
     Bytes of weights, gradients, the optimizer and transfers are exact; activations and times are estimates. What is
@@ -108,12 +120,15 @@ def plan(model: Any, batch_size: int, devices: str | None = None, memory: float 
         devices: Number and kind of the devices, such as "64xH100"; None for those that are there. The kinds are A100,
             H100, H200, B200, v5e and v5p.
         memory: Bytes of a device; None for what its kind has.
+        micro_batches: Number of parts that a step computes one after another, as in `fit`; None for one.
+        compile: Whether to compile the step, whole, and to read its transfers off the program. It is compiled for the
+            devices of this process, virtual CPUs or, where JAX has their compiler, TPUs that aren't there.
 
     Returns:
-        An object with `lines`, `fits`, `left`, `traffic` and `efficiency`; printing it shows a table.
+        An object with `lines`, `fits`, `left`, `traffic`, `efficiency` and `compiled`; printing it shows a table.
 
     Raises:
-        ValueError: The model isn't built, or the kind of device isn't known.
+        ValueError: The model isn't built, the kind of device isn't known, or there are no devices to compile for.
 
     >>> model = keras.Sequential([keras.Input((256,)), keras.layers.Dense(512)])
     >>> model.compile("adam", "mse")
@@ -128,8 +143,8 @@ def plan(model: Any, batch_size: int, devices: str | None = None, memory: float 
     state = state_bytes(variables)
     level, sharers = _level(sum(state), state.slots, memory, count, host, devices is None)
     spread = _spread(variables, level, sharers, distribution() if devices is None else None)
-    rows = -(-batch_size // count)
-    costs = provided("planning").costs_of_a_step(model, rows)
+    rows, parts = -(-batch_size // count), micro_batches or 1
+    costs = provided("planning").costs_of_a_step(model, -(-rows // parts))
     width = dtypes.numpy_dtype(model.compute_dtype).itemsize if "float" in model.compute_dtype else 4
     layers = _by_layer(variables, spread, width)
     lines = _of_state(variables, spread, level, sharers)
@@ -138,17 +153,14 @@ def plan(model: Any, batch_size: int, devices: str | None = None, memory: float 
     if costs is None:
         lines.append(Line("activations", None, 0, "not known: the shapes of the model's inputs aren't"))
     else:
-        lines.append(Line("activations, estimate", None, costs.saved, f"{rows} rows a device"))
+        lines.append(Line("activations, estimate", None, costs.saved, _activations(rows, parts, costs.blocks)))
     if level == "fully sharded":
-        traffic = of_fully_sharded(sum(layers), state.gradients, count, host, len(layers))
+        traffic = of_fully_sharded(sum(layers), state.gradients, count, host, len(layers), parts)
     else:  # where the optimizer alone is spread, gradients are scattered and new weights gathered: as much
         traffic = of_data_parallel(state.gradients, count, host)
-    computing = moving = None
     hosts = -(-count // host)
-    if costs is not None and kind is not None:
-        computing = (costs.products / _PRODUCTS + costs.convolutions / _CONVOLUTIONS) / kind.flops
-        moving = traffic.seconds(kind, hosts)
-    return Plan(
+    computing, moving = _seconds(costs, traffic, kind, hosts, parts)
+    found = Plan(
         f"{count} x {_named(kind)} on {hosts} host{'s' * (hosts > 1)}, {level}, {batch_size} rows a step",
         lines,
         memory,
@@ -157,6 +169,35 @@ def plan(model: Any, batch_size: int, devices: str | None = None, memory: float 
         moving,
         _small(variables, spread, level),
     )
+    if compile:
+        wanted = _compiles_for(count, kind, level, sharers, devices)
+        found.compiled = compiled_for(model, batch_size, wanted, micro_batches)
+    return found
+
+
+def _seconds(
+    costs: Any, traffic: Traffic, kind: Hardware | None, hosts: int, parts: int
+) -> tuple[float | None, float | None]:
+    """Returns how long a step computes and how long it moves; None where that can't be estimated."""
+    if costs is None or kind is None:
+        return None, None
+    computing = parts * (costs.products / _PRODUCTS + costs.convolutions / _CONVOLUTIONS) / kind.flops
+    return computing, traffic.seconds(kind, hosts)
+
+
+def _compiles_for(
+    count: int, kind: Hardware | None, level: str, sharers: int, devices: str | None
+) -> Distribution | None:
+    """Returns the distribution to compile for: that which is set, or one over devices that stand for the others."""
+    now = distribution() if devices is None else None
+    if now is None or (isinstance(now, Auto) and not now.level):
+        return stand_ins(count, kind, level, sharers)
+    return now
+
+
+def _activations(rows: int, parts: int, blocks: int) -> str:
+    text = f"{rows} rows a device" + f", in {parts} parts" * (parts > 1)
+    return text + f", {blocks} blocks computed again" * (blocks > 0)
 
 
 def _named(kind: Hardware | None) -> str:

@@ -177,7 +177,7 @@ def _is_separable(model: Any, spread: placement.Placement, rows: int, parts: int
         and spread.mesh.size == spread.devices
         and rows % (spread.devices * parts) == 0
         and rows > spread.devices * parts  # for shapes to tell whether noise is one for all rows
-        and not any(axis for v in model.trainable_variables for axis in getattr(v.placement, "spec", ()))
+        and not any(axis for v in model.trainable_variables for axis in getattr(spread.sharding_of(v), "spec", ()))
         and all(is_ours(type(metric)) for metric in metrics)
         and can_leave_out(model, "train")
     )

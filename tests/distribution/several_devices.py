@@ -419,6 +419,50 @@ def micro_batches() -> None:
     assert_same(one, run(spread.FullySharded(small=0), lambda: own("block"), ROWS, LABELS, 32, micro_batches=4))
 
 
+class Sorted(layers.Layer):
+    """A layer that mixes rows in a way that gathers them."""
+
+    def call(self, x: Any) -> Any:
+        return keras.ops.sort(x, axis=0)
+
+
+def compiled() -> None:
+    """What is read off steps that are only compiled is what steps that run have, and weights aren't made for it."""
+    made = gpt()
+    for name, distribution in {"data": spread.DataParallel(), "full": spread.FullySharded(small=0)}.items():
+        spread.set_distribution(distribution)
+        model = gpt()
+        model.fit(IDS, IDS, batch_size=16, epochs=1, verbose=0, callbacks=[Watching()])
+        found = spread.explain(made, compile=True, batch_size=16).compiled
+        assert {t.kind: t.times for t in found.transfers} == collectives(model), (name, found)
+        for t in found.transfers:
+            assert t.nbytes == result_bytes(model, t.kind), (name, t)
+        assert not found.in_layers and found.memory is None
+    spread.set_distribution(None)
+    # Devices that aren't there: a plan for little memory spreads, one for much does not.
+    for memory, kinds in ((None, {"all-reduce"}), (4e5, {"all-reduce", "all-gather"})):
+        planned = spread.plan(wide_layers(), 16, devices="8xH100", memory=memory, compile=True)
+        assert {t.kind for t in planned.compiled.transfers} == kinds, planned
+    assert all(v._value is None for v in made.trainable_variables)
+    mixing = keras.Sequential([keras.Input((8,)), layers.Dense(16), Sorted(name="mix"), layers.BatchNormalization()])
+    mixing.compile("sgd", "mse")
+    spread.set_distribution(spread.DataParallel())
+    found = spread.explain(mixing, compile=True).compiled
+    assert {t.layer for t in found.in_layers} == {f"{mixing.name}/mix"}, found
+    times = {
+        parts: {t.kind: t.times for t in spread.plan(mixing, 64, micro_batches=parts, compile=True).compiled.transfers}
+        for parts in (None, 4)
+    }
+    assert times[4]["all-reduce"] >= 4 * (times[None]["all-reduce"] - 1), times
+
+
+def wide_layers() -> Any:
+    """A model whose weights are large enough to be spread."""
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(512), layers.Dense(64)])
+    model.compile("adam", "mse")
+    return model
+
+
 def in_loops(model: Any) -> tuple[int, int]:
     """Number of all-reduces of the step for one batch outside of its loops, and inside of them."""
     programs = model._programs["train"].executables._programs
@@ -502,7 +546,8 @@ def _leaves(tree: Any) -> list:
     return jax.tree.leaves(tree, is_leaf=lambda a: isinstance(a, jax.sharding.Sharding))
 
 
-CHECKS = [fast, ways, parts, on_batches, dropout, layouts, born, resumed, plans, micro_batches, of_kernels, ensembles]
+CHECKS = [fast, ways, parts, on_batches, dropout, layouts, born, resumed, plans, micro_batches, compiled, of_kernels]
+CHECKS.append(ensembles)
 
 
 def main() -> None:
