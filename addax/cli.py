@@ -14,7 +14,9 @@ from types import TracebackType
 from .core.late import late
 from .version import KERAS_API_VERSION, __version__
 
+compat = late("addax.compat")
 conversion = late("addax.saving.conversion")
+first_fit = late("addax.first_fit")
 _HOOK = "addax.compat.imports"
 
 
@@ -30,7 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["run"] and argv[1:] and argv[1] not in ("-h", "--help"):
         return _run(argv[1:])  # the arguments after the script belong to the script
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and argv[0] != "plan":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.rest = rest
     try:
         return arguments.command(arguments)
     except BrokenPipeError:  # of `addax summary model.keras | head`
@@ -78,6 +84,18 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("--overwrite", action="store_true", help="replace B if it exists")
     convert.set_defaults(command=_convert)
 
+    plan = commands.add_parser(
+        "plan",
+        help="show what a script's training would take on other devices",
+        description="Runs a script to its first `fit`, and shows memory, traffic and time of a step instead of "
+        "training. Arguments that are none of these are the script's.",
+    )
+    plan.add_argument("script", help="the script")
+    plan.add_argument("--devices", help="number and kind, such as 64xH100; the devices that are here if left out")
+    plan.add_argument("--memory", type=_gigabytes, help="memory of a device in GB; what its kind has if left out")
+    plan.add_argument("--compile", action="store_true", help="compile the step and count its transfers")
+    plan.set_defaults(command=_plan)
+
     demo = commands.add_parser("demo", help="train on handwritten digits, from data to picture")
     demo.add_argument("--out", default="addax-demo.png", help="path of the picture of the training curves")
     demo.add_argument("--epochs", type=_positive, help="number of epochs, for a shorter or longer run")
@@ -90,6 +108,16 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be a positive number. Received: {text!r}")
     return number
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a positive number of gigabytes. Received: {text!r}")
+    return number * 1e9
 
 
 class _Version(argparse.Action):
@@ -110,10 +138,8 @@ def _versions() -> str:
     return f"addax {__version__} (Keras API {KERAS_API_VERSION}, jax {jax}, Python {sys.version.split()[0]})"
 
 
-def _run(words: list[str]) -> int:
-    from .compat import install
-
-    install()
+def _run(words: list[str], command: str = "run") -> int:
+    compat.install()
     kind, rest = words[0], words[1:]
     if kind in ("-m", "-c") and not rest:
         print(f"addax run: `{kind}` needs {'a module' if kind == '-m' else 'code'}", file=sys.stderr)
@@ -128,7 +154,7 @@ def _run(words: list[str]) -> int:
             sys.path.insert(0, "")
             exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__", "__builtins__": __builtins__})
         elif not os.path.exists(kind):
-            print(f"addax run: can't open '{kind}': there is no such file", file=sys.stderr)
+            print(f"addax {command}: can't open '{kind}': there is no such file", file=sys.stderr)
             return 2
         else:
             sys.argv = words
@@ -137,7 +163,7 @@ def _run(words: list[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         frames = _from_script_on(error.__traceback__)
         if isinstance(error, ImportError) and frames is None:  # of the module that was to run
-            print(f"addax run: {error}", file=sys.stderr)
+            print(f"addax {command}: {error}", file=sys.stderr)
             return 2
         traceback.print_exception(type(error), error, frames)
         return 130 if isinstance(error, KeyboardInterrupt) else 1
@@ -156,6 +182,23 @@ def _from_script_on(tb: TracebackType | None) -> TracebackType | None:
     for outer, inner in zip(kept, [*kept[1:], None]):
         outer.tb_next = inner
     return kept[0] if kept else None
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    first_fit.check_devices(arguments.devices, arguments.compile)
+    try:
+        with first_fit.stopped_at_fit(arguments.devices, arguments.memory, arguments.compile):
+            status = _run([arguments.script, *arguments.rest], "plan")
+    except first_fit.Reached as reached:
+        if reached.error is not None:
+            raise reached.error from None
+        print(reached.plan)
+        return 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    if status == 0:
+        raise ValueError(f"'{arguments.script}' ended before it trained a model: it calls no `fit`.")
+    return status
 
 
 def _summary(arguments: argparse.Namespace) -> int:

@@ -220,15 +220,12 @@ def stand_ins(count: int, kind: Hardware | None, level: str, sharers: int) -> Di
 
 
 def _devices_for(count: int, kind: Hardware | None) -> Any:
-    here = list_devices()
-    if len(here) >= count:
-        return here[:count]
-    cpus = list_devices("cpu")
-    if len(cpus) >= count:
-        return cpus[:count]
-    found = None if kind is None or not kind.name.startswith("v") else _topology(count, kind)
+    found = None if kind is None else _topology(count, kind)
     if found is not None:
         return found
+    here, cpus = list_devices(), list_devices("cpu")
+    if max(len(here), len(cpus)) >= count:
+        return (here if len(here) >= count else cpus)[:count]
     raise ValueError(
         f"`compile=True` compiles the step for {count} devices, and this process has {max(len(here), len(cpus))}. Set "
         f"the environment variable XLA_FLAGS=--xla_force_host_platform_device_count={count} before Python starts: "

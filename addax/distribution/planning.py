@@ -136,7 +136,7 @@ def plan(
     >>> found.fits, found.traffic.inside == 2 * 4 * 257 * 512 * 7 / 8
     (True, True)
     """
-    count, kind = _devices(devices)
+    count, kind = devices_of(devices)
     memory = memory or (kind.memory if kind is not None else memory_of_a_device())
     host = kind.host if kind is not None else count
     variables = variables_of(model)
@@ -227,8 +227,15 @@ def _small(variables: list[Any], spread: dict[int, int], level: str) -> tuple[in
     return len(small), sum(small)
 
 
-def _devices(text: str | None) -> tuple[int, Hardware | None]:
-    """Returns number and kind of devices; None for a kind that isn't known."""
+def devices_of(text: str | None) -> tuple[int, Hardware | None]:
+    """Returns number and kind of devices; None for a kind that isn't known.
+
+    Args:
+        text: Such as "64xH100"; None for the devices that are there.
+
+    Raises:
+        ValueError: It is something else.
+    """
     if text is None:
         name = jax.devices()[0].device_kind.lower()
         return jax.device_count(), next((h for key, h in KNOWN.items() if key in name), None)
@@ -280,4 +287,4 @@ def _by_layer(variables: list[Any], spread: dict[int, int], width: int) -> list[
     return list(layers.values()) or [0]
 
 
-__all__ = ["Line", "Plan", "plan"]
+__all__ = ["Line", "Plan", "devices_of", "plan"]

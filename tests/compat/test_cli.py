@@ -63,6 +63,9 @@ def test_errors_of_scripts_are_theirs(tmp_path):
         (["run", "-m", "no_such_module"], "addax run: No module named no_such_module"),
         (["run", "."], "can't find '__main__' module"),
         ([], "required"),
+        (["plan", "no.py"], "addax plan: can't open 'no.py': there is no such file"),
+        (["plan", "script.py", "--memory", "-1"], "must be a positive number of gigabytes. Received: '-1'"),
+        (["summary", "a.keras", "b.keras"], "unrecognized arguments: b.keras"),
         (["demo", "--epochs", "0"], "argument --epochs: must be a positive number. Received: '0'"),
     ],
 )
@@ -152,6 +155,57 @@ def test_a_summary_needs_neither_jax_nor_the_weights(tmp_path):
         (tmp_path / "m.txt").write_text("hello")
         _, error = command("summary", str(tmp_path / name), rc=1)
         assert error.startswith("addax summary: ") and words in error and "Traceback" not in error
+
+
+TRAINING = """
+import sys
+import numpy as np
+import keras
+model = keras.Sequential([keras.Input((256,)), keras.layers.Dense(512)])
+model.compile("adam", "mse")
+print("with", sys.argv[1:], flush=True)
+try:
+    model.fit(np.zeros((100, 256)), np.zeros((100, 512)), batch_size=64, micro_batches=2)
+except Exception:
+    print("this is no error of the script")
+print("after fit")
+"""
+
+
+def test_plan_of_a_script(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(TRAINING)
+    out, _ = command("plan", str(script), "--devices", "8xH100", "--lr", "0.1", "--compile")
+    lines = out.splitlines()
+    assert lines[:2] == ["with ['--lr', '0.1']", "8 x H100 80 GB on 1 host, data parallel, 64 rows a step"]
+    kernel_and_bias = 4 * 257 * 512
+    assert lines[3].split() == ["weights", *2 * [f"{kernel_and_bias / 1e3:.1f}", "kB"], "data", "parallel"]
+    assert "8 rows a device, in 2 parts" in lines[6]
+    # The gradients and the loss, once for both parts.
+    assert lines[-1] == f"as compiled for CPUs, a step has 1 all-reduce of {(kernel_and_bias + 8) / 1e3:.1f} kB"
+
+
+@pytest.mark.parametrize(
+    "code, words, rc, match",
+    [
+        ("print(1)", [], 1, "addax plan: 'script.py' ended before it trained a model: it calls no `fit`."),
+        ("raise SystemExit(7)", [], 7, ""),
+        ("1 / 0", [], 1, 'File "script.py", line 1, in <module>'),
+        ("print(1)", ["--devices", "8xQ"], 1, "addax plan: `devices` is the number of devices and their kind"),
+    ],
+)
+def test_scripts_that_cannot_be_planned(code, words, rc, match, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "script.py").write_text(code)
+    try:
+        assert cli.main(["plan", "script.py", *words]) == rc
+    finally:
+        uninstall()
+    said = capsys.readouterr()
+    assert match in said.err and ("Traceback" in said.err) == (code == "1 / 0")
+    assert said.out == ("1\n" if "print" in code and not words else "")
 
 
 def test_convert(tmp_path):
