@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import addax as keras
-from tests.distribution.several_devices import LABELS, ROWS, batches, mlp
+from tests.distribution.several_devices import IDS, LABELS, ROWS, batches, mlp, noisy
 
 spread = keras.distribution
 NUMBER = 0
@@ -39,6 +39,7 @@ def train(kind: str, folder: str) -> Any:
         ROWS, LABELS, batch_size=50, epochs=2, verbose=2, validation_split=0.2, callbacks=callbacks
     ).history
     more = model.fit(batches(100), epochs=1, verbose=0).history
+    parts = noisy().fit(IDS, IDS, batch_size=32, epochs=1, verbose=0, micro_batches=2).history
     once = model.train_on_batch(ROWS[:13], LABELS[:13])
     predicted = model.predict(ROWS[:13], verbose=0)
     many = model.predict(ROWS, batch_size=8, verbose=0)
@@ -48,7 +49,15 @@ def train(kind: str, folder: str) -> Any:
     if NUMBER == 0:
         copy.load_weights(str(path / "m.weights.h5"))
         assert all(np.array_equal(a, b) for a, b in zip(copy.get_weights(), weights))
-    return [history, more, float(once[0]), predicted.tolist(), many.sum().item(), [w.sum().item() for w in weights]]
+    return [
+        history,
+        more,
+        parts,
+        float(once[0]),
+        predicted.tolist(),
+        many.sum().item(),
+        [w.sum().item() for w in weights],
+    ]
 
 
 def resumed(kind: str, folder: str) -> Any:
