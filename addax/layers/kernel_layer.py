@@ -229,7 +229,7 @@ class KernelLayer(Layer):
             raise ValueError(f"`rank` must be a positive integer. Received: rank={rank!r} (layer '{self.path}')")
         shape = self._raw_kernel.shape if self._stand_in is None else self._stand_in.shape
         regularizer = getattr(self, f"{name}_regularizer", None)
-        with _unlocked(self):
+        with unlocked(self):
             for part, size, initializer in (
                 ("a", (*shape[:-1], rank), a_initializer),
                 ("b", (rank, shape[-1]), b_initializer),
@@ -314,7 +314,7 @@ class KernelLayer(Layer):
 
     def _replace(self, stand_in: QuantizedKernel, values: Mapping[str, ArrayLike]) -> None:
         """Replaces the float kernel by a quantized one with these values."""
-        with _unlocked(self):
+        with unlocked(self):
             if not stand_in.keeps_float:
                 delattr(self, f"_{self._kernel_name}")
             stand_in.add_variables(self)
@@ -410,7 +410,7 @@ class KernelLayer(Layer):
 
 
 @contextmanager
-def _unlocked(layer: Layer) -> Iterator[None]:
+def unlocked(layer: Layer) -> Iterator[None]:
     """Lets a built layer add variables within the context; their paths begin with the layer's."""
     tracker = layer._tracker
     message, tracker.locked = tracker.locked, None

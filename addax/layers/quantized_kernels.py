@@ -516,15 +516,56 @@ def _round_gradient(x: Array, scale: Array, history: Array) -> Array:
 
 
 class Int8Table(QuantizedKernel):
-    """An embedding matrix of 8-bit integers, with one scale per embedding."""
+    """An embedding matrix of 8-bit integers, with one scale per embedding.
+
+    Args:
+        layer: The layer that it belongs to.
+        shape: Shape of the float matrix, `(vocabulary, size)`.
+        config: The quantization config, or None.
+        is_reverse: Whether it is the matrix of the reverse projection, whose variables are transposed.
+    """
 
     mode = "int8"
+    stored: tuple[str, ...] = ("", "_scale")  # what the names of its variables end in
     parts: tuple[str, ...] = ("embeddings_scale",)
     value_range = integers.INT8_RANGE
 
+    def __init__(
+        self, layer: KernelLayer, shape: Sequence[int], config: QuantizationConfig | None, is_reverse: bool = False
+    ):
+        super().__init__(layer, shape, config)
+        self.is_reverse = is_reverse
+
+    def for_reverse(self, layer: KernelLayer) -> Int8Table:
+        """Returns a table like this one for the matrix of the reverse projection."""
+        return type(self)(layer, self.shape, self.config, is_reverse=True)
+
+    def attribute(self, part: str) -> str:
+        """Returns the attribute of the layer that holds a variable.
+
+        Args:
+            part: What its name ends in.
+        """
+        if self.is_reverse:
+            return f"reverse_embeddings{part}"
+        return f"embeddings{part}" if part else "_embeddings"
+
+    def _add(self, layer: KernelLayer, part: str, shape: Sequence[int], initializer: Any, dtype: str | None) -> None:
+        name = f"reverse_embeddings{part}" if self.is_reverse else f"embeddings{part}"
+        shape = tuple(shape)[::-1] if self.is_reverse else shape
+        setattr(layer, self.attribute(part), _weight(layer, name, shape, initializer, dtype))
+
+    def _value(self, layer: KernelLayer, part: str) -> Array:
+        value = getattr(layer, self.attribute(part)).value
+        return value.T if self.is_reverse else value
+
+    def _assigned(self, *values: Array) -> Quantized:
+        """The values of the variables in `stored`, by attribute."""
+        return {self.attribute(part): v.T if self.is_reverse else v for part, v in zip(self.stored, values)}
+
     def add_variables(self, layer: KernelLayer) -> None:
-        layer._embeddings = _integers(layer, self.shape)
-        layer.embeddings_scale = _weight(layer, "embeddings_scale", self.shape[:1], "ones")
+        self._add(layer, "", self.shape, "zeros", "int8")
+        self._add(layer, "_scale", self.shape[:1], "ones", None)
 
     def _of_weights(self, kernel: Array) -> tuple:
         given = None if self.config is None else self.config.weight_quantizer
@@ -532,8 +573,14 @@ class Int8Table(QuantizedKernel):
         return values, jnp.broadcast_to(scale.reshape(-1), self.shape[:1])
 
     def quantize(self, kernel: ArrayLike) -> Quantized:
-        values, scale = self._of_weights(kernel)
-        return {"_embeddings": values, "embeddings_scale": scale}
+        return self._assigned(*self._of_weights(kernel))
+
+    def _integers(self, stored: Array) -> Array:
+        """The integers in rows as they are stored."""
+        return stored
+
+    def read(self, layer: KernelLayer) -> Any:
+        return self._integers(self._value(layer, ""))
 
     def rows(self, layer: KernelLayer, take: Callable) -> Array:
         """Returns float embeddings.
@@ -542,8 +589,8 @@ class Int8Table(QuantizedKernel):
             layer: The layer.
             take: Function from a tensor of all rows to the requested rows.
         """
-        scale = take(layer.embeddings_scale.value)[..., None]
-        return take(layer._embeddings.value).astype(scale.dtype) / scale
+        scale = take(self._value(layer, "_scale"))[..., None]
+        return self._integers(take(self._value(layer, ""))).astype(scale.dtype) / scale
 
     def dequantize(self, layer: KernelLayer) -> Array:
         return self.rows(layer, lambda x: x)
@@ -561,7 +608,7 @@ class Int8Table(QuantizedKernel):
             lambda x: _quantize(quantizer, x, (-1,), AbsMaxQuantizer),
             inputs,
             to_tensor(self.read(layer)),
-            layer.embeddings_scale.value,
+            self._value(layer, "_scale"),
             self.dequantize(layer),
         )
 
@@ -573,62 +620,64 @@ class Int4Table(Int8Table):
     value_range = integers.INT4_RANGE
 
     def add_variables(self, layer: KernelLayer) -> None:
-        layer._embeddings = _integers(layer, (self.shape[0], -(-self.shape[1] // 2)))
-        layer.embeddings_scale = _weight(layer, "embeddings_scale", self.shape[:1], "ones")
+        self._add(layer, "", (self.shape[0], -(-self.shape[1] // 2)), "zeros", "int8")
+        self._add(layer, "_scale", self.shape[:1], "ones", None)
 
     def quantize(self, kernel: ArrayLike) -> Quantized:
         values, scale = self._of_weights(kernel)
-        return {"_embeddings": integers.pack_int4(values, axis=-1)[0], "embeddings_scale": scale}
+        return self._assigned(integers.pack_int4(values, axis=-1)[0], scale)
 
-    def _unpack(self, packed: Array) -> Array:
-        return integers.unpack_int4(packed, self.shape[1], axis=-1)
-
-    def read(self, layer: KernelLayer) -> Any:
-        return self._unpack(layer._embeddings.value)
-
-    def rows(self, layer: KernelLayer, take: Callable) -> Array:
-        scale = take(layer.embeddings_scale.value)[..., None]
-        return self._unpack(take(layer._embeddings.value)).astype(scale.dtype) / scale
+    def _integers(self, stored: Array) -> Array:
+        return integers.unpack_int4(stored, self.shape[1], axis=-1)
 
 
 class Int4BlockTable(Int4Table):
     """An embedding matrix of 4-bit integers, with a scale and a zero point for each block of an embedding."""
 
+    stored = ("", "_scale", "_zero")
     parts = ("embeddings_scale", "embeddings_zero", "g_idx")
 
-    def __init__(self, layer: KernelLayer, shape: Sequence[int], config: QuantizationConfig | None, block_size: int):
-        super().__init__(layer, shape, config)
+    def __init__(
+        self,
+        layer: KernelLayer,
+        shape: Sequence[int],
+        config: QuantizationConfig | None,
+        block_size: int,
+        is_reverse: bool = False,
+    ):
+        super().__init__(layer, shape, config, is_reverse)
         self.block_size = block_size
+
+    def for_reverse(self, layer: KernelLayer) -> Int8Table:
+        return type(self)(layer, self.shape, self.config, self.block_size, is_reverse=True)
 
     def add_variables(self, layer: KernelLayer) -> None:
         rows, size = self.shape
         groups = _groups(size, self.block_size)
-        layer._embeddings = _integers(layer, (rows, -(-size // 2)))
-        layer.embeddings_scale = _weight(layer, "embeddings_scale", (rows, groups), "ones")
-        layer.embeddings_zero = _weight(layer, "embeddings_zero", (rows, groups), "zeros", "int8")
-        layer.g_idx = _weight(
-            layer, "g_idx", (size,), lambda shape, dtype: _group_index(size, self.block_size), "float32"
-        )
+        self._add(layer, "", (rows, -(-size // 2)), "zeros", "int8")
+        self._add(layer, "_scale", (rows, groups), "ones", None)
+        # The reverse projection's are float numbers in Keras's files, and its blocks those of the embeddings.
+        self._add(layer, "_zero", (rows, groups), "zeros", None if self.is_reverse else "int8")
+        if not self.is_reverse:
+            layer.g_idx = _weight(
+                layer, "g_idx", (size,), lambda shape, dtype: _group_index(size, self.block_size), "float32"
+            )
 
     def quantize(self, kernel: ArrayLike) -> Quantized:
         values, scale, zero = integers.abs_max_quantize_grouped_with_zero_point(
             kernel.T, self.block_size, to_numpy=True
         )
-        return {
-            "_embeddings": integers.pack_int4(values.T, axis=-1)[0],
-            "embeddings_scale": scale.T,
-            "embeddings_zero": zero.T,
-            "g_idx": _group_index(self.shape[1], self.block_size),
-        }
+        found = self._assigned(integers.pack_int4(values.T, axis=-1)[0], scale.T, zero.T)
+        return found if self.is_reverse else {**found, "g_idx": _group_index(self.shape[1], self.block_size)}
 
     def reverse_product(self, layer: KernelLayer, inputs: Tensor) -> Any:
         return matmul(inputs, self.dequantize(layer).T)  # blocks have scales of their own
 
     def rows(self, layer: KernelLayer, take: Callable) -> Array:
         return _ungroup(
-            self._unpack(take(layer._embeddings.value)),
-            take(layer.embeddings_scale.value),
-            take(layer.embeddings_zero.value),
+            self._integers(take(self._value(layer, ""))),
+            take(self._value(layer, "_scale")),
+            take(self._value(layer, "_zero")),
             layer.g_idx.value,
             axis=-1,
         )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Unpack
 
 from ..core.abstract import abstract_call
 from ..core.dtypes import is_float, standardize_dtype
 from ..core.keras_tensor import KerasTensor
 from ..core.op import Tensor
-from ..core.types import ConstraintLike, DTypeLike, InitializerLike, LayerOptions, RegularizerLike
+from ..core.types import ArrayLike, ConstraintLike, DTypeLike, InitializerLike, LayerOptions, RegularizerLike
 from ..ops.core import cast
 from ..ops.numpy import divide, matmul, multiply, tanh, transpose
 from .embedding import Embedding
+from .kernel_layer import unlocked
 from .layer import Shape
-from .quantized_kernels import Int8Table
+from .quantized_kernels import Int8Table, QuantizedKernel
 from .sizes import add_weight, flag
 
 
@@ -44,6 +46,7 @@ class ReversibleEmbedding(Embedding):
     """
 
     tie_weights: bool
+    _reverse_table: Int8Table | None = None  # the quantized matrix of the projection, where it has its own
 
     def __init__(
         self,
@@ -74,9 +77,31 @@ class ReversibleEmbedding(Embedding):
 
     def build(self, input_shape: Shape | None = None) -> None:
         super().build(input_shape)
-        if not self.tie_weights:
+        if self.tie_weights:
+            return
+        if isinstance(self._stand_in, Int8Table):
+            self._reverse_table = self._stand_in.for_reverse(self)
+            self._reverse_table.add_variables(self)
+        else:
             shape = (self.output_dim, self.input_dim)
             self.reverse_embeddings = add_weight(self, "reverse_embeddings", shape, options="embeddings")
+
+    def _replace(self, stand_in: QuantizedKernel, values: Mapping[str, ArrayLike]) -> None:
+        super()._replace(stand_in, values)
+        if self.tie_weights or not isinstance(stand_in, Int8Table):
+            return
+        table, matrix = stand_in.for_reverse(self), self.reverse_embeddings.numpy()
+        del self.reverse_embeddings
+        with unlocked(self):
+            table.add_variables(self)
+        for name, value in table.quantize(matrix.T).items():
+            getattr(self, name).assign(value)
+        self._reverse_table = table
+
+    def _files_order(self) -> list[str]:
+        table = self._reverse_table
+        own = ["reverse_embeddings"] if table is None else [table.attribute(part) for part in table.stored]
+        return super()._files_order() + ([] if self.tie_weights else own)
 
     def call(self, inputs: Tensor, reverse: bool = False) -> Any:
         if not reverse:
@@ -87,10 +112,12 @@ class ReversibleEmbedding(Embedding):
         return multiply(tanh(divide(logits, self.logit_soft_cap)), self.logit_soft_cap)
 
     def _logits(self, inputs: Tensor) -> Any:
-        if self.tie_weights and isinstance(self._stand_in, Int8Table) and not self.lora_enabled:
+        tied = None if self.lora_enabled else self._stand_in  # the update is added to the dequantized matrix
+        table = tied if self.tie_weights else self._reverse_table
+        if isinstance(table, Int8Table):
             if self.reverse_dtype is not None:
                 inputs = cast(inputs, self.reverse_dtype)
-            return self._stand_in.reverse_product(self, inputs)
+            return table.reverse_product(self, inputs)
         kernel = transpose(self._float_kernel()) if self.tie_weights else self.reverse_embeddings
         if self.reverse_dtype is not None:
             inputs, kernel = cast(inputs, self.reverse_dtype), cast(kernel, self.reverse_dtype)

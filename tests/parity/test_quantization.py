@@ -357,3 +357,56 @@ def test_reverse_products_of_tied_embeddings_are_of_integers(block, more) -> Non
     program = str(jax.make_jaxpr(lambda x: ours(x, reverse=True))(x))
     assert ("preferred_element_type=int32" in program) == (block == "int8")
     assert np.abs(jax.grad(lambda x: ours(x, reverse=True).sum())(x)).max() > 0.1
+
+
+UNTIED = {
+    "int8": lambda k: k.quantizers.Int8QuantizationConfig(),
+    "int8 of weights": lambda k: k.quantizers.Int8QuantizationConfig(activation_quantizer=None),
+    "int4": lambda k: k.quantizers.Int4QuantizationConfig(),
+    "int4 blocks": lambda k: k.quantizers.Int4QuantizationConfig(block_size=3),
+    "int4 per row": lambda k: k.quantizers.Int4QuantizationConfig(block_size=None),
+}
+
+
+def untied(k, **more):
+    inputs = k.Input((3,), dtype="int32")
+    layer = k.layers.ReversibleEmbedding(9, 7, tie_weights=False, name="table", **more)
+    return k.Model(inputs, layer(k.layers.Dense(7, name="hidden")(layer(inputs)), reverse=True))
+
+
+@pytest.mark.parametrize(
+    ("mode", "update"), [*((mode, False) for mode in UNTIED), ("int8", True), ("int4 blocks", True)]
+)
+def test_untied_reverse_embeddings(mode, update, tmp_path):
+    rng = np.random.default_rng(5)
+    ids = rng.integers(0, 9, (2, 3))
+    models = [untied(k) for k in LIBS]
+    for model, k in zip(models, LIBS):
+        layer = model.get_layer("table")
+        if update:
+            layer.enable_lora(2)
+        rng = np.random.default_rng(6)
+        for variable in sorted(model.variables, key=lambda v: v.path):
+            variable.assign(rng.standard_normal(variable.shape))
+        layer.quantize(config=UNTIED[mode](k))
+    ours, theirs = models
+    assert sorted(map(facts, ours.get_layer("table").weights)) == sorted(map(facts, theirs.get_layer("table").weights))
+    by_path = {v.path: np.asarray(v) for v in theirs.variables}
+    for variable in ours.variables:
+        np.testing.assert_array_equal(variable.numpy(), by_path[variable.path], err_msg=variable.path)
+    expected = theirs.predict(ids, verbose=0)
+    np.testing.assert_allclose(ours.predict(ids, verbose=0), expected, rtol=1e-5, atol=1e-5)
+    for model, own, other in zip(models, LIBS, LIBS[::-1]):
+        model.save(tmp_path / "m.keras")
+        # An update is merged in the file, so the values are compared with what the library itself reads from it.
+        kept, loaded = (k.models.load_model(tmp_path / "m.keras") for k in (own, other))
+        by_path = {v.path: np.asarray(v) for v in kept.variables if "lora" not in v.path}
+        for variable in loaded.variables:
+            if "lora" not in variable.path:
+                np.testing.assert_array_equal(np.asarray(variable), by_path[variable.path], err_msg=variable.path)
+        found, expected = (m.predict(ids, verbose=0) for m in (loaded, kept))
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def facts(variable):
+    return variable.path, tuple(variable.shape), str(variable.dtype), variable.trainable
