@@ -29,7 +29,10 @@ _OPTIMIZER_DROPPED = (
     "gradient_aggregator",
 )
 _REDUCTIONS = {"auto": "sum_over_batch_size", "sum_over_batch": "sum_over_batch_size"}
-_KEPT = ("loss_weights", "run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
+_KEPT = (
+    *("loss_weights", "run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"),
+    *("missing_labels", "learning_rate_multipliers", "remat"),  # of addax alone
+)
 
 
 def present_compile(config: Config) -> Config:

@@ -154,11 +154,16 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
     if build_config is not None:
         result["build_config"] = serialize_dict(build_config)
     if hasattr(obj, "get_compile_config"):
-        result["compile_config"] = _serialize_compile_arguments(obj)
+        compiled = _serialize_compile_arguments(obj)
+        own = {name: compiled.pop(name) for name in obj.own_compile_arguments if name in compiled}
+        result |= {"compile_config": compiled, **({_OWN_ARGUMENTS: own} if own else {})}
     if isinstance(obj, Operation):
         # Every layer is numbered here; `shared_objects.mark` removes the numbers of those that occur once.
         result[shared_objects.KEY] = shared_objects.number(thread.written, obj)
     return result
+
+
+_OWN_ARGUMENTS = "addax_compile_config"  # arguments of `compile` that Keras, which reads the file, too, would refuse
 
 
 def _serialize_compile_arguments(model: Any) -> dict[str, Any]:
@@ -299,7 +304,7 @@ def _deserialize_instance(cls: type, config: dict[str, Any]) -> Any:
     if build_config and hasattr(instance, "build_from_config") and not getattr(instance, "built", False):
         instance.build_from_config(build_config)
     if compile_config and hasattr(instance, "compile_from_config"):
-        instance.compile_from_config(compile_config)
+        instance.compile_from_config({**compile_config, **(_part(config, _OWN_ARGUMENTS) or {})})
     if sharable:
         thread.read.note(config, instance)
     return instance

@@ -79,7 +79,9 @@ def _objects(config: Any) -> Iterator[tuple[Config, str]]:
                     place = f"layer '{inner['name']}'"
                 yield value, place
             if value.get("class_name") != LAMBDA_MARK:
-                stack += [(v, "`compile`" if k == "compile_config" else place) for k, v in reversed(value.items())]
+                stack += [
+                    (v, "`compile`" if k.endswith("compile_config") else place) for k, v in reversed(value.items())
+                ]
 
 
 def _check_config(layer: Layer) -> None:

@@ -16,7 +16,7 @@ from .functions import StepFunctions
 
 
 def unless_default(missing_labels: str, multipliers: dict[str, float] | None, remat: str | None) -> dict[str, Any]:
-    """Returns the arguments of `compile` that Keras's, which files are read by, doesn't know; without the defaults."""
+    """Returns the arguments of `compile` that Keras's doesn't know; without the defaults."""
     given = {"missing_labels": missing_labels, "learning_rate_multipliers": dict(multipliers or {}), "remat": remat}
     return {name: value for name, value in given.items() if value not in ("error", {}, None)}
 
@@ -25,6 +25,7 @@ class CompileConfig(StepFunctions):
     """A model that can be compiled again from a config."""
 
     compile: Callable[..., None]
+    own_compile_arguments = ("missing_labels", "learning_rate_multipliers", "remat")  # those that Keras's lacks
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the serialized arguments of `compile`, for `compile_from_config`."""

@@ -735,3 +735,21 @@ def test_user_object_that_is_not_registered(tmp_path: Any) -> None:
             reader.saving.load_model(tmp_path / "m.keras")
         model = reader.saving.load_model(tmp_path / "m.keras", custom_objects={"Twice": make(reader)})
         assert_same(model(x), 2 * x)
+
+
+@pytest.mark.filterwarnings("ignore:.*legacy")
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+def test_arguments_of_compile_that_keras_lacks(name: str, tmp_path: Any) -> None:
+    """Keras reads and compiles the model without them, addax with them."""
+
+    def block() -> Any:
+        return addax.Sequential([addax.layers.Dense(4, activation="relu"), addax.layers.Dense(4)])
+
+    model = addax.Sequential([addax.Input((4,)), block(), block(), addax.layers.Dense(1)])
+    own = {"remat": "block", "missing_labels": "mask", "learning_rate_multipliers": {"*/bias": 0.5}}
+    model.compile("adam", addax.losses.MeanSquaredError(), **own)
+    model.fit(x := rand(8, 4), y := rand(8, 1), verbose=0)
+    model.save(tmp_path / name)
+    theirs, ours = (k.saving.load_model(tmp_path / name) for k in (keras, addax))
+    assert_same(theirs.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0))
+    assert {k: v for k, v in ours.get_compile_config().items() if k in own} == own
