@@ -343,6 +343,16 @@ def texts(text: str) -> list[str]:
     return [row[:size].tobytes().decode() for row, size in zip(rows, sizes)]
 
 
+def integers(own: Sequence[int]) -> np.ndarray:
+    """Returns integers of all processes, a row for each; each of them must call this, with as many.
+
+    Args:
+        own: Those of this process, of 32 bits.
+    """
+    gather = import_jax("jax.experimental.multihost_utils").process_allgather
+    return np.reshape(gather(np.array(own, "int32")), (-1, len(own)))
+
+
 def any_of(flag: bool) -> bool:
     """Returns whether `flag` is true in any of the processes that train together; each of them must call this."""
     if not is_shared():
@@ -369,10 +379,13 @@ def by_main(action: Callable[[], None]) -> None:
         raise error or OSError("The main process failed, for which this one waited: its error says why.")
 
 
+def joins_rows() -> bool:
+    """Returns whether each process makes batches with rows of its own, which are joined."""
+    return _current is not None and _current.joins_rows
+
+
 def joined(batch: Tree) -> Tree:
-    """Returns a batch of the rows of all processes, where each makes batches of its own; any other as it is."""
-    if _current is None or not (_current.joins_rows and is_shared()):
-        return batch
+    """Returns a batch of the rows of all processes, each of which makes batches of its own."""
     gather = import_jax("jax.experimental.multihost_utils").process_allgather
     return tree.map_structure(lambda a: a if a is None or not np.ndim(a) else gather(np.asarray(a), tiled=True), batch)
 
@@ -465,9 +478,11 @@ __all__ = [
     "current",
     "fetch",
     "for_a_program",
+    "integers",
     "is_main",
     "is_shared",
     "joined",
+    "joins_rows",
     "lay_out",
     "lay_out_tensor",
     "own_path",

@@ -12,7 +12,6 @@ from ..core import tree
 from ..core.config import floatx
 from ..core.dtypes import numpy_dtype
 from ..core.engine import is_jax_array
-from ..core.placement import joined
 from ..core.streams import set_streams, streams
 from ..core.types import ArrayLike, Data, Tree
 from ..core.warnings import warn
@@ -323,6 +322,7 @@ class EpochSteps:
             the next one starts from the beginning.
         start: Number of the step with which the next epoch begins; not 0 only after `restore`.
         marking: Whether to note the state before each batch is read, for a `state` without the batches read ahead.
+        told_of_others: Whether it was warned that the data of another process end sooner.
     """
 
     def __init__(self, source: Batches, steps: int | None):
@@ -331,6 +331,7 @@ class EpochSteps:
         self.exhausted = False
         self.start = 0
         self.marking = False
+        self.told_of_others = False
         self._iterator: Iterator | None = None
         self._taken = self._before = 0  # batches of the pass under way: now, and when the epoch began
         self._mark: tuple[int, dict[str, Any], dict[str, Any]] | None = None
@@ -388,7 +389,13 @@ class EpochSteps:
             if step == start:
                 self._before = self._taken - 1 - start
             step += 1
-            yield batch if isinstance(self.source, ArrayBatches) else joined(batch)
+            yield batch
+
+    def end(self) -> None:
+        """Ends the epoch as if the source had no more batches; where it has some, the next one begins a new pass."""
+        if self._iterator is not None:
+            self._iterator = None
+            self.exhausted = self.steps is not None
 
     def _pass(self, start: int = 0) -> Iterator[Batch]:
         """Yields all batches of the source; warns once if they may never end."""

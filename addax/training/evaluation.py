@@ -7,6 +7,7 @@ from typing import Any
 from ..callbacks import CallbackList
 from ..core.types import Data, Tree
 from ..data.adapt import adapt
+from ..data.lockstep import check_length
 from . import feeding
 from .arguments import LoopArguments, callback_list, limit_steps
 from .epoch_metrics import accumulating, set_aside
@@ -56,6 +57,7 @@ def evaluate(model: StepModel, x: Data, y: Tree, sample_weight: Tree, given: Loo
     source = adapt(x, y, sample_weight, batch_size=given.batch_size, **model._data_options())
     feeding.checked(model, source)
     steps = limit_steps(given.steps, source.steps)
+    check_length(source, steps)
     known = steps if steps is not None else source.steps
     runner = Runner(model, "test", source, steps, batch_hooks=False, shown=is_shown(given.verbose, known))
     callbacks = callback_list(given.callbacks, model, given.verbose, add_history=False, epochs=1, steps=known)

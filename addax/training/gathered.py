@@ -9,7 +9,8 @@ from typing import Any
 
 from ..core import tree
 from ..core.buffers import own_copy
-from ..core.placement import is_shared
+from ..core.placement import is_shared, joins_rows
+from ..data import lockstep
 from ..data.batches import Batch, EpochSteps, count_rows, packed
 from .device_loops import LONG_STEPS, loop_length, why_slow
 from .dispatches import Dispatch, InFlight, Pauses, Run, loop_over
@@ -49,53 +50,69 @@ class Gathered:
     _stack: Stack | None = None
     _step: int = 0
     _began: float = 0.0
+    _agrees: bool = False  # whether processes agree on each dispatch
+    _ended: bool = False  # whether the data of a process have
+    _error: Exception | None = None  # of another process's data
 
     def dispatches(self) -> Iterator[Dispatch]:
         """Yields the dispatches of the epoch."""
         error: Exception | None = None
         self._step = start = self.steps.start
+        self._agrees = lockstep.is_needed(self.steps.source) and not joins_rows()
         try:
-            for number, batch in enumerate(self.steps.epoch(), start):
+            for number, batch in enumerate(lockstep.batches_of(self.steps, each=False), start):
                 self.check(batch, number)
                 if number == start:
                     # By the first batch of all, so that it doesn't depend on where an epoch begins or goes on.
                     self._stack = self._stack_for(self.steps.source.like or batch)
                     self._began = time.perf_counter()
                 yield from self._take(batch)
+                if self._ended:  # as the data of another process have
+                    break
         except Exception as e:
+            if self._ended:  # it is about the processes
+                raise
             error = e
-        yield from self._flush()
-        if error is not None:
-            raise error
+        yield from self._flush(lockstep.ENDED if error is None else lockstep.FAILED)
+        if error is not None or self._error is not None:
+            raise error or self._error  # type: ignore[misc]
 
     def _take(self, batch: Batch) -> Iterator[Dispatch]:
         stack = self._stack
         if stack is not None and stack.takes(batch):
-            if self._alone:
-                yield self._one_by_one()
+            yield from self._one_by_one()
             stack.add(batch)
             # A slow iterable's batches are not waited for: the same program runs any number of them, so that no result
             # depends on the clock. Processes that train together must start the same programs.
             waited = time.perf_counter() - self._began > _SLOW and not is_shared()
             if stack.is_full or self._pauses_after(stack.batches) or waited:
-                yield self._loop()
+                yield from self._loop()
                 self._began = time.perf_counter()
             return
-        if stack is not None and stack.batches:
-            yield self._loop()
+        yield from self._loop()
         self._alone.append(own_copy(batch))
         if len(self._alone) == self.per or self._pauses_after(self._alone):
-            yield self._one_by_one()
+            yield from self._one_by_one()
 
     def _pauses_after(self, batches: list) -> bool:
         """Returns whether there is a pause after these batches, which are the next ones."""
         return self.pauses is not None and self.pauses.at(self._step + len(batches))
 
-    def _flush(self) -> Iterator[Dispatch]:
-        if self._stack is not None and self._stack.batches:
-            yield self._loop()
-        if self._alone:
-            yield self._one_by_one()
+    def _flush(self, data: int) -> Iterator[Dispatch]:
+        """Yields a dispatch of what is left at the end of the data; `data` says how they ended, for other processes."""
+        yield from self._loop(data)
+        yield from self._one_by_one(data)
+        self._agreed([], data)
+
+    def _agreed(self, batches: list, data: int) -> int:
+        """Returns how many of the next batches are run: as many as all processes have."""
+        if not self._agrees:
+            return len(batches)
+        if self._ended:
+            return 0
+        self._ended = True  # also where this raises an error
+        count, self._ended, self._error = lockstep.agreed(self.steps, batches, data)
+        return count
 
     def _stack_for(self, batch: Batch) -> Stack | None:
         """Returns the stack that batches like the first are gathered in; None where they run one by one."""
@@ -110,25 +127,30 @@ class Gathered:
             return None
         return Stack(batch, capacity)
 
-    def _loop(self) -> Dispatch:
+    def _loop(self, data: int = lockstep.GOES_ON) -> Iterator[Dispatch]:
+        """Yields a dispatch of the batches that are gathered, if there are any."""
         stack = self._stack
-        assert stack is not None
+        if stack is None or not stack.batches:
+            return
         self._stack = stack.another()
-        steps = 0, len(stack.batches)
-        run = loop_over(packed(stack.arrays), steps, stack.size, self.program, self.in_flight)
-        return self._dispatch(stack.batches, run, looped=True)
+        if count := self._agreed(stack.batches, data):
+            run = loop_over(packed(stack.arrays), (0, count), stack.size, self.program, self.in_flight)
+            yield self._dispatch(stack.batches[:count], run, looped=True)
 
-    def _one_by_one(self) -> Dispatch:
+    def _one_by_one(self, data: int = lockstep.GOES_ON) -> Iterator[Dispatch]:
+        """Yields a dispatch of the batches that wait to be run one by one, if there are any."""
         batches, self._alone = self._alone, []
+        if not batches or not (count := self._agreed(batches, data)):
+            return
 
         def run(state: State) -> tuple[State, Any]:
             logs = None
-            for batch in batches:
+            for batch in batches[:count]:
                 state, logs = self.program.on_batch(state, *self._sized(packed(batch)))
                 self.in_flight.add(logs)
             return state, logs
 
-        return self._dispatch(batches, run, looped=False)
+        yield self._dispatch(batches[:count], run, looped=False)
 
     def _dispatch(self, batches: list, run: Run, looped: bool) -> Dispatch:
         first = self._step

@@ -16,6 +16,7 @@ from ..core.engine import fetch
 from ..core.types import Data, Tree
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches, Batches, EpochSteps, count_rows, packed, to_host
+from ..data.lockstep import batches_of, check_length
 from . import guards
 from .arguments import LoopArguments, callback_list, limit_steps
 from .device_loops import can_predict, run_predictions
@@ -53,6 +54,7 @@ def predict(
     if not model.built:
         build_for(model, first[0])
     steps = limit_steps(given.steps, source.steps)
+    check_length(source, steps)
     known = steps if steps is not None else source.steps
     run_by = callback_list(given.callbacks, model, given.verbose, add_history=False, epochs=1, steps=known)
     program = program_of(model, "predict")
@@ -190,7 +192,7 @@ class _OneByOne:
 
     def dispatches(self) -> Iterator[_Part]:
         """Yields the dispatches."""
-        for step, (x, _, _) in enumerate(EpochSteps(self.source, self.steps).epoch()):
+        for step, (x, _, _) in enumerate(batches_of(EpochSteps(self.source, self.steps), each=True)):
             rows, data = _sized(self.program, x, exact=step == 0 and self.source.steps != 1)
             if rows is None and not isinstance(self.source, ArrayBatches):
                 data = own_copy(data)  # an iterable may write its next batch into the same memory

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import addax as keras
-from tests.distribution.several_devices import IDS, LABELS, ROWS, batches, mlp, noisy
+from tests.distribution.several_devices import IDS, LABELS, ROWS, Watching, batches, mlp, noisy
 
 spread = keras.distribution
 NUMBER = 0
@@ -113,6 +114,86 @@ def own_rows(kind: str, folder: str) -> Any:
     keras.utils.set_random_seed(7)
     model = mlp()
     return model.fit(Source(), epochs=2, verbose=0, shuffle=False).history
+
+
+def endings(kind: str, folder: str) -> Any:
+    """Data whose number of batches differs, or that raise an error in one process; one process alone has the fewer.
+
+    Returns for each case what was warned of, the error, what it returned, and the number of steps that were run.
+    """
+    found = {}
+
+    def attempt(name: str, run: Any) -> None:
+        spread.set_distribution(distribution(kind))
+        keras.utils.set_random_seed(3)
+        model = mlp()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                outcome = run(model)
+                error = ""
+            except (ValueError, RuntimeError) as raised:
+                outcome, error = None, str(raised)
+        texts = [str(w.message) for w in told]
+        found[name] = [texts, error, outcome, int(model.optimizer.iterations)]
+
+    def generated(counts: tuple[int, int], fails: bool = False, size: int = 8) -> Any:
+        for i in range(min(counts) if ALONE else counts[NUMBER]):
+            rows = slice(i * size, (i + 1) * size)
+            yield ROWS[rows], LABELS[rows]
+        if fails and NUMBER == 1:
+            raise ValueError("a broken file")
+
+    def ragged() -> Any:
+        yield ROWS[:8], LABELS[:8]
+        yield ROWS[: 7 - NUMBER], LABELS[: 7 - NUMBER]
+
+    class Again:
+        """An iterable without a length, read anew each epoch."""
+
+        def __init__(self, counts: tuple[int, int], size: int = 8):
+            self.given = counts, False, size
+
+        def __iter__(self) -> Any:
+            return generated(*self.given)
+
+    def losses(x: Any, **options: Any) -> Any:
+        return lambda model: model.fit(x, verbose=0, **options).history["loss"]
+
+    attempt("equal", losses(Again((3, 3)), epochs=2))
+    attempt("one pass", losses(generated((5, 2)), epochs=2))
+    attempt("again", losses(Again((2, 5)), epochs=2))
+    attempt("large batches", losses(Again((3, 2), 40), epochs=1))
+    attempt("steps given", losses(Again((5, 3)), epochs=3, steps_per_epoch=2))
+    attempt("hooks", losses(Again((4, 3)), epochs=2, callbacks=[Watching()]))
+    attempt("fails", losses(generated((5, 3), fails=True), epochs=1))
+    attempt("shapes", losses(ragged(), epochs=1, callbacks=[Watching()]))
+    validated = {"validation_data": Again((1, 3)), "epochs": 2}
+    attempt("validation", lambda m: m.fit(ROWS, LABELS, verbose=0, batch_size=50, **validated).history["val_loss"])
+    attempt("evaluate", lambda model: model.evaluate(Again((4, 2)), verbose=0)[0])
+    attempt("predict", lambda model: model.predict(Again((4, 3)), verbose=0).shape)
+    attempt("known", losses(batches(40 - 20 * NUMBER), epochs=1))
+    attempt("known, evaluated", lambda model: model.evaluate(batches(40 - 20 * NUMBER), verbose=0))
+    attempt("known, predicted", lambda model: model.predict(ROWS[: 80 - 40 * NUMBER], verbose=0).shape)
+    return found
+
+
+def own_endings(kind: str, folder: str) -> Any:
+    """Rows of each process's own, which end in one of them before the other."""
+    spread.set_distribution(distribution(kind))
+    spread.distribution().auto_shard_dataset = False
+
+    def rows() -> Any:
+        for i in range(3 if ALONE else 4 - NUMBER):
+            own = slice(i * 16, i * 16 + 16) if ALONE else slice(i * 16 + 8 * NUMBER, i * 16 + 8 * NUMBER + 8)
+            yield ROWS[own], LABELS[own]
+
+    keras.utils.set_random_seed(7)
+    model = mlp()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        history = model.fit(rows(), epochs=1, verbose=0).history["loss"]
+    return [[str(w.message) for w in told], history, int(model.optimizer.iterations)]
 
 
 def main() -> None:

@@ -78,6 +78,54 @@ def test_processes_may_make_rows_of_their_own(tmp_path: Path) -> None:
     assert_close(one, first)
 
 
+ENDED = "The data of process {} ended before those of the others"
+OUT_OF_DATA = "Your input ran out of data"
+
+
+@pytest.mark.slow
+def test_data_that_end_in_one_process_end_the_epoch_in_all(tmp_path: Path) -> None:
+    """All of them train as one process does with the fewest batches, and say why; none waits for the others."""
+    ((one, _),) = run(1, "endings", "data", tmp_path)
+    (first, _), (second, _) = run(2, "endings", "data", tmp_path)
+    warned = {
+        "equal": [],
+        "one pass": [ENDED.format(1), OUT_OF_DATA],
+        "again": [ENDED.format(0)],
+        "large batches": [ENDED.format(1)],
+        "steps given": [ENDED.format(1), OUT_OF_DATA],
+        "hooks": [ENDED.format(1)],
+        "validation": [ENDED.format(0)] * 2,
+        "evaluate": [ENDED.format(1)],
+        "predict": [ENDED.format(1)],
+    }
+    for name, texts in warned.items():
+        assert first[name] == second[name], name
+        told, error, outcome, steps = first[name]
+        assert len(told) == len(texts) and all(map(str.startswith, told, texts)), (name, told)
+        assert error == "" and steps == one[name][3], (name, error, steps)
+        assert_close(one[name][2], outcome)
+    failed = [found["fails"] for found in (first, second)]
+    assert failed[0][1].startswith("The data of process 1 raised an error") and failed[1][1] == "a broken file"
+    assert failed[0][3] == failed[1][3] == 3
+    for name, text in {
+        "shapes": "1 of float32[7, 8], int64[7], None in process 0; 1 of float32[6, 8], int64[6], None in process 1",
+        "known": "data / batches is 2 in process 0 and 4 in process 1",
+        "known, evaluated": "the number of batches is 2 in process 0, 4 in process 1",
+        "known, predicted": "the number of batches is 3 in process 0, 2 in process 1",
+    }.items():
+        assert text in first[name][1] and first[name][1] == second[name][1], first[name]
+        assert first[name][3] == (name == "shapes")
+
+
+@pytest.mark.slow
+def test_rows_of_their_own_may_end_in_one_process(tmp_path: Path) -> None:
+    ((one, _),) = run(1, "own_endings", "data", tmp_path)
+    (first, _), (second, _) = run(2, "own_endings", "data", tmp_path)
+    assert first == second
+    assert len(first[0]) == 1 and first[0][0].startswith(ENDED.format(1))
+    assert_close(one[1:], first[1:])
+
+
 @pytest.mark.slow
 def test_processes_write_one_checkpoint_and_go_on_from_it(tmp_path: Path) -> None:
     ((one, _),) = run(1, "resumed", "full", tmp_path)
