@@ -20,6 +20,7 @@ from .dataset import Dataset, DatasetBatches
 from .frames import UNNAMED, DataNames, frame_values, is_frame
 from .prepared import Preparation, PreparedBatches, prepared_arrays
 from .py_dataset import PyDataset, PyDatasetBatches
+from .sparse_rows import SparseBatches, SparseRows, dense_rows, has_sparse_rows, sparse_rows
 
 
 def adapt(
@@ -57,13 +58,16 @@ def adapt(
         if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
             raise ValueError(f"`batch_size` must be a positive integer. Received: batch_size={batch_size!r}")
         x, y, sample_weight = (
-            _arrays(part, name, text and name == argument, names.of(name))
+            _arrays(part, name, text and name == argument, names.of(name), whole=False)
             for part, name in ((x, argument), (y, "y"), (sample_weight, "sample_weight"))
         )
         check_rows(x, y, sample_weight)
         if class_weight is not None:
+            y = dense_rows(y)
             sample_weight = class_weight(y, sample_weight)
         source = ArrayBatches(x, y, sample_weight, batch_size=batch_size or 32, shuffle=shuffle)
+        if has_sparse_rows(source.arrays):
+            return SparseBatches(source, prepare)
         return source if prepare is None else prepared_arrays(source, prepare)
 
     for name, value in (("y", y), ("sample_weight", sample_weight)):
@@ -154,7 +158,7 @@ def _is_arraylike(x: object) -> bool:
     return hasattr(x, "shape") and hasattr(x, "__getitem__") and hasattr(x, "dtype")
 
 
-def _arrays(structure: Data, name: str, text: bool = False, names: Sequence[str] = ()) -> Tree:
+def _arrays(structure: Data, name: str, text: bool = False, names: Sequence[str] = (), whole: bool = True) -> Tree:
     """Converts the leaves of a structure to arrays: tables become their values, lists of numbers one array.
 
     Args:
@@ -162,13 +166,14 @@ def _arrays(structure: Data, name: str, text: bool = False, names: Sequence[str]
         name: Name of the argument, for errors.
         text: Whether it may hold text.
         names: Names of the inputs or outputs that the argument is for, where there are several.
+        whole: Whether large sparse matrices are made dense; if not, they become `SparseRows`.
     """
     if structure is None:
         return None
     structure = _lists_as_arrays(structure, name, names)
     if text:
-        return tree.map_structure(lambda x: x if is_text(x) and np.ndim(x) else _array(x, name), structure)
-    return tree.map_structure(lambda leaf: _array(leaf, name), structure)
+        return tree.map_structure(lambda x: x if is_text(x) and np.ndim(x) else _array(x, name, whole), structure)
+    return tree.map_structure(lambda leaf: _array(leaf, name, whole), structure)
 
 
 def _lists_as_arrays(structure: Data, name: str, names: Sequence[str] = ()) -> Any:
@@ -197,19 +202,19 @@ def _short(value: object) -> str:
     return text if len(text) < 80 else text[:77] + "..."
 
 
-def _array(leaf: Data, name: str) -> Any:
+def _array(leaf: Data, name: str, whole: bool) -> Any:
     if leaf is None:
         return None
+    if is_sparse(leaf) or hasattr(leaf, "toarray"):  # of JAX or of SciPy
+        leaf = sparse_rows(leaf, whole)
+    if isinstance(leaf, SparseRows):
+        return leaf[:] if whole else leaf
     if isinstance(leaf, np.ma.MaskedArray):
         leaf = _unmasked(leaf, name)
     if isinstance(leaf, Variable):
         leaf = leaf.value
     elif hasattr(leaf, "detach"):  # torch
         leaf = leaf.detach().cpu().numpy()
-    elif is_sparse(leaf):
-        leaf = leaf.todense()
-    elif hasattr(leaf, "toarray"):  # a sparse matrix of SciPy
-        leaf = leaf.toarray()
     elif callable(getattr(leaf, "numpy", None)):  # a tensor of another library
         leaf = leaf.numpy()
     array = to_host(leaf)
@@ -300,23 +305,29 @@ def split(arrays: tuple, validation_split: float) -> tuple[tuple, tuple]:
         )
 
     def part(a: slice) -> tuple:
-        return tree.map_structure(lambda v: None if v is None else v[a], arrays)
+        def rows(v: Any) -> Any:
+            return v.part(a) if isinstance(v, SparseRows) else v[a]
+
+        return tree.map_structure(lambda v: None if v is None else rows(v), arrays)
 
     return part(slice(0, at)), part(slice(at, None))
 
 
-def standardize_arrays(x: Data, y: Data, sample_weight: Data, text: bool = False, names: DataNames = UNNAMED) -> tuple:
+def standardize_arrays(
+    x: Data, y: Data, sample_weight: Data, text: bool = False, names: DataNames = UNNAMED, whole: bool = True
+) -> tuple:
     """Converts `x`, `y` and `sample_weight` to structures of arrays with the same number of rows.
 
     Args:
         x, y, sample_weight: The three.
         text: Whether `x` may hold text.
         names: Names of the model's inputs and outputs.
+        whole: Whether large sparse matrices are made dense; if not, they become `SparseRows`.
     """
     found = (
-        _arrays(x, "x", text, names.inputs),
-        _arrays(y, "y", names=names.outputs),
-        _arrays(sample_weight, "sample_weight", names=names.outputs),
+        _arrays(x, "x", text, names.inputs, whole),
+        _arrays(y, "y", names=names.outputs, whole=whole),
+        _arrays(sample_weight, "sample_weight", names=names.outputs, whole=whole),
     )
     check_rows(*found)
     return found

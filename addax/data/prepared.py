@@ -30,7 +30,7 @@ class PreparedBatches(Batches):
         prepare: Prepares their inputs.
     """
 
-    def __init__(self, source: Batches, prepare: Preparation):
+    def __init__(self, source: Batches, prepare: Callable[[Tree], Any]):
         self.source = source
         self.prepare = prepare
         self.steps = source.steps

@@ -55,8 +55,8 @@ def split_off(model: StepModel, x: Data, y: Tree, sample_weight: Tree, fraction:
             f"`validation_split` is only supported for arrays. Received data of type {type(x).__name__}: pass "
             "`validation_data` instead."
         )
-    arrays = standardize_arrays(x, y, sample_weight, model._preparation() is not None, model._data_names())
-    return split(arrays, fraction)
+    text = model._preparation() is not None
+    return split(standardize_arrays(x, y, sample_weight, text, model._data_names(), whole=False), fraction)
 
 
 def training_data(

@@ -14,6 +14,7 @@ from ..core import tree
 from ..core.ours import is_ours
 from ..core.types import Array
 from ..data.batches import ArrayBatches, Batches
+from ..data.sparse_rows import SparseBatches
 from .arguments import FitArguments
 from .runner import Runner
 from .steps import StepModel
@@ -59,6 +60,8 @@ def facts_of(training: UnderWay) -> dict[str, Any]:
 
 
 def _data_facts(source: Batches) -> dict[str, Any]:
+    if isinstance(source, SparseBatches):
+        source = source.source
     if isinstance(source, ArrayBatches):
         arrays = [None if a is None else _array_facts(a) for a in tree.flatten(source.arrays)]
         return {"kind": "arrays", "rows": source.rows, "batch_size": source.batch_size, "arrays": arrays}
