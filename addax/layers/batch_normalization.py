@@ -41,7 +41,8 @@ class BatchNormalization(Layer):
         renorm_clipping: Dict of limits of the correction: "rmax" and "rmin" of the ratio of standard deviations, "dmax"
             of the difference of means.
         renorm_momentum: Momentum of the moving averages that `renorm` uses.
-        synchronized: Accepted for compatibility: arrays sharded over devices are always reduced as a whole.
+        synchronized: Whether statistics are of the rows on all devices. They always are, as under a distribution a
+            batch is one array that is spread; Keras on JAX refuses the argument.
         **kwargs: `name`, `dtype`, `trainable` and other arguments of `Layer`.
 
     Raises:

@@ -99,7 +99,7 @@ class ZipWriter:
 
 
 class _Part(io.RawIOBase):
-    """What a file has from a place on, as a file.
+    """The rest of a file from a place on, as a file of its own.
 
     Args:
         file: The file.

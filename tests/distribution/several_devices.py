@@ -33,7 +33,7 @@ def mlp(optimizer: str = "adam") -> Any:
         [
             keras.Input((8,)),
             layers.Dense(16, use_bias=False),
-            layers.BatchNormalization(),
+            layers.BatchNormalization(synchronized=True),
             layers.Activation("relu"),
             layers.Dropout(0.3),
             layers.Dense(3, activation="softmax"),
