@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import importlib.util
 import io
 from typing import Any
@@ -94,6 +93,8 @@ class History(Callback):
 
     def _repr_html_(self) -> str:
         """Returns the table and the curves, as one output of a notebook."""
+        import html  # with its table of entities
+
         header, rows = self._rows()
         cells = ["".join(f"<th>{html.escape(name)}</th>" for name in header)]
         cells += ["".join(f"<td>{value}</td>" for value in row) for row in rows[:_MOST]]

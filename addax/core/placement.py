@@ -16,8 +16,6 @@ import atexit
 import functools
 import math
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -327,6 +325,9 @@ def own_path(path: str) -> str:
 
 @functools.cache
 def _nowhere() -> str:
+    import shutil  # only other processes than the main one need these
+    import tempfile
+
     folder = tempfile.mkdtemp(prefix="addax-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -6,7 +6,6 @@ import errno
 import json
 import re
 import struct
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,21 +105,12 @@ def short(value: object) -> str:
     return text if len(text) < 200 else text[:197] + "..."
 
 
-# Errors that escape from parsers on malformed content.
-_RAW = (
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+def _raw_errors() -> tuple[type[Exception], ...]:
+    """Returns the classes of errors that escape from parsers on malformed content."""
+    import zipfile  # takes a while, and building a model needs no archives
+
+    of_python = (LookupError, AttributeError, ArithmeticError, AssertionError, EOFError, MemoryError, RuntimeError)
+    return *of_python, ValueError, TypeError, struct.error, zipfile.BadZipFile, zlib.error
 
 
 @contextmanager
@@ -135,7 +125,7 @@ def reading(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except _RAW as error:
+    except _raw_errors() as error:
         if type(error) not in (ValueError, TypeError, DamagedError):
             text = f"T{what[1:]} can't be read: it is damaged, or was not written by Keras or addax."
             raise DamagedError(f"{text} ({type(error).__name__}: {short_text(error)})") from error
