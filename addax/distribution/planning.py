@@ -90,7 +90,7 @@ class Plan:
         if self.computing is not None and self.moving is not None and self.efficiency is not None:
             hidden, shown = self.efficiency
             text += (
-                f": {1e3 * self.moving:.1f} ms beside {1e3 * self.computing:.0f} ms of computing; {hidden:.0%} of the "
+                f": {1e3 * self.moving:.3g} ms beside {1e3 * self.computing:.3g} ms of computing; {hidden:.0%} of the "
                 f"time is computing if transfers are hidden, {shown:.0%} if not"
             )
         if self.small[0]:
@@ -196,7 +196,7 @@ def _compiles_for(
 
 
 def _activations(rows: int, parts: int, blocks: int) -> str:
-    text = f"{rows} rows a device" + f", in {parts} parts" * (parts > 1)
+    text = f"{rows} row{'s' * (rows != 1)} a device" + f", in {parts} parts" * (parts > 1)
     return text + f", {blocks} blocks computed again" * (blocks > 0)
 
 
