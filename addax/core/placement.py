@@ -175,6 +175,28 @@ class Placement:
 
         return tree.map_structure(place, data), rows
 
+    def put_steps(self, data: Tree, size: int) -> Tree:
+        """Spreads the rows of several batches over the devices: each device gets its rows of every batch, and no other.
+
+        Args:
+            data: Arrays with a row for each sample, those of one batch after those of another, and Nones.
+            size: Rows a batch.
+
+        Returns:
+            Arrays with an axis of batches before that of rows, which are padded so that each device has as many.
+        """
+        padded, spread = self._padded(size), self.sharding(None, self.row_axes)
+
+        def place(a: Any) -> Any:
+            if a is None:
+                return None
+            steps = np.reshape(np.asarray(a), (-1, size, *a.shape[1:]))
+            if padded > size:
+                steps = np.pad(steps, [(0, 0), (0, padded - size), *[(0, 0)] * (a.ndim - 1)])
+            return put_as(steps, spread)
+
+        return tree.map_structure(place, data)
+
     def cut(self, data: Tree, rows: int) -> Tree:
         """Returns the first `rows` rows of what `put_rows` returned, in a program. Each device cuts its own."""
         size = self._padded(rows)

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,18 +19,7 @@ from ..core.warnings import warn
 from .devices import list_devices
 from .layout_map import LayoutMap
 from .mesh import DeviceMesh, TensorLayout, check_fits
-
-
-class Choice(NamedTuple):
-    """Layout of a variable, and why it has that one.
-
-    Attributes:
-        axes: For each axis of the variable the axis of the mesh that it is spread over, or None.
-        why: The reason, for `explain`.
-    """
-
-    axes: tuple[str | None, ...]
-    why: str
+from .shapes import TENSOR, Choice, chosen
 
 
 class Distribution:
@@ -217,15 +206,19 @@ class DataParallel(Distribution):
 class ModelParallel(Distribution):
     """Spreads weights over devices, by rules for their paths, and the rows of batches over one axis of the mesh.
 
+    Without rules layouts follow from shapes, over all devices: the weights of attention are spread by its heads, other
+    matrices by the larger of their axes, which gives the two products of a transformer's feed-forward block columns
+    and rows. Weights below 64 kB are whole. The devices of a host share each product; several hosts share the rows.
+
     Args:
-        layout_map: The rules.
+        layout_map: The rules; None for layouts by shape.
         batch_dim_name: Axis of the mesh over which the rows of batches are spread; None for its first.
         auto_shard_dataset: Whether iterables yield the same batches in every process, each of which uses its rows;
             otherwise each process has rows of its own.
         **kwargs: None are known; as in Keras.
 
     Raises:
-        ValueError: `layout_map` is missing, or the mesh has no such axis.
+        ValueError: `layout_map` is no `LayoutMap` with a mesh, or the mesh has no such axis.
 
     >>> mesh = keras.distribution.DeviceMesh((1, 1), ["batch", "model"], devices=["cpu:0"])
     >>> rules = keras.distribution.LayoutMap(mesh)
@@ -244,8 +237,9 @@ class ModelParallel(Distribution):
     ):
         if kwargs:
             raise ValueError(f"`ModelParallel` has no argument {', '.join(map(repr, kwargs))}.")
+        self._by_shape = layout_map is None
         if layout_map is None:
-            raise ValueError("You must specify a layout_map argument.")
+            layout_map = LayoutMap(_by_hosts())
         if not isinstance(layout_map, LayoutMap):
             raise ValueError(f"Argument `layout_map` must be a `LayoutMap` instance. Received: layout_map={layout_map}")
         if layout_map.device_mesh is None:
@@ -254,11 +248,13 @@ class ModelParallel(Distribution):
         self._layout_map = layout_map
 
     def get_variable_layout(self, variable: Variable) -> TensorLayout:
-        """Returns the layout of the rule for the variable's path; without one it is whole on each device.
+        """Returns the layout of the rule for the variable's path; where none matches it is whole on each device.
 
         Args:
             variable: The variable; one of an optimizer has the layout of its weight.
         """
+        if self._by_shape:
+            return TensorLayout(self.choose(variable).axes, self.device_mesh)
         found = self._layout_map[variable.layout_path or variable.path]
         return super().get_variable_layout(variable) if found is None else found
 
@@ -268,6 +264,8 @@ class ModelParallel(Distribution):
         Args:
             variable: The variable.
         """
+        if self._by_shape:
+            return chosen(variable.shape, None, (TENSOR, self.device_mesh.sizes[TENSOR]), variable.heads_axis)
         rules = self._layout_map.matching(variable.layout_path or variable.path)
         return Choice(self.get_variable_layout(variable).axes, f"rule '{rules[0]}'" if rules else "no rule matches")
 
@@ -281,6 +279,12 @@ class ModelParallel(Distribution):
 
     def _check(self, variables: Sequence[Any]) -> None:
         self._layout_map.check_used([v.path for v in variables])
+
+
+def _by_hosts() -> DeviceMesh:
+    """Returns all devices, those of a host along the axis that products are spread over."""
+    devices, hosts = list_devices(), jax.process_count()
+    return DeviceMesh((hosts, len(devices) // hosts), ["batch", TENSOR], devices)
 
 
 _current: Distribution | None = None
@@ -322,4 +326,4 @@ def set_distribution(value: Distribution | None) -> None:
     changes.count += 1  # what was found out about models holds for other devices
 
 
-__all__ = ["Choice", "DataParallel", "Distribution", "ModelParallel", "distribution", "set_distribution"]
+__all__ = ["DataParallel", "Distribution", "ModelParallel", "distribution", "set_distribution"]

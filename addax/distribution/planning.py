@@ -13,7 +13,8 @@ from .compiled import Compiled, compiled_for, stand_ins
 from .costs import KNOWN, Hardware, Traffic, of_data_parallel, of_fully_sharded
 from .distributions import DataParallel, Distribution, distribution
 from .explaining import parts, variables_of
-from .sharded import Auto, FullySharded, chosen, memory_of_a_device, nbytes, state_bytes
+from .shapes import chosen
+from .sharded import Auto, FullySharded, memory_of_a_device, nbytes, state_bytes
 from .tables import size, table
 
 # Shares of a device's operations that large products and convolutions reach: H100s train language models at 33 to 40 %,

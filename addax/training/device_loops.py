@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def run_steps(
     steps: tuple[int, int],
     size: int,
     total: int | None = None,
+    passing: bool = False,
 ) -> tuple[State, Any]:
     """Runs training or evaluation steps in one dispatch.
 
@@ -42,13 +44,17 @@ def run_steps(
         steps: First step and number of steps; all numbers run the same compiled program.
         size: Rows per batch.
         total: Number of real rows if the last batch is not full; else None.
+        passing: Whether the data are put on the device for this dispatch alone, in the order of the steps.
 
     Returns:
         The new state and the last step's logs.
     """
     start, count = map(np.int32, steps)
+    real = None if total is None else np.int32(total)
+    if program.spread is not None and passing:
+        return program.dispatch(steps_, size, state, program.spread.put_steps(arrays, size), start, count, real)
     arrays = placement.put_data(arrays) if program.spread is not None else arrays
-    return program.dispatch(loop_, size, state, arrays, order, start, count, None if total is None else np.int32(total))
+    return program.dispatch(loop_, size, state, arrays, order, start, count, real)
 
 
 def run_predictions(program: Program, state: State, data: Tree, count: int, size: int) -> tuple[State, Any]:
@@ -64,7 +70,8 @@ def run_predictions(program: Program, state: State, data: Tree, count: int, size
     Returns:
         The new state and the outputs, those of batches after `count` undefined.
     """
-    data = placement.put_data(data) if program.spread is not None else data
+    if program.spread is not None:
+        data = program.spread.put_steps(data, size)
     return program.dispatch(_predictions, size, state, data, np.int32(count))
 
 
@@ -81,6 +88,33 @@ def loop_(
         if order is not None:
             return program.rows(take_rows(arrays, lax.dynamic_slice_in_dim(order, i * size, size)))
         return program.rows(_cut(arrays, i * size, size))
+
+    return _loop(description, batch, size, state, start, count, total)
+
+
+def steps_(
+    description: Description, size: int, state: State, batches: Any, start: Any, count: Any, total: Any
+) -> tuple[State, Any]:
+    """As `loop_`, on batches whose rows are spread over the devices, as `Placement.put_steps` put them."""
+    program = description.program()
+    return _loop(description, lambda i: _spread_batch(program, batches, i, size), size, state, start, count, total)
+
+
+def _spread_batch(program: Program, batches: Any, i: Any, size: int) -> Any:
+    one = tree.map_structure(lambda a: None if a is None else lax.dynamic_index_in_dim(a, i, keepdims=False), batches)
+    return program.spread.cut(program.rows(one), size)  # type: ignore[union-attr]
+
+
+def _loop(
+    description: Description,
+    batch: Callable[[Any], Any],
+    size: int,
+    state: State,
+    start: Any,
+    count: Any,
+    total: Any,
+) -> tuple[State, Any]:
+    program = description.program()
 
     def valid(i: Any) -> Any:
         return None if total is None else jnp.minimum(total - i * size, size)
@@ -115,7 +149,8 @@ def _predictions(description: Description, size: int, state: State, data: Any, c
     program = description.program()
 
     def batch(i: Any) -> Any:
-        return packed((program.rows(_cut(data, i * size, size)), None, None))
+        x = _cut(data, i * size, size) if program.spread is None else _spread_batch(program, data, i, size)
+        return packed((x, None, None))
 
     def body(i: Any, carry: Any) -> Any:
         others, found = carry
@@ -123,7 +158,7 @@ def _predictions(description: Description, size: int, state: State, data: Any, c
         place = lax.dynamic_update_slice_in_dim
         return merged(others, new[1]), jax.tree.map(lambda all_, one: place(all_, one, i * size, 0), found, out)
 
-    rows = count_rows(data)
+    rows = count_rows(data) * (1 if program.spread is None else size)
     shapes = jax.eval_shape(lambda s: program.step(description, s, batch(0), None)[1], state)
     found = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape[1:]), s.dtype), shapes)
     others, found = lax.fori_loop(0, count, body, (state[1], found))

@@ -76,6 +76,7 @@ def loop_over(
     in_flight: InFlight,
     order: Array | None = None,
     total: int | None = None,
+    passing: bool = False,
 ) -> Run:
     """Returns what runs steps on arrays in a loop on the device.
 
@@ -87,10 +88,11 @@ def loop_over(
         in_flight: Dispatches under way.
         order: Order of the rows, int32, on the device; None for as they are.
         total: Number of real rows, where not all are.
+        passing: Whether the data are for this dispatch alone.
     """
 
     def run(state: State) -> tuple[State, Any]:
-        state, logs = run_steps(program, state, data, order, steps, size, total)
+        state, logs = run_steps(program, state, data, order, steps, size, total, passing)
         in_flight.add(logs)
         return state, logs
 

@@ -134,7 +134,8 @@ class Gathered:
             return
         self._stack = stack.another()
         if count := self._agreed(stack.batches, data):
-            run = loop_over(packed(stack.arrays), (0, count), stack.size, self.program, self.in_flight)
+            data = packed(stack.arrays)
+            run = loop_over(data, (0, count), stack.size, self.program, self.in_flight, passing=True)
             yield self._dispatch(stack.batches[:count], run, looped=True)
 
     def _one_by_one(self, data: int = lockstep.GOES_ON) -> Iterator[Dispatch]:

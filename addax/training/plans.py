@@ -123,7 +123,7 @@ class PartByPart(ArrayPlan):
             # As many rows for each dispatch, so that one program runs them all.
             part = self.arrays.part(padded[first * size : (first + self.count) * size], count * size)
             valid = None if rows.total is None else min(rows.total - first * size, count * size)
-            run = loop_over(part, (0, count), size, self.program, self.in_flight, total=valid)
+            run = loop_over(part, (0, count), size, self.program, self.in_flight, total=valid, passing=True)
             yield self._dispatch(first, count, run)
 
 

@@ -128,11 +128,27 @@ def ways() -> None:
 
 
 def parts() -> None:
-    """Data that are too large to be kept on the devices."""
+    """Data that are too large to be kept on the devices: each has its rows of each step, and they stay there."""
     from addax.training import plans
 
     plans._COPIED = 0
-    assert_same(trained(None, batch=10), trained(spread.DataParallel(), batch=10))
+
+    def small(size: int) -> Any:
+        return (batch for _ in range(2) for batch in batches(size))
+
+    for batch, options in ((10, {}), (16, {"shuffle": False}), (10, {"source": small, "steps_per_epoch": 8})):
+        one = trained(None, batch=batch, **options)
+        for distribution in (spread.DataParallel(), spread.FullySharded(small=0)):
+            many = trained(distribution, batch=batch, **options)
+            assert_same(one, many)
+            found = [p.get() for p in many[0]._programs["train"].executables._programs.values()]
+            loops = [p for p in found if "steps" in p.as_text().partition(",")[0]]
+            assert len(loops) == 1, [p.as_text().partition(",")[0] for p in found]
+            if isinstance(distribution, spread.DataParallel):
+                layouts_ = [sharding.spec for sharding in jax.tree.leaves(loops[0].input_shardings)]
+                # Rows and labels: an axis of steps, and one of rows that is spread; all weights are whole.
+                assert [tuple(s) for s in layouts_ if any(s)] == [(None, "batch")] * 2, layouts_
+                assert collectives(many[0]).keys() == {"all-reduce"}
 
 
 def on_batches() -> None:
@@ -546,8 +562,60 @@ def _leaves(tree: Any) -> list:
     return jax.tree.leaves(tree, is_leaf=lambda a: isinstance(a, jax.sharding.Sharding))
 
 
+def by_shapes() -> None:
+    """`ModelParallel()` without rules: heads and larger axes are spread, and a block sums twice each way."""
+    width, rows = 128, IDS[:32]
+
+    def block(blocks: int = 1) -> Any:
+        inputs = keras.Input((LENGTH,), dtype="int32")
+        h = layers.Embedding(WORDS, width)(inputs)
+        for i in range(blocks):
+            h = h + layers.MultiHeadAttention(8, 16, name=f"attention_{i}")(h, h)
+            h = h + layers.Dense(width, name=f"down_{i}")(layers.Dense(4 * width, activation="relu", name=f"up_{i}")(h))
+        model = keras.Model(inputs, layers.Dense(5)(h))
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    def run(distribution: Any, blocks: int = 1) -> tuple[Any, list]:
+        spread.set_distribution(distribution)
+        keras.utils.set_random_seed(1)
+        model = block(blocks)
+        options = {"batch_size": 16, "epochs": 2, "verbose": 0, "shuffle": False}
+        return model, model.fit(rows, rows % 5, **options).history["loss"]
+
+    alone, expected = run(None)
+    model, losses = run(spread.ModelParallel())
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    said = {row.path: row for row in spread.explain(model).rows}
+    axes = {
+        "attention_0/query/kernel": (None, "model", None),
+        "attention_0/value/bias": ("model", None),
+        "attention_0/attention_output/kernel": ("model", None, None),
+        "attention_0/attention_output/bias": (None,),
+        "up_0/kernel": (None, "model"),
+        "down_0/kernel": ("model", None),
+    }
+    for path, expected_axes in axes.items():
+        assert tuple(said[path].axes) == expected_axes, said[path]
+        variable = next(v for v in model.variables if v.path == path)
+        shared = 8 if "model" in expected_axes else 1
+        assert variable.value.addressable_shards[0].data.nbytes * shared == variable.value.nbytes
+    assert said["attention_0/query/kernel"].why == "heads of attention"
+    assert said["up_0/kernel"].why == "larger axis over 8 devices"
+    # What one block more adds: a sum for each of its two parts, in the forward and in the backward pass.
+    larger, _ = run(spread.ModelParallel(), 2)
+    more, moved = collectives(larger), collectives(model)
+    assert more.keys() == moved.keys() == {"all-reduce", "all-gather"}, (moved, more)
+    assert more["all-reduce"] - moved["all-reduce"] == 4, (moved, more)
+    # Gathered are the bias of columns that are spread, which is too small to be spread, and its slots.
+    added = result_bytes(larger, "all-gather") - result_bytes(model, "all-gather")
+    assert 0 < added <= 6 * 4 * 4 * width
+    assert state_bytes(model) < state_bytes(alone) / 4
+    assert spread.ModelParallel().device_mesh.sizes == {"batch": 1, "model": 8}
+
+
 CHECKS = [fast, ways, parts, on_batches, dropout, layouts, born, resumed, plans, micro_batches, compiled, of_kernels]
-CHECKS.append(ensembles)
+CHECKS += [ensembles, by_shapes]
 
 
 def main() -> None:

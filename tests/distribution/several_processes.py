@@ -116,6 +116,18 @@ def own_rows(kind: str, folder: str) -> Any:
     return model.fit(Source(), epochs=2, verbose=0, shuffle=False).history
 
 
+def parts(kind: str, folder: str) -> Any:
+    """Data of which a part is put on the devices at a time, by each process what its own devices compute with."""
+    from addax.training import plans
+
+    plans._COPIED = 0
+    spread.set_distribution(distribution(kind))
+    keras.utils.set_random_seed(7)
+    model = mlp()
+    history = model.fit(ROWS, LABELS, batch_size=12, epochs=2, verbose=0, validation_split=0.2).history
+    return [history, model.predict(ROWS, batch_size=12, verbose=0).tolist()]
+
+
 def endings(kind: str, folder: str) -> Any:
     """Data whose number of batches differs, or that raise an error in one process; one process alone has the fewer.
 

@@ -62,7 +62,6 @@ REFUSED = {
     "layout with another mesh": lambda d: setattr(d.TensorLayout(("a",), mesh(d, ("a",))), "device_mesh", mesh(d)),
     "sharding without a mesh": lambda d: d.TensorLayout(("a",)).backend_layout,
     "data parallel over text": lambda d: d.DataParallel(device_mesh="x"),
-    "model parallel without rules": lambda d: d.ModelParallel(),
     "model parallel with other rules": lambda d: d.ModelParallel(layout_map=3),
     "a rule twice": lambda d: rules(d).__setitem__("dense", (None,)),
     "a rule that isn't a layout": lambda d: rules(d).__setitem__("x", 3),

@@ -78,6 +78,14 @@ def test_processes_may_make_rows_of_their_own(tmp_path: Path) -> None:
     assert_close(one, first)
 
 
+@pytest.mark.slow
+def test_parts_of_data_are_put_by_each_process_on_its_devices(tmp_path: Path) -> None:
+    ((one, _),) = run(1, "parts", "data", tmp_path)
+    (first, _), (second, _) = run(2, "parts", "data", tmp_path)
+    assert first == second
+    assert_close(one, first)
+
+
 ENDED = "The data of process {} ended before those of the others"
 OUT_OF_DATA = "Your input ran out of data"
 
