@@ -54,35 +54,46 @@ def agreed(steps: EpochSteps, batches: Sequence[Batch], data: int) -> Agreed:
     """
     shapes = _shapes(batches[0]) if batches else ""
     found = integers([len(batches), data, zlib.crc32(shapes.encode()) >> 1])
-    states = found[:, 1].tolist()
-    error = None
-    if FAILED in states and data != FAILED:
-        error = RuntimeError(
-            f"The data of process {states.index(FAILED)} raised an error, so the other processes end as well: its own "
-            "output says why."
-        )
-    counts = found[:, 0].tolist()
-    ended = any(state != GOES_ON for state in states)
-    if (min(counts) and len(set(found[:, 2].tolist())) > 1) or (len(set(counts)) > 1 and not ended):
-        told = "; ".join(f"{text} in process {k}" for k, text in enumerate(texts(f"{len(batches)} of {shapes}")))
-        raise ValueError(
-            f"The processes have different batches: {told}. An iterable must yield the same batches in every "
-            "process, or with `auto_shard_dataset=False` batches of one shape."
-        )
-    count = min(counts)
+    counts, states, digests = found.T.tolist()
+    count, ended = min(counts), any(states)
+    if (count and len(set(digests)) > 1) or (len(set(counts)) > 1 and not ended):
+        raise _different(texts(f"{len(batches)} of {shapes}"))
     if ended and count < len(batches) + (data == GOES_ON):  # this process has more
         steps.end()
-    if ended and FAILED not in states and (len(set(counts)) > 1 or GOES_ON in states) and not steps.told_of_others:
-        steps.told_of_others = True
-        # Of those that have ended, the ones with the fewest batches.
-        short = [k for k, state in enumerate(states) if state != GOES_ON and counts[k] == count]
-        warn(
-            f"The data of process{'es' * (len(short) > 1)} {', '.join(map(str, short))} ended before those of the "
-            "others. The epoch ends here for all of them, and the batches that the others have left are not used. Let "
-            "every process yield as many batches, or give the number to use: `steps_per_epoch`, `validation_steps` or "
-            "`steps`."
-        )
-    return Agreed(count, ended, error)
+    if FAILED in states:
+        return Agreed(count, True, None if data == FAILED else _failed(states.index(FAILED)))
+    if ended and not steps.told_of_others:
+        steps.told_of_others = _warn_of_end(counts, states)
+    return Agreed(count, ended, None)
+
+
+def _failed(process: int) -> RuntimeError:
+    return RuntimeError(
+        f"The data of process {process} raised an error, so the other processes end as well: its own output says why."
+    )
+
+
+def _different(batches: list[str]) -> ValueError:
+    told = "; ".join(f"{text} in process {k}" for k, text in enumerate(batches))
+    return ValueError(
+        f"The processes have different batches: {told}. An iterable must yield the same batches in every process, or "
+        "with `auto_shard_dataset=False` batches of one shape."
+    )
+
+
+def _warn_of_end(counts: list[int], states: list[int]) -> bool:
+    """Warns that the data of some processes have ended before those of others, if so; returns whether it did."""
+    least = min(counts)
+    if max(counts) == least and GOES_ON not in states:
+        return False
+    first = [k for k, state in enumerate(states) if state == ENDED and counts[k] == least]
+    warn(
+        f"The data of process{'es' * (len(first) > 1)} {', '.join(map(str, first))} ended before those of the "
+        "others. The epoch ends here for all of them, and the batches that the others have left are not used. Let "
+        "every process yield as many batches, or give the number to use: `steps_per_epoch`, `validation_steps` or "
+        "`steps`."
+    )
+    return True
 
 
 def check_length(source: Batches, steps: int | None) -> None:
