@@ -172,8 +172,8 @@ def load(
                 continue
             if _is_left_out(obj, arrays):
                 continue
-            if isinstance(root, Model) and obj is root.optimizer and root.built and not obj.built:
-                obj.build(root.trainable_variables)
+            if isinstance(root, Model) and obj is root.optimizer and root.built and len(arrays) > len(_UNBUILT):
+                obj.build(root.trainable_variables)  # does nothing if it is built
             # A value is replaced, never written into, so keeping the old ones costs nothing.
             own = [(v, v._value, v._initializer) for v in own_variables(obj)]
             try:

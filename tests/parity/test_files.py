@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -753,3 +754,69 @@ def test_arguments_of_compile_that_keras_lacks(name: str, tmp_path: Any) -> None
     theirs, ours = (k.saving.load_model(tmp_path / name) for k in (keras, addax))
     assert_same(theirs.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0))
     assert {k: v for k, v in ours.get_compile_config().items() if k in own} == own
+
+
+def gan(k: Any) -> Any:
+    """A model with two optimizers as attributes; its own has done no step."""
+
+    class Gan(k.Model):
+        def __init__(self, **kwargs: Any):
+            super().__init__(**kwargs)
+            self.generator, self.discriminator = k.layers.Dense(2), k.layers.Dense(1)
+
+        def build(self, shape: Any) -> None:
+            self.generator.build((None, 3))
+            self.discriminator.build((None, 2))
+            self.built = True
+
+        def call(self, x: Any) -> Any:
+            return self.discriminator(self.generator(x))
+
+        def compile(self, g_optimizer: Any, d_optimizer: Any, **kwargs: Any) -> None:
+            super().compile(**kwargs)
+            self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
+            g_optimizer.build(self.generator.trainable_variables)
+            d_optimizer.build(self.discriminator.trainable_variables)
+
+        def get_config(self) -> dict:
+            return {"name": self.name}
+
+        def get_compile_config(self) -> dict:
+            found = {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
+            return {name: k.saving.serialize_keras_object(optimizer) for name, optimizer in found.items()}
+
+        def compile_from_config(self, config: dict) -> None:
+            self.compile(**{name: k.saving.deserialize_keras_object(given) for name, given in config.items()})
+
+    return k.saving.register_keras_serializable("files")(Gan)
+
+
+@pytest.mark.parametrize("ending", ["keras", "weights.h5"])
+@pytest.mark.parametrize("writes_addax", [True, False])
+def test_optimizers_that_are_attributes(writes_addax: bool, ending: str, tmp_path: Any) -> None:
+    writer, reader = (addax, keras) if writes_addax else (keras, addax)
+    classes = {k: gan(k) for k in (writer, reader)}
+
+    def made(k: Any) -> Any:
+        model = classes[k](name="gan")
+        model.build((None, 3))
+        model.compile(k.optimizers.Adam(0.01), k.optimizers.SGD(0.1, momentum=0.9))
+        return model
+
+    def state(model: Any) -> list:
+        return [np.asarray(v) for v in [*model.g_optimizer.variables, *model.d_optimizer.variables]]
+
+    saved = made(writer)
+    for i, variable in enumerate([*saved.g_optimizer.variables, *saved.d_optimizer.variables]):
+        variable.assign(np.full(variable.shape, i + 1))
+    path = tmp_path / f"m.{ending}"
+    saved.save(path) if ending == "keras" else saved.save_weights(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error" if reader is addax else "ignore")  # Keras warns of the third optimizer
+        if ending == "keras":
+            loaded = reader.saving.load_model(path, custom_objects={"files>Gan": classes[reader]})
+        else:
+            loaded = made(reader)
+            loaded.load_weights(path)
+    for found, expected in zip(state(loaded), state(saved), strict=True):
+        np.testing.assert_array_equal(found, expected)
