@@ -3,11 +3,17 @@
 Each turn trains 8 models by 8 calls of `fit`, an ensemble that chooses its way, and one in each other way. Compiling is
 left out: a first round is not counted. Prints the seconds of each in the median, and the ratio to those of the fits of
 the wall time and of the CPU time, in which other programs on the machine count less.
+
+`python -m benchmarks.ensembles first [CASE ...]` measures what a script meets instead: the first training of a process,
+with building, tracing and compiling, and no program kept on disk. It is that of 8 fits in one process, of one fit in
+each of 8 processes, where starting Python and JAX counts, too, and of an ensemble.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -46,10 +52,15 @@ CASES = {
 }
 
 
+def data() -> tuple[np.ndarray, np.ndarray]:
+    """Returns rows and classes."""
+    random = np.random.default_rng(0)
+    return random.normal(size=(ROWS, 20)).astype("float32"), random.integers(0, 10, ROWS)
+
+
 def measured(build: Callable[[], keras.Model], batch: int, turns: int) -> dict[str, list[tuple[float, float]]]:
     """Returns wall and CPU seconds by way, a pair for each turn."""
-    random = np.random.default_rng(0)
-    x, y = random.normal(size=(ROWS, 20)).astype("float32"), random.integers(0, 10, ROWS)
+    x, y = data()
     options = {"batch_size": batch, "epochs": EPOCHS, "verbose": 0}
 
     def fits() -> None:
@@ -88,5 +99,40 @@ def main(turns: int, cases: Sequence[str]) -> None:
             print(f"{name:32} {way:24} {median:7.2f} s   {wall:.2f} of 8 fits, {cpu:.2f} of their CPU time", flush=True)
 
 
+def first(cases: Sequence[str]) -> None:
+    """Prints the seconds of first trainings, each in a process of its own."""
+    environment = {**os.environ, "ADDAX_COMPILE_CACHE": "off"}
+    for name in cases:
+        for what in ("8 fits", "1 fit", "ensemble"):
+            command = [sys.executable, "-m", "benchmarks.ensembles", "alone", what, name]
+            before = os.times()
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            wall, user, system = (b - a for a, b in zip(before[4:1:-1], os.times()[4:1:-1]))
+            whole = f"{wall:.2f} s, {user + system:.2f} s of CPU with the start of Python"
+            print(f"{name:32} {what:10} {done.stdout.strip()}; {whole}", flush=True)
+
+
+def alone(what: str, case: str) -> None:
+    """Trains for the first time in this process; prints the seconds, and those of the first fit of several."""
+    (build, batch), (x, y) = CASES[case], data()
+    options = {"batch_size": batch, "epochs": EPOCHS, "verbose": 0}
+    wall, cpu = time.perf_counter(), time.process_time()
+    ends = []
+    if what == "ensemble":
+        keras.ensemble(build, MEMBERS).fit(x, y, **options)
+    else:
+        for seed in range(MEMBERS if what == "8 fits" else 1):
+            keras.utils.set_random_seed(seed)
+            build().fit(x, y, **options)
+            ends.append(time.perf_counter() - wall)
+    seconds, used = time.perf_counter() - wall, time.process_time() - cpu
+    print(f"{seconds:.2f} s, {used:.2f} s of CPU" + (f", of which the first fit {ends[0]:.2f} s" if ends[1:] else ""))
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, sys.argv[2:] or list(CASES))
+    if sys.argv[1:2] == ["alone"]:
+        alone(*sys.argv[2:])
+    elif sys.argv[1:2] == ["first"]:
+        first(sys.argv[2:] or list(CASES))
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, sys.argv[2:] or list(CASES))

@@ -86,7 +86,8 @@ def _warn_of_end(counts: list[int], states: list[int]) -> bool:
     least = min(counts)
     if max(counts) == least and GOES_ON not in states:
         return False
-    first = [k for k, state in enumerate(states) if state == ENDED and counts[k] == least]
+    ended = [k for k, state in enumerate(states) if state == ENDED]
+    first = [k for k in ended if counts[k] == least] or ended
     warn(
         f"The data of process{'es' * (len(first) > 1)} {', '.join(map(str, first))} ended before those of the "
         "others. The epoch ends here for all of them, and the batches that the others have left are not used. Let "
