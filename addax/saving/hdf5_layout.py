@@ -264,23 +264,25 @@ class _Walk:
     def entry(self, data: bytes, names: bytes | None, members: list[tuple[bytes, int]]) -> None:
         """Checks a name in a group, adds it to `members`, and has its object checked."""
         name, address, kind = unpack_from("<QQI", data)
-        texts = [] if names is None else [name]
-        if kind == 2 and names is not None:  # a soft link: the name of what it leads to
-            texts.append(unpack_from("<I", data, 24)[0])
-        elif kind > 1:
+        if kind > 2 or (kind == 2 and names is None):
             raise DamagedError(f"the name of the object at byte {address} is damaged")
-        for start in texts:
-            if start >= len(names or b"") or (names or b"").find(b"\0", start, start + _MAX_NAME) < 0:
-                raise DamagedError(f"the name of the object at byte {address} is damaged")
         if names is not None:
-            members.append((names[name : names.find(b"\0", name)], _UNDEFINED if kind == 2 else address))
+            if kind == 2:  # a soft link: the name of what it leads to
+                self.name(names, unpack_from("<I", data, 24)[0], address)
+            members.append((self.name(names, name, address), _UNDEFINED if kind == 2 else address))
         noted = data[24:40] if kind == 1 else b""
-        if kind != 2:
-            if address not in self.objects:
-                self.pending.append(address)
-                self.objects[address] = noted
-            elif noted and self.objects[address] != noted:
-                self.wrong("group", address)
+        if kind != 2 and address not in self.objects:
+            self.pending.append(address)
+            self.objects[address] = noted
+        elif kind != 2 and noted and self.objects[address] != noted:
+            self.wrong("group", address)
+
+    def name(self, names: bytes, start: int, address: int) -> bytes:
+        """Returns the name that begins at `start`, of the object at `address`."""
+        end = names.find(b"\0", start, start + _MAX_NAME) if start < len(names) else -1
+        if end < 0:
+            raise DamagedError(f"the name of the object at byte {address} is damaged")
+        return names[start:end]
 
     def heap(self, address: int) -> bytes:
         """Returns the names in a group."""
