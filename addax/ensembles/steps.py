@@ -102,6 +102,9 @@ class StackedSteps:
         self._in_flight = InFlight()
         self._checked = False
         self._whole: Tree = None  # the arrays, on the devices
+        # Several members on a device one after the other: convolutions of all of them in one operation are convolutions
+        # in groups, which take longer. Found out now, as a source that has begun has no first batch to look at.
+        self._in_loop = self.lanes[0].mesh is not None and self._has_convolutions()
 
     def keep(self, members: Sequence[int], lanes: Sequence[Lane]) -> None:
         """Goes on with some of the members, in other lanes."""
@@ -162,14 +165,7 @@ class StackedSteps:
 
         return run
 
-    @functools.cached_property
-    def _in_loop(self) -> bool:
-        """Whether members on one of several devices are computed one after the other.
-
-        Convolutions of several members in one operation are convolutions in groups, which take longer.
-        """
-        if self.lanes[0].mesh is None:
-            return False
+    def _has_convolutions(self) -> bool:
         source = self.first.source
         batch = batch_spec(packed(source.peek()), source.batch_size or 1)
         return has_primitive(self.program.trace_step(self.program.state_spec(), batch).jaxpr, *CONVOLUTIONS)

@@ -525,18 +525,24 @@ def ensembles() -> None:
         model.compile("sgd", "sparse_categorical_crossentropy")
         return model
 
-    def stop(number: int) -> list:
-        def end(epoch: int, logs: Any) -> None:
-            members[number].stop_training = number == 2 and epoch == 0
+    class Own(keras.callbacks.Callback):
+        """Stops one member, and changes the rate of another."""
 
-        return [keras.callbacks.LambdaCallback(on_epoch_end=end)]
+        def __init__(self, number: int):
+            super().__init__()
+            self.number = number
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.model.stop_training = self.number == 2 and epoch == 0
+            if self.number == 0:
+                self.model.optimizer.learning_rate = 0.5
 
     options = {"batch_size": 30, "epochs": 2, "verbose": 0, "validation_split": 0.2}
     # 10 and 9 members are two a device on 5 of them, the last device of 9 with one that is dropped.
     cases = ((mlp, 10, "auto", 5), (mlp, 9, "devices", 5), (mlp, 3, "auto", 3), (convolution, 9, "devices", 5))
     for make, count, way, devices in cases:
         members = keras.ensemble(make, count, way=way)
-        history = members.fit(ROWS, LABELS, callbacks=stop, **options)
+        history = members.fit(ROWS, LABELS, callbacks=lambda number: [Own(number)], **options)
         assert members.way == "devices", members.why
         if way == "auto":
             assert members.why == f"{devices} devices compute at the same time, and send each other nothing"
@@ -552,10 +558,25 @@ def ensembles() -> None:
             keras.utils.clear_session()
             keras.utils.set_random_seed(k)
             alone = make()
-            alone.fit(ROWS, LABELS, **{**options, "epochs": 1 if k == 2 else 2})
+            alone.fit(ROWS, LABELS, callbacks=[Own(k)], **options)
             np.testing.assert_allclose(history[k].history["val_loss"], alone.history.history["val_loss"], rtol=1e-5)
             for one, two in zip(members[k].get_weights(), alone.get_weights()):
                 np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+    def generated() -> Any:
+        for i in range(4):
+            yield ROWS[20 * i : 20 * i + 20], LABELS[20 * i : 20 * i + 20]
+
+    options = {"epochs": 2, "steps_per_epoch": 2, "verbose": 0}
+    shared = keras.ensemble(mlp, 3, way="devices")
+    shared.fit(generated(), **options)
+    for k in range(3):
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(k)
+        alone = mlp()
+        alone.fit(generated(), **options)
+        for one, two in zip(shared[k].get_weights(), alone.get_weights()):
+            np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
 
 def _leaves(tree: Any) -> list:
