@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..core import tree
@@ -69,7 +70,7 @@ def agreed(steps: EpochSteps, batches: Sequence[Batch], data: int) -> Agreed:
 
 def _failed(process: int) -> RuntimeError:
     return RuntimeError(
-        f"The data of process {process} raised an error, so the other processes end as well: its own output says why."
+        f"Process {process} raised an error, so the other processes end as well: its own output says why."
     )
 
 
@@ -116,6 +117,26 @@ def check_length(source: Batches, steps: int | None) -> None:
             )
 
 
+@contextmanager
+def all_or_none() -> Iterator[None]:
+    """Raises an error in all processes that compute together where the code inside raises one in any of them.
+
+    Raises:
+        RuntimeError: Another process had one.
+    """
+    if not is_shared():
+        yield
+        return
+    try:
+        yield
+    except Exception:
+        integers([FAILED])
+        raise
+    states = integers([GOES_ON])[:, 0].tolist()
+    if any(states):
+        raise _failed(states.index(FAILED))
+
+
 def _shapes(batch: Batch) -> str:
     return ", ".join("None" if a is None else f"{a.dtype}{list(a.shape)}" for a in tree.flatten(batch))
 
@@ -149,4 +170,4 @@ def _in_lockstep(steps: EpochSteps, joins: bool) -> Iterator[Batch]:
         yield joined(batch) if joins else batch
 
 
-__all__ = ["ENDED", "FAILED", "GOES_ON", "agreed", "batches_of", "check_length", "is_needed"]
+__all__ = ["ENDED", "FAILED", "GOES_ON", "agreed", "all_or_none", "batches_of", "check_length", "is_needed"]

@@ -7,7 +7,7 @@ from typing import Any
 from ..callbacks import CallbackList
 from ..core.types import Data, Tree
 from ..data.adapt import adapt
-from ..data.lockstep import check_length
+from ..data.lockstep import all_or_none, check_length
 from . import feeding
 from .arguments import LoopArguments, callback_list, limit_steps
 from .epoch_metrics import accumulating, set_aside
@@ -54,8 +54,9 @@ def run_test(runner: Runner, callbacks: CallbackList, saver: SafePoints | None =
 
 def evaluate(model: StepModel, x: Data, y: Tree, sample_weight: Tree, given: LoopArguments) -> dict[str, Any]:
     """Returns the logs of an evaluation; see `Trainer.evaluate`."""
-    source = adapt(x, y, sample_weight, batch_size=given.batch_size, **model._data_options())
-    feeding.checked(model, source)
+    with all_or_none():
+        source = adapt(x, y, sample_weight, batch_size=given.batch_size, **model._data_options())
+        feeding.checked(model, source)
     steps = limit_steps(given.steps, source.steps)
     check_length(source, steps)
     known = steps if steps is not None else source.steps

@@ -13,6 +13,7 @@ from ..core.interrupts import guarded
 from ..core.placement import any_of
 from ..core.types import Data, Tree
 from ..data.batches import Batches
+from ..data.lockstep import all_or_none
 from . import agreement, feeding
 from .arguments import FitArguments, callback_list, limit_steps
 from .between import BetweenSteps
@@ -48,7 +49,8 @@ def fit(
     """
     feeding.check_has_optimizer(model)
     with exclusively(model), in_parts(model, given.micro_batches):
-        training = prepared(model, x, y, sample_weight, validation_data, given, observers)
+        with all_or_none():
+            training = prepared(model, x, y, sample_weight, validation_data, given, observers)
         with put_back(model) if given.limits.dev_run else nullcontext():
             return training.run()
 

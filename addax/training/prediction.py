@@ -16,7 +16,7 @@ from ..core.engine import fetch
 from ..core.types import Data, Tree
 from ..data.adapt import adapt
 from ..data.batches import ArrayBatches, Batches, EpochSteps, count_rows, packed, to_host
-from ..data.lockstep import batches_of, check_length
+from ..data.lockstep import all_or_none, batches_of, check_length
 from . import guards
 from .arguments import LoopArguments, callback_list, limit_steps
 from .device_loops import can_predict, run_predictions
@@ -48,11 +48,12 @@ def predict(
             return quick
     given = LoopArguments.checked(batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
     options = model._data_options()
-    source = adapt(x, batch_size=given.batch_size, **options)
-    first = source.peek()
-    guards.check_batch(model, first, labels=False)
-    if not model.built:
-        build_for(model, first[0])
+    with all_or_none():
+        source = adapt(x, batch_size=given.batch_size, **options)
+        first = source.peek()
+        guards.check_batch(model, first, labels=False)
+        if not model.built:
+            build_for(model, first[0])
     steps = limit_steps(given.steps, source.steps)
     check_length(source, steps)
     known = steps if steps is not None else source.steps

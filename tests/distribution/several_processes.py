@@ -179,6 +179,11 @@ def endings(kind: str, folder: str) -> Any:
     attempt("steps given", losses(Again((5, 3)), epochs=3, steps_per_epoch=2))
     attempt("hooks", losses(Again((4, 3)), epochs=2, callbacks=[Watching()]))
     attempt("fails", losses(generated((5, 3), fails=True), epochs=1))
+    empty = (3, 3 if ALONE else 0)
+    attempt("empty", losses(generated(empty), epochs=1))
+    attempt("empty, validation", losses(Again((3, 3)), epochs=1, validation_data=Again(empty)))
+    attempt("empty, evaluate", lambda model: model.evaluate(Again(empty), verbose=0))
+    attempt("empty, predict", lambda model: model.predict(Again(empty), verbose=0).shape)
     attempt("shapes", losses(ragged(), epochs=1, callbacks=[Watching()]))
     validated = {"validation_data": Again((1, 3)), "epochs": 2}
     attempt("validation", lambda m: m.fit(ROWS, LABELS, verbose=0, batch_size=50, **validated).history["val_loss"])

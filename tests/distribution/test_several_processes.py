@@ -113,8 +113,12 @@ def test_data_that_end_in_one_process_end_the_epoch_in_all(tmp_path: Path) -> No
         assert error == "" and steps == one[name][3], (name, error, steps)
         assert_close(one[name][2], outcome)
     failed = [found["fails"] for found in (first, second)]
-    assert failed[0][1].startswith("The data of process 1 raised an error") and failed[1][1] == "a broken file"
+    assert failed[0][1].startswith("Process 1 raised an error") and failed[1][1] == "a broken file"
     assert failed[0][3] == failed[1][3] == 3
+    for name in ("empty", "empty, validation", "empty, evaluate", "empty, predict"):
+        assert first[name][1].startswith("Process 1 raised an error"), first[name]
+        assert second[name][1].startswith("The data are empty"), second[name]
+        assert first[name][3] == second[name][3] == 0
     for name, text in {
         "shapes": "1 of float32[7, 8], int64[7], None in process 0; 1 of float32[6, 8], int64[6], None in process 1",
         "known": "data / batches is 2 in process 0 and 4 in process 1",
