@@ -23,7 +23,7 @@ from ..core.placement import current
 
 SMALL = 1 << 20  # bytes
 _CHUNK = 16 << 20  # bytes that are checked and written at a time
-_SHARED = "small.bin"
+SHARED = "small.bin"
 
 
 class Damaged(Exception):
@@ -38,18 +38,24 @@ def write_arrays(folder: Path, arrays: list[tuple[str, Any]]) -> list[dict[str, 
         arrays: Pairs of a name, for errors, and an array of NumPy or JAX.
     """
     entries = []
-    with open(folder / _SHARED, "wb") as shared:
+    with _over(folder / SHARED) as shared:
         for number, (name, array) in enumerate(arrays):
             about = {"name": name, "shape": list(array.shape), "dtype": np.dtype(array.dtype).name}
             if array.nbytes <= SMALL:
-                file, offset = _SHARED, shared.tell()
+                file, offset = SHARED, shared.tell()
                 parts = [_part((0,) * array.ndim, array.shape, _put(shared, np.asarray(array)))]
             else:
                 file = f"{number:05d}.npy"
                 offset, parts = _own_file(folder / file, array)
             entries.append({**about, "file": file, "offset": offset, "parts": parts})
+        shared.truncate()
         sync(shared)
     return entries
+
+
+def _over(path: Path) -> BinaryIO:
+    """Opens a file to write from its beginning on, over what it has: `truncate` ends it then."""
+    return open(path, "r+b" if path.exists() else "wb")
 
 
 def _own_file(path: Path, array: Any) -> tuple[int, list[dict[str, Any]]]:
@@ -57,11 +63,12 @@ def _own_file(path: Path, array: Any) -> tuple[int, list[dict[str, Any]]]:
     shards = _shards(array)
     if not shards:
         whole = np.asarray(array)
-        with open(path, "wb") as file:
+        with _over(path) as file:
             header = np.lib.format.header_data_from_array_1_0(np.empty(0, plain(whole.dtype)))
             np.lib.format.write_array_header_1_0(file, {**header, "shape": whole.shape, "fortran_order": False})
             offset = file.tell()
             parts = [_part((0,) * whole.ndim, whole.shape, _put(file, whole))]
+            file.truncate()
             sync(file)
         return offset, parts
     place = np.lib.format.open_memmap(path, "w+", plain(np.dtype(array.dtype)), array.shape)

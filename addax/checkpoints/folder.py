@@ -6,7 +6,8 @@ run/checkpoint-00000007/index.json     what is saved, and where its arrays are; 
                         00012.npy      a large array
 ```
 
-A checkpoint is written under a temporary name, and renamed once everything is on the disk.
+A checkpoint is written under a temporary name, and renamed once everything is on the disk. It is written over the files
+of the one that is no longer kept: new files cost the system several times as much, for blocks and pages to hold them.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from typing import IO, Any, NamedTuple
 from ..core.disk import sync, sync_folder
 from ..core.locks import held
 from ..core.warnings import warn
-from .arrays import Damaged, read_arrays, write_arrays
+from .arrays import SHARED, Damaged, read_arrays, write_arrays
 from .encoding import dumps
 
 _INDEX, _LOCK, _PARTIAL = "index.json", ".lock", ".partial-"
+_SPARE = f"{_PARTIAL}spare"  # a checkpoint that is no longer kept, whose files the next one is written over
 _FORMAT = 1
 _NAME = re.compile(r"checkpoint-(\d{8,})")
 
@@ -85,8 +87,9 @@ class Folder:
             shutil.rmtree(left, ignore_errors=True)
 
     def close(self) -> None:
-        """Unlocks the folder."""
+        """Unlocks the folder, and removes what was kept to be written over."""
         if self._lock is not None:
+            shutil.rmtree(self.path / _SPARE, ignore_errors=True)
             self._lock.close()
             self._lock = None
 
@@ -123,7 +126,14 @@ class Folder:
         path = self.path / f"checkpoint-{number:08d}"
         partial = self.path / f"{_PARTIAL}{path.name}"
         shutil.rmtree(partial, ignore_errors=True)  # of a write that failed
-        partial.mkdir()
+        spare = self.path / _SPARE
+        if not spare.is_dir():
+            partial.mkdir()
+            return path, partial
+        os.rename(spare, partial)
+        for file in partial.iterdir():
+            if file.name == _INDEX or file.stat().st_nlink > 1:  # somebody's copy, by a hard link, stays as it is
+                file.unlink()
         return path, partial
 
     def finish(self, path: Path, partial: Path, content: dict[str, Any], entries: list[dict[str, Any]]) -> None:
@@ -135,6 +145,10 @@ class Folder:
             entries: What `write_arrays` returned.
         """
         before = self.names()
+        files = {entry["file"] for entry in entries}
+        for left in partial.iterdir():
+            if left.name not in files and left.name != SHARED:
+                left.unlink()  # of the checkpoint that was written over
         whole = {"content": content, "arrays": entries}
         text = dumps(whole)
         with open(partial / _INDEX, "w") as file:
@@ -144,7 +158,10 @@ class Folder:
         os.rename(partial, path)
         sync_folder(self.path)
         whole_ones = [old for old in before if old not in self._damaged]
-        for old in (*whole_ones[self.keep - 1 :], *self._damaged):
+        outdated = whole_ones[self.keep - 1 :]
+        if outdated and not (self.path / _SPARE).exists():
+            os.rename(outdated.pop(), self.path / _SPARE)
+        for old in (*outdated, *self._damaged):
             shutil.rmtree(old, ignore_errors=True)
         self._damaged.clear()
 

@@ -261,3 +261,71 @@ except OSError as error:
     print("refused")
 """
     assert run(code).strip() == "refused"
+
+
+def sized(*sizes, value=0.0):
+    return [(f"a{i}", np.full(size, value + i, "float32")) for i, size in enumerate(sizes)]
+
+
+def assert_read(folder, expected):
+    for found, (name, value) in zip(folder.read().arrays, expected, strict=True):
+        np.testing.assert_array_equal(found, value, err_msg=name)
+
+
+def inodes(path):
+    return {file.name: file.stat().st_ino for file in path.iterdir() if file.name != "index.json"}
+
+
+def test_files_of_outdated_checkpoints_are_written_over(tmp_path):
+    folder = opened(tmp_path / "run")
+    # Larger, smaller, fewer and more arrays than those that they are written over.
+    layouts = [(400_000, 3, 500_000), (400_000, 3, 500_000), (300_000,), (600_000, 5), (270_000, 300_000, 1, 300_000)]
+    written = {}
+    for number, sizes in enumerate([*layouts, *layouts]):
+        expected = sized(*sizes, value=10.0 * number)
+        path = folder.write({"number": number}, expected)
+        written[number] = inodes(path)
+        assert_read(folder, expected)
+        assert {p.name for p in path.iterdir()} == {
+            "index.json", "small.bin", *(f"{i:05d}.npy" for i, size in enumerate(sizes) if size > 262_144)
+        }  # fmt: skip
+    assert written[3]["00000.npy"] == written[0]["00000.npy"] and written[3]["small.bin"] == written[0]["small.bin"]
+    assert written[2]["small.bin"] not in (written[0]["small.bin"], written[1]["small.bin"])
+    assert len(folder.names()) == 2
+    folder.close()
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        ".lock",
+        "checkpoint-00000008",
+        "checkpoint-00000009",
+    ]
+
+
+def test_copies_by_hard_links_are_not_written_over(tmp_path):
+    folder = opened(tmp_path / "run")
+    first = folder.write({}, sized(300_000, value=1.0))
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in first.iterdir():
+        os.link(file, copy / file.name)
+    before = {file.name: file.read_bytes() for file in copy.iterdir()}
+    for number in range(4):
+        folder.write({}, sized(300_000, value=2.0 + number))
+    assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
+
+
+def test_a_write_that_fails_over_an_outdated_checkpoint(tmp_path):
+    class Broken:
+        shape, dtype, ndim, nbytes = (300_000,), np.dtype("float32"), 1, 1_200_000
+
+        def __array__(self, *arguments, **options):
+            raise OSError("no space")
+
+    folder = opened(tmp_path / "run")
+    for number in range(3):
+        folder.write({"number": number}, sized(300_000, 300_000, value=float(number)))
+    with pytest.raises(OSError, match="no space"):
+        folder.write({"number": 3}, [*sized(300_000), ("broken", Broken())])
+    assert folder.read().content == {"number": 2}
+    assert_read(folder, sized(300_000, 300_000, value=2.0))
+    folder.write({"number": 4}, sized(300_000, value=9.0))
+    assert_read(folder, sized(300_000, value=9.0))

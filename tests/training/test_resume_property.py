@@ -200,8 +200,8 @@ def run(training: dict[str, Any], folder: Path, seed: int, cut: int | None, resu
         history = model.fit(x, y, **options)
     finally:
         for callback in callbacks:
-            if isinstance(callback, keras.callbacks.CSVLogger) and callback._file is not None:
-                callback._file.close()  # as the end of a process does
+            if isinstance(callback, keras.callbacks.CSVLogger) and callback.csv_file is not None:
+                callback.csv_file.close()  # as the end of a process does
     values = [v.numpy() for v in (*model.variables, *model.optimizer.variables, *model.metrics_variables)]
     files = {p.name: p.read_text() for p in folder.glob("*.csv")}
     states = keras.callbacks.CallbackList(callbacks).state()
