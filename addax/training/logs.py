@@ -43,10 +43,21 @@ def flat_logs(model: StepModel, logs: dict[str, Any]) -> float | list:
     return values[0] if len(values) == 1 else values
 
 
+def flattened(logs: dict[str, Any]) -> dict[str, Any]:
+    """Returns logs sorted by name, a dict among their values replaced by its items.
+
+    A custom step that asks each of `self.metrics` for its result returns those of `compile` as one dict.
+    """
+    flat: dict[str, Any] = {}
+    for name in sorted(logs):
+        flat.update(flattened(logs[name]) if isinstance(logs[name], dict) else {name: logs[name]})
+    return flat
+
+
 def numpy_logs(logs: dict[str, Any]) -> dict[str, Any]:
-    """Returns logs on the host, sorted by name: floats, and arrays where a metric has several values."""
-    fetched = fetch(dict(logs)) if logs else {}
-    return {k: float(fetched[k]) if fetched[k].ndim == 0 else fetched[k] for k in sorted(fetched)}
+    """Returns logs on the host, flattened: floats, and arrays where a metric has several values."""
+    fetched = fetch(flattened(logs)) if logs else {}
+    return {k: float(v) if getattr(v, "ndim", None) == 0 else v for k, v in fetched.items()}
 
 
 class LazyLogs(dict):
@@ -57,7 +68,7 @@ class LazyLogs(dict):
     """
 
     def __init__(self, logs: dict[str, Any]):
-        super().__init__(dict.fromkeys(sorted(logs)))  # the names are known
+        super().__init__(dict.fromkeys(flattened(logs)))  # the names are known
         self._on_device: dict[str, Any] | None = logs
 
     def _fetch(self) -> dict[str, Any]:

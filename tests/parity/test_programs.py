@@ -1,0 +1,65 @@
+"""Programs as users write them, run with Keras and with addax: what they print and return is the same."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import addax
+
+keras = pytest.importorskip("keras")
+
+X = np.linspace(-1, 1, 8, dtype="float32").reshape(4, 2)
+Y = np.ones((4, 1), "float32")
+
+
+def model_class(k: ModuleType) -> type:
+    """A model whose steps return logs that hold dicts, as those that ask each of `self.metrics` for its result do."""
+
+    class Nested(k.Model):
+        def train_step(self, state, data):
+            trainable, non_trainable, optimizer, _ = state
+            metrics, logs = [], {}
+            for metric in self.metrics:
+                values = metric.stateless_reset_state()
+                given = (data[1],) if metric.name == "loss" else (data[1], data[0][:, :1])
+                values = metric.stateless_update_state(values, *given)
+                logs[metric.name] = metric.stateless_result(values)
+                metrics += values
+            logs["more"] = {"deep": {"sum": k.ops.sum(data[0])}, "loss": 7.0, "count": 2.0}
+            return logs, (trainable, non_trainable, optimizer, metrics)
+
+        def test_step(self, state, data):
+            return {"loss": k.ops.sum(data[1]), "more": {"count": 3.0}}, state
+
+    return Nested
+
+
+def run_nested(k: ModuleType, **options) -> list:
+    seen = []
+
+    class Seen(k.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append({name: float(logs[name]) for name in sorted(logs)})
+
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append({name: logs[name] for name in sorted(logs)})
+
+    inputs = k.Input((2,))
+    model = model_class(k)(inputs, k.layers.Dense(1)(inputs))
+    model.compile("sgd", "mse", metrics=["mae", k.metrics.MeanSquaredError(name="square")], **options)
+    history = model.fit(X, Y, batch_size=2, shuffle=False, verbose=0, validation_data=(X, Y), callbacks=[Seen()])
+    seen.append(dict(sorted(history.history.items())))
+    seen.append(model.evaluate(X, Y, verbose=0, return_dict=True))
+    return seen
+
+
+@pytest.mark.parametrize("options", [{}, {"steps_per_execution": 2}])
+def test_dicts_in_the_logs_of_custom_steps_are_flattened(options):
+    expected, found = run_nested(keras, **options), run_nested(addax, **options)
+    assert [sorted(logs) for logs in found] == [sorted(logs) for logs in expected]
+    for ours, theirs in zip(found, expected):
+        for name in ours:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, err_msg=name)
