@@ -116,15 +116,23 @@ class Call:
         signature: That of the layer's `call`.
         arguments: Arguments by parameter name, without `training`.
         training: The training flag that was passed, or None.
+        says_training: Whether one was passed, be it None, so that the default of `call` doesn't count.
 
     Attributes:
         input_masks: Masks that came with the first argument, in its structure.
     """
 
-    def __init__(self, signature: CallSignature, arguments: dict[str, Any], training: bool | None = None):
+    def __init__(
+        self,
+        signature: CallSignature,
+        arguments: dict[str, Any],
+        training: bool | None = None,
+        says_training: bool = False,
+    ):
         self.signature = signature
         self.arguments = arguments
         self.training = training
+        self.says_training = says_training
         self.input_masks: Any = None
 
     @classmethod
@@ -144,7 +152,8 @@ class Call:
             arguments = signature.bind(args, kwargs)
         except TypeError as error:
             raise TypeError(f"{name}: {error}") from None
-        return cls(signature, arguments, arguments.pop("training", training))
+        says_training = "training" in arguments
+        return cls(signature, arguments, arguments.pop("training", training), says_training)
 
     @property
     def first(self) -> Any:

@@ -63,3 +63,53 @@ def test_dicts_in_the_logs_of_custom_steps_are_flattened(options):
     for ours, theirs in zip(found, expected):
         for name in ours:
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, err_msg=name)
+
+
+def flags(k: ModuleType, default: bool) -> list:
+    """The training flags that layers get within models that hand on what they were given."""
+    seen: list = []
+
+    class Inner(k.layers.Layer):
+        def call(self, x, training=default):
+            seen.append(training)
+            return x
+
+    class HandsOn(k.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = Inner()
+
+        def call(self, x, training=None):
+            return self.inner(x, training=training)
+
+    class SaysNothing(HandsOn):
+        def call(self, x, training=None):
+            return self.inner(x)
+
+    found = []
+    given = [{}, {"training": None}, {"training": True}, {"training": False}]
+    for make in (Inner, HandsOn, SaysNothing):
+        model = make()
+        model(X)
+        for kwargs in given:
+            model(X, **kwargs)
+            found.append(seen[-1])  # the calls before it, if any, are for shapes
+    inputs = k.Input((2,))
+    for recorded in given:
+        model = k.Model(inputs, Inner()(inputs, **recorded))
+        for kwargs in given[:2]:
+            model(X, **kwargs)
+            found.append(seen[-1])
+    return found
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_a_training_flag_of_none_is_not_the_default(default):
+    assert flags(addax, default) == flags(keras, default)
+
+
+def test_augmentation_is_off_where_training_is_none():
+    images = np.arange(12, dtype="float32").reshape(1, 2, 2, 3)
+    for k in (keras, addax):
+        layer = k.layers.RandomBrightness(0.9, seed=3)
+        np.testing.assert_array_equal(layer(images, training=None), images)
