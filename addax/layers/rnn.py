@@ -10,7 +10,7 @@ import numpy as np
 from ..core import tree
 from ..core.dtypes import is_float
 from ..core.keras_tensor import KerasTensor
-from ..core.naming import name_scope, to_snake_case
+from ..core.naming import to_snake_case
 from ..core.op import Tensor
 from ..core.ours import is_ours
 from ..core.serialization import deserialize_keras_object
@@ -139,8 +139,7 @@ class RNN(Layer):
                 )
             shapes = state_shapes(self.cell.state_size, batch)
             paths = iter(range(len(tree.flatten(tree.map_shape_structure(lambda s: 0, shapes)))))
-            with name_scope(self.name):
-                self._set_states(tree.map_shape_structure(lambda s: self._state_variable(s, next(paths)), shapes))
+            self._set_states(tree.map_shape_structure(lambda s: self._state_variable(s, next(paths)), shapes))
 
     def _state_variable(self, shape: tuple, position: int) -> Variable:
         def begin(shape: tuple, dtype: str) -> Any:

@@ -268,7 +268,7 @@ class StackedRNNCells(Layer):
         new_states = []
         for cell, state in zip(self.cells, states):
             inputs, new = call_cell(cell, inputs, as_list(state), training, **kwargs)
-            new_states.append(new)
+            new_states.append(new if isinstance(state, (list, tuple)) else new[0])
         return inputs, new_states
 
     def get_initial_state(self, batch_size: int | None = None) -> list:
@@ -277,7 +277,7 @@ class StackedRNNCells(Layer):
         Args:
             batch_size: Rows per batch.
         """
-        return [initial_state(cell, batch_size, self.compute_dtype) for cell in self.cells]
+        return [states_within_stack(cell, batch_size, self.compute_dtype) for cell in self.cells]
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> StackedRNNCells:
@@ -313,14 +313,22 @@ def state_shapes(state_size: StateSize, batch_size: int | None) -> list:
     return [shape(size) for size in as_list(state_size)]
 
 
-def initial_state(cell: Cell, batch_size: int | None, dtype: str) -> list:
-    """Returns the initial states of `cell`: those of its `get_initial_state`, else zeros."""
+def states_within_stack(cell: Cell, batch_size: int | None, dtype: str) -> Any:
+    """Returns the initial states of `cell` as it gives them: a single state may be alone or a list of one.
+
+    Those of a cell without `get_initial_state` are zeros in the structure of its `state_size`.
+    """
     if callable(getattr(cell, "get_initial_state", None)):
         found = cell.get_initial_state(batch_size=batch_size)
-        return tree.map_structure(lambda s: getattr(s, "value", s), as_list(found))
-    return tree.map_shape_structure(
-        lambda s: jnp.zeros(s, numpy_dtype(dtype)), state_shapes(cell.state_size, batch_size)
-    )
+        return tree.map_structure(lambda s: getattr(s, "value", s), found)
+    shapes = state_shapes(cell.state_size, batch_size)
+    zeros = tree.map_shape_structure(lambda s: jnp.zeros(s, numpy_dtype(dtype)), shapes)
+    return zeros if isinstance(cell.state_size, (list, tuple)) else zeros[0]
+
+
+def initial_state(cell: Cell, batch_size: int | None, dtype: str) -> list:
+    """Returns the initial states of `cell` as a list: those of its `get_initial_state`, else zeros."""
+    return as_list(states_within_stack(cell, batch_size, dtype))
 
 
 def build_cell(cell: Cell, input_shape: Shape) -> None:

@@ -113,3 +113,43 @@ def test_augmentation_is_off_where_training_is_none():
     for k in (keras, addax):
         layer = k.layers.RandomBrightness(0.9, seed=3)
         np.testing.assert_array_equal(layer(images, training=None), images)
+
+
+def final_states(k: ModuleType) -> list:
+    class Cell(k.layers.Layer):
+        def __init__(self, units):
+            super().__init__()
+            self.units = self.state_size = units
+
+        def build(self, shape):
+            self.kernel = self.add_weight(shape=(shape[-1], self.units), initializer="ones")
+
+        def call(self, inputs, states):
+            output = k.ops.matmul(inputs, self.kernel) + states[0]
+            return output, [output]
+
+    x = np.arange(12, dtype="float32").reshape(1, 4, 3)
+    found = []
+    for cells in ([Cell(2), Cell(3)], [Cell(2), k.layers.LSTMCell(2, kernel_initializer="ones"), k.layers.GRUCell(1)]):
+        rnn = k.layers.RNN(cells, return_state=True)
+        _, *states = rnn(x)
+        structure = k.tree.map_structure(lambda a: tuple(a.shape), states)
+        stepped = rnn.cell(x[:, 0], rnn.cell.get_initial_state(batch_size=1))[1]
+        found += [repr(structure), repr(k.tree.map_structure(lambda a: tuple(a.shape), stepped)), states[0]]
+    return found
+
+
+def test_states_of_stacked_cells_have_the_structure_that_the_cells_give_them():
+    for ours, theirs in zip(final_states(addax), final_states(keras), strict=True):
+        if isinstance(ours, str):
+            assert ours == theirs
+        else:
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_paths_of_the_states_of_stateful_layers():
+    def paths(k):
+        model = k.Sequential([k.Input(batch_shape=(2, 3, 2)), k.layers.LSTM(2, stateful=True, name="r")], name="m")
+        return [v.path for v in model.layers[0].states]
+
+    assert paths(addax) == paths(keras)
