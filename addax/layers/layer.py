@@ -244,8 +244,8 @@ class Layer(LayerWeights):
         self._maybe_build(call)
 
         outer_training = context.training
-        # The flag of the call itself, else that of the enclosing call, else the default of `call`. A None that is handed
-        # on, as in `layer(x, training=training)`, stands for the enclosing call's flag and not for the default.
+        # The flag of the call itself, else that of the enclosing call, else the default of `call`. A None that is
+        # handed on, as in `layer(x, training=training)`, stands for the enclosing call's flag, not for the default.
         default = None if call.says_training else signature.training_default
         flags = (call.training, outer_training, default)
         context.training = call.training = next((flag for flag in flags if flag is not None), None)
