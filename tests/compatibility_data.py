@@ -88,13 +88,14 @@ def masks_that_are_enlarged(k):
 
 
 @BETTER(
-    "uint8 images in `RandomBrightness`, `RandomGrayscale`, `RandomSaturation`",
-    ("stay uint8, or are an error", gives(["uint8", "uint8", "error"])),
-    ("give the compute dtype, as in other layers", gives(["float32"] * 3)),
+    "uint8 images in `Resizing`, `RandomBrightness`, `RandomGrayscale`, `RandomSaturation`",
+    ("stay uint8, though the graph says float32, or are an error", gives(["uint8", "uint8", "uint8", "error"])),
+    ("give the compute dtype, as in other layers", gives(["float32"] * 4)),
 )
 def images_of_uint8(k):
     found = []
-    for layer in k.layers.RandomBrightness(0.5), k.layers.RandomGrayscale(1.0), k.layers.RandomSaturation((0.5, 0.5)):
+    augmenting = k.layers.RandomBrightness(0.5), k.layers.RandomGrayscale(1.0), k.layers.RandomSaturation((0.5, 0.5))
+    for layer in k.layers.Resizing(2, 2), *augmenting:
         try:
             found.append(str(layer(gray(100, "uint8"), training=True).dtype))
         except ValueError:

@@ -327,14 +327,47 @@ def backup_inside_an_epoch(k):
 
 
 @BETTER(
-    "recurrent layers with `stateful=True` in `predict` and `evaluate`",
-    ("begin each batch with states of zeros", gives(True)),
-    ("begin each batch with the states after the one before, as documented", gives(False)),
+    "recurrent layers with `stateful=True` in `fit`, `predict` and `evaluate`",
+    ("begin each batch with states of zeros", gives((True, True))),
+    ("begin each batch with the states after the one before, as documented", gives((False, False))),
 )
 def states_in_predict(k):
     model = k.Sequential([k.Input(batch_shape=(3, 2, 2)), k.layers.GRU(2, stateful=True, bias_initializer="ones")])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((3, 2, 2), "float32"), np.ones((3, 2), "float32"), verbose=0)
+    states_after_fit = array(model.layers[0].states[0])
     out = array(model.predict(np.ones((6, 2, 2), "float32"), batch_size=3, verbose=0))
-    return bool(np.allclose(out[:3], out[3:]))
+    return not states_after_fit.any(), bool(np.allclose(out[:3], out[3:]))
+
+
+@BETTER(
+    "`compile` without metrics after a `compile` with some",
+    ("the earlier metrics stay", gives(["loss", "mae"])),
+    ("there are none", gives(["loss"])),
+)
+def compiled_again(k):
+    model = net(k, metrics=["mae"])
+    model.fit(X, Y, verbose=0)
+    model.compile("sgd", "mse")
+    return sorted(model.fit(X, Y, verbose=0).history)
+
+
+@BETTER(
+    "augmenting layers in `predict` and `evaluate` of a model whose `call` doesn't take `training`",
+    ("augment", gives(False)),
+    ("leave the images as they are", gives(True)),
+)
+def augmentation_in_predict(k):
+    class Augmented(k.Model):
+        def __init__(self):
+            super().__init__()
+            self.layer = k.layers.RandomBrightness(0.9, seed=3)
+
+        def call(self, inputs):
+            return self.layer(inputs)
+
+    images = np.arange(24, dtype="float32").reshape(2, 2, 2, 3)
+    return bool(np.array_equal(array(Augmented().predict(images, verbose=0)), images))
 
 
 @BETTER(
