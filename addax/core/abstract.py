@@ -102,7 +102,15 @@ def abstract_call(fn: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
     >>> abstract_call(lambda x: x[:, :2].sum(axis=1), (KerasTensor((None, 4)),), {}).shape
     (None,)
     """
-    call = _Call(fn, args, kwargs)
+    try:
+        return _evaluated(_Call(fn, args, kwargs))
+    except Exception as error:
+        if _about_computed_size(error):
+            error.add_note(_COMPUTED_SIZE)
+        raise
+
+
+def _evaluated(call: _Call) -> Any:
     shapes = call.shapes
     if not any(None in shape for shape in shapes):
         return _to_keras_tensors(*call.run(shapes))
@@ -156,7 +164,22 @@ def _guesses(shapes: list[tuple], others: list[tuple]) -> Iterator[list[tuple]]:
 
 
 def _about_symbol(error: Exception) -> bool:
-    return type(error).__name__ in ("InconclusiveDimensionOperation", "TypeError", "ConcretizationTypeError")
+    """Tests whether an error may come from the symbol for an unknown size, which has no value and is no number."""
+    names = ("InconclusiveDimensionOperation", "TypeError", "ConcretizationTypeError")
+    return type(error).__name__ in names or "value of dtype object to a tensor" in str(error)
+
+
+_COMPUTED_SIZE = (
+    "If this is a shape: results of `ops` functions have no values while shapes are inferred and programs are traced. "
+    "Take sizes from `ops.shape(x)` and compute with Python's operators, as in `(ops.shape(x)[0], 1, 1)`."
+)
+
+
+def _about_computed_size(error: Exception) -> bool:
+    """Tests whether an error may come from a size that is the result of a traced computation."""
+    if isinstance(error, (jax.errors.TracerArrayConversionError, jax.errors.TracerIntegerConversionError)):
+        return True
+    return isinstance(error, TypeError) and "1D sequences of concrete values" in str(error)
 
 
 def _is_arraylike(value: object) -> bool:

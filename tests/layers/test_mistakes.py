@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from addax import ops
 from addax.layers import (
     Add,
     AlphaDropout,
@@ -23,6 +24,7 @@ from addax.layers import (
     GaussianNoise,
     GroupNormalization,
     Input,
+    Layer,
     LayerNormalization,
     LeakyReLU,
     MaxPooling1D,
@@ -155,3 +157,22 @@ def test_built_on_unknown_sizes_and_called_on_too_small_an_image():
     with pytest.raises(ValueError, match=r"zero or negative.*\(1, 2, 2, 1\)"):
         layer(np.ones((1, 2, 2, 1)))
     assert layer(np.ones((1, 4, 5, 1))).shape == (1, 2, 3, 2)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x: ops.ones((ops.cast(ops.shape(x)[0], "int32"),)),
+        lambda x: ops.tile(ops.ones((1, 4, 4)), ops.concatenate([ops.expand_dims(ops.shape(x)[0], -1), [1, 1]])),
+    ],
+)
+@pytest.mark.parametrize("rows", [None, 2])
+def test_shapes_computed_with_ops_in_a_graph(compute, rows):
+    class Computes(Layer):
+        def call(self, x):
+            return compute(x)
+
+    with pytest.raises(TypeError) as error:
+        Computes()(Input(batch_shape=(rows, 4)))
+    note = next(n for n in error.value.__notes__ if "shape" in n)
+    assert "`(ops.shape(x)[0], 1, 1)`" in note and "object" not in str(error.value)
