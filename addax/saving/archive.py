@@ -26,6 +26,7 @@ from ..version import KERAS_API_VERSION, __version__
 from . import weights
 from .atomic import Syncing, replacing, replacing_folder
 from .hdf5 import OlderReader, Reader, Writer
+from .loadable import has_state_of_others
 from .stored import StoredMember
 from .zipped import ZipWriter
 
@@ -46,7 +47,8 @@ def write(model: Layer, file: str | BinaryIO, zipped: bool = True, include_optim
         config["compile_config"] = {}
     texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(config)}
     optimizer = getattr(model, "optimizer", None)
-    skip = [] if include_optimizer or optimizer is None else [optimizer]
+    left_out = optimizer is not None and (not include_optimizer or has_state_of_others(optimizer, model))
+    skip = [optimizer] if left_out else []
     if not zipped:
         with replacing_folder(str(file)) as folder:
             _write_folder(model, folder, texts, skip)

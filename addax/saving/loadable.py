@@ -14,6 +14,7 @@ from ..core.warnings import warn
 from ..layers.layer import Layer
 from ..models.graph_config import was_given_graph
 from ..models.model import Model
+from ..optimizers import Optimizer
 
 
 def check_loadable(model: Layer) -> None:
@@ -47,6 +48,23 @@ def check_loadable(model: Layer) -> None:
             f"pass the functions of the layers {lambdas} in `custom_objects={{{given}}}`: addax runs no code of files. "
             "Please use functions with names, decorated with `@keras.saving.register_keras_serializable()`."
         )
+
+
+def has_state_of_others(optimizer: Optimizer, model: Layer) -> bool:
+    """Returns whether an optimizer has the state of other weights than the model trains; warns if so.
+
+    That is so after `enable_lora` or `merge_lora`, until the model is compiled again. Loading would fail where there
+    are as many weights, but of other shapes; where their number differs it skips the state.
+    """
+    known = getattr(optimizer, "inner_optimizer", optimizer)._trainable_variables
+    now = model.trainable_variables
+    if not optimizer.built or len(known) != len(now) or [v.shape for v in known] == [v.shape for v in now]:
+        return False
+    warn(
+        f"The state of optimizer '{optimizer.name}' is left out of the file: it belongs to other weights than model "
+        f"'{model.name}' trains now. Call `compile()` again after changing what is trained."
+    )
+    return True
 
 
 def _names_to_pass(config: Any) -> tuple[dict[str, tuple[str, str]], list[str]]:

@@ -636,7 +636,45 @@ def by_shapes() -> None:
 
 
 CHECKS = [fast, ways, parts, on_batches, dropout, layouts, born, resumed, plans, micro_batches, compiled, of_kernels]
-CHECKS += [ensembles, by_shapes]
+
+
+def low_rank_updates() -> None:
+    """Updates of frozen weights, float or int8, that are spread: as on one device, also merged and in files."""
+    width = 256
+    x, y = rng.normal(size=(100, width)).astype("float32"), rng.integers(0, 3, 100)
+
+    def run(distribution: Any, quantized: bool) -> tuple[Any, list, np.ndarray]:
+        spread.set_distribution(distribution)
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((width,)), layers.Dense(width, "relu"), layers.Dense(3, "softmax")])
+        if quantized:
+            model.quantize("int8")
+        model.enable_lora(4)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        losses = model.fit(x, y, batch_size=48, epochs=2, verbose=0).history["loss"]
+        return model, losses, model.predict(x[:13], verbose=0)
+
+    for quantized in (False, True):
+        _, alone, wanted = run(None, quantized)
+        model, losses, predicted = run(spread.FullySharded(), quantized)
+        np.testing.assert_allclose(losses, alone, rtol=1e-6)
+        np.testing.assert_allclose(predicted, wanted, atol=1e-6)
+        kernel = next(v for v in model.layers[0].variables if v.name == "kernel")
+        assert kernel.dtype == ("int8" if quantized else "float32")
+        assert len(kernel.value.sharding.device_set) == 8
+        assert kernel.value.addressable_shards[0].data.nbytes * 8 == kernel.value.nbytes
+        model.merge_lora()
+        merged = model.predict(x[:13], verbose=0)
+        np.testing.assert_allclose(merged, predicted, atol=0.02 if quantized else 1e-6)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        with tempfile.TemporaryDirectory() as folder:
+            model.save(f"{folder}/model.keras")
+            spread.set_distribution(None)
+            loaded = keras.models.load_model(f"{folder}/model.keras")
+        np.testing.assert_allclose(loaded.predict(x[:13], verbose=0), merged, atol=1e-6)
+
+
+CHECKS += [ensembles, by_shapes, low_rank_updates]
 
 
 def main() -> None:

@@ -74,6 +74,20 @@ def test_only_the_updates_are_trained_and_merging_changes_no_output():
     assert np.any(model.variables_by_path()["head/kernel"].numpy() != before["head/kernel"])
 
 
+def test_a_merged_model_is_saved_without_the_state_of_its_updates(tmp_path):
+    model = keras.Sequential([keras.Input((6,)), L.Dense(4), L.Dense(2)])
+    model.enable_lora(1)
+    model.compile("adam", "mse")
+    model.fit(X, Y, verbose=0)
+    model.merge_lora()
+    with pytest.warns(UserWarning, match="belongs to other weights than model 'sequential.*' trains now"):
+        model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
+    assert int(loaded.optimizer.iterations) == 0
+    loaded.fit(X, Y, verbose=0)
+
+
 def test_updates_of_a_second_group_of_layers():
     model = make()
     model.enable_lora(1, targets="head")
