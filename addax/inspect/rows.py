@@ -126,27 +126,36 @@ def output_shape(layer: Any) -> str:
     """Returns the output shape as summaries show it; "?" if unknown."""
     if isinstance(layer, (Functional, Sequential)) and not layer._inbound_nodes and layer.built:
         shapes = [t.shape for t in layer.outputs or ()]
-    elif layer._inbound_nodes:
-        shapes = [t.shape for t in layer._inbound_nodes[-1].outputs]
-    else:
-        try:
-            shapes = _shapes(layer.compute_output_shape(**_arguments(layer))) if layer.built else []
-        except Exception:  # a summary prints whatever a user's code raises
-            shapes = []
-    if not shapes:
+        return str(tuple(shapes)) if len(shapes) > 1 else _shown(shapes)
+    if layer._inbound_nodes:
+        return _shown([t.shape for t in layer._inbound_nodes[-1].outputs])
+    try:
+        return _shown(layer.compute_output_shape(**_arguments(layer)) if layer.built else [])
+    except Exception:  # a summary prints whatever a user's code raises
         return "?"
-    return str(shapes[0]) if len(shapes) == 1 else str(list(shapes))
+
+
+def _shown(shapes: ShapeTree) -> str:
+    """Returns a structure of shapes as Keras writes it: a single shape alone, one of a single axis as `(None)`."""
+    found: list[str] = []
+    tree.map_shape_structure(lambda shape: found.append(_written(shape)), shapes)
+    return found[0] if len(found) == 1 else _written(shapes)
+
+
+def _written(shapes: ShapeTree) -> str:
+    if not shapes and isinstance(shapes, list):
+        return "?"
+    if isinstance(shapes, dict):
+        return f"{{{', '.join(f'{k}: {_written(v)}' for k, v in shapes.items())}}}"
+    if tree.is_shape(shapes):
+        return f"({', '.join(map(str, shapes))})"
+    inside = ", ".join(map(_written, shapes))
+    return f"[{inside}]" if isinstance(shapes, list) else f"({inside})"
 
 
 def _arguments(layer: Layer) -> dict[str, Any]:
     """Returns the shapes the layer was built with, as arguments of its `compute_output_shape`."""
     return match_shapes(type(layer).compute_output_shape, layer._build_shapes or {}, {}, layer.path)
-
-
-def _shapes(structure: ShapeTree) -> list[tuple]:
-    found: list[tuple] = []
-    tree.map_shape_structure(lambda shape: found.append(tuple(shape)), structure)
-    return found
 
 
 def parameter_count(layer: Operation) -> int | None:

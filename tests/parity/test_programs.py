@@ -153,3 +153,44 @@ def test_paths_of_the_states_of_stateful_layers():
         return [v.path for v in model.layers[0].states]
 
     assert paths(addax) == paths(keras)
+
+
+def summary_of_odd_shapes(k: ModuleType) -> str:
+    class Returns(k.layers.Layer):
+        def __init__(self, shapes, name):
+            super().__init__(name=name)
+            self.shapes = shapes
+
+        def call(self, x):
+            return k.tree.map_structure(lambda n: x if n == 2 else k.ops.sum(x, axis=-1), self.shapes)
+
+        def compute_output_shape(self, input_shape):
+            return k.tree.map_structure(lambda n: input_shape[:n], self.shapes)
+
+    class Model(k.Model):
+        def __init__(self):
+            super().__init__(name="model")
+            structures = (1, [2, 1], (2, 1), [2], {"a": 2, "b": 1}, {"a": [2, 2]})
+            self.parts = [Returns(s, f"part_{i}") for i, s in enumerate(structures)]
+            inputs = k.Input((2,))
+            self.parts.append(k.Model(inputs, [inputs, k.ops.sum(inputs, -1)], name="graph"))
+            self.rnn = k.layers.LSTM(2, return_state=True, name="rnn")
+
+        def call(self, x):
+            for part in self.parts:
+                part(x)
+            self.rnn(x[:, None])
+            return x
+
+    lines: list[str] = []
+    model = Model()
+    model(X)
+    model.summary(print_fn=lambda text, line_break=False: lines.append(text))
+    inputs = k.Input((2,), name="in")
+    graph = k.Model(inputs, [Returns([2, 1], "a")(inputs), Returns(1, "b")(inputs)], name="graph_of_two")
+    graph.summary(print_fn=lambda text, line_break=False: lines.append(text))
+    return "\n".join(lines)
+
+
+def test_output_shapes_in_summaries_keep_their_structure():
+    assert summary_of_odd_shapes(addax) == summary_of_odd_shapes(keras)
