@@ -65,6 +65,31 @@ def input_of_a_sequential(k):
 
 
 @BETTER(
+    "layers without `compute_output_shape` in the summary of a subclass",
+    ("`?`", gives("?")),
+    ("the shape", gives("(3)")),
+)
+def shapes_in_summaries(k):
+    class Sums(k.layers.Layer):
+        def call(self, x):
+            return k.ops.sum(x, axis=-1)
+
+    class Model(k.Model):
+        def __init__(self):
+            super().__init__()
+            self.sums = Sums(name="sums")
+
+        def call(self, x):
+            return self.sums(x)
+
+    model, lines = Model(), []
+    model(np.ones((3, 4), "float32"))
+    model.summary(print_fn=lambda text, line_break=False: lines.append(text))
+    (row,) = (line for line in "\n".join(lines).splitlines() if "sums" in line)
+    return row.split("│")[2].strip()
+
+
+@BETTER(
     "errors in a layer",
     (
         'wrapped in "Exception encountered when calling ..."',
