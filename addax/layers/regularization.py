@@ -39,8 +39,9 @@ class Strength:
     def __set__(self, layer: Any, value: float) -> None:
         fraction(layer, self.name, value)
         if value > 0 and "seed_generator" not in layer.__dict__:
+            generator = SeedGenerator(layer.seed)  # outside of `try`: a wrong seed has an error of its own
             try:
-                layer.seed_generator = SeedGenerator(layer.seed)
+                layer.seed_generator = generator
             except ValueError as error:
                 if not layer.built:
                     raise

@@ -176,3 +176,10 @@ def test_shapes_computed_with_ops_in_a_graph(compute, rows):
         Computes()(Input(batch_shape=(rows, 4)))
     note = next(n for n in error.value.__notes__ if "shape" in n)
     assert "`(ops.shape(x)[0], 1, 1)`" in note and "object" not in str(error.value)
+
+
+@pytest.mark.parametrize("layer", [AlphaDropout, Dropout, GaussianNoise])
+@pytest.mark.parametrize("seed", ["a", 1.5])
+def test_wrong_seed(layer, seed):
+    with pytest.raises(ValueError, match=r"Argument `seed` must be an integer\. Received: seed=" + repr(seed)):
+        layer(0.5, seed=seed)
