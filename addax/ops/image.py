@@ -110,7 +110,9 @@ def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Tensor:
     spread = value - jnp.min(images, axis)
     safe = jnp.where(spread > 0, spread, 1)
     saturation = jnp.where(value > 0, spread / jnp.where(value > 0, value, 1), 0)
-    hue = jnp.where(r == value, (g - b) / safe, jnp.where(g == value, 2 + (b - r) / safe, 4 + (r - g) / safe))
+    # Not `r == value`: in a compiled program both may be computed twice, and be rounded otherwise.
+    from_green = jnp.where(g >= b, 2 + (b - r) / safe, 4 + (r - g) / safe)
+    hue = jnp.where((r >= g) & (r >= b), (g - b) / safe, from_green)
     hue = jnp.where(spread > 0, (hue / 6) % 1.0, 0)
     return jnp.stack([hue, saturation, value], axis).astype(images.dtype)
 
