@@ -18,7 +18,7 @@ from . import archive, legacy, orbax, remote, safetensors, weights
 from .atomic import claim, remove, replacing
 from .formats import kind_of
 from .hdf5 import Library, Reader, ShardedWriter, Writer, open_h5, shard_name, shards_of
-from .loadable import check_loadable
+from .loadable import loadable_config
 
 PathLike = str | os.PathLike
 
@@ -98,11 +98,11 @@ def save_model(
 
 
 def _write_model(model: Layer, file: str | BinaryIO, zipped: bool, include_optimizer: bool) -> None:
-    check_loadable(model)
+    config = loadable_config(model)
     if isinstance(file, str) and file.endswith(_LEGACY):
         legacy.write_model(model, file, include_optimizer)
     else:
-        archive.write(model, file, zipped, include_optimizer)
+        archive.write(model, config, file, zipped, include_optimizer)
 
 
 def load_model(

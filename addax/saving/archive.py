@@ -18,7 +18,7 @@ from ..compat.configs import is_old
 from ..compat.training import present_archive
 from ..core.reading import MAX_JSON, DamagedError, read_json, short
 from ..core.registry import custom_object_scope
-from ..core.serialization import deserialize_keras_object, safe_mode_scope, serialize_keras_object
+from ..core.serialization import deserialize_keras_object, safe_mode_scope
 from ..core.types import Config
 from ..layers.layer import Layer
 from ..optimizers import Optimizer
@@ -33,18 +33,20 @@ from .zipped import ZipWriter
 METADATA, CONFIG, WEIGHTS, ASSETS = "metadata.json", "config.json", "model.weights.h5", "assets"
 
 
-def write(model: Layer, file: str | BinaryIO, zipped: bool = True, include_optimizer: bool = True) -> None:
+def write(
+    model: Layer, config: Config, file: str | BinaryIO, zipped: bool = True, include_optimizer: bool = True
+) -> None:
     """Writes the config, arrays and assets of a model.
 
     Args:
         model: The model.
+        config: Its config.
         file: Path, or a binary file open for writing.
         zipped: Whether to write a zip archive, or a folder.
         include_optimizer: Whether to include the arguments of `compile` and the optimizer's state.
     """
-    config = serialize_keras_object(model)
     if not include_optimizer:
-        config["compile_config"] = {}
+        config = {**config, "compile_config": {}}
     texts = {METADATA: json.dumps(_metadata()), CONFIG: json.dumps(config)}
     optimizer = getattr(model, "optimizer", None)
     left_out = optimizer is not None and (not include_optimizer or has_state_of_others(optimizer, model))

@@ -17,8 +17,8 @@ from ..models.model import Model
 from ..optimizers import Optimizer
 
 
-def check_loadable(model: Layer) -> None:
-    """Warns of what a program has to pass when it loads the model: classes and functions of its own, and lambdas.
+def loadable_config(model: Layer) -> Config:
+    """Returns the config of a model; warns of what a program has to pass when it loads it: its own code, and lambdas.
 
     Args:
         model: The model.
@@ -29,8 +29,7 @@ def check_loadable(model: Layer) -> None:
     for layer in model._flatten_layers():
         if not is_ours(type(layer)):
             _check_config(layer)
-    with safe_mode_scope(False):  # a lambda's warning comes when it is written
-        config = serialize_keras_object(model)
+    config = serialize_keras_object(model)
     unknown, lambdas = _names_to_pass(config)
     if unknown:
         kinds = [kind for kind in ("class", "function") if kind in {found for found, _ in unknown.values()}]
@@ -48,6 +47,7 @@ def check_loadable(model: Layer) -> None:
             f"pass the functions of the layers {lambdas} in `custom_objects={{{given}}}`: addax runs no code of files. "
             "Please use functions with names, decorated with `@keras.saving.register_keras_serializable()`."
         )
+    return config
 
 
 def has_state_of_others(optimizer: Optimizer, model: Layer) -> bool:
