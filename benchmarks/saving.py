@@ -40,11 +40,11 @@ def wait(model: Any) -> None:
     jax.block_until_ready([v.value for v in [*model.variables, *model.optimizer.variables]])
 
 
-def seconds(work: Callable[[], Any]) -> float:
-    """Returns how long a call takes."""
-    began = time.perf_counter()
+def seconds(work: Callable[[], Any]) -> tuple[float, float]:
+    """Returns how long a call takes, and how much of the CPU's time."""
+    began, used = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - began, time.process_time() - used
 
 
 def works(library: Any, model: Any, path: str) -> dict[str, Callable[[], Any]]:
@@ -74,7 +74,7 @@ def main(rounds: int = 7) -> None:
 
     libraries = {"Keras": keras, "addax": addax}
     models = {name: build(library) for name, library in libraries.items()}
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(rounds + 1):
             for name, library in libraries.items():
@@ -83,9 +83,11 @@ def main(rounds: int = 7) -> None:
                     if turn:  # the first turn warms up
                         found.setdefault(work, {}).setdefault(name, []).append(taken)
     for work, times in found.items():
-        ratio = statistics.median(a / b for a, b in zip(times["addax"], times["Keras"]))
-        each = [f"{n} {statistics.median(t):.3f} s ({min(t):.3f} to {max(t):.3f})" for n, t in times.items()]
-        print(f"{work}: {', '.join(each)}; addax/Keras {ratio:.2f}")
+        ratios = [[a / b for a, b in zip(*pair)] for pair in zip(times["addax"], times["Keras"])]
+        ratio, of_cpu = map(statistics.median, zip(*ratios))
+        walls = {name: [wall for wall, _ in taken] for name, taken in times.items()}
+        each = [f"{n} {statistics.median(t):.3f} s ({min(t):.3f} to {max(t):.3f})" for n, t in walls.items()]
+        print(f"{work}: {', '.join(each)}; addax/Keras {ratio:.2f}, of CPU time {of_cpu:.2f}")
 
 
 if __name__ == "__main__":
