@@ -280,14 +280,17 @@ def test_at_inference(case):
 
 def test_methods_that_move_boxes_and_points() -> None:
     boxes = np.asarray([[[1, 2, 30, 40], [-5, 8, 50, 9]], [[0, 1, 2, 3], [4, 5, 66, 7]]], "float32")
-    given = {"boxes": boxes, "labels": boxes[..., 0]}
+    given = {"boxes": boxes, "labels": boxes[..., 0]}  # of which Keras changes the one that it is given
     column, transforms = np.ones((2, 1), "float32"), np.arange(16, dtype="float32").reshape(2, 8) / 10
 
     def found(lib: Any) -> list[Any]:
         zoom = lib.layers.RandomZoom(0.2)
-        results: list[Any] = [zoom.get_clipped_bbox(given, 20.0, 3.0, 25.0, 4.0)]
+        results: list[Any] = [zoom.get_clipped_bbox(dict(given), 20.0, 3.0, 25.0, 4.0)]
         for layer in (lib.layers.RandomShear(0.2, 0.2), lib.layers.RandomTranslation(0.2, 0.2)):
-            results += [layer.get_shifted_bbox(given, 2.0, 3.0), layer.get_shifted_bbox(given, column, column * 3)]
+            results += [
+                layer.get_shifted_bbox(dict(given), 2.0, 3.0),
+                layer.get_shifted_bbox(dict(given), column, column * 3),
+            ]
             results.append(layer.get_transformed_x_y(boxes[..., 0], boxes[..., 1], transforms))
         results.append(zoom.get_transformed_x_y(boxes[0, 0], boxes[0, 1], transforms[1]))
         results.append(zoom.convert_weight(boxes))
