@@ -41,18 +41,18 @@ def depthwise(x: KerasTensor, size: Any, strides: int = 1, *, padding: str = "sa
     return layers.DepthwiseConv2D(size, strides=strides, padding=padding, use_bias=False, **options)(x)
 
 
-def stride_padding(x: KerasTensor, size: int, name: str) -> KerasTensor:
+def stride_padding(x: KerasTensor, size: int, name: str, even: bool = True) -> KerasTensor:
     """Pads images for a convolution of stride 2 with "valid" padding, as TensorFlow pads for "same".
 
     Args:
         x: Images.
         size: Kernel size.
         name: Name of the layer.
+        even: Whether images of unknown height count as of even height and width, as in Keras.
     """
     height, width = sizes_of(x)
     half = size // 2
-    # As in Keras, images of unknown height count as of even height and width.
-    pairs = [(half - (height is None or n is None or n % 2 == 0), half) for n in (height, width)]
+    pairs = [(half - (even if height is None or n is None else n % 2 == 0), half) for n in (height, width)]
     return layers.ZeroPadding2D(pairs, name=name)(x)
 
 

@@ -59,6 +59,8 @@ class _Cell:
 
     def __init__(self, kind: str, name: str, filters: int):
         self.kind, self.name, self.filters = kind, name, filters
+        # The first convolution makes an odd size of an even one, such as 111 of 224; the sizes after it are even again.
+        self.halves_even = name != "stem_1"
 
     def squeezed(self, x: KerasTensor) -> KerasTensor:
         """Applies relu, a convolution of one pixel and normalization."""
@@ -79,7 +81,7 @@ class _Cell:
             for i, strides in ((1, stride), (2, 1)):
                 x = _relu(x)
                 if strides == 2:
-                    x = stride_padding(x, size, f"separable_conv_1_pad_{name}")
+                    x = stride_padding(x, size, f"separable_conv_1_pad_{name}", self.halves_even)
                 padding = "valid" if strides == 2 else "same"
                 convolution = layers.SeparableConv2D(
                     self.filters, size, strides, padding, use_bias=False, name=f"separable_conv_{i}_{name}"
@@ -122,7 +124,7 @@ def _reduction(x: KerasTensor, previous: KerasTensor | None, halve: bool, filter
     with cell.scope:
         p = x if previous is None else _adjust(previous, halve, filters, name)
         h = cell.squeezed(x)
-        padded = stride_padding(h, 3, f"reduction_pad_1_{name}")
+        padded = stride_padding(h, 3, f"reduction_pad_1_{name}", cell.halves_even)
         first = cell.add(cell.separable(h, 5, "left1", 2), cell.separable(p, 7, "right1", 2), "add_1")
         second = cell.add(cell.pool(padded, MaxPooling2D, "left2", 2), cell.separable(p, 7, "right2", 2), "add_2")
         third = cell.add(cell.pool(padded, AveragePooling2D, "left3", 2), cell.separable(p, 5, "right3", 2), "add3")
