@@ -355,14 +355,18 @@ def _nowhere() -> str:
     return folder
 
 
+def _of_all(own: np.ndarray, joined: bool = False) -> Any:
+    """Returns the arrays of all processes, stacked or joined by rows; each of them must call this."""
+    return import_jax("jax.experimental.multihost_utils").process_allgather(own, tiled=joined)
+
+
 def texts(text: str) -> list[str]:
     """Returns the texts of all processes, in their order; each of them must call this."""
     data = np.frombuffer(text.encode(), "uint8")
-    gather = import_jax("jax.experimental.multihost_utils").process_allgather
-    sizes = np.ravel(gather(np.array([data.size], "int32")))
+    sizes = integers([data.size])[:, 0]
     padded = np.zeros(int(sizes.max()), "uint8")
     padded[: data.size] = data
-    rows = np.reshape(gather(padded), (sizes.size, -1))
+    rows = np.reshape(_of_all(padded), (sizes.size, -1))
     return [row[:size].tobytes().decode() for row, size in zip(rows, sizes)]
 
 
@@ -372,15 +376,14 @@ def integers(own: Sequence[int]) -> np.ndarray:
     Args:
         own: Those of this process, of 32 bits.
     """
-    gather = import_jax("jax.experimental.multihost_utils").process_allgather
-    return np.reshape(gather(np.array(own, "int32")), (-1, len(own)))
+    return np.reshape(_of_all(np.array(own, "int32")), (-1, len(own)))
 
 
 def any_of(flag: bool) -> bool:
     """Returns whether `flag` is true in any of the processes that train together; each of them must call this."""
     if not is_shared():
         return flag
-    return bool(np.any(import_jax("jax.experimental.multihost_utils").process_allgather(np.array(flag))))
+    return bool(np.any(_of_all(np.array(flag))))
 
 
 def by_main(action: Callable[[], None]) -> None:
@@ -409,8 +412,7 @@ def joins_rows() -> bool:
 
 def joined(batch: Tree) -> Tree:
     """Returns a batch of the rows of all processes, each of which makes batches of its own."""
-    gather = import_jax("jax.experimental.multihost_utils").process_allgather
-    return tree.map_structure(lambda a: a if a is None or not np.ndim(a) else gather(np.asarray(a), tiled=True), batch)
+    return tree.map_structure(lambda a: _of_all(np.asarray(a), joined=True) if np.ndim(a) else a, batch)
 
 
 def wait_for_all(what: str) -> None:
