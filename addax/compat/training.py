@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core import registry
 from ..core.naming import to_snake_case
+from ..core.serialization import OWN_COMPILE_ARGUMENTS
 from ..core.signature import init_parameters
 from ..core.types import Config, Tree
 from ..core.warnings import warn
@@ -31,7 +32,7 @@ _OPTIMIZER_DROPPED = (
 _REDUCTIONS = {"auto": "sum_over_batch_size", "sum_over_batch": "sum_over_batch_size"}
 _KEPT = (
     *("loss_weights", "run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"),
-    *("missing_labels", "learning_rate_multipliers", "remat"),  # of addax alone
+    *OWN_COMPILE_ARGUMENTS,
 )
 
 

@@ -155,7 +155,7 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         result["build_config"] = serialize_dict(build_config)
     if hasattr(obj, "get_compile_config"):
         compiled = _serialize_compile_arguments(obj)
-        own = {name: compiled.pop(name) for name in obj.own_compile_arguments if name in compiled}
+        own = {name: compiled.pop(name) for name in OWN_COMPILE_ARGUMENTS if name in compiled}
         result |= {"compile_config": compiled, **({_OWN_ARGUMENTS: own} if own else {})}
     if isinstance(obj, Operation):
         # Every layer is numbered here; `shared_objects.mark` removes the numbers of those that occur once.
@@ -163,7 +163,9 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
     return result
 
 
-_OWN_ARGUMENTS = "addax_compile_config"  # arguments of `compile` that Keras, which reads the file, too, would refuse
+# Arguments of `compile` that Keras, which reads the file, too, would refuse; and where they stand in it.
+OWN_COMPILE_ARGUMENTS = ("missing_labels", "learning_rate_multipliers", "remat")
+_OWN_ARGUMENTS = "addax_compile_config"
 
 
 def _serialize_compile_arguments(model: Any) -> dict[str, Any]:

@@ -25,7 +25,6 @@ class CompileConfig(StepFunctions):
     """A model that can be compiled again from a config."""
 
     compile: Callable[..., None]
-    own_compile_arguments = ("missing_labels", "learning_rate_multipliers", "remat")  # those that Keras's lacks
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the serialized arguments of `compile`, for `compile_from_config`."""
