@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.engine import put
+from ..optimizers.base import updating
 from .callback import Callback, Logs
 
 
@@ -29,7 +30,7 @@ class SwapEMAWeights(Callback):
 
     def _optimizer(self) -> Any:
         optimizer = getattr(self.model, "optimizer", None)
-        return getattr(optimizer, "inner_optimizer", optimizer)
+        return updating(optimizer)
 
     def _put_averages(self) -> None:
         optimizer = self._optimizer()

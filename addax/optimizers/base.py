@@ -586,3 +586,8 @@ class Optimizer(OptimizerVariables):
 
 def _value(variable: Variable | None) -> Any:
     return None if variable is None else variable.value
+
+
+def updating(optimizer: Any) -> Any:
+    """Returns the optimizer that updates the variables: that inside a `LossScaleOptimizer`, any other itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)

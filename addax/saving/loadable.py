@@ -15,6 +15,7 @@ from ..layers.layer import Layer
 from ..models.graph_config import was_given_graph
 from ..models.model import Model
 from ..optimizers import Optimizer
+from ..optimizers.base import updating
 
 
 def loadable_config(model: Layer) -> Config:
@@ -56,7 +57,7 @@ def has_state_of_others(optimizer: Optimizer, model: Layer) -> bool:
     That is so after `enable_lora` or `merge_lora`, until the model is compiled again. Loading would fail where there
     are as many weights, but of other shapes; where their number differs it skips the state.
     """
-    known = getattr(optimizer, "inner_optimizer", optimizer)._trainable_variables
+    known = updating(optimizer)._trainable_variables
     now = model.trainable_variables
     if not optimizer.built or len(known) != len(now) or [v.shape for v in known] == [v.shape for v in now]:
         return False

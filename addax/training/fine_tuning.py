@@ -10,6 +10,7 @@ from ..core.naming import path_matches
 from ..core.types import Data, Tree
 from ..data.adapt import adapt
 from ..layers.layer import Layer
+from ..optimizers.base import updating
 from ..optimizers.schedules import OneCycle
 from .arguments import integer
 
@@ -98,7 +99,7 @@ def _steps(model: Any, x: Data, y: Tree, given: dict[str, Any]) -> int:
 
 def _compile(model: Any, schedule: OneCycle, multipliers: dict[str, float] | None) -> None:
     """Compiles the model as it was, with a new optimizer of its kind at the rate of `schedule`."""
-    before = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    before = updating(model.optimizer)
     optimizer = type(before).from_config({**before.get_config(), "learning_rate": schedule})
     arguments = {**model._compile_arguments, "optimizer": optimizer, "learning_rate_multipliers": multipliers}
     model.compile(**arguments)

@@ -14,6 +14,7 @@ from ..core.types import Data, Tree
 from ..data.adapt import adapt
 from ..data.batches import Batch, Batches, packed
 from ..optimizers import MultiOptimizer, Optimizer
+from ..optimizers.base import updating
 from ..optimizers.rates import as_learning_rate
 from . import feeding
 from .epoch_metrics import set_aside
@@ -129,7 +130,7 @@ def _endless(source: Batches) -> Iterator[Batch]:
 @contextmanager
 def _assignable(optimizer: Any) -> Iterator[Optimizer]:
     """Replaces a schedule, within it, by a rate that may be assigned; yields the optimizer that has the rate."""
-    own: Optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    own: Optimizer = updating(optimizer)
     if isinstance(own, MultiOptimizer):
         raise ValueError(
             "`lr_find` is for one learning rate; the optimizers of a MultiOptimizer have rates of their own. Compile "

@@ -8,6 +8,7 @@ from ..core.keras_tensor import KerasTensor
 from ..core.types import Array, Tree
 from ..data.batches import packed
 from ..layers.host import holds_text, is_text
+from ..optimizers.base import updating
 from .stateful import build_by_steps, has_call, is_stateful
 from .steps import StepModel
 
@@ -71,7 +72,7 @@ def _build_loss(model: StepModel, x: Tree, y: Tree, y_pred: Tree) -> None:
 
 def check_optimizer(model: StepModel) -> None:
     """Raises ValueError where weights were frozen or unfrozen after the optimizer was built for them."""
-    known = getattr(model.optimizer, "inner_optimizer", model.optimizer)._trainable_variables
+    known = updating(model.optimizer)._trainable_variables
     now = model.trainable_variables
     changed = {id(v): v for v in (*now, *known)}
     for both in {id(v) for v in now} & {id(v) for v in known}:
