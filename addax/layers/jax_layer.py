@@ -298,8 +298,7 @@ class FlaxLayer(JaxLayer):
             return _parted(module.init(rng, inputs, method=method, **flags(True)))
 
         params, state = (None, None) if variables is None else _parted(variables)
-        options: dict[str, Any] = {"seed": None, **kwargs}
-        super().__init__(call_fn, init_fn, params, state, **options)
+        super().__init__(call_fn, init_fn, params, state, **kwargs)
 
     def get_config(self) -> Config:
         """Returns the config, if the module can be serialized.
