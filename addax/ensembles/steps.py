@@ -199,8 +199,7 @@ class StackedSteps:
             values = np.stack([found(r) for r in rows])
             return Each(lane.part(values) for lane in self.lanes)
 
-        specs = self.program.state_spec(), packed(arrays.arrays)
-        count = loop_length(self.program, *specs, size, first.filled) if first.steps > 1 else 0
+        count = loop_length(self.program, packed(arrays.arrays), size, first.filled) if first.steps > 1 else 0
         if count > 1:
             order = None
             if first.shuffled or first.filled:

@@ -102,17 +102,16 @@ def chosen(trainings: Sequence[Training]) -> tuple[str, str]:
     if why := why_apart(trainings):
         return IN_TURN, why
     program, source = trainings[0].runner.program, trainings[0].runner.source
-    batch, size, state = packed(source.peek()), source.batch_size or 1, program.state_spec()
-    loops = loop_length(program, state, batch, size, False) > 0
+    batch, size = packed(source.peek()), source.batch_size or 1
+    loops = loop_length(program, batch, size, False) > 0
     count, cores = len(trainings), threads()
-    if jax.local_device_count() > 1 and (
-        loops or platform() != "cpu"
-    ):  # virtual devices of a CPU share what large steps use whole
+    # Virtual devices of a CPU share what large steps use whole.
+    if jax.local_device_count() > 1 and (loops or platform() != "cpu"):
         used = lanes_of(DEVICES, count)[0].mesh.size
         return DEVICES, f"{used} devices compute at the same time, and send each other nothing"
     if not loops:
         return IN_TURN, why_slow(program)
-    overhead, work = overhead_and_work(program.trace_step(state, batch_spec(batch, size)).jaxpr)
+    overhead, work = overhead_and_work(program.trace_step(program.state_spec(), batch_spec(batch, size)).jaxpr)
     if work <= _SMALL * overhead:
         return VMAP, "a step is small: starting its operations takes a good part of it"
     if cores > 1 and work <= _OF_ONE_CORE:

@@ -172,48 +172,38 @@ def _cut(arrays: Any, start: Any, size: int) -> Any:
 # Which programs run well in loops
 
 
-def can_predict(program: Program, state: State, x: Tree, size: int) -> bool:
+def can_predict(program: Program, x: Tree, size: int) -> bool:
     """Returns whether `run_predictions` can be used, and is worth it: outputs have a row for each row of the data."""
     if program.eager or not settings.get("fuse_steps"):
         return False
-    return not _no_loop(program, ("predict", size, _spec_of_rows(x)), state, packed((x, None, None)), None)
+    return not _judged(program, packed((x, None, None)), size)[0]
 
 
-def loop_length(program: Program, state: State | None, arrays: Tree, size: int, ragged: bool) -> int:
+def loop_length(program: Program, arrays: Tree, size: int, ragged: bool) -> int:
     """Returns how many steps a loop runs in about a tenth of a second; 0 where loops are slow here (`xla.no_loop`).
 
-    Progress is shown, and Ctrl-C handled, between two dispatches. The number depends on the program alone, and so does
-    the `state` that None stands for.
+    Progress is shown, and Ctrl-C handled, between two dispatches. The number depends on the program alone.
     """
     if program.eager or program.kind == "predict":
         return 0
-    key = ("ragged" if ragged else "full", size, _spec_of_rows(arrays))
-    if _no_loop(program, key, state, arrays, jax.ShapeDtypeStruct((), "int32") if ragged else None):
-        return 0
-    seconds = program.executables.seconds[key]
-    return max(1, int(_DISPATCH / max(seconds, _LEAST)))  # steps that compute nothing take none
+    why, taken = _judged(program, arrays, size, ragged)
+    return 0 if why else max(1, int(_DISPATCH / max(taken, _LEAST)))  # steps that compute nothing take no time
 
 
-def _spec_of_rows(arrays: Tree) -> tuple:
-    """Returns a hashable value, equal for structures of arrays whose rows have the same shapes and dtypes."""
+def _judged(program: Program, arrays: Tree, size: int, ragged: bool = False) -> tuple[str, float]:
+    """Returns why steps on batches of arrays should not run in a loop, if so, and the seconds that a step takes."""
     leaves, structure = jax.tree_util.tree_flatten(arrays)
-    return (structure, *[(a.shape[1:], a.dtype) for a in leaves])
-
-
-def _no_loop(program: Program, key: tuple, state: State | None, arrays: Tree, valid: Any) -> str:
-    """Returns why steps on batches of arrays should not run in a loop; `key` is what stands for them."""
+    key = (program.kind, size, ragged, structure, *[(a.shape[1:], a.dtype) for a in leaves])
     known = program.executables.no_loop
     if key not in known:
-        size = key[1]
+        valid = jax.ShapeDtypeStruct((), "int32") if ragged else None
         with compiling():
-            traced = program.trace_step(
-                program.state_spec() if state is None else state, batch_spec(arrays, size), valid
-            )
+            traced = program.trace_step(program.state_spec(), batch_spec(arrays, size), valid)
         known[key] = no_loop(traced.jaxpr, 3 if program.kind == "train" else 1)
         program.executables.seconds[key] = seconds(traced.jaxpr) / placement.count()
         if program.kind == "predict" and any(s.shape[:1] != (size,) for s in jax.tree.leaves(traced.out_info[1])):
             known[key] = "outputs have no row for each input"
-    return known[key]
+    return known[key], program.executables.seconds[key]
 
 
 def why_off(program: Program) -> str:

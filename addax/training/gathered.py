@@ -120,8 +120,7 @@ class Gathered:
         capacity = capacity_for(batch) if self.loops else 0
         if capacity < 2 or count_rows(batch) != size:
             return None
-        state, data = self.program.read(), packed(batch)
-        capacity = min(capacity, loop_length(self.program, state, data, size, False))
+        capacity = min(capacity, loop_length(self.program, packed(batch), size, False))
         if capacity < 2:
             self.why = LONG_STEPS if capacity else why_slow(self.program)
             return None

@@ -215,7 +215,7 @@ def _loop_length(program: Program, data: Tree, rows: Rows, fixed: int | None) ->
         return 1, why or "an epoch has one full batch"
     if fixed == 1:
         return 1, ""
-    length = loop_length(program, None, data, rows.size, rows.filled)
+    length = loop_length(program, data, rows.size, rows.filled)
     return (fixed or length, LONG_STEPS) if length else (1, why_slow(program))
 
 

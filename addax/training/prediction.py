@@ -23,7 +23,7 @@ from .device_loops import can_predict, run_predictions
 from .dispatches import Run
 from .padding import pad
 from .prepare import build_for
-from .program import Program, State
+from .program import Program
 from .programs import program_of
 from .specs import merged
 from .steps import StepModel
@@ -82,7 +82,7 @@ def _run(program: Program, source: Batches, steps: int | None, callbacks: Callba
 
     try:
         state = program.read()  # now, as a callback may have changed it
-        for part in _plan(program, state, source, steps, batch_hooks).dispatches():
+        for part in _plan(program, source, steps, batch_hooks).dispatches():
             if batch_hooks and not fresh:
                 callbacks.on_predict_batch_begin(step + 1)
             new, out = part.run(state)
@@ -200,9 +200,7 @@ class _OneByOne:
             yield _Part(step, rows, _bound(self.program.on_batch, packed((data, None, None))))
 
 
-def _plan(
-    program: Program, state: State, source: Batches, steps: int | None, batch_hooks: bool
-) -> _InLoops | _OneByOne:
+def _plan(program: Program, source: Batches, steps: int | None, batch_hooks: bool) -> _InLoops | _OneByOne:
     """Chooses how the steps run: in loops where there are many and no callback looks between them."""
     if isinstance(source, ArrayBatches) and steps in (None, source.steps) and not batch_hooks:
         full, rest = divmod(source.rows, source.batch_size)
@@ -212,7 +210,7 @@ def _plan(
             most = max(_CHUNK // (row_bytes * source.batch_size), 1)
             # A power of two, so that there are few programs for data of all lengths.
             count = min(1 << (batches - 1).bit_length(), 1 << most.bit_length() - 1)
-            if count > 1 and can_predict(program, state, source.arrays[0], source.batch_size):
+            if count > 1 and can_predict(program, source.arrays[0], source.batch_size):
                 return _InLoops(program, source, count)
     return _OneByOne(program, source, steps)
 
